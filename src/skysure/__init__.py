@@ -1,0 +1,1 @@
+"""Deep learning for astronomy that says how sure it is."""

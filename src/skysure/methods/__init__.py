@@ -1,0 +1,1 @@
+"""Methods, written once: functions of tensors that know no application."""
