@@ -148,7 +148,9 @@ class LightCurves:
         >>> len(curves), curves.time.tolist(), curves.bands
         (1, [1.0, 2.0], ('g', 'r'))
         """
-        named = {n: _take(table, (columns or {}).get(n, n)) for n in ("id", "time", "band", "flux", "flux_error")}
+        named = {
+            n: _take(table, (columns or {}).get(n, n)) for n in ("id", "time", "band", "flux", "flux_error")
+        }
         time, flux, error = (_numbers(named[n], n) for n in ("time", "flux", "flux_error"))
         if not (error > 0).all():
             raise Fault(
@@ -181,7 +183,9 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     try:
         numbers = values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise Fault(f"{name}: {error}", "numbers", "text in a column of numbers", "clean the column") from None
+        raise Fault(
+            f"{name}: {error}", "numbers", "text in a column of numbers", "clean the column"
+        ) from None
     if not np.isfinite(numbers).all():
         raise Fault(
             f"{name}: row {int(np.argmin(np.isfinite(numbers)))} is not finite", "finite numbers",
@@ -191,7 +195,9 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def _join(ids: np.ndarray, objects: Any) -> dict[str, np.ndarray]:
-    names = list(getattr(objects, "column_names", None) or getattr(objects, "colnames", None) or objects.keys())
+    names = list(
+        getattr(objects, "column_names", None) or getattr(objects, "colnames", None) or objects.keys()
+    )
     keys = _take(objects, "id").astype(str)
     order = np.argsort(keys, kind="stable")
     place = np.minimum(np.searchsorted(keys[order], ids), max(len(keys) - 1, 0))
@@ -205,4 +211,8 @@ def _column_or_missing(part: LightCurves, name: str, parts: Sequence[LightCurves
     if name in part.objects:
         return part.objects[name]
     like = next(p.objects[name] for p in parts if name in p.objects)
-    return np.full(len(part), np.nan if like.dtype.kind == "f" else "", np.float64 if like.dtype.kind == "f" else like.dtype)
+    return np.full(
+        len(part),
+        np.nan if like.dtype.kind == "f" else "",
+        np.float64 if like.dtype.kind == "f" else like.dtype,
+    )

@@ -1,0 +1,77 @@
+"""Probabilities of classes, with their parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+
+from .rows import leading
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Class probabilities of rows (an object, an object at an epoch), and where their doubt comes from.
+
+    Parameters
+    ----------
+    rows : dict of str to array, shape (row,)
+        What is spoken of: "id" and, say, "mjd".
+    classes : tuple of str
+    probability : ndarray, shape (row, class)
+        Posterior predictive probability: the mean over posterior samples, after calibration.
+    probability_error : ndarray, shape (row, class)
+        Standard deviation over posterior samples.
+    aleatoric, epistemic : ndarray, shape (row,)
+        Expected entropy and mutual information [nat]; their sum is the entropy of `probability`.
+    members : ndarray of bool, shape (row, class), optional
+        The prediction set: it holds the true class with probability `coverage`. It may be empty.
+    coverage : float, optional
+    novelty : ndarray, shape (row,), optional
+        Share of the calibration set that is less unlike the training set than this row.
+    unlike : ndarray of bool, shape (row,), optional
+        Whether the row is flagged as unlike the training set.
+    flags : ndarray of str, shape (row,), optional
+        What else should be known of the row, separated by "; ".
+    samples : ndarray, shape (sample, row, class), optional
+    """
+
+    rows: dict[str, Any]
+    classes: tuple[str, ...]
+    probability: np.ndarray
+    probability_error: np.ndarray
+    aleatoric: np.ndarray
+    epistemic: np.ndarray
+    members: np.ndarray | None = None
+    coverage: float | None = None
+    novelty: np.ndarray | None = None
+    unlike: np.ndarray | None = None
+    flags: np.ndarray | None = None
+    samples: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    @property
+    def best(self) -> np.ndarray:
+        """Index of the most probable class, shape (row,)."""
+        return self.probability.argmax(1)
+
+    def to_table(self) -> QTable:
+        """Give the prediction as scalar columns: `class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, `aleatoric`, ..."""
+        table = leading(self.rows)
+        table["class"] = np.asarray(self.classes)[self.best]
+        for k, name in enumerate(self.classes):
+            table[f"p_{name}"] = self.probability[:, k]
+            table[f"p_{name}_error"] = self.probability_error[:, k]
+        if self.members is not None:
+            for k, name in enumerate(self.classes):
+                table[f"in_set_{name}"] = self.members[:, k]
+        table["aleatoric"], table["epistemic"] = self.aleatoric, self.epistemic
+        table["predictive"] = self.aleatoric + self.epistemic
+        for name in ("novelty", "unlike", "flags"):
+            if getattr(self, name) is not None:
+                table[name] = getattr(self, name)
+        return table

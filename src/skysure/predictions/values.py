@@ -1,0 +1,62 @@
+"""Values with a covariance for the noise in the data and one for the ignorance of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from .rows import leading
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of rows, with their uncertainty in two parts; predictive = aleatoric + epistemic covariance.
+
+    Parameters
+    ----------
+    rows : dict of str to array, shape (row,)
+    names : tuple of str
+    units : tuple of str
+        Unit of each value as astropy writes it; "" for none.
+    mean : ndarray, shape (row, value)
+    aleatoric, epistemic : ndarray, shape (row, value, value)
+        Covariances.
+    samples : ndarray, shape (sample, row, value), optional
+    """
+
+    rows: dict[str, Any]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    mean: np.ndarray
+    aleatoric: np.ndarray
+    epistemic: np.ndarray
+    samples: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    @property
+    def predictive(self) -> np.ndarray:
+        """Covariance of the prediction, shape (row, value, value)."""
+        return self.aleatoric + self.epistemic
+
+    def to_table(self) -> QTable:
+        """Give the prediction as scalar columns: `y`, `y_error`, `y_aleatoric`, `y_epistemic`, `cov_a_b`."""
+        table = leading(self.rows)
+        for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
+            columns = {
+                name: self.mean[:, k],
+                f"{name}_error": np.sqrt(self.predictive[:, k, k]),
+                f"{name}_aleatoric": np.sqrt(self.aleatoric[:, k, k]),
+                f"{name}_epistemic": np.sqrt(self.epistemic[:, k, k]),
+            }
+            for column, values in columns.items():
+                table[column] = values * u.Unit(unit) if unit else values
+        for a in range(len(self.names)):
+            for b in range(a):
+                table[f"cov_{self.names[b]}_{self.names[a]}"] = self.predictive[:, b, a]
+        return table
