@@ -1,0 +1,189 @@
+"""Masks: which inputs of a layer a draw of the network keeps.
+
+An input is dropped with probability p, else scaled by 1/(1 - p), so that its mean stays. A learned rate is trained
+through the relaxation of Gal, Hron and Kendall 2017 (arXiv:1705.07832), eq. 5; it predicts with hard masks. We use
+their temperature 0.1 everywhere: 2/3, as their code has it for convolutions, leaves 39 % less variance than the hard
+masks that predict (at p = 0.1; ours 9 %).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from skysure.faults import Fault
+from skysure.methods.uncertainty import counter
+
+TEMPERATURE = 0.1
+_EVERY_ROW = -(2**63)
+
+
+def relaxed_keep(
+    logit: Float[Tensor, ""], u: Float[Tensor, "*unit"], temperature: float = TEMPERATURE
+) -> Float[Tensor, "*unit"]:
+    """Keep each unit by a share in [0, 1], differentiable in the rate p.
+
+    1 - sigmoid((logit p + logit u) / temperature); towards temperature 0 it is `hard_keep` of the same numbers.
+
+    Parameters
+    ----------
+    logit : Tensor
+        log p - log(1 - p).
+    u : Tensor
+        Uniform numbers in (0, 1).
+    """
+    return torch.sigmoid(-(logit + torch.logit(u)) / temperature)
+
+
+def hard_keep(rate: Float[Tensor, ""], u: Float[Tensor, "*unit"]) -> Bool[Tensor, "*unit"]:
+    """Keep each unit with probability 1 - p."""
+    return u < 1 - rate
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Whose random numbers the masks take: some samples of some rows.
+
+    Parameters
+    ----------
+    own : Tensor, shape (sample, row)
+        Keys of the rows, for masks of their own.
+    common : Tensor, shape (sample, 1)
+        Keys for masks that all rows share.
+    shared : bool
+        Whether all masks are shared.
+    """
+
+    own: Int64[Tensor, "sample row"]
+    common: Int64[Tensor, "sample 1"]
+    shared: bool = False
+
+    def uniform(self, layer: int, batch: int, features: int, shared: bool) -> Float[Tensor, "batch feature"]:
+        """Numbers for each row of a batch, which runs through the rows sample by sample; one row if all share."""
+        shared = shared or self.shared
+        u = counter.uniform(self.common if shared else self.own, layer, features)
+        samples = len(u)
+        if shared and samples == 1:
+            return u[0]
+        if shared:
+            u = u.expand(-1, batch // samples, -1)
+        if u.shape[0] * u.shape[1] != batch:
+            raise Fault(
+                f"a layer's input of {batch} rows", f"{samples} samples of {u.shape[1]} rows",
+                "the network folds another axis into the first", "keep objects along the first axis",
+            )  # fmt: skip
+        return u.reshape(-1, features)
+
+
+class Mask(nn.Module):
+    """The mask of one vector of inputs, and its rate.
+
+    It is on while training and inside `noise`; in `eval` without `noise` the network is its deterministic mean.
+
+    Parameters
+    ----------
+    features : int
+        K, the number of inputs that are dropped independently.
+    rate : float
+        Probability to drop one; where it starts if `learned`.
+    learned : bool
+        Whether the rate is a parameter (its logit is).
+
+    Raises
+    ------
+    Fault
+        If the rate lies outside [0, 1), or is 0 and learned.
+    """
+
+    logit: Tensor
+
+    def __init__(self, features: int, rate: float = 0.1, learned: bool = False) -> None:
+        super().__init__()
+        if not 0 <= rate < 1 or (learned and rate == 0):
+            raise Fault(
+                f"a dropout rate of {rate}", "0 < rate < 1, or 0 where it is not learned",
+                "a percentage, or the share that is kept", "give the share that is dropped, such as 0.1",
+            )  # fmt: skip
+        self.features, self.learned = features, learned
+        logit = torch.tensor(math.log(rate / (1 - rate)) if rate else -math.inf)
+        if learned:
+            self.logit = nn.Parameter(logit)
+        else:
+            self.register_buffer("logit", logit)
+        self.place, self.draw = 0, None
+
+    @property
+    def rate(self) -> Float[Tensor, ""]:
+        """Probability p to drop an input."""
+        return torch.sigmoid(self.logit.clamp(max=15))  # beyond, 1 - p is 0 in float32 and its logarithm fails
+
+    def forward(self, batch: int, shared: bool = False) -> Float[Tensor, "rows feature"] | None:
+        """Give the factors of the inputs, one row for each of the batch or one for all; None where off."""
+        if self.draw is not None:
+            u = self.draw.uniform(self.place, batch, self.features, shared)
+        elif self.training:
+            u = torch.rand(1 if shared else batch, self.features, device=self.logit.device)
+        else:
+            return None
+        keep = relaxed_keep(self.logit, u) if self.training and self.learned else hard_keep(self.rate, u)
+        return keep / (1 - self.rate)
+
+    def extra_repr(self) -> str:
+        return f"features={self.features}, rate={float(self.rate):.3g}, learned={self.learned}"
+
+
+@contextmanager
+def noise(
+    model: nn.Module,
+    seed: int,
+    *,
+    samples: Int64[Tensor, " sample"] | int = 0,
+    rows: Int64[Tensor, " row"] | None = None,
+) -> Iterator[None]:
+    """Run `model` as draws from the approximate posterior, in training or in `eval`, reproducibly.
+
+    Inside, a batch runs through the rows, sample by sample: sample 0 of all rows, sample 1 of all rows, ...
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any module with masks inside; they are numbered in the order of `model.modules()`.
+    seed : int
+        The same seed, samples and rows give the same masks, in any chunk, process or device.
+    samples : Tensor or int
+        Which samples; in training any number, such as the step.
+    rows : Tensor, optional
+        Which rows (objects). None: one set of masks for all of them.
+    """
+    mine = list(masks(model).values())
+    before = [(mask.place, mask.draw) for mask in mine]
+    if mine:
+        device = mine[0].logit.device
+        which = torch.as_tensor(samples, device=device).reshape(-1)
+        common = counter.keys(seed, which, torch.tensor([_EVERY_ROW], device=device))
+        own = common if rows is None else counter.keys(seed, which, rows.to(device))
+        draw = Draw(own, common, shared=rows is None)
+    try:
+        for place, mask in enumerate(mine):
+            mask.place, mask.draw = place, draw
+        yield
+    finally:
+        for mask, (place, draw) in zip(mine, before, strict=True):
+            mask.place, mask.draw = place, draw
+
+
+def masks(model: nn.Module) -> dict[str, Mask]:
+    """Find the masks of a model, by name; a model without any has no draws, and no uncertainty of its own."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, Mask)}
+
+
+def rates(model: nn.Module) -> dict[str, float]:
+    """Name the rate of every mask, for a history: {"rate_hidden": 0.1}."""
+    named = {name.replace("masks.", "").removesuffix("mask").rstrip("."): m for name, m in masks(model).items()}
+    return {f"rate_{name}" if name else "rate": float(mask.rate) for name, mask in named.items()}

@@ -1,0 +1,169 @@
+"""Samples from the predictive distribution of a network with masks: fast by construction, and the same each time.
+
+What comes before the first random layer is computed once. Samples are folded into the batch while that pays (on a
+CPU up to about 250 rows, where the caches end) and looped beyond, so that memory stays bounded. Random numbers belong
+to (seed, sample, row, layer, feature): the samples do not depend on how objects or samples were cut into chunks.
+
+A model says itself where its random part begins by two methods with `model(x) == model.suffix(model.prefix(x))`;
+an nn.Sequential is split at its first random layer; any other model runs whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
+from operator import itemgetter
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+
+from skysure.faults import Fault
+from skysure.methods.uncertainty.masks import masks, noise
+from skysure.methods.uncertainty.tied import TiedDropout
+from skysure.methods.uncertainty.trees import Tree, joined, mapped
+
+_ROWS = {"cpu": 256}
+_ROWS_ELSEWHERE = 4096
+
+
+def sample(
+    model: nn.Module,
+    inputs: Tree,
+    samples: int,
+    seed: int,
+    *,
+    rows: Int64[Tensor, " object"] | None = None,
+    shared: bool = False,
+    first_row: int = 0,
+    first_sample: int = 0,
+    batch: int | None = None,
+) -> Tree:
+    """Draw outputs of a network from its approximate posterior.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Runs in `eval`, without gradients; left as it was. Objects along the first axis of inputs and outputs.
+    inputs : Tensor, tuple or dict (nested; None passes through)
+        The one argument of the model.
+    samples, seed : int
+        How many draws, and of which sequence.
+    rows : Tensor, int64, optional
+        Names of the objects, for their random numbers; by default first_row, first_row + 1, ...
+    shared : bool
+        Whether each sample has one set of masks for all objects: the draws are then functions, and recurrent layers
+        run in their fused kernels.
+    first_row, first_sample : int
+        Where to count on, in the next chunk of objects or of samples.
+    batch : int, optional
+        Most rows (samples x objects) for the network at once; by default 256 on a CPU, 4096 elsewhere.
+
+    Returns
+    -------
+    As the model's output, each tensor of shape (sample, object, ...).
+
+    Raises
+    ------
+    Fault
+        If the model has no masks, or the inputs differ in their number of objects.
+
+    Examples
+    --------
+    >>> from skysure.methods.uncertainty import Dropout
+    >>> network = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), Dropout(nn.Linear(64, 1)))
+    >>> sample(network, torch.zeros(5, 2), samples=30, seed=1).shape
+    torch.Size([30, 5, 1])
+    """
+    if not masks(model):
+        raise Fault(
+            f"{type(model).__name__} without random layers", "a model with Dropout or TiedDropout inside",
+            "all samples would be the same, and look certain", "wrap its layers, or predict without samples",
+        )  # fmt: skip
+    objects, device = _objects(inputs)
+    batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
+    if rows is None:
+        rows = torch.arange(first_row, first_row + objects, device=device)
+    block = max(1, ceil(objects / max(1, ceil(objects / batch))))
+    fold = 1 if shared and block > 1 and _fuses(model) else min(samples, max(1, batch // block))
+    which = torch.arange(first_sample, first_sample + samples, device=device).split(fold)
+    prefix, suffix = split(model)
+    done = []
+    with torch.inference_mode(), evaluating(model):
+        for start in range(0, objects, block):
+            part = slice(start, start + block)
+            features = prefix(mapped(itemgetter(part), inputs))
+            drawn = [_folded(model, suffix, features, seed, some, rows[part], shared) for some in which]
+            done.append(joined(drawn, 0))
+    return joined(done, 1)  # outside inference mode, so that the samples may enter a fit
+
+
+def _folded(
+    model: nn.Module,
+    suffix: Callable[[Tree], Tree],
+    features: Tree,
+    seed: int,
+    samples: Int64[Tensor, " sample"],
+    rows: Int64[Tensor, " object"],
+    shared: bool,
+) -> Tree:
+    """Run the random part once, on the features repeated for each sample; gives (sample, object, ...)."""
+    n, objects = len(samples), len(rows)
+    repeated = features if n == 1 else mapped(lambda x: x.repeat(n, *[1] * (x.ndim - 1)), features)
+    with noise(model, seed, samples=samples, rows=None if shared else rows):
+        return mapped(lambda x: x.unflatten(0, (n, objects)), suffix(repeated))
+
+
+def split(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """Cut a model in two before its first random layer: suffix(prefix(x)) is model(x)."""
+    if hasattr(model, "prefix") and hasattr(model, "suffix"):
+        return model.prefix, model.suffix
+    if type(model).forward is not nn.Sequential.forward:
+        return _as_it_is, model
+    layers = list(model)
+    first = next(i for i, layer in enumerate(layers) if masks(layer))
+    before, after = split(layers[first])
+    return _chain(*layers[:first], before), _chain(after, *layers[first + 1 :])
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module of a model in `eval`, so that batch norm rests; then back as each was."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _objects(inputs: Tree) -> tuple[int, torch.device]:
+    leaves: list[Tensor] = []
+    mapped(lambda x: leaves.append(x) or x, inputs)
+    counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
+    if len(counts) != 1 or counts == {0}:
+        raise Fault(
+            f"inputs of shapes {[tuple(leaf.shape) for leaf in leaves]}", "the same number of objects, at least one, along axis 0",
+            "time or bands come first, or a setting travels with the data", "put objects first; settings belong to the model",
+        )  # fmt: skip
+    return counts.pop(), leaves[0].device
+
+
+def _fuses(model: nn.Module) -> bool:
+    return any(isinstance(module, TiedDropout) and module.drop_state for module in model.modules())
+
+
+def _as_it_is(x: Any) -> Any:
+    return x
+
+
+def _chain(*parts: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def run(x: Any) -> Any:
+        for part in parts:
+            x = part(x)
+        return x
+
+    return run
