@@ -1,0 +1,26 @@
+"""The page that shows what a run is worth, and the figures that applications share."""
+
+from .curves import by_column, confusion, coverage, prediction_sets, reliability, roc
+from .examples import probability_in_time
+from .figure import Figure, figures_pdf, render
+from .gallery import standard_figures
+from .history import training_history
+from .page import page
+from .sentences import sentences
+
+__all__ = [
+    "Figure",
+    "by_column",
+    "confusion",
+    "coverage",
+    "figures_pdf",
+    "page",
+    "prediction_sets",
+    "probability_in_time",
+    "reliability",
+    "render",
+    "roc",
+    "sentences",
+    "standard_figures",
+    "training_history",
+]

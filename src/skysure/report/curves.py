@@ -1,0 +1,295 @@
+"""The common figures, drawn from the arrays under `curves` in `metrics.json`.
+
+Fractions are between 0 and 1; `low` and `high` are ends of 68.3 % intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import PercentFormatter
+from scipy.stats import binom
+
+from . import style
+from .figure import Figure
+from .quantities import number, percent, with_error
+from .sentences import expected_error
+
+Curve = dict[str, Any]
+_PAPER_TO_BLUE = LinearSegmentedColormap.from_list("paper to blue", ["#ffffff", "#9cc7e0", style.BLUE])
+
+
+def confusion(curve: Curve) -> Figure:
+    """Confusion matrix with counts and the share of each true class.
+
+    Parameters
+    ----------
+    curve : dict
+        `{"classes": [name], "counts": [[count]]}`, a row a true class, a column an answer.
+    """
+    classes = curve["classes"]
+    counts = np.asarray(curve["counts"], dtype=float)
+    totals = counts.sum(axis=1, keepdims=True)
+    share = counts / np.where(totals > 0, totals, 1)
+    size = max(3.2, min(0.62 * len(classes) + 1.2, 5.0))
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        axes.imshow(share, cmap=_PAPER_TO_BLUE, vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            ink = "white" if share[row, column] > 0.6 else style.BLACK
+            text = number(count) + (f"\n{100 * share[row, column]:.1f} %" if len(classes) <= 6 else "")
+            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+        axes.set_xticks(range(len(classes)), classes, parse_math=False)
+        axes.set_yticks(range(len(classes)), classes, parse_math=False)
+        if len(classes) > 4:
+            axes.tick_params(axis="x", rotation=45)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set(xlabel="Answer", ylabel="Truth")
+
+    caption = f"{number(counts.sum())} objects; per cent of each row. Right answers lie on the diagonal."
+    return Figure("confusion", "Confusion matrix", caption, draw, width=4.2, height=size)
+
+
+def roc(curves: Sequence[Curve]) -> Figure:
+    """Share found against share of false alarms as the threshold moves.
+
+    Parameters
+    ----------
+    curves : sequence of dict
+        `{"of": class, "false_positive": [rate], "true_positive": [rate], "area": area under the curve,
+        "area_low", "area_high"}`, rates rising; the areas are optional.
+    """
+    areas = [curve["area"] for curve in curves if curve.get("area") is not None]
+    logarithmic = bool(areas) and min(areas) > 0.95
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        chance = np.geomspace(1e-3, 1, 200) if logarithmic else np.array([0, 1])
+        axes.plot(chance, chance, color=style.GREY, linewidth=0.8, linestyle=":")
+        for i, curve in enumerate(curves):
+            x = np.asarray(curve["false_positive"], dtype=float)
+            y = np.asarray(curve["true_positive"], dtype=float)
+            x = np.maximum(x, 1e-3) if logarithmic else x
+            axes.plot(x, y, color=style.colour(i), linestyle=style.LINES[i % 7], label=_area_label(curve))
+        if logarithmic:
+            axes.set_xscale("log")
+            axes.set_xlim(1e-3, 1)
+            axes.set_xticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
+        else:
+            axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(xlabel="Others taken for it", ylabel="Found", ylim=(0, 1.02))
+        _legend(axes, loc="lower right")
+
+    caption = "Share of a class found against share of the others wrongly taken for it; dotted: by chance."
+    return Figure("roc", "Found against false alarms (ROC)", caption, draw)
+
+
+def reliability(curve: Curve) -> Figure:
+    """Observed frequency against the probability given, before and after calibration.
+
+    Parameters
+    ----------
+    curve : dict
+        `{"of": class or None, "before": bins or None, "after": bins}` with bins
+        `{"predicted": [mean probability], "observed": [fraction], "low", "high", "n": [count]}`;
+        `of` None means the probability of the answer given.
+    """
+    subject = f"P({curve['of']})" if curve.get("of") else "Probability of the answer"
+
+    def draw(canvas: Canvas) -> None:
+        axes, below = canvas.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+        axes.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.8, linestyle=":")
+        if curve.get("before"):
+            bins = curve["before"]
+            axes.plot(
+                bins["predicted"],
+                bins["observed"],
+                "s--",
+                color=style.VERMILLION,
+                markerfacecolor="white",
+                label="before",
+            )
+        bins = curve["after"]
+        axes.fill_between(bins["predicted"], bins["low"], bins["high"], color=style.BLUE, alpha=0.18, linewidth=0)
+        axes.plot(bins["predicted"], bins["observed"], "o-", color=style.BLUE, label="after calibration")
+        axes.set(ylabel="Observed frequency", xlim=(0, 1), ylim=(0, 1))
+        _legend(axes, loc="upper left")
+        below.vlines(bins["predicted"], 0.5, bins["n"], color=style.BLUE, linewidth=5, alpha=0.75)
+        below.set_yscale("log")
+        below.set(ylim=(0.7, None), ylabel="Count")
+        below.set_xlabel(f"{subject} given", parse_math=False)
+
+    error = f"after {100 * expected_error(curve['after']):.2g} %"
+    if curve.get("before"):
+        error = f"before {100 * expected_error(curve['before']):.2g} %, {error}"
+    caption = f"On the dotted line a probability is kept. Expected error {error}. Band: 68.3 %."
+    return Figure("reliability", "Are probabilities kept?", caption, draw, height=3.8, section="trust")
+
+
+def coverage(curve: Curve) -> Figure:
+    """Actual against nominal coverage of the intervals.
+
+    Parameters
+    ----------
+    curve : dict
+        `{"nominal": [], "actual": [], "low": [], "high": [], "n": count, "before": [] or None}`.
+    """
+    draw = _against_nominal(curve, "Truth inside")
+    caption = (
+        f"Share of {number(curve['n'])} truths inside the central intervals, and its distance from what they "
+        "claim. Grey: 95.5 % of perfectly calibrated runs of this size."
+    )
+    return Figure("coverage", "Do the intervals hold the truth?", caption, draw, height=3.8, section="trust")
+
+
+def prediction_sets(curve: Curve) -> Figure:
+    """Actual against nominal coverage of prediction sets, and their mean size.
+
+    Parameters
+    ----------
+    curve : dict
+        As for `coverage`, with `"size": [mean number of classes] or None`.
+    """
+    sizes = curve.get("size")
+    draw = _against_nominal(curve, "True class inside", sizes)
+    mean = f" At {percent(curve['nominal'][-1])} a set has {sizes[-1]:.2f} classes on average." if sizes else ""
+    caption = (
+        f"Share of {number(curve['n'])} sets of classes that hold the true one, against the share promised. "
+        f"Grey: 95.5 % of perfectly calibrated runs of this size.{mean}"
+    )
+    title = "Do the prediction sets hold the true class?"
+    return Figure("sets", title, caption, draw, height=3.8, section="trust")
+
+
+def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
+    """Accuracy beside confidence, and coverage, in bins of a column.
+
+    Parameters
+    ----------
+    column : str
+        What is binned, as the label of the axis.
+    bins : sequence of dict
+        `{"low": edge or None, "high": edge or None, "n": count}` with `accuracy`, `accuracy_low`,
+        `accuracy_high`, `confidence` or `coverage`, `coverage_low`, `coverage_high`, `wanted`, or both.
+    position : int
+        Number of the figure, for its name.
+    """
+    panels = [name for name in ("accuracy", "coverage") if any(bin.get(name) is not None for bin in bins)]
+
+    def draw(canvas: Canvas) -> None:
+        grid = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, panel in zip(grid, panels, strict=True):
+            (_accuracy_panel if panel == "accuracy" else _coverage_panel)(axes, bins)
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+        _bin_ticks(grid[-1], bins)
+        grid[-1].set_xlabel(column, parse_math=False)
+
+    caption = "Points are what was found, lines what was claimed. Small numbers: objects in the bin."
+    height = 2.6 if len(panels) == 1 else 3.8
+    return Figure(f"by-{position + 1}", f"By {column}", caption, draw, height=height, section="trust")
+
+
+def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = None):
+    nominal, actual, low, high = (np.asarray(curve[key], dtype=float) for key in ("nominal", "actual", "low", "high"))
+    start = 0.0 if nominal.min() < 0.4 else max(0.0, nominal.min() - 0.05)
+    grid = np.linspace(start, 1, 200)
+    band = binom.interval(0.955, int(curve["n"]), grid)
+
+    def draw(canvas: Canvas) -> None:
+        axes, below = canvas.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+        for panel, scale, offset in ((axes, 1.0, 0.0), (below, 100.0, 1.0)):
+            ends = [scale * (end / curve["n"] - offset * grid) for end in band]
+            panel.fill_between(grid, *ends, color=style.GREY, alpha=0.25, linewidth=0)
+            panel.plot(grid, scale * (1 - offset) * grid, color=style.GREY, linewidth=0.8, linestyle=":")
+            if curve.get("before"):
+                before = scale * (np.asarray(curve["before"], dtype=float) - offset * nominal)
+                panel.plot(nominal, before, "s--", color=style.VERMILLION, markerfacecolor="white", label="before")
+            found = scale * (actual - offset * nominal)
+            errors = scale * np.clip([actual - low, high - actual], 0, None)
+            after = "after calibration" if curve.get("before") else None
+            panel.errorbar(nominal, found, errors, fmt="o", color=style.BLUE, elinewidth=1, label=after)
+        if sizes:
+            for x, y, size in list(zip(nominal, actual, sizes, strict=True))[:: max(1, len(sizes) // 4)]:
+                axes.annotate(f"{size:.2f}", (x, y), (4, -11), textcoords="offset points", fontsize=7.5)
+        axes.set(ylabel=label, xlim=(start, 1.005), ylim=(start, 1.02))
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        _legend(axes, loc="upper left")
+        below.set(xlabel="Claimed", ylabel="Found − claimed [%]")
+
+    return draw
+
+
+def _accuracy_panel(axes: Axes, bins: Sequence[Curve]) -> None:
+    _step(axes, [bin.get("confidence") for bin in bins], "claimed")
+    _points(axes, bins, "accuracy")
+    axes.set_ylabel("Right answers")
+    _legend(axes, loc="lower right")
+
+
+def _coverage_panel(axes: Axes, bins: Sequence[Curve]) -> None:
+    _step(axes, [bin.get("wanted") for bin in bins], "claimed")
+    _points(axes, bins, "coverage")
+    axes.set_ylabel("Truth inside")
+
+
+def _points(axes: Axes, bins: Sequence[Curve], name: str) -> None:
+    filled = [(i, bin) for i, bin in enumerate(bins) if bin.get(name) is not None]
+    x = [i for i, _ in filled]
+    y = np.array([bin[name] for _, bin in filled], dtype=float)
+    low = np.array([bin.get(f"{name}_low", bin[name]) for _, bin in filled], dtype=float)
+    high = np.array([bin.get(f"{name}_high", bin[name]) for _, bin in filled], dtype=float)
+    axes.errorbar(x, y, np.clip([y - low, high - y], 0, None), fmt="o", color=style.BLUE, label="found")
+    for i, bin in filled:
+        axes.annotate(
+            number(bin["n"]),
+            (i, 1),
+            (0, 1),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=7.5,
+            color="#55534f",
+        )
+
+
+def _step(axes: Axes, values: Sequence[float | None], label: str) -> None:
+    for i, value in enumerate(values):
+        if value is not None:
+            axes.hlines(
+                value,
+                i - 0.42,
+                i + 0.42,
+                color=style.VERMILLION,
+                linewidth=1.8,
+                label=label if not i else None,
+            )
+
+
+def _bin_ticks(axes: Axes, bins: Sequence[Curve]) -> None:
+    edges = [bin.get("low") for bin in bins] + [bins[-1].get("high")]
+    shown = ["" if edge is None else f"{edge:g}".replace("-", "−") for edge in edges]
+    axes.set_xticks(np.arange(len(edges)) - 0.5, shown)
+    axes.set_xlim(-0.6, len(bins) - 0.4)
+
+
+def _area_label(curve: Curve) -> str:
+    if curve.get("area") is None:
+        return curve["of"]
+    return f"{curve['of']}: {' '.join(with_error(curve['area'], curve.get('area_low'), curve.get('area_high')))}"
+
+
+def _legend(axes: Axes, **settings: Any) -> None:
+    """A legend where something is labelled; names of classes are not mathematics."""
+    if axes.get_legend_handles_labels()[1]:
+        for text in axes.legend(**settings).get_texts():
+            text.set_parse_math(False)

@@ -1,0 +1,44 @@
+"""Every common figure that an evaluation has the numbers for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from . import curves, examples
+from .figure import Figure
+
+EXAMPLES_SHOWN = 6  # in each group
+
+
+def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
+    """Figures of confusion, ROC, reliability, coverage, bins and examples, in the order of the page.
+
+    Parameters
+    ----------
+    metrics : dict
+        The evaluation as `metrics.json` holds it; an array that is missing has no figure.
+    """
+    arrays = metrics.get("curves") or {}
+    for key, draw in _COMMON.items():
+        if arrays.get(key):
+            yield draw(arrays[key])
+    for position, (column, bins) in enumerate((arrays.get("by") or {}).items()):
+        if bins:
+            yield curves.by_column(column, bins, position)
+    shown: Counter[str] = Counter()
+    for example in metrics.get("examples") or ():
+        group = example.get("group", "example")
+        if shown[group] < EXAMPLES_SHOWN:
+            yield examples.probability_in_time(example, shown[group])
+            shown[group] += 1
+
+
+_COMMON = {
+    "confusion": curves.confusion,
+    "roc": curves.roc,
+    "reliability": curves.reliability,
+    "coverage": curves.coverage,
+    "sets": curves.prediction_sets,
+}

@@ -1,0 +1,221 @@
+"""The report: one HTML file that opens from disk, without network and without script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jinja2
+import tomli_w
+from markupsafe import Markup, escape
+
+from .figure import SECTIONS, Figure, render
+from .history import training_history
+from .quantities import number, with_error
+from .sentences import counted, sentences
+
+HEADINGS = {
+    "results": ("Results", "What the network answers, held against the truth."),
+    "trust": ("How far to trust it", "Whether its probabilities and error bars keep what they promise."),
+    "training": ("Training", "How the fit went, epoch by epoch."),
+    "examples": ("Examples", "What was measured, and what the network made of it as the points came in."),
+    "uncertain": ("The most uncertain", "Where the network itself is least sure."),
+    "novel": ("The most novel", "What is least like the training set: here an answer means least."),
+}
+
+
+def page(
+    run_card: Mapping[str, Any],
+    evaluation_metrics: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]] | None = None,
+    figures: Iterable[Figure] = (),
+) -> str:
+    """The report of a run as HTML; whatever a number is missing for is left out.
+
+    Parameters
+    ----------
+    run_card : mapping
+        What `run.toml` holds: settings, data, parts, seed, versions, how to cite.
+    evaluation_metrics : mapping
+        What `metrics.json` holds: scores, curves, examples.
+    history : sequence of mappings, optional
+        The rows of `history.csv`.
+    figures : iterable of Figure
+        What the application draws; each goes to its section.
+
+    Returns
+    -------
+    str
+        One HTML document; style and figures are inside it.
+    """
+    metrics, card = dict(evaluation_metrics), dict(run_card)
+    drawn = list(figures)
+    training = training_history([dict(row) for row in history]) if history else None
+    if training and all(figure.name != training.name for figure in drawn):
+        drawn.append(training)
+    scores = [_score(score) for score in metrics.get("scores") or ()]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=metrics.get("title") or card.get("title") or card.get("application") or "Report",
+            application=metrics.get("application") or card.get("application") or "",
+            summary=_summary(metrics),
+            truthless=metrics.get("truth") is False,
+            facts=_facts(card),
+            parts=_parts(card.get("parts") or {}),
+            tables=_tables(card),
+            headline=[score for score in scores if score["headline"]],
+            scores=scores,
+            against=metrics.get("against"),
+            sentences=[_unbroken(sentence) for sentence in sentences(metrics)],
+            sections=_sections(drawn),
+            run_toml=tomli_w.dumps(_without_none(card)) if card else "",
+            cite=_as_list(card.get("cite")),
+        )
+    )
+
+
+def inline_svg(figure: Figure) -> Markup:
+    """The figure as an SVG element for a page: named for screen readers, its ids its own."""
+    text = render(figure, "svg").decode()
+    box = re.search(r'viewBox="([^"]+)"', text)
+    body = text[text.index(">", text.index("<svg")) + 1 :]
+    body = re.sub(r"<style[^>]*>.*?</style>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'(\sid="|url\(#|href="#)', rf"\g<1>{figure.name}.", body)
+    label = escape(f"{figure.title}. {figure.caption}")
+    return Markup(f'<svg viewBox="{box[1] if box else ""}" role="img" aria-label="{label}">{body}')
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("skysure.report")
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def _summary(metrics: dict[str, Any]) -> str:
+    if not metrics.get("objects"):
+        return ""
+    part = metrics.get("part")
+    where = (
+        f" of the {part} part"
+        if part in ("train", "validation", "calibration", "test")
+        else f" of {part}"
+        if part
+        else ""
+    )
+    return f"{counted(metrics, metrics['objects'])}{where}"
+
+
+def _score(score: Mapping[str, Any]) -> dict[str, Any]:
+    unit = score.get("unit") or ""
+    value, low, high = score.get("value"), score.get("low"), score.get("high")
+    if value is None:
+        shown, error = "—", ""
+    elif score.get("digits") is not None and low is None:
+        shown, error = number(value, score["digits"]), ""
+    else:
+        shown, error = with_error(value, low, high)
+    wanted = score.get("wanted")
+    return {
+        "label": score["label"],
+        "value": shown,
+        "error": error,
+        "unit": unit,
+        "help": score.get("help") or "",
+        "headline": bool(score.get("headline")),
+        "before": _plain(score.get("before"), unit),
+        "against": _plain(score.get("against"), unit),
+        "wanted": _range(*wanted, unit) if wanted else "",
+        "met": _inside(value, wanted),
+    }
+
+
+def _plain(value: float | None, unit: str) -> str:
+    return f"{number(value)} {unit}".strip() if value is not None else ""
+
+
+def _range(low: float | None, high: float | None, unit: str) -> str:
+    """
+    >>> _range(97, None, "%"), _range(0.09, 0.11, "")
+    ('at least 97 %', '0.09 to 0.11')
+    """
+    if high is None:
+        return f"at least {_plain(low, unit)}"
+    return f"at most {_plain(high, unit)}" if low is None else f"{number(low)} to {_plain(high, unit)}"
+
+
+def _inside(value: float | None, wanted: Sequence[float | None] | None) -> bool | None:
+    if value is None or not wanted:
+        return None
+    low, high = wanted
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _facts(card: dict[str, Any]) -> list[tuple[str, str]]:
+    """What stands at the top of run.toml, and its table on the data, as labels and values."""
+    data = card.get("data") or {}
+    found = {"data": data} if isinstance(data, str) else dict(data)
+    left_out = {"format", "cite", "data", "title"}
+    found |= {key: value for key, value in card.items() if key not in left_out and not isinstance(value, dict)}
+    return [(_label(key), _text(value)) for key, value in found.items() if value not in (None, "", [], {})]
+
+
+def _parts(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    counts = {name: int(n) for name, n in parts.items() if isinstance(n, int | float)}
+    return [{"name": name, "n": number(n), "share": max(n, 0)} for name, n in counts.items()]
+
+
+def _tables(card: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    shown = [key for key in ("settings", "reading", "schema", "versions") if card.get(key)]
+    return [(_label(key), [(name, _text(value)) for name, value in _flat(card[key])]) for key in shown]
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _sections(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    sections = []
+    for name in SECTIONS:
+        mine = [figure for figure in figures if figure.section == name]
+        if mine:
+            heading, lead = HEADINGS[name]
+            shown = [{"figure": figure, "svg": inline_svg(figure), "wide": figure.width > 5} for figure in mine]
+            sections.append({"name": name, "heading": heading, "lead": lead, "figures": shown})
+    return sections
+
+
+def _label(key: str) -> str:
+    return key[:1].upper() + key[1:].replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return str(value)
+
+
+def _as_list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(entry) for entry in value or ()]
+
+
+def _unbroken(sentence: str) -> str:
+    """Keep a number together with its error and unit at the end of a line."""
+    return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: what is None is left out."""
+    if isinstance(value, Mapping):
+        return {str(key): _without_none(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(entry) for entry in value if entry is not None]
+    return value

@@ -1,0 +1,175 @@
+"""What the numbers of an evaluation say, in plain sentences computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scipy.stats import norm
+
+from .quantities import number, percent, with_error
+
+Metrics = dict[str, Any]
+
+
+def sentences(metrics: Metrics) -> list[str]:
+    """Sentences on coverage, calibration, uncertainty and novelty; a number that is missing says nothing.
+
+    Parameters
+    ----------
+    metrics : dict
+        The evaluation as `metrics.json` holds it.
+
+    >>> sentences({"noun": "star", "unlike": {"count": 12, "of": 500}})
+    ['12 of 500 stars (2.4 %) are unlike the training set.']
+    """
+    said = (_intervals, _sets, _probability, _expected_error, _uncertainty, _unlike, _left_out)
+    return [sentence for say in said for sentence in say(metrics)]
+
+
+def width_factor(nominal: float, actual: float) -> float:
+    """How much wider intervals are than the errors they stand for, from their coverage.
+
+    Under a Gaussian of standard deviation s, intervals that claim probability p and hold the truth with
+    probability c have the width z(c) s / (z(p) s) of the right ones, z(q) the (1 + q)/2 quantile of the
+    standard normal.
+
+    >>> round(width_factor(0.68, 0.712), 3)
+    1.068
+    """
+    return float(norm.ppf((1 + actual) / 2) / norm.ppf((1 + nominal) / 2))
+
+
+def expected_error(bins: dict[str, list[float]]) -> float:
+    """Mean distance of a probability from the frequency it stands for, over reliability bins.
+
+    >>> round(expected_error({"predicted": [0.2, 0.8], "observed": [0.3, 0.8], "n": [10, 30]}), 4)
+    0.025
+    """
+    rows = list(zip(bins["predicted"], bins["observed"], bins["n"], strict=True))
+    return sum(n * abs(p - o) for p, o, n in rows) / sum(n for _, _, n in rows)
+
+
+def counted(metrics: Metrics, n: int) -> str:
+    """`n` with the noun of the evaluation: "1,000 light curves"."""
+    noun = metrics.get("noun") or "object"
+    return f"{number(n)} {noun if n == 1 else metrics.get('nouns') or noun + 's'}"
+
+
+def _intervals(metrics: Metrics) -> Iterator[str]:
+    curve = metrics.get("curves", {}).get("coverage")
+    for nominal in (0.683, 0.955) if curve else ():
+        point = _at(curve, nominal)
+        if point is None:
+            continue
+        start = f"The {100 * nominal:.3g} % intervals hold the truth for {_share(point)} of "
+        yield f"{start}{counted(metrics, curve['n'])}{_before(point)}: {_width(nominal, point)}."
+
+
+def _width(nominal: float, point: dict[str, float]) -> str:
+    actual, low, high = point["actual"], point["low"], point["high"]
+    if actual in (0.0, 1.0):
+        return f"{'all' if actual else 'none'} of them, so their width cannot be told"
+    factor, *ends = (100 * width_factor(nominal, share) for share in (actual, low, min(high, 1 - 1e-9)))
+    if abs(actual - nominal) <= (high - low):
+        half = (ends[1] - ends[0]) / 2
+        return f"their width is right, as far as ± {number(half, 0 if half >= 1 else 1)} % can tell"
+    if factor > 100:
+        return f"they are {' '.join(with_error(factor - 100, ends[0] - 100, ends[1] - 100))} % too wide"
+    return f"they are {' '.join(with_error(100 - factor, 100 - ends[1], 100 - ends[0]))} % too narrow"
+
+
+def _sets(metrics: Metrics) -> Iterator[str]:
+    curve = metrics.get("curves", {}).get("sets")
+    point = _at(curve, 0.9) if curve else None
+    if point is None:
+        return
+    size = f", with {point['size']:.2f} classes on average" if "size" in point else ""
+    gap = point["actual"] - 0.9
+    verdict = "as promised" if abs(gap) <= point["high"] - point["low"] else "more" if gap > 0 else "less"
+    verdict += "" if verdict == "as promised" else " than promised"
+    yield (
+        f"Prediction sets at 90 % hold the true class for {_share(point)} of "
+        f"{counted(metrics, curve['n'])}{_before(point)}{size}: {verdict}."
+    )
+
+
+def _probability(metrics: Metrics) -> Iterator[str]:
+    curve = metrics.get("curves", {}).get("reliability")
+    filled = [i for i, n in enumerate(curve["after"]["n"]) if n >= 10] if curve else []
+    if not filled:
+        return
+    bins = curve["after"]
+    i = min(filled, key=lambda k: abs(bins["predicted"][k] - 0.8))
+    share = " ".join(with_error(bins["observed"][i], bins["low"][i], bins["high"][i]))
+    of, near, n = curve.get("of"), f"{bins['predicted'][i]:.2f}", counted(metrics, bins["n"][i])
+    if of:
+        yield f"Of {n} given P({of}) near {near}, a fraction of {share} are {of}."
+    else:
+        yield f"Of {n} whose answer was given a probability near {near}, a fraction of {share} were right."
+
+
+def _expected_error(metrics: Metrics) -> Iterator[str]:
+    curve = metrics.get("curves", {}).get("reliability")
+    if not curve:
+        return
+    after = f"the expected error of a probability is {_two_digits(expected_error(curve['after']))}"
+    before = curve.get("before")
+    if before:
+        yield f"After calibration {after}, before {_two_digits(expected_error(before))}."
+    else:
+        yield f"{after[0].upper()}{after[1:]}."
+
+
+def _uncertainty(metrics: Metrics) -> Iterator[str]:
+    parts = metrics.get("uncertainty")
+    if parts and parts["aleatoric"] + parts["epistemic"] > 0:
+        share = 100 * parts["aleatoric"] / (parts["aleatoric"] + parts["epistemic"])
+        yield (
+            f"Of the predictive {parts['measure']}, {share:.0f} % is aleatoric (noise in the data) and "
+            f"{100 - share:.0f} % epistemic (ignorance of the model)."
+        )
+
+
+def _unlike(metrics: Metrics) -> Iterator[str]:
+    unlike = metrics.get("unlike")
+    if unlike and unlike["of"]:
+        count, share = unlike["count"], _two_digits(unlike["count"] / unlike["of"])
+        whole = f"{number(count)} of {counted(metrics, unlike['of'])} ({share})"
+        yield f"{whole} {'is' if count == 1 else 'are'} unlike the training set."
+
+
+def _left_out(metrics: Metrics) -> Iterator[str]:
+    dropped, rejected = metrics.get("dropped"), metrics.get("rejected")
+    if dropped and dropped["count"]:
+        verb = "was" if dropped["count"] == 1 else "were"
+        yield f"{counted(metrics, dropped['count'])} {verb} left out: {dropped['why']}."
+    if rejected and rejected["count"]:
+        whole = f"{number(rejected['count'])} of {counted(metrics, rejected['of'])}"
+        yield f"{whole} {'was' if rejected['count'] == 1 else 'were'} set aside as unusable."
+
+
+def _at(curve: dict[str, Any], nominal: float) -> dict[str, float] | None:
+    """The point of a coverage curve at this nominal coverage."""
+    found = [i for i, value in enumerate(curve["nominal"]) if abs(value - nominal) < 5e-4]
+    if not found:
+        return None
+    keys = (key for key in ("actual", "low", "high", "before", "size") if curve.get(key))
+    return {key: curve[key][found[0]] for key in keys}
+
+
+def _share(point: dict[str, float]) -> str:
+    return percent(point["actual"], point["low"], point["high"])
+
+
+def _before(point: dict[str, float]) -> str:
+    return f" (before calibration {100 * point['before']:.1f} %)" if "before" in point else ""
+
+
+def _two_digits(fraction: float) -> str:
+    """A fraction in per cent with two significant digits, at most one decimal lost.
+
+    >>> _two_digits(0.0083), _two_digits(0.024), _two_digits(0.2417)
+    ('0.83 %', '2.4 %', '24 %')
+    """
+    return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"

@@ -1,0 +1,70 @@
+"""Colours, markers and matplotlib settings of every figure.
+
+The colours are those of Okabe and Ito (2008, "Color Universal Design"), told apart with any kind of colour
+vision; a line style or a marker says the same a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib.style
+
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A86"
+
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+BANDS = {"u": PURPLE, "g": GREEN, "r": VERMILLION, "i": ORANGE, "z": BLUE, "y": BLACK, "Y": BLACK}
+
+SETTINGS = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "figure.facecolor": "white",
+    "axes.facecolor": "none",
+    "axes.edgecolor": "#55534f",
+    "axes.labelcolor": "#222222",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": "#55534f",
+    "ytick.color": "#55534f",
+    "xtick.labelcolor": "#222222",
+    "ytick.labelcolor": "#222222",
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "axes.prop_cycle": matplotlib.rcsetup.cycler(color=list(COLOURS)),
+    "axes.formatter.useoffset": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "skysure",
+}
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """The style of the report while the block runs, whatever the user's own settings are."""
+    with matplotlib.style.context(SETTINGS, after_reset=True):
+        yield
+
+
+def colour(position: int) -> str:
+    """Colour of the class or series at this position; they repeat after seven."""
+    return COLOURS[position % len(COLOURS)]
+
+
+def band_colour(band: str, position: int) -> str:
+    """Colour of a photometric band: by its last letter where that is one of ugrizy, else by position."""
+    return BANDS.get(band[-1:], colour(position))
