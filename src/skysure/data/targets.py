@@ -1,0 +1,84 @@
+"""A file that is to be written: checked before any work is done, and there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from skysure.faults import Fault
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """Raise a Fault unless `path` can be written: its folder is there and open, and nothing is lost."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        there = next(f for f in folder.parents if f.exists())
+        raise Fault(
+            f"{path}: no folder {folder}",
+            "a folder that exists",
+            f"a typing error; {there} exists",
+            f"mkdir -p {folder}",
+        )
+    if path.is_dir():
+        raise Fault(f"{path} is a folder", "the name of a file", "", f"name one in it: {path / 'table.parquet'}")
+    if path.exists() and not force:
+        raise Fault(f"{path} exists", "a new name", "it was written before", "replace it with --force")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _not_writable(path, "permission denied")
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Tell an error of the operating system as a Fault that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in FULL:
+            raise Fault(
+                f"{path} could not be written whole",
+                "room on the disk for the table and once more for its chunks",
+                f"the disk is full or a quota is reached ({reason})",
+                "free some space or name another folder; nothing was left behind",
+            ) from error
+        raise _not_writable(path, reason) from error
+
+
+def _not_writable(path: Path, reason: str) -> Fault:
+    return Fault(
+        f"{path} cannot be written",
+        "a folder open to you on a disk that works",
+        reason,
+        "name another folder, or change its permissions",
+    )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file under a temporary name beside `path`; it takes the name when the block ends without error."""
+    temporary = unfinished(path)
+    with told(path):
+        try:
+            with temporary.open("wb") as file:
+                yield file
+                synced(file)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> Path:
+    """Return the temporary name; the same each time, so that what a crash leaves is not left twice."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def synced(file: IO[bytes]) -> None:
+    """Bring what was written to the disk, where a disk that is full says so."""
+    file.flush()
+    os.fsync(file.fileno())
