@@ -1,0 +1,20 @@
+"""`supernovae`: multi-band light curves to calibrated classes, at every epoch."""
+
+import lazy_loader
+
+from .settings import Query, Schema, Settings
+
+__getattr__, __dir__, _verbs = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "calibration": ["calibrate"],
+        "evaluation": ["evaluate"],
+        "networks": ["network"],
+        "plots": ["figures"],
+        "prediction": ["predict"],
+        "simulator": ["simulate"],
+        "source": ["read"],
+        "training": ["train"],
+    },
+)
+__all__ = ["Query", "Schema", "Settings", *_verbs]

@@ -1,0 +1,233 @@
+"""Light curves to tensors: points of a night become one step, time counts from the first detection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skysure.data.lightcurves import LightCurves
+
+from .settings import KINDS, Settings
+
+
+@dataclass(frozen=True)
+class Nights:
+    """Light curves by night, flat: the nights of object k are `offsets[k]:offsets[k + 1]`.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64, shape (object + 1,)
+    time : ndarray of float32, shape (night,)
+        Days since the first point with high signal to noise (the trigger).
+    flux, flux_error : ndarray of float32, shape (night, band)
+        Inverse-variance means over the night; 0 and 1 where nothing was measured.
+    measured : ndarray of bool, shape (night, band)
+    trigger : ndarray of float64, shape (object,)
+        Modified Julian date of the trigger; infinite where there is none.
+    redshift, redshift_error : ndarray of float32, shape (object,)
+        NaN where not known.
+    """
+
+    offsets: np.ndarray
+    time: np.ndarray
+    flux: np.ndarray
+    flux_error: np.ndarray
+    measured: np.ndarray
+    trigger: np.ndarray
+    redshift: np.ndarray
+    redshift_error: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.trigger)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Number of nights of each object, shape (object,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def owner(self) -> np.ndarray:
+        """Index of the object of each night, shape (night,)."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    @property
+    def classifiable(self) -> np.ndarray:
+        """Whether an object has a trigger and two nights at least, shape (object,)."""
+        return np.isfinite(self.trigger) & (self.counts >= 2)
+
+    def select(self, keep: np.ndarray) -> Nights:
+        """Keep the nights of a mask of shape (night,); objects stay, also those left without nights."""
+        kept = np.concatenate([[0], np.cumsum(keep)])
+        flat = {n: getattr(self, n)[keep] for n in ("time", "flux", "flux_error", "measured")}
+        return replace(self, offsets=kept[self.offsets], **flat)
+
+    @staticmethod
+    def concat(parts: Sequence[Nights]) -> Nights:
+        """Join several."""
+        starts = np.cumsum([0] + [len(p.time) for p in parts])
+        offsets = [p.offsets[1:] + s for p, s in zip(parts, starts, strict=False)]
+        joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Nights)}
+        return Nights(**joined | {"offsets": np.concatenate([[0], *offsets])})
+
+    def __getitem__(self, which: np.ndarray) -> Nights:
+        """Take objects by their indices, in that order."""
+        counts = self.counts[which]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        nights = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
+        flat = {n: getattr(self, n)[nights] for n in ("time", "flux", "flux_error", "measured")}
+        rows = {n: getattr(self, n)[which] for n in ("trigger", "redshift", "redshift_error")}
+        return Nights(offsets=offsets, **flat, **rows)
+
+
+def nights(curves: LightCurves, bands: Sequence[str], settings: Settings) -> Nights:
+    """Group the points of each night, from `settings.before` days before the trigger on.
+
+    A night is a day centred on the time of the trigger. Points without a positive error are left out.
+    """
+    curves = curves.in_bands(tuple(bands))
+    good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
+    if not good.all():
+        curves = curves.select_points(good)
+    owner = curves.owner
+    start = first(owner, curves.time, curves.flux > settings.trigger_snr * curves.flux_error, len(curves))
+    since = curves.time - np.where(np.isfinite(start), start, 0.0)[owner]
+    seen = np.isfinite(start)[owner] & (since >= -settings.before)
+    owner, since, band = owner[seen], since[seen], curves.band[seen]
+    day = np.floor(since + 0.5)
+    new = np.ones(len(day), bool)
+    new[1:] = (owner[1:] != owner[:-1]) | (day[1:] != day[:-1])
+    step, count, width = np.cumsum(new) - 1, int(new.sum()), len(bands)
+    cell, weight = step * width + band, curves.flux_error[seen] ** -2.0
+    total = np.bincount(cell, weight, count * width)
+    flux = np.bincount(cell, weight * curves.flux[seen], count * width) / np.where(total > 0, total, 1.0)
+    error = np.where(total > 0, total, 1.0) ** -0.5
+    held = np.bincount(owner[new], minlength=len(curves))
+    return Nights(
+        offsets=np.concatenate([[0], np.cumsum(held)]),
+        time=(np.bincount(step, since, count) / np.bincount(step, minlength=count)).astype(np.float32),
+        flux=flux.reshape(count, width).astype(np.float32),
+        flux_error=error.reshape(count, width).astype(np.float32),
+        measured=(total > 0).reshape(count, width),
+        trigger=start,
+        **_redshift(curves, settings),
+    )
+
+
+def _redshift(curves: LightCurves, settings: Settings) -> dict[str, np.ndarray]:
+    redshift = curves.column("redshift")
+    known = np.isfinite(redshift) & (redshift > 0) & (settings.redshift != "never")
+    error = np.nan_to_num(curves.column("redshift_error"), nan=0.0)
+    return {
+        "redshift": np.where(known, redshift, np.nan).astype(np.float32),
+        "redshift_error": np.where(known, error, np.nan).astype(np.float32),
+    }
+
+
+def first(owner: np.ndarray, time: np.ndarray, hit: np.ndarray, objects: int) -> np.ndarray:
+    """Give the time of the first hit of each object, infinite where there is none, shape (object,).
+
+    >>> first(np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]), np.array([False, True, False]), 2)
+    array([ 2., inf])
+    """
+    earliest = np.full(objects, np.inf)
+    np.minimum.at(earliest, owner[hit], time[hit])
+    return earliest
+
+
+def until(given: Nights, days: float) -> Nights:
+    """Give what was known `days` after the trigger."""
+    return given.select(given.time <= days)
+
+
+def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Give the index of the class of each label, -1 for a label of no class, shape (object,).
+
+    >>> targets(np.array(["IIP", "Ia", "SLSN"]), ("Ia", "II"))
+    array([ 1,  0, -1])
+    """
+    known, which = np.unique(labels.astype(str), return_inverse=True)
+    place = np.full(len(known), -1)
+    for k, name in enumerate(classes):
+        mine = np.isin(np.strings.replace(known, "SN", ""), KINDS.get(name, (name,))) | (known == name)
+        place[mine & (place < 0)] = k
+    return place[which]
+
+
+def augmented(given: Nights, settings: Settings, rng: np.random.Generator) -> Nights:
+    """Degrade light curves: noise, missing nights and points, scatter, an early end, a hidden redshift.
+
+    The trigger moves with what is left, so that a degraded curve is what a shallower survey would see.
+    """
+    size, owner, n = given.flux.shape, given.owner, len(given)
+    scale = np.exp(0.4 * np.log(10) * settings.scatter * rng.standard_normal(n))[owner, None]
+    added = settings.noise * rng.random((n, 1)) * (rng.random((n, 1)) < 0.5)
+    added = added[owner] * given.flux_error
+    flux = scale * (given.flux + added * rng.standard_normal(size))
+    error = scale * np.hypot(given.flux_error, added)
+    some = given.measured & (rng.random(size) >= 2 * settings.drop_points * rng.random((n, 1))[owner])
+    some &= (rng.random(len(owner)) >= 2 * settings.drop_nights * rng.random(n)[owner])[:, None]
+    end = np.where(rng.random(n) < settings.truncate, 80 * rng.random(n), np.inf)
+    some &= (given.time <= end[owner])[:, None]
+    hidden = settings.hide_redshift * (settings.redshift == "optional") > rng.random(n)
+    shift = given.redshift_error * 0.5 * rng.standard_normal(n)
+    redshift = np.where(hidden, np.nan, np.maximum(given.redshift + shift, 0.005))
+    left = replace(
+        given,
+        flux=np.where(some, flux, 0.0).astype(np.float32),
+        flux_error=np.where(some, error, 1.0).astype(np.float32),
+        measured=some,
+        redshift=redshift.astype(np.float32),
+    )
+    return retriggered(left.select(some.any(1)), settings)
+
+
+def retriggered(given: Nights, settings: Settings) -> Nights:
+    """Let time count from the first night with high signal to noise again, and drop what is long before."""
+    hit = ((given.flux > settings.trigger_snr * given.flux_error) & given.measured).any(1)
+    start = first(given.owner, given.time, hit, len(given))
+    since = given.time - np.where(np.isfinite(start), start, 0.0)[given.owner].astype(np.float32)
+    seen = np.isfinite(start)[given.owner] & (since >= -settings.before)
+    return replace(given, time=since, trigger=given.trigger + start).select(seen)
+
+
+def tensors(given: Nights) -> dict[str, Tensor]:
+    """Pad nights to the longest light curve: tensors with objects along axis 0, nights along axis 1.
+
+    "redshift" holds redshift, its error, and whether it is known, shape (object, 3).
+    """
+    counts, width = given.counts, given.flux.shape[1]
+    nights = max(int(counts.max(initial=0)), 1)
+    row, step = given.owner, np.arange(len(given.time)) - given.offsets[:-1].repeat(counts)
+
+    def padded(values: np.ndarray, fill: float) -> Tensor:
+        full = np.full((len(given), nights, *values.shape[1:]), fill, np.float32)
+        full[row, step] = values
+        return torch.from_numpy(full)
+
+    known = np.isfinite(given.redshift)
+    redshift = np.stack([np.nan_to_num(given.redshift), np.nan_to_num(given.redshift_error), known], 1)
+    return {
+        "time": padded(given.time, 0.0),
+        "flux": padded(given.flux, 0.0).view(len(given), nights, width),
+        "flux_error": padded(given.flux_error, 1.0),
+        "measured": padded(given.measured, 0.0),
+        "redshift": torch.from_numpy(redshift.astype(np.float32)),
+        "nights": torch.from_numpy(counts.astype(np.int64)),
+    }
+
+
+def by_length(counts: np.ndarray, batch: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
+    """Give the objects of each batch, alike in length so that little is padding.
+
+    With `rng`, lengths are jittered and batches shuffled; objects without nights are left out.
+    """
+    some = np.flatnonzero(counts > 0)
+    jitter = 8 * rng.random(len(some)) if rng is not None else 0.0
+    order = some[np.argsort(counts[some] + jitter, kind="stable")]
+    parts = np.split(order, np.arange(batch, len(order), batch)) if len(order) else []
+    for k in rng.permutation(len(parts)) if rng is not None else range(len(parts)):
+        yield parts[k]

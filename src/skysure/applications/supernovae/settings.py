@@ -1,0 +1,170 @@
+"""What may be set of a supernova classifier, and what may be asked of a trained one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "Ia": ("Ia", "Ia-norm", "Ia-91T", "Ia-91bg", "Iax"),
+    "II": ("II", "IIP", "IIL", "IIn"),
+    "Ibc": ("Ibc", "Ib", "Ic", "IIb", "Ic-BL", "Ibn", "Icn"),
+    "CC": ("CC", "II", "IIP", "IIL", "IIn", "Ibc", "Ib", "Ic", "IIb", "Ic-BL", "Ibn", "Icn"),
+}
+"""The labels that a class gathers; a class that is not here gathers the label of its own name."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a supernova classifier.
+
+    Parameters
+    ----------
+    classes : tuple of str
+        What to tell apart; the first is the one that scores of two classes speak of. Empty: all labels given.
+    bands : tuple of str
+        Bands to use, in this order. Empty: those of the data.
+    redshift : {"optional", "always", "never"}
+        Whether host redshifts are used; "optional" trains one network for objects with and without.
+    before : float
+        Days before the first point with S/N > `trigger_snr` that are seen [d].
+    trigger_snr : float
+        Signal-to-noise ratio of the point from which time counts.
+    cell : {"gru", "lstm"}
+        Kind of recurrent layer.
+    hidden : int
+        Width of the recurrent layers.
+    layers : int
+        Number of recurrent layers.
+    head : int
+        Width of the dense layer after them.
+    dropout : {"head", "tied", "none"}
+        Where units are dropped: in the dense layers alone, or one mask for a whole sequence in every layer.
+    learned_rate : bool
+        Whether dropout rates are learned (concrete dropout).
+    rate : float
+        Dropout rate, or the one to start from.
+    length_scale : float
+        Prior length scale of the weights under dropout.
+    epochs : int
+        Passes over the training part.
+    patience : int
+        Epochs without a better validation loss after which training stops.
+    batch : int
+        Objects a step.
+    learning_rate : float
+        Peak learning rate.
+    every_epoch : float
+        Weight of the loss at every night beside the loss at the last one.
+    noise : float
+        Largest noise added in training, in units of the errors.
+    drop_nights : float
+        Mean share of the nights that are left out in training.
+    drop_points : float
+        Mean share of the points that are left out in training.
+    scatter : float
+        Grey scatter of brightness in training [mag].
+    truncate : float
+        Share of the light curves that end early in training.
+    hide_redshift : float
+        Share of the redshifts that are hidden in training, where redshift is "optional".
+    validation, calibration, test : float
+        Shares of the objects kept for each part; from 1 on, how many.
+    survey : {"des", "lsst"}
+        Survey to simulate.
+    photoz : {"good", "realistic", "none"}
+        Host redshifts to simulate.
+    unknowns : bool
+        Whether rarer kinds, that no class holds, are simulated too.
+    objects : int
+        Number of objects to simulate where none is asked for.
+    seed : int
+        Of the data, the parts and the training.
+    """
+
+    classes: tuple[str, ...] = ("Ia", "II", "Ibc")
+    bands: tuple[str, ...] = ()
+    redshift: Literal["optional", "always", "never"] = "optional"
+    before: float = 30.0
+    trigger_snr: float = 4.0
+    cell: Literal["gru", "lstm"] = "gru"
+    hidden: int = 128
+    layers: int = 2
+    head: int = 128
+    dropout: Literal["head", "tied", "none"] = "head"
+    learned_rate: bool = True
+    rate: float = 0.1
+    length_scale: float = 0.01
+    epochs: int = 45
+    patience: int = 15
+    batch: int = 128
+    learning_rate: float = 3e-3
+    every_epoch: float = 0.5
+    noise: float = 0.5
+    drop_nights: float = 0.1
+    drop_points: float = 0.05
+    scatter: float = 0.03
+    truncate: float = 0.3
+    hide_redshift: float = 0.25
+    validation: float = 0.04
+    calibration: float = 0.04
+    test: float = 0.4
+    survey: Literal["des", "lsst"] = "des"
+    photoz: Literal["good", "realistic", "none"] = "realistic"
+    unknowns: bool = False
+    objects: int = 6000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What may be asked of a trained supernova classifier.
+
+    Parameters
+    ----------
+    samples : int
+        Posterior samples: passes with other dropout masks.
+    coverage : float
+        Share of the objects whose prediction set shall hold the true class.
+    at_epoch : str
+        "" for whole light curves; a number for what was known so many days after the first detection; "all"
+        for a row at every night.
+    unlike : float
+        Share of calibration objects beyond which a row is flagged as unlike the training set.
+    batch : int
+        Objects at a time.
+    seed : int
+        Seed of the posterior samples.
+    """
+
+    samples: int = 30
+    coverage: float = 0.9
+    at_epoch: str = ""
+    unlike: float = 0.99
+    batch: int = 512
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What light curves are like, from their source; kept with a run.
+
+    Parameters
+    ----------
+    bands : tuple of str
+        Names of the bands.
+    classes : tuple of str
+        Labels found, merged as the source's reading says; after training, the classes of the network.
+    zero_point : float
+        AB magnitude of a flux of one.
+    redshift : tuple of two floats
+        Least and largest redshift.
+    flux_error : tuple of two floats
+        The middle 98 % of the errors of the fluxes.
+    """
+
+    bands: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    zero_point: float = 27.5
+    redshift: tuple[float, float] = (0.0, 3.0)
+    flux_error: tuple[float, float] = (0.0, float("inf"))
