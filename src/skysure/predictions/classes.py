@@ -60,7 +60,7 @@ class Classes:
         return self.probability.argmax(1)
 
     def to_table(self) -> QTable:
-        """Give the prediction as scalar columns: `class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, `aleatoric`, ..."""
+        """Give the prediction as scalar columns: `class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, ..."""
         table = leading(self.rows)
         table["class"] = np.asarray(self.classes)[self.best]
         for k, name in enumerate(self.classes):

@@ -1,4 +1,4 @@
-"""Light curves of many objects as one flat struct of arrays: what Parquet's nested lists are, without copies."""
+"""Light curves of many objects as one flat struct of arrays: Parquet's nested lists, without copies."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from astropy import units as u
+from astropy.table import QTable
 
 from skysure.faults import Fault, nearest
 
 ZERO_POINT = 27.5
 """AB magnitude of a flux of one: the FLUXCAL of SNANA. Readers convert to it."""
+
+NANOJANSKY_PER_FLUX = 3630.780548e9 * 10 ** (-0.4 * ZERO_POINT)
+"""A flux of one in nJy; AB magnitude zero is 3630.78 Jy."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,12 @@ class LightCurves:
         return self.objects["id"]
 
     @property
+    def groups(self) -> np.ndarray:
+        """Group of each object, its id where it has none, shape (object,)."""
+        named = self.objects.get("group")
+        return self.ids if named is None else np.where(named == "", self.ids, named)
+
+    @property
     def counts(self) -> np.ndarray:
         """Number of points of each object, shape (object,)."""
         return np.diff(self.offsets)
@@ -77,17 +88,27 @@ class LightCurves:
             offsets = np.concatenate([[0], np.cumsum(counts)])
             points = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
         return LightCurves(
-            {name: values[which] for name, values in self.objects.items()}, offsets,
-            self.time[points], self.band[points], self.flux[points], self.flux_error[points], self.bands,
-        )  # fmt: skip
+            {name: values[which] for name, values in self.objects.items()},
+            offsets,
+            self.time[points],
+            self.band[points],
+            self.flux[points],
+            self.flux_error[points],
+            self.bands,
+        )
 
     def select_points(self, keep: np.ndarray) -> LightCurves:
         """Keep the points of a mask of shape (point,); objects stay, also those left without points."""
         kept = np.concatenate([[0], np.cumsum(keep)])
         return LightCurves(
-            self.objects, kept[self.offsets].astype(np.int64),
-            self.time[keep], self.band[keep], self.flux[keep], self.flux_error[keep], self.bands,
-        )  # fmt: skip
+            self.objects,
+            kept[self.offsets].astype(np.int64),
+            self.time[keep],
+            self.band[keep],
+            self.flux[keep],
+            self.flux_error[keep],
+            self.bands,
+        )
 
     def in_bands(self, bands: Sequence[str]) -> LightCurves:
         """Index the bands as `bands` does, dropping the points taken in any other band."""
@@ -99,6 +120,16 @@ class LightCurves:
         return LightCurves(
             kept.objects, kept.offsets, kept.time, new[new >= 0], kept.flux, kept.flux_error, tuple(bands)
         )
+
+    def to_table(self) -> QTable:
+        """Give a long table, one row a point, fluxes in nJy, with the columns of its object beside each."""
+        njy = NANOJANSKY_PER_FLUX * u.nJy
+        table = QTable({"id": self.ids[self.owner], "time": self.time * u.d})
+        table["band"] = np.asarray(self.bands)[self.band]
+        table["flux"], table["flux_error"] = self.flux * njy, self.flux_error * njy
+        for name in self.objects.keys() - {"id"}:
+            table[name] = self.objects[name][self.owner]
+        return table
 
     @staticmethod
     def concat(parts: Sequence[LightCurves]) -> LightCurves:
@@ -148,15 +179,15 @@ class LightCurves:
         >>> len(curves), curves.time.tolist(), curves.bands
         (1, [1.0, 2.0], ('g', 'r'))
         """
-        named = {
-            n: _take(table, (columns or {}).get(n, n)) for n in ("id", "time", "band", "flux", "flux_error")
-        }
+        named = {n: _take(table, (columns or {}).get(n, n)) for n in ("id", "time", "band", "flux", "flux_error")}
         time, flux, error = (_numbers(named[n], n) for n in ("time", "flux", "flux_error"))
         if not (error > 0).all():
             raise Fault(
                 f"flux_error: row {int(np.argmin(error > 0))} is not positive",
-                "a standard error above zero", "a missing value written as 0 or -9", "drop those rows",
-            )  # fmt: skip
+                "a standard error above zero",
+                "a missing value written as 0 or -9",
+                "drop those rows",
+            )
         ids, owner = np.unique(named["id"].astype(str), return_inverse=True)
         bands, band = np.unique(named["band"].astype(str), return_inverse=True)
         order = np.lexsort((time, owner))
@@ -164,18 +195,23 @@ class LightCurves:
         return LightCurves(
             {"id": ids} | ({} if objects is None else _join(ids, objects)),
             np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(ids)))]).astype(np.int64),
-            time[order], band[order].astype(np.int16), flux[order] * scale, error[order] * scale,
+            time[order],
+            band[order].astype(np.int16),
+            flux[order] * scale,
+            error[order] * scale,
             tuple(bands.tolist()),
-        )  # fmt: skip
+        )
 
 
 def _take(table: Any, name: str) -> np.ndarray:
     names = list(getattr(table, "column_names", None) or getattr(table, "colnames", None) or table.keys())
     if name not in names:
         raise Fault(
-            f"the table has no column '{name}'", f"one of its columns ({nearest(name, names)})",
-            "another name for the same thing", f"columns={{'{name}': '...'}}",
-        )  # fmt: skip
+            f"the table has no column '{name}'",
+            f"one of its columns ({nearest(name, names)})",
+            "another name for the same thing",
+            f"columns={{'{name}': '...'}}",
+        )
     return np.asarray(table[name])
 
 
@@ -183,21 +219,19 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     try:
         numbers = values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise Fault(
-            f"{name}: {error}", "numbers", "text in a column of numbers", "clean the column"
-        ) from None
+        raise Fault(f"{name}: {error}", "numbers", "text in a column of numbers", "clean the column") from None
     if not np.isfinite(numbers).all():
         raise Fault(
-            f"{name}: row {int(np.argmin(np.isfinite(numbers)))} is not finite", "finite numbers",
-            "a missing value", "drop those rows",
-        )  # fmt: skip
+            f"{name}: row {int(np.argmin(np.isfinite(numbers)))} is not finite",
+            "finite numbers",
+            "a missing value",
+            "drop those rows",
+        )
     return numbers
 
 
 def _join(ids: np.ndarray, objects: Any) -> dict[str, np.ndarray]:
-    names = list(
-        getattr(objects, "column_names", None) or getattr(objects, "colnames", None) or objects.keys()
-    )
+    names = list(getattr(objects, "column_names", None) or getattr(objects, "colnames", None) or objects.keys())
     keys = _take(objects, "id").astype(str)
     order = np.argsort(keys, kind="stable")
     place = np.minimum(np.searchsorted(keys[order], ids), max(len(keys) - 1, 0))

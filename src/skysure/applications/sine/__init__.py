@@ -1,0 +1,20 @@
+"""`sine`: a function whose truth and noise are known, learned with error bars that can be held against them."""
+
+import lazy_loader
+
+from .settings import Query, Schema, Settings
+
+__getattr__, __dir__, _verbs = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "calibration": ["calibrate"],
+        "evaluation": ["evaluate"],
+        "networks": ["network"],
+        "plots": ["figures"],
+        "prediction": ["predict"],
+        "simulator": ["simulate"],
+        "source": ["read"],
+        "training": ["train"],
+    },
+)
+__all__ = ["Query", "Schema", "Settings", *_verbs]

@@ -1,0 +1,91 @@
+"""What may be set of `sine`, and what may be asked of a trained one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `sine`: y = sin(x) + noise, learned by a network with concrete dropout.
+
+    Parameters
+    ----------
+    objects : int
+        Number of points to simulate; 500 of them are trained on by default.
+    low, high : float
+        Range of x.
+    sigma : float
+        Standard deviation of the noise in y.
+    hidden : int
+        Width of the two hidden layers.
+    rate : float
+        Dropout rate, or the one to start from.
+    learned_rate : bool
+        Whether the rate is learned (concrete dropout).
+    length_scale : float
+        Prior length scale of the weights.
+    epochs : int
+        Passes over the training part.
+    patience : int
+        Epochs without a better validation loss after which training stops.
+    batch : int
+        Points a step.
+    learning_rate : float
+        Peak learning rate.
+    validation, calibration, test : float
+        Shares of the points kept for each part; from 1 on, how many.
+    seed : int
+        Of the data, the parts and the training.
+    """
+
+    objects: int = 2500
+    low: float = -3.141592653589793
+    high: float = 3.141592653589793
+    sigma: float = 0.1
+    hidden: int = 128
+    rate: float = 0.1
+    learned_rate: bool = True
+    length_scale: float = 0.01
+    epochs: int = 400
+    patience: int = 400
+    batch: int = 64
+    learning_rate: float = 3e-3
+    validation: float = 500
+    calibration: float = 500
+    test: float = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What may be asked of a trained `sine`.
+
+    Parameters
+    ----------
+    samples : int
+        Posterior samples: functions drawn.
+    seed : int
+        Of the samples.
+    """
+
+    samples: int = 100
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the points are like.
+
+    Parameters
+    ----------
+    low, high : float
+        Range of x that was trained on.
+    mean, scale : float
+        Mean and standard deviation of y, in which the network counts.
+    """
+
+    low: float = -3.141592653589793
+    high: float = 3.141592653589793
+    mean: float = 0.0
+    scale: float = 1.0

@@ -1,0 +1,100 @@
+"""Sources: anything that is walked in chunks of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+TRAIN, VALIDATION, CALIBRATION, TEST = "train", "validation", "calibration", "test"
+
+
+class Chunk(Protocol):
+    """Some objects: they have ids, and a mask takes some of them."""
+
+    @property
+    def ids(self) -> np.ndarray: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, which: Any) -> Any: ...
+
+
+class Source(Protocol):
+    """Files, a simulator or memory; `schema` says what the application needs to know of it."""
+
+    schema: Any
+
+    def chunks(self, part: str | None = None) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A source of chunks that are in memory already.
+
+    Parameters
+    ----------
+    schema : dataclass
+    held : sequence of chunks
+    """
+
+    schema: Any
+    held: Sequence[Any]
+
+    def chunks(self, part: str | None = None) -> Iterator[Any]:
+        """Give the chunks; without parts, every part is the whole."""
+        yield from self.held
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A source whose objects belong to parts: train, validation, calibration, test.
+
+    Parameters
+    ----------
+    source : Source
+    ids : ndarray of str, shape (object,)
+    parts : ndarray of str, shape (object,)
+    groups : ndarray of str, shape (object,)
+        Relatives share one, and so a part.
+    """
+
+    source: Any
+    ids: np.ndarray
+    parts: np.ndarray
+    groups: np.ndarray
+    _order: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_order", np.argsort(self.ids))
+
+    @property
+    def schema(self) -> Any:
+        """Schema of the whole source."""
+        return self.source.schema
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of objects of each part."""
+        return {str(p): int(n) for p, n in zip(*np.unique(self.parts, return_counts=True), strict=True)}
+
+    def count(self, part: str) -> int:
+        """Number of objects of a part."""
+        return int((self.parts == part).sum())
+
+    def chunks(self, part: str | None = None) -> Iterator[Any]:
+        """Give the objects of a part, or all, chunk by chunk; an object of no known part is left out."""
+        for chunk in self.source.chunks():
+            if part is None:
+                yield chunk
+                continue
+            keep = self.part_of(chunk.ids) == part
+            if keep.any():
+                yield chunk if keep.all() else chunk[keep]
+
+    def part_of(self, ids: np.ndarray) -> np.ndarray:
+        """Name the part of each id; "" where it is unknown."""
+        if len(self.ids) == 0:
+            return np.full(len(ids), "", self.parts.dtype)
+        place = self._order[np.minimum(np.searchsorted(self.ids, ids, sorter=self._order), len(self.ids) - 1)]
+        return np.where(self.ids[place] == ids, self.parts[place], "")

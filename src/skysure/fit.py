@@ -1,0 +1,225 @@
+"""The supervised loop: a generator of epochs, on one device or many, that resumes to the same bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from operator import length_hint
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from skysure.methods.uncertainty import kl, noise, rates
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands: all it needs to go on, in tensors and numbers.
+
+    Parameters
+    ----------
+    epoch : int
+        Epochs done.
+    record : dict of str to float
+        This epoch's row of the history.
+    tensors : dict of str to Tensor
+        "model.*" as they are; "best.*" those of the best epoch; "optimizer.*".
+    counters : dict of str to number
+    done : bool
+    """
+
+    epoch: int
+    record: dict[str, float]
+    tensors: dict[str, Tensor]
+    counters: dict[str, float] = field(default_factory=dict)
+    done: bool = False
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The tensors of the model to use: the best ones where they are kept, else the last."""
+        best = any(name.startswith("best.") for name in self.tensors)
+        return unprefixed(self.tensors, "best." if best else "model.")
+
+
+def fit(
+    model: nn.Module,
+    batches: Callable[[str, int], Iterable[Batch]],
+    nll: Callable[[nn.Module, Batch], Tensor],
+    *,
+    objects: int,
+    epochs: int,
+    learning_rate: float,
+    patience: int,
+    seed: int,
+    clip: float = 1.0,
+    warm_up: float = 0.1,
+    state: State | None = None,
+    accelerator: Accelerator | None = None,
+) -> Iterator[State]:
+    """Minimise the mean negative log-likelihood plus KL / N, an epoch at a time.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Trained in place. Its dropout layers bring their KL terms.
+    batches : callable (part, epoch) -> iterable of dict of Tensor
+        The batches of "train" or "validation", the same for the same arguments; objects along axis 0.
+    nll : callable (model, batch) -> Tensor, shape (object,)
+    objects : int
+        N, the number of training objects.
+    epochs, patience : int
+        At most `epochs`; stops after `patience` of them without a better validation NLL.
+    learning_rate : float
+        Peak of a schedule that warms up over the first `warm_up` of the epochs and falls as a cosine.
+    seed : int
+        All random numbers derive from it, the epoch and the step.
+    clip : float
+        Largest norm of the gradient.
+    state : State, optional
+        Where to go on.
+    accelerator : Accelerator, optional
+        Device and processes. Each process takes its share of every batch, and the noise of an object is the
+        same wherever it is drawn, so that two processes compute what one does.
+
+    Yields
+    ------
+    State
+        After every epoch; the last has `done` set.
+    """
+    accelerator = accelerator or Accelerator()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.0)
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    best: dict[str, Tensor] = {}
+    counters = {"best_nll": math.inf, "best_epoch": 0}
+    if state is not None:
+        model.load_state_dict(unprefixed(state.tensors, "model."))
+        _restore(optimizer, unprefixed(state.tensors, "optimizer."))
+        best, counters = prefixed(state.weights, "best."), counters | state.counters
+    for epoch in range(state.epoch if state else 0, epochs):
+        losses = []
+        for step, (batch, progress) in enumerate(_with_progress(batches("train", epoch))):
+            rate = learning_rate * schedule((epoch + progress) / epochs, warm_up)
+            key = (seed, epoch, step)
+            losses.append(_step(wrapped, model, optimizer, batch, nll, objects, rate, key, clip, accelerator))
+        validation_nll = _validate(model, batches("validation", epoch), nll, accelerator)
+        if validation_nll < counters["best_nll"]:
+            counters |= {"best_nll": validation_nll, "best_epoch": epoch + 1}
+            best = prefixed(_copy(model.state_dict()), "best.")
+        done = epoch + 1 == epochs or epoch + 1 - counters["best_epoch"] >= patience
+        record = {"epoch": epoch + 1, "learning_rate": rate, "train_nll": math.fsum(losses) / len(losses)}
+        record |= {"validation_nll": validation_nll} | rates(model)
+        tensors = prefixed(_copy(model.state_dict()), "model.") | best | prefixed(_saved(optimizer), "optimizer.")
+        yield State(epoch + 1, record, tensors, dict(counters), done)
+        if done:
+            return
+
+
+def schedule(progress: float, warm_up: float) -> float:
+    """Share of the peak learning rate: a linear rise over `warm_up` of the training, then a half cosine to 0.
+
+    >>> [round(schedule(t, 0.1), 3) for t in (0.05, 0.1, 0.55, 1.0)]
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    if progress < warm_up:
+        return max(progress / warm_up, 0.02)
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
+@contextmanager
+def seeded(*key: int) -> Iterator[None]:
+    """Draw from torch's own generator, as initialisation does, under a seed; its state is put back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(combine(*key))
+        yield
+
+
+def combine(*key: int) -> int:
+    """One seed from several numbers, of which none drowns another."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _with_progress(batches: Iterable[Batch]) -> Iterator[tuple[Batch, float]]:
+    total = length_hint(batches, 0)
+    for step, batch in enumerate(batches):
+        yield batch, (step + 0.5) / total if total else 0.5
+
+
+def _step(
+    wrapped: nn.Module,
+    model: nn.Module,
+    optimizer: Any,
+    batch: Batch,
+    nll: Callable[[nn.Module, Batch], Tensor],
+    objects: int,
+    rate: float,
+    key: tuple[int, ...],
+    clip: float,
+    accelerator: Accelerator,
+) -> float:
+    """One step down; gives the mean NLL of the whole batch, over all processes."""
+    wrapped.train()
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    whole = len(next(iter(batch.values())))
+    rows = torch.arange(whole)[accelerator.process_index :: accelerator.num_processes]
+    share = {name: values[rows].to(accelerator.device) for name, values in batch.items()}
+    with seeded(*key), noise(model, combine(*key), rows=rows):
+        # The mean over processes of these sums is the mean over the whole batch, also where shares differ.
+        mean_nll = nll(wrapped, share).sum() * accelerator.num_processes / whole
+        accelerator.backward(mean_nll + kl(model, objects))
+    accelerator.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(accelerator.reduce(mean_nll.detach(), "mean"))
+
+
+@torch.no_grad()
+def _validate(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    nll: Callable[[nn.Module, Batch], Tensor],
+    accelerator: Accelerator,
+) -> float:
+    """Mean NLL of the network without noise; every process computes the whole, so that all stop together."""
+    model.eval()
+    per_object = [nll(model, {n: v.to(accelerator.device) for n, v in batch.items()}).double() for batch in batches]
+    return float(torch.cat(per_object).mean())
+
+
+def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Put `prefix` before every name."""
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def unprefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Take the tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def _saved(optimizer: Any) -> dict[str, Tensor]:
+    return _copy(
+        {
+            f"{parameter}.{name}": torch.as_tensor(value)
+            for parameter, values in optimizer.state_dict()["state"].items()
+            for name, value in values.items()
+        }
+    )
+
+
+def _restore(optimizer: Any, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        parameter, name = key.split(".", 1)
+        state.setdefault(int(parameter), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,33 @@
+"""Models that ship: run directories like any other, made by `make models`; and where a run lies."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from skysure.faults import Fault, nearest
+
+
+def shipped() -> list[str]:
+    """Names of the models that ship with skysure."""
+    return sorted(f.name for f in files(__name__).iterdir() if (f / "run.toml").is_file())
+
+
+def find(run: Path | str) -> Path:
+    """Give the folder of a run: a path, or the name of a shipped model.
+
+    Raises
+    ------
+    Fault
+        Where there is none; the nearest names are offered, or how to go on with an unfinished training.
+    """
+    folder = Path(run)
+    if (folder / "run.toml").is_file():
+        return folder
+    if str(run) in shipped():
+        return Path(str(files(__name__) / str(run)))
+    if Path(f"{run}.training").is_dir():
+        raise Fault(f"{run}: its training has not finished", "", "", f"skysure train ... --out {run} --resume")
+    missing = "has no run.toml" if folder.is_dir() else "no such run"
+    offer = f" ({nearest(str(run), shipped())})" if shipped() else ""
+    raise Fault(f"{run}: {missing}", f"a run directory or the name of a shipped model{offer}")

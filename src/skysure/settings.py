@@ -1,0 +1,150 @@
+"""Settings are frozen dataclasses; their values come in layers: defaults < preset < file < flags."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .faults import Fault, SettingsFault, nearest
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> T:
+    """Make the dataclass `cls` from layers of named values, a later layer going over an earlier one.
+
+    Parameters
+    ----------
+    cls : dataclass type
+        Its fields may be bool, int, float, str, tuples of these, Literal, dataclasses, and unions.
+    *layers : mapping of str to value
+        Values as TOML or the command line give them; counts may be written "10_000" or "1e7".
+    where : str
+        What the layers are called in a message.
+
+    Raises
+    ------
+    SettingsFault
+        Where a field is unknown (the nearest names are offered) or a value has the wrong type.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Settings:
+    ...     epochs: int = 10
+    >>> build(Settings, {"epochs": "1e3"})
+    Settings(epochs=1000)
+    """
+    kinds = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            if name not in kinds:
+                raise SettingsFault(
+                    f"{where}: there is no '{name}'",
+                    nearest(name, kinds),
+                    "a misspelling, or another application's",
+                )
+            values[name] = convert(value, kinds[name], f"{where}: {name}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise SettingsFault(f"{where}: {error}", "a value for every field that has no default") from None
+
+
+def convert(value: Any, kind: Any, name: str) -> Any:
+    """Turn a value, or its text, into the type of a field; `name` says which field in a message."""
+    origin, options = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _convert_union(value, options, name)
+    if origin is Literal:
+        if value in options:
+            return value
+        raise SettingsFault(f"{name} = {value!r}", "one of " + ", ".join(map(str, options)))
+    if origin is tuple:
+        items = [v for v in value.split(",") if v] if isinstance(value, str) else value
+        kinds = [options[0]] * len(items) if options[-1] is Ellipsis else options
+        if len(kinds) != len(items):
+            raise SettingsFault(f"{name} has {len(items)} values", f"{len(kinds)} values")
+        return tuple(convert(v, k, name) for v, k in zip(items, kinds, strict=True))
+    if origin is dict:
+        return {convert(k, options[0], name): convert(v, options[1], name) for k, v in dict(value).items()}
+    if is_dataclass(kind):
+        return value if isinstance(value, kind) else build(kind, value, where=name)
+    return _convert_plain(value, kind, name)
+
+
+def _convert_union(value: Any, options: tuple[Any, ...], name: str) -> Any:
+    if value is None and type(None) in options:
+        return None
+    for option in (o for o in options if o is not type(None)):
+        try:
+            return convert(value, option, name)
+        except SettingsFault as fault:
+            last = fault
+    raise last
+
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _convert_plain(value: Any, kind: Any, name: str) -> Any:
+    text = str(value).strip().lower()
+    if kind is bool and text in ("true", "false", "yes", "no"):
+        return text in ("true", "yes")
+    if kind is str and isinstance(value, str):
+        return value
+    if kind in (int, float) and not isinstance(value, bool):
+        try:
+            number = float(text)
+            whole = int(text) if kind is int and isinstance(value, str) and text.lstrip("+-").isdigit() else number
+        except ValueError:
+            number = whole = float("nan")
+        if kind is float and number == number:
+            return number
+        if kind is int and number == number and abs(number) != float("inf") and number == int(number):
+            return int(whole)
+    raise SettingsFault(f"{name} = {value!r}", _WORDS.get(kind, str(kind)))
+
+
+def load_toml(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file; a fault names the file and the line."""
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Fault(f"{path}: no such file", "a TOML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Fault(f"{path}: {error}", "a TOML file that can be read") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Fault(f"{path}: {error}", "valid TOML", "a quote or bracket left open") from None
+
+
+def table_of(path: Path | str, name: str) -> dict[str, Any]:
+    """Read the table `[name]` of a TOML file, or the whole file where it has no such table."""
+    content = load_toml(path)
+    return content[name] if isinstance(content.get(name), dict) else content
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """Give a dataclass as TOML can hold it: no None, tuples as lists."""
+    return without_none(asdict(settings))
+
+
+def without_none(value: Any) -> Any:
+    """Drop what is None, at any depth; tuples become lists."""
+    if isinstance(value, Mapping):
+        return {str(k): without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [without_none(v) for v in value]
+    return value
+
+
+def names(cls: type) -> list[str]:
+    """Names of the fields of a dataclass."""
+    return [f.name for f in fields(cls)]

@@ -1,0 +1,457 @@
+"""The verbs, as Python calls them and the command line does: train, calibrate, predict, evaluate, ..."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from skysure import run as runs
+from skysure import settings as layers
+from skysure.applications import VERBS, application, presets, settings_of
+from skysure.data.lightcurves import describe
+from skysure.data.parts import drop_seen, read_parts
+from skysure.data.reading import Reading
+from skysure.data.sources import CALIBRATION, TEST, Memory, Parted, Source
+from skysure.data.tables import ResultWriter, write_rejected
+from skysure.faults import Fault, SettingsFault
+from skysure.fit import State, prefixed
+from skysure.models import find, shipped
+from skysure.predictions import Evaluation, Prediction, concat
+from skysure.run import Run
+from skysure.training import Training, in_parts, open_data, sizes_of, write_evaluation
+
+Paths = Sequence[str | Path]
+Progress = Callable[[str, float, float | None], None]
+"""Told what is being done, how much of it is done, and of how much (None where nobody knows)."""
+
+
+def load(run: str | Path | Run) -> Run:
+    """Open a run directory or a shipped model; a run that is open already stays as it is.
+
+    Raises
+    ------
+    Fault
+        Where a file is missing, edited, of a newer format, or does not fit its settings.
+    """
+    return run if isinstance(run, Run) else runs.load(run)
+
+
+def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> Source:
+    """Open data of an application: files, folders, globs, archives.
+
+    Parameters
+    ----------
+    name : str
+        The application.
+    data : sequence of paths
+    reading : mapping, optional
+        The `[reading]` table: columns, units, time format, bands, labels, dialect.
+
+    Returns
+    -------
+    Source
+        Walked with `chunks()`.
+    """
+    verb = _verb(application(name), name, "read")
+    return verb([str(path) for path in data], layers.build(Reading, reading or {}, where="[reading]"))
+
+
+def simulate(
+    name: str,
+    out: str | Path,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    **fields: Any,
+) -> int:
+    """Simulate `n` objects of an application into a table; the suffix of `out` decides its format.
+
+    Returns
+    -------
+    int
+        How many objects were written.
+    """
+    verb, tell = _verb(application(name), name, "simulate"), progress or _silent
+    settings = settings_of(name, preset, config, fields)
+    source = verb(settings, n, seed)
+    total, done = n or getattr(settings, "objects", None), 0
+    with ResultWriter([Path(out)], force=force) as writer:
+        for chunk in source.chunks():
+            writer.write(chunk.to_table())
+            done += len(chunk)
+            tell("simulating", done, total)
+    return done
+
+
+def train(
+    name: str,
+    data: Paths | Source = (),
+    out: str | Path = "",
+    *,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    reading: Mapping[str, Any] | None = None,
+    start: str | Path | Run | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+    on_state: Callable[[State], None] | None = None,
+    **fields: Any,
+) -> Run:
+    """Train an application, calibrate it, evaluate it on its test part, and write a run directory.
+
+    Parameters
+    ----------
+    name : str
+        The application.
+    data : sequence of paths, or Source
+        Empty: simulated as the settings say.
+    out : path
+        The run directory. Until it is complete it is called `out.training`, from where `resume` goes on.
+    preset, config : str or path, optional
+        Layers of settings, under `fields`.
+    reading : mapping, optional
+        The `[reading]` table of the data.
+    start : run, optional
+        Where the weights start from.
+    resume : bool
+        Go on with a training that was interrupted; it ends with the same bits.
+    device : {"auto", "cpu", "cuda"}
+    progress, on_state : callable, optional
+        Told of every stage, and of every state of the training.
+    **fields
+        Fields of the application's Settings.
+
+    Raises
+    ------
+    Fault
+        Where the data or `out` cannot be used.
+    SettingsFault
+        Where a setting is unknown, of a wrong type or contradictory.
+    """
+    out, module = Path(out), application(name)
+    runs.require_free(out, force=force)
+    accelerator, tell = accelerator_on(device), progress or _silent
+    settings = settings_of(name, preset, config, fields)
+    given = data if isinstance(data, (list, tuple)) else ()
+    training = Training(out, name, settings, dict(reading or {}), tuple(map(str, given)), accelerator.is_main_process)
+    training.begin(resume)
+    source = open_data(name, settings, training.data, training.reading) if given is data else data
+    if hasattr(module, "read") or hasattr(module, "simulate"):
+        source = in_parts(source, sizes_of(settings), settings.seed, tell)
+    state, history = training.checkpoints.load() or (None, [])
+    if start is not None and state is None:
+        state = State(0, {}, prefixed(load(start).model.state_dict(), "model."))
+    course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
+    for state in course:
+        history.append(state.record)
+        training.keep(state, history)
+        tell(f"training: {_line(state.record)}", state.epoch, getattr(settings, "epochs", None))
+        if on_state:
+            on_state(state)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        model = module.network(settings, source.schema)
+        runs.load_weights(model, state.weights, training.folder)
+        model = model.to(accelerator.device).eval()
+        if hasattr(module, "calibrate"):
+            tell("calibrating", 0, None)
+            module.calibrate(model, source)
+        tell("evaluating on the test part", 0, None)
+        evaluation = module.evaluate(model, source, module.Query())
+        run = Run(name, settings, source.schema, model, training.reading, training.card(source))
+        training.finish(run, source, evaluation, history, force=force)
+    accelerator.wait_for_everyone()
+    return runs.load(out)
+
+
+def calibrate(
+    run: str | Path | Run,
+    data: Paths | Source,
+    out: str | Path,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    test: float = 0.3,
+    seed: int = 0,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Adapt the calibration of a trained model to a survey with a few hundred labelled objects.
+
+    Parameters
+    ----------
+    run : path, name or Run
+    data : sequence of paths, or Source
+        Objects with truth.
+    out : path
+        The new run directory.
+    reading : mapping, optional
+        Over the `[reading]` table of the run.
+    test : float
+        Share of the objects (or, from 1 on, how many) kept to prove the new calibration on.
+    seed : int
+        Of the division into these two.
+    """
+    run, out = load(run), Path(out)
+    module, tell = run.verbs, progress or _silent
+    verb = _verb(module, run.application, "calibrate")
+    runs.require_free(out, force=force)
+    known = dict(run.reading) | dict(reading or {})
+    given = tuple(map(str, data)) if isinstance(data, (list, tuple)) else ()
+    training = Training(out, run.application, run.settings, known, given)
+    training.begin(resume=False)
+    source = _opened(run, data, known)
+    source = in_parts(source, {CALIBRATION: None, TEST: test}, seed, tell)
+    model = deepcopy(run.model).to(accelerator_on(device).device)
+    tell("calibrating", 0, None)
+    verb(model, source)
+    tell("evaluating", 0, None)
+    evaluation = module.evaluate(model, source, module.Query())
+    card = training.card(source) | {"calibrated_from": str(run.path or run.application)}
+    training.finish(
+        Run(run.application, run.settings, run.schema, model, known, card),
+        source,
+        evaluation,
+        [],
+        force=force,
+    )
+    return runs.load(out)
+
+
+def predict(
+    run: str | Path | Run,
+    data: Paths | Source | Any = (),
+    out: str | Path | Paths = (),
+    *,
+    reading: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+    **query: Any,
+) -> Prediction | int:
+    """Apply a trained model, chunk by chunk.
+
+    Parameters
+    ----------
+    run : path, name or Run
+    data : sequence of paths, Source, or a chunk in memory (LightCurves, ...)
+    out : path or sequence of paths
+        Result tables; the suffix of each decides its format.
+    reading : mapping, optional
+        Over the `[reading]` table of the run.
+    resume : bool
+        Go on with a prediction that was interrupted.
+    **query
+        Fields of the application's Query: samples, coverage, ...
+
+    Returns
+    -------
+    Prediction, or the number of rows
+        The whole prediction where `out` is empty; else how many rows were written.
+    """
+    run, tell = load(run), progress or _silent
+    verb = _verb(run.verbs, run.application, "predict")
+    asked = layers.build(run.verbs.Query, query, where=run.application)
+    model = deepcopy(run.model).to(accelerator_on(device).device).eval()
+    known = dict(run.reading) | dict(reading or {})
+    source = _opened(run, data, known)
+    if not out:
+        return concat([verb(model, chunk, asked) for chunk in source.chunks()])
+    paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
+    done = rows = 0
+    with ResultWriter(paths, force=force, resume=resume, meta=_meta(run, asked)) as writer:
+        for chunk in source.chunks():
+            done += len(chunk)
+            rows += writer.write_once(lambda chunk=chunk: verb(model, chunk, asked).to_table())
+            tell("predicting", done, None)
+    rejected = getattr(source, "rejected", ())
+    if len(rejected):
+        write_rejected(paths[0].with_name(f"{paths[0].name}.rejected.csv"), rejected)
+    for note in [
+        *getattr(source, "notes", ()),
+        *([f"{len(rejected)} objects set aside"] if len(rejected) else []),
+    ]:
+        tell(note, done, done)
+    return rows
+
+
+def evaluate(
+    run: str | Path | Run,
+    data: Paths | Source | Any = (),
+    *,
+    against: str | Path | Run | None = None,
+    out: str | Path = "",
+    reading: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+    **query: Any,
+) -> Evaluation:
+    """Prove a model on its test part, or on other data without what it was trained or calibrated on.
+
+    Parameters
+    ----------
+    run : path, name or Run
+    data : sequence of paths, Source, or a chunk in memory
+        Empty: the test part of what the run was trained on.
+    against : run, optional
+        Another run, evaluated on the same objects.
+    out : path, optional
+        Folder for `metrics.json` and `report.html`; without `data` the run itself.
+    **query
+        Fields of the application's Query.
+    """
+    run, tell = load(run), progress or _silent
+    verb = _verb(run.verbs, run.application, "evaluate")
+    asked = layers.build(run.verbs.Query, query, where=run.application)
+    source, dropped = _test_source(run, data, dict(run.reading) | dict(reading or {}), tell)
+    device_ = accelerator_on(device).device
+    tell("evaluating", 0, None)
+    metrics = verb(deepcopy(run.model).to(device_).eval(), source, asked).metrics
+    if dropped:
+        metrics["dropped"] = {"count": dropped, "why": "trained or calibrated on"}
+    if against is not None:
+        other = load(against)
+        metrics |= _beside(metrics, other, verb(deepcopy(other.model).to(device_).eval(), source, asked).metrics)
+    folder = Path(out) if out else run.path
+    if folder is not None and (out or not _given(data)):
+        _publish_evaluation(run, folder, Evaluation(metrics), force=force or not out)
+    return Evaluation(metrics)
+
+
+def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Say what is in files, tables or a run: as plain data, with the `[reading]` it would be read with."""
+    first = Path(str(paths[0]))
+    if (first / "run.toml").is_file() or str(first) in shipped():
+        return {"kind": "run"} | layers.load_toml(find(str(first)) / "run.toml")
+    return {"kind": "light curves"} | describe([str(p) for p in paths], reading)
+
+
+def demo(
+    name: str = "supernovae",
+    out: str | Path = "demo",
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    device: str = "auto",
+) -> Path:
+    """Go the whole way on embedded data: simulate, train, calibrate, prove, predict; gives the folder.
+
+    An application that simulates writes what it learned from, and predicts objects it has never seen.
+    """
+    folder, module = Path(out) / name, application(name)
+    runs.require_free(folder.parent if not folder.parent.exists() else folder, force=force)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    choice = "demo" if "demo" in presets(name) else None
+    told: dict[str, Any] = {"preset": choice, "progress": progress}
+    data: list[Path] = []
+    if hasattr(module, "simulate"):
+        data = [folder / "objects.parquet"]
+        simulate(name, data[0], **told)
+    run = train(name, data, folder / "run", device=device, **told)
+    if hasattr(module, "predict"):
+        unseen = [folder / "new.parquet"] if data else []
+        if unseen:
+            simulate(name, unseen[0], 500, seed=1, **told)
+        predict(run, unseen, folder / "predictions.ecsv", device=device, progress=progress)
+    return folder
+
+
+def accelerator_on(device: str) -> Accelerator:
+    """Give the engine of one device or many: "auto" takes what is there."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise SettingsFault(f"device = {device!r}", "auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Fault("device cuda", "a GPU", "there is none, or PyTorch was installed for the CPU", "--device auto")
+    return Accelerator(cpu=device == "cpu")
+
+
+def _verb(module: Any, name: str, verb: str) -> Any:
+    if not hasattr(module, verb):
+        able = [v for v in VERBS if hasattr(module, v)]
+        raise Fault(f"{name} cannot {verb}", f"one of {', '.join(able)}")
+    return getattr(module, verb)
+
+
+def _given(data: Any) -> bool:
+    return not isinstance(data, (list, tuple)) or len(data) > 0
+
+
+def _opened(run: Run, data: Any, reading: dict[str, Any]) -> Source:
+    """Open paths, or take what is in memory, for a trained model."""
+    if isinstance(data, (str, Path)):
+        data = [data]
+    if isinstance(data, (list, tuple)):
+        if not data and hasattr(run.verbs, "read"):
+            raise Fault("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
+        return open_data(run.application, run.settings, [str(p) for p in data], reading)
+    return data if hasattr(data, "chunks") else Memory(run.schema, [data])
+
+
+def _test_source(run: Run, data: Any, reading: dict[str, Any], tell: Progress) -> tuple[Source, int]:
+    """The objects to prove a run on, and how many were left out as seen before."""
+    split = read_parts(run.path / "split.parquet") if run.path and (run.path / "split.parquet").is_file() else None
+    if not _given(data):
+        sources = run.card.get("data", {}).get("sources", [])
+        source = open_data(run.application, run.settings, sources, reading)
+        return (source if split is None else Parted(source, *split)), 0
+    source = _opened(run, data, reading)
+    if split is None:
+        return source, 0
+    unseen, seen = [], 0
+    for chunk in source.chunks():
+        mask, count = drop_seen(chunk.ids, split)
+        unseen.append(chunk[mask])
+        seen += count
+        tell("reading", seen, None)
+    return Memory(run.schema, [c for c in unseen if len(c)]), seen
+
+
+def _beside(metrics: dict[str, Any], other: Run, theirs: dict[str, Any]) -> dict[str, Any]:
+    """Put the scores of another run beside ours."""
+    values = {score["name"]: score["value"] for score in theirs["scores"]}
+    scores = [score | {"against": values.get(score["name"])} for score in metrics["scores"]]
+    return {"scores": scores, "against": other.path.name if other.path else other.application}
+
+
+def _publish_evaluation(run: Run, folder: Path, evaluation: Evaluation, *, force: bool) -> None:
+    if folder != run.path:
+        runs.require_free(folder, force=force)
+        folder.mkdir(exist_ok=True)
+        for name in ("run.toml", "history.csv"):
+            if run.path and (run.path / name).is_file():
+                shutil.copy(run.path / name, folder / name)
+    write_evaluation(folder, evaluation)
+
+
+def _meta(run: Run, query: Any) -> dict[str, Any]:
+    """What a result table says of itself."""
+    made = {
+        "application": run.application,
+        "run": run.path.name if run.path else "",
+        "cite": run.card.get("cite", ""),
+    }
+    return made | layers.plain(query)
+
+
+def _line(record: Mapping[str, float]) -> str:
+    shown = [n for n in record if n.endswith("nll") or n.startswith("return")]
+    return ", ".join(f"{n.replace('_', ' ')} {record[n]:.4g}" for n in shown)
+
+
+def _silent(text: str, done: float, total: float | None) -> None:
+    pass
