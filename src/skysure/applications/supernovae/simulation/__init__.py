@@ -1,0 +1,1 @@
+"""The parts of the supernova simulator: sky, spectra, kinds, surveys, selection. NumPy only."""

@@ -1,0 +1,144 @@
+"""Explosions on the sky: what was drawn for each, and the flux it has at a time in a band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .cosmology import distance_modulus, draw_redshift
+from .dust import extinction
+from .populations import IA_DUST, KINDS, UNKNOWNS, Kind, draw_ia, spectral_scatter
+from .spectra import COOLING, cooling_curve, cooling_magnitude, ia_magnitude
+from .surveys import Survey
+
+ZERO_POINT = 27.5
+BAND_SCATTER = 0.05
+"""Scatter of every object's magnitude in each band [mag]."""
+HOST_DUST = 0.04
+"""Mean E(B−V) of the exponential distribution of dust in hosts of other kinds than Ia [mag]."""
+
+
+@dataclass(frozen=True)
+class Explosions:
+    """Explosions with the parameters drawn for each; row k of every array is object k.
+
+    Parameters
+    ----------
+    kind : ndarray of int64, shape (object,)
+        Index into `kinds`.
+    redshift, mwebv, origin : ndarray, shape (object,)
+        True redshift, Milky Way E(B−V) [mag], and the time of phase zero [MJD].
+    shape : dict of str to ndarray, shape (object,)
+        Parameters of cooling photospheres (of no meaning for Ia) and "stretch" (one for others).
+    wavelength : ndarray, shape (object, band, node)
+        Rest-frame wavelengths [Å].
+    dimming : ndarray, shape (object, band, node)
+        All that does not change with time [mag]: distance, dust, scatter.
+    weight : ndarray, shape (node,)
+        Weights of the nodes.
+    kinds : tuple of Kind
+    """
+
+    kind: np.ndarray
+    redshift: np.ndarray
+    mwebv: np.ndarray
+    origin: np.ndarray
+    shape: dict[str, np.ndarray]
+    wavelength: np.ndarray
+    dimming: np.ndarray
+    weight: np.ndarray
+    kinds: tuple[Kind, ...]
+
+    def __getitem__(self, which: np.ndarray) -> Explosions:
+        return Explosions(
+            self.kind[which], self.redshift[which], self.mwebv[which], self.origin[which],
+            {name: values[which] for name, values in self.shape.items()},
+            self.wavelength[which], self.dimming[which], self.weight, self.kinds,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @property
+    def is_ia(self) -> np.ndarray:
+        """Whether an object follows the Ia surface, shape (object,)."""
+        return np.array([not kind.mean for kind in self.kinds])[self.kind]
+
+    def flux(self, owner: np.ndarray, time: np.ndarray, band: np.ndarray) -> np.ndarray:
+        """Flux (zero point 27.5) of objects `owner` at times [MJD] in bands, all of shape (point,).
+
+        f_ν = (1 + z) L_ν(λ / (1 + z)) / 4π d_L², averaged over the band; phases run 1 + z slower than clocks.
+        """
+        phase = (time - self.origin[owner]) / ((1 + self.redshift) * self.shape["stretch"])[owner]
+        wavelength = self.wavelength[owner, band]
+        magnitude = np.empty_like(wavelength)
+        ia = self.is_ia[owner]
+        magnitude[ia] = ia_magnitude(phase[ia, None], wavelength[ia])
+        other = ~ia
+        of = owner[other]
+        cooling = {name: self.shape[name][of, None] for name in COOLING}
+        magnitude[other] = cooling_magnitude(phase[other, None], wavelength[other], cooling)
+        magnitude += self.dimming[owner, band]
+        return np.exp(-0.4 * np.log(10) * (magnitude - ZERO_POINT)) @ self.weight
+
+    def peak_time(self) -> np.ndarray:
+        """Time of maximum at 5,500 Å in the rest frame [MJD], shape (object,)."""
+        phase = np.linspace(-20.0, 100.0, 61)
+        curve = cooling_curve(phase, {name: self.shape[name][:, None] for name in COOLING})
+        peak = np.where(self.is_ia, 0.0, phase[curve.argmin(axis=1)])
+        return self.origin + peak * (1 + self.redshift)
+
+
+def draw_explosions(
+    survey: Survey,
+    start: np.ndarray,
+    end: np.ndarray,
+    unknowns: bool,
+    rng: np.random.Generator,
+) -> Explosions:
+    """Draw one explosion for each of the seasons given by first and last night [MJD], from the whole volume."""
+    n = len(start)
+    kinds = KINDS + (UNKNOWNS if unknowns else ())
+    expected = np.array([kind.expected(survey.nearest) for kind in kinds])
+    kind = np.searchsorted(np.cumsum(expected / expected.sum()), rng.random(n)).clip(max=len(kinds) - 1)
+    redshift, shape = _draw_shapes(kinds, kind, survey.nearest, rng)
+    mwebv = np.minimum(survey.dust * np.exp(0.7 * rng.standard_normal(n)), 0.3)
+    bands = survey.passbands
+    wavelength = bands.wavelength / (1 + redshift)[:, None, None]
+    dimming = distance_modulus(redshift) - 2.5 * np.log10(1 + redshift) + shape.pop("offset")
+    dimming = dimming[:, None, None] + _dust_and_scatter(wavelength, shape.pop("reddening"), kind == 0, rng)
+    # maps of the Milky Way's dust are good to 16 %
+    true_dust = mwebv * np.maximum(1 + 0.16 * rng.standard_normal(n), 0)
+    dimming += true_dust[:, None, None] * extinction(bands.wavelength)
+    origin = rng.uniform(start - 20, end)
+    return Explosions(kind, redshift, mwebv, origin, shape, wavelength, dimming, bands.weight, kinds)
+
+
+def _draw_shapes(
+    kinds: tuple[Kind, ...], kind: np.ndarray, nearest: float, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    redshift = np.empty(len(kind))
+    # Ia rows of the cooling parameters are never read; ones keep the arithmetic finite
+    shape = {name: np.ones(len(kind)) for name in (*COOLING, "stretch")}
+    shape |= {"offset": np.zeros(len(kind)), "reddening": rng.exponential(HOST_DUST, len(kind))}
+    for k, this in enumerate(kinds):
+        rows = np.flatnonzero(kind == k)
+        redshift[rows] = draw_redshift(rng.random(len(rows)), this.slope, nearest, this.farthest)
+        drawn = this.draw(len(rows), rng) if this.mean else draw_ia(len(rows), rng)
+        for name, values in drawn.items():
+            shape[name][rows] = values
+    return redshift, shape
+
+
+def _dust_and_scatter(
+    wavelength: np.ndarray, reddening: np.ndarray, ia: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Host dust (R_V 3.1; for Ia their colour, R_V 2.2) and scatter by band and colour [mag]."""
+    law = np.where(ia[:, None, None], extinction(wavelength, IA_DUST), extinction(wavelength))
+    colour = rng.standard_normal(len(ia)) * ia
+    return (
+        reddening[:, None, None] * law
+        + colour[:, None, None] * spectral_scatter(wavelength)
+        + BAND_SCATTER * rng.standard_normal(wavelength.shape[:2])[..., None]
+    )

@@ -1,0 +1,197 @@
+"""Simulated supernovae as a survey would deliver them: drawn, observed, noisy, selected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skysure.data.lightcurves import LightCurves
+
+from .settings import Schema, Settings
+from .simulation.explosions import Explosions, draw_explosions
+from .simulation.hosts import draw_photoz
+from .simulation.selection import nights_detected, spectrum_chance, two_bands
+from .simulation.surveys import SURVEYS, Seasons, Survey, draw_seasons
+
+CANDIDATES = 4096
+"""Explosions drawn at a time; those that the survey finds make one chunk."""
+SEASONS = 64
+"""Seasons of fields drawn with them, each with its own weather."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A source that draws its objects anew at every walk, always the same ones.
+
+    Parameters
+    ----------
+    schema : Schema
+    survey : Survey
+    n : int, optional
+        Number of objects; None: without end.
+    seed : int
+    unknowns : bool
+    photoz : {"good", "realistic", "none"}
+    """
+
+    schema: Schema
+    survey: Survey
+    n: int | None
+    seed: int
+    unknowns: bool = False
+    photoz: str = "good"
+
+    def chunks(self, part: str | None = None) -> Iterator[LightCurves]:
+        """Give the objects in chunks of some hundreds; every part is the whole."""
+        left, block, first = self.n, 0, 0
+        while left is None or left > 0:
+            curves = draw_block(self.survey, self.seed, block, first, self.unknowns, self.photoz)
+            curves = curves if left is None else curves[:left]
+            left = None if left is None else left - len(curves)
+            block, first = block + 1, first + len(curves)
+            yield curves
+
+
+def simulate(settings: Settings, n: int | None, seed: int) -> Simulation:
+    """Simulate `n` detected supernovae of settings.survey; None: without end.
+
+    Object k is the same whatever `n` is. With settings.unknowns also kinds that no class holds.
+    """
+    survey = SURVEYS[settings.survey]
+    kinds = ("Ia", "II", "Ibc", *(("SLSN", "TDE", "KN") if settings.unknowns else ()))
+    schema = Schema(bands=survey.passbands.names, classes=kinds, redshift=(0.0, 3.0))
+    return Simulation(schema, survey, n, seed, settings.unknowns, settings.photoz)
+
+
+def simulate_lightcurves(
+    n: int, survey: str = "des", seed: int = 0, *, unknowns: bool = False, photoz: str = "good"
+) -> LightCurves:
+    """Simulate `n` detected supernovae in memory.
+
+    Parameters
+    ----------
+    n : int
+        Number of objects.
+    survey : {"des", "lsst"}
+        griz like the supernova survey of DES, or ugrizy like the wide survey of LSST.
+    seed : int
+        The same seed gives the same objects, and the first of many are those of few.
+    unknowns : bool
+        Whether superluminous supernovae, tidal disruptions and kilonovae are drawn too.
+    photoz : {"good", "realistic", "none"}
+        Quality of the redshifts of the hosts.
+
+    Returns
+    -------
+    LightCurves
+        Columns of objects: id, label, subtype, redshift and redshift_error (of the host), ra, dec, mwebv, group;
+        and as truths that no classifier may see true_redshift, peak_mjd and spectroscopic (whether the biased
+        selection of `selection.spectrum_chance` would have taken a spectrum).
+
+    Examples
+    --------
+    >>> curves = simulate_lightcurves(5, "des", seed=1)
+    >>> len(curves), curves.bands
+    (5, ('g', 'r', 'i', 'z'))
+    """
+    settings = replace(Settings(), survey=survey, unknowns=unknowns, photoz=photoz)
+    return LightCurves.concat(list(simulate(settings, n, seed).chunks()))
+
+
+def draw_block(
+    survey: Survey, seed: int, block: int, first: int = 0, unknowns: bool = False, photoz: str = "good"
+) -> LightCurves:
+    """Draw one block of explosions and give those that the survey finds; `first` numbers the first of them."""
+    rng = np.random.default_rng([seed, block])
+    seasons = draw_seasons(survey, SEASONS, rng)
+    season = rng.integers(SEASONS, size=CANDIDATES)
+    explosions = draw_explosions(survey, seasons.start[season], seasons.end[season], unknowns, rng)
+    worth = np.flatnonzero(_may_be_found(explosions, seasons, season))
+    explosions, season = explosions[worth], season[worth]
+    owner, visit = _visits_in_window(explosions, seasons, season, rng)
+    time, band = seasons.time[visit], seasons.band[visit].astype(np.int64)
+    clean = explosions.flux(owner, time, band)
+    flux, error = observe(clean, seasons.sky_error[visit], survey, rng)
+    found = two_bands(flux / error, owner, band, len(worth), len(survey.passbands.names))
+    if survey.detections:
+        found &= nights_detected(flux / error, owner, time, len(worth), rng) >= survey.detections
+    curves = LightCurves(
+        _objects(explosions, seasons, season, photoz, rng),
+        np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(worth)))]),
+        time, seasons.band[visit], flux, error, survey.passbands.names,
+    )[found]  # fmt: skip
+    names = np.array([f"{survey.name}-{seed}-{first + k}" for k in range(len(curves))])
+    curves.objects.update(id=names, group=names)
+    return curves
+
+
+def observe(
+    clean: np.ndarray, sky_error: np.ndarray, survey: Survey, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add noise of sky, photons and calibration to clean fluxes; gives fluxes and the errors a survey would state."""
+    noise = np.sqrt(sky_error**2 + survey.photon * clean + (survey.calibration * clean) ** 2)
+    flux = clean + noise * rng.standard_normal(len(clean))
+    seen = np.maximum(flux, 0.0)
+    return flux, np.sqrt(sky_error**2 + survey.photon * seen + (survey.calibration * seen) ** 2)
+
+
+def _may_be_found(explosions: Explosions, seasons: Seasons, season: np.ndarray) -> np.ndarray:
+    """Whether noise could lift the second best band over S/N 5: spares the points of the hopeless."""
+    bands, n = explosions.wavelength.shape[1], len(explosions)
+    stretch = 1 + explosions.redshift
+    best = np.zeros((n, bands))
+    everyone = np.arange(n)
+    deepest = np.array([np.percentile(seasons.sky_error[seasons.band == b], 5) for b in range(bands)])
+    for phase in (-12.0, 0.0, 15.0, 35.0, 60.0):
+        time = explosions.origin + phase * stretch
+        inside = (time > seasons.start[season] - 10) & (time < seasons.end[season] + 10)
+        for b in range(bands):
+            rows = everyone[inside]
+            flux = explosions.flux(rows, time[rows], np.full(len(rows), b)) / deepest[b]
+            best[rows, b] = np.maximum(best[rows, b], flux)
+    return np.sort(best, axis=1)[:, -2] > 2.5
+
+
+def _visits_in_window(
+    explosions: Explosions, seasons: Seasons, season: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points of each object: the visits of its season inside an observer's window that knows no redshift."""
+    n = len(explosions)
+    counts = np.diff(seasons.offsets)[season]
+    owner = np.repeat(np.arange(n), counts)
+    ends = np.cumsum(counts)
+    visit = np.arange(ends[-1]) + np.repeat(seasons.offsets[season] - (ends - counts), counts)
+    peak = explosions.peak_time()
+    low, high = peak - rng.uniform(40, 90, n), peak + rng.uniform(80, 150, n)
+    inside = (seasons.time[visit] > low[owner]) & (seasons.time[visit] < high[owner])
+    return owner[inside], visit[inside]
+
+
+def _objects(
+    explosions: Explosions, seasons: Seasons, season: np.ndarray, photoz: str, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    n = len(explosions)
+    redshift, redshift_error = draw_photoz(explosions.redshift, photoz, rng)
+    radius, angle = 1.1 * np.sqrt(rng.random(n)), rng.uniform(0, 2 * np.pi, n)
+    dec = seasons.dec[season] + radius * np.sin(angle)
+    ra = seasons.ra[season] + radius * np.cos(angle) / np.cos(np.radians(dec))
+    kinds = explosions.kinds
+    peak = explosions.peak_time()
+    return {
+        "label": np.array([k.label for k in kinds])[explosions.kind],
+        "subtype": np.array([k.subtype for k in kinds])[explosions.kind],
+        "redshift": redshift, "redshift_error": redshift_error,
+        "ra": ra % 360, "dec": dec, "mwebv": explosions.mwebv,
+        "true_redshift": explosions.redshift, "peak_mjd": peak,
+        "spectroscopic": _typed(explosions, peak, rng),
+    }  # fmt: skip
+
+
+def _typed(explosions: Explosions, peak: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    names = [2, 3] if explosions.wavelength.shape[1] == 6 else [1, 2]
+    rows = np.arange(len(explosions))
+    with np.errstate(divide="ignore"):
+        r, i = (27.5 - 2.5 * np.log10(explosions.flux(rows, peak, np.full(len(rows), b))) for b in names)
+    return rng.random(len(rows)) < spectrum_chance(r, i)
