@@ -5,19 +5,18 @@ Fractions are between 0 and 1; `low` and `high` are ends of 68.3 % intervals.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import PercentFormatter
 from scipy.stats import binom
 
 from . import style
 from .figure import Figure
-from .quantities import number, percent, with_error
+from .quantities import number, with_error
 from .sentences import expected_error
 
 Curve = dict[str, Any]
@@ -44,7 +43,7 @@ def confusion(curve: Curve) -> Figure:
         for (row, column), count in np.ndenumerate(counts):
             ink = "white" if share[row, column] > 0.6 else style.BLACK
             text = number(count) + (f"\n{100 * share[row, column]:.1f} %" if len(classes) <= 6 else "")
-            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
         axes.set_xticks(range(len(classes)), classes, parse_math=False)
         axes.set_yticks(range(len(classes)), classes, parse_math=False)
         if len(classes) > 4:
@@ -76,17 +75,17 @@ def roc(curves: Sequence[Curve]) -> Figure:
         for i, curve in enumerate(curves):
             x = np.asarray(curve["false_positive"], dtype=float)
             y = np.asarray(curve["true_positive"], dtype=float)
-            x = np.maximum(x, 1e-3) if logarithmic else x
+            x = np.maximum(x, 1e-6) if logarithmic else x  # a logarithm has no place for zero
             axes.plot(x, y, color=style.colour(i), linestyle=style.LINES[i % 7], label=_area_label(curve))
         if logarithmic:
             axes.set_xscale("log")
             axes.set_xlim(1e-3, 1)
             axes.set_xticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
         else:
-            axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+            axes.xaxis.set_major_formatter(style.in_percent)
+        axes.yaxis.set_major_formatter(style.in_percent)
         axes.set(xlabel="Others taken for it", ylabel="Found", ylim=(0, 1.02))
-        _legend(axes, loc="lower right")
+        _legend(axes, loc="lower left" if logarithmic else "lower right")
 
     caption = "Share of a class found against share of the others wrongly taken for it; dotted: by chance."
     return Figure("roc", "Found against false alarms (ROC)", caption, draw)
@@ -130,7 +129,7 @@ def reliability(curve: Curve) -> Figure:
     error = f"after {100 * expected_error(curve['after']):.2g} %"
     if curve.get("before"):
         error = f"before {100 * expected_error(curve['before']):.2g} %, {error}"
-    caption = f"On the dotted line a probability is kept. Expected error {error}. Band: 68.3 %."
+    caption = f"On the dotted line a probability is kept. Mean distance from it: {error}. Band: 68.3 %."
     return Figure("reliability", "Are probabilities kept?", caption, draw, height=3.8, section="trust")
 
 
@@ -160,7 +159,7 @@ def prediction_sets(curve: Curve) -> Figure:
     """
     sizes = curve.get("size")
     draw = _against_nominal(curve, "True class inside", sizes)
-    mean = f" At {percent(curve['nominal'][-1])} a set has {sizes[-1]:.2f} classes on average." if sizes else ""
+    mean = " Beside the points: the mean number of classes in a set." if sizes else ""
     caption = (
         f"Share of {number(curve['n'])} sets of classes that hold the true one, against the share promised. "
         f"Grey: 95.5 % of perfectly calibrated runs of this size.{mean}"
@@ -187,17 +186,19 @@ def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
     def draw(canvas: Canvas) -> None:
         grid = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, panel in zip(grid, panels, strict=True):
-            (_accuracy_panel if panel == "accuracy" else _coverage_panel)(axes, bins)
-            axes.yaxis.set_major_formatter(PercentFormatter(1))
+            _bin_panel(axes, bins, panel)
+            axes.yaxis.set_major_formatter(style.in_percent)
         _bin_ticks(grid[-1], bins)
+        _bin_counts(grid[0], bins)
+        _legend(grid[0], loc="best")
         grid[-1].set_xlabel(column, parse_math=False)
 
-    caption = "Points are what was found, lines what was claimed. Small numbers: objects in the bin."
+    caption = "Points are what was found, lines what was claimed; above, the objects in each bin."
     height = 2.6 if len(panels) == 1 else 3.8
-    return Figure(f"by-{position + 1}", f"By {column}", caption, draw, height=height, section="trust")
+    return Figure(f"by-{position + 1}", f"{column}: claimed and found", caption, draw, height=height, section="trust")
 
 
-def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = None):
+def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = None) -> Callable[[Canvas], None]:
     nominal, actual, low, high = (np.asarray(curve[key], dtype=float) for key in ("nominal", "actual", "low", "high"))
     start = 0.0 if nominal.min() < 0.4 else max(0.0, nominal.min() - 0.05)
     grid = np.linspace(start, 1, 200)
@@ -218,61 +219,35 @@ def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = N
             panel.errorbar(nominal, found, errors, fmt="o", color=style.BLUE, elinewidth=1, label=after)
         if sizes:
             for x, y, size in list(zip(nominal, actual, sizes, strict=True))[:: max(1, len(sizes) // 4)]:
-                axes.annotate(f"{size:.2f}", (x, y), (4, -11), textcoords="offset points", fontsize=7.5)
+                axes.annotate(f"{size:.2f}", (x, y), (4, -11), textcoords="offset points", fontsize=8)
         axes.set(ylabel=label, xlim=(start, 1.005), ylim=(start, 1.02))
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.xaxis.set_major_formatter(style.in_percent)
+        axes.yaxis.set_major_formatter(style.in_percent)
         _legend(axes, loc="upper left")
         below.set(xlabel="Claimed", ylabel="Found − claimed [%]")
 
     return draw
 
 
-def _accuracy_panel(axes: Axes, bins: Sequence[Curve]) -> None:
-    _step(axes, [bin.get("confidence") for bin in bins], "claimed")
-    _points(axes, bins, "accuracy")
-    axes.set_ylabel("Right answers")
-    _legend(axes, loc="lower right")
-
-
-def _coverage_panel(axes: Axes, bins: Sequence[Curve]) -> None:
-    _step(axes, [bin.get("wanted") for bin in bins], "claimed")
-    _points(axes, bins, "coverage")
-    axes.set_ylabel("Truth inside")
-
-
-def _points(axes: Axes, bins: Sequence[Curve], name: str) -> None:
+def _bin_panel(axes: Axes, bins: Sequence[Curve], name: str) -> None:
+    claimed, label = {"accuracy": ("confidence", "Right answers"), "coverage": ("wanted", "Truth inside")}[name]
+    claims = [(i, bin[claimed]) for i, bin in enumerate(bins) if bin.get(claimed) is not None]
+    if claims:
+        places, values = map(np.asarray, zip(*claims, strict=True))
+        axes.hlines(values, places - 0.42, places + 0.42, color=style.VERMILLION, linewidth=1.8, label="claimed")
     filled = [(i, bin) for i, bin in enumerate(bins) if bin.get(name) is not None]
-    x = [i for i, _ in filled]
-    y = np.array([bin[name] for _, bin in filled], dtype=float)
+    value = np.array([bin[name] for _, bin in filled], dtype=float)
     low = np.array([bin.get(f"{name}_low", bin[name]) for _, bin in filled], dtype=float)
     high = np.array([bin.get(f"{name}_high", bin[name]) for _, bin in filled], dtype=float)
-    axes.errorbar(x, y, np.clip([y - low, high - y], 0, None), fmt="o", color=style.BLUE, label="found")
-    for i, bin in filled:
-        axes.annotate(
-            number(bin["n"]),
-            (i, 1),
-            (0, 1),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=7.5,
-            color="#55534f",
-        )
+    errors = np.clip([value - low, high - value], 0, None)
+    axes.errorbar([i for i, _ in filled], value, errors, fmt="o", color=style.BLUE, label="found")
+    axes.set_ylabel(label)
 
 
-def _step(axes: Axes, values: Sequence[float | None], label: str) -> None:
-    for i, value in enumerate(values):
-        if value is not None:
-            axes.hlines(
-                value,
-                i - 0.42,
-                i + 0.42,
-                color=style.VERMILLION,
-                linewidth=1.8,
-                label=label if not i else None,
-            )
+def _bin_counts(axes: Axes, bins: Sequence[Curve]) -> None:
+    for i, bin in enumerate(bins):
+        place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
+        axes.annotate(number(bin["n"]), (i, 1.01), fontsize=8, color="#55534f", **place)
 
 
 def _bin_ticks(axes: Axes, bins: Sequence[Curve]) -> None:

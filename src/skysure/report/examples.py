@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from . import style
 from .figure import Figure
+from .quantities import measured
 
 SECTION = {"example": "examples", "uncertain": "uncertain", "novel": "novel"}
 
@@ -50,8 +51,9 @@ def _caption(example: dict[str, Any]) -> str:
     if epochs and epochs["probability"]:
         last = np.asarray(epochs["probability"][-1], dtype=float)
         best = int(np.argmax(last))
-        error = f" ± {epochs['error'][-1][best]:.2f}" if epochs.get("error") else ""
-        parts.append(f"Answer at the end: {epochs['classes'][best]}, P = {last[best]:.2f}{error}.")
+        error = epochs["error"][-1][best] if epochs.get("error") else None
+        shown = measured(last[best], last[best] - error, last[best] + error) if error else f"{last[best]:.2f}"
+        parts.append(f"Answer at the end: {epochs['classes'][best]}, P = {shown}.")
     parts += [f"{flag[:1].upper()}{flag[1:]}." for flag in map(str, example.get("flags", ()))]
     return " ".join(parts)
 

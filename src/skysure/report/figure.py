@@ -57,10 +57,12 @@ def render(figure: Figure, format: Literal["svg", "png", "pdf"] = "svg") -> byte
     with style.applied():
         canvas = matplotlib.figure.Figure(figsize=(figure.width, figure.height), layout="constrained")
         figure.draw(canvas)
-        for artist in canvas.findobj(_is_dense):
-            artist.set_rasterized(True)
+        for artist in (child for axes in canvas.axes for child in axes.get_children()):
+            if _is_dense(artist):
+                artist.set_rasterized(True)
         stream = io.BytesIO()
-        canvas.savefig(stream, format=format, dpi=200, metadata=_UNDATED[format])
+        paper = "none" if format == "svg" else "white"  # an SVG lies on the paper of its page
+        canvas.savefig(stream, format=format, dpi=200, metadata=_UNDATED[format], facecolor=paper)
     return stream.getvalue()
 
 

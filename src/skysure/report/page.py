@@ -69,7 +69,7 @@ def page(
             headline=[score for score in scores if score["headline"]],
             scores=scores,
             against=metrics.get("against"),
-            sentences=[_unbroken(sentence) for sentence in sentences(metrics)],
+            sentences=sentences(metrics),
             sections=_sections(drawn),
             run_toml=tomli_w.dumps(_without_none(card)) if card else "",
             cite=_as_list(card.get("cite")),
@@ -91,7 +91,9 @@ def inline_svg(figure: Figure) -> Markup:
 
 def _environment() -> jinja2.Environment:
     loader = jinja2.PackageLoader("skysure.report")
-    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["unbroken"] = _unbroken
+    return environment
 
 
 def _summary(metrics: dict[str, Any]) -> str:
@@ -156,10 +158,11 @@ def _inside(value: float | None, wanted: Sequence[float | None] | None) -> bool 
 def _facts(card: dict[str, Any]) -> list[tuple[str, str]]:
     """What stands at the top of run.toml, and its table on the data, as labels and values."""
     data = card.get("data") or {}
-    found = {"data": data} if isinstance(data, str) else dict(data)
+    on_data = {"data": data} if isinstance(data, str) else {key: _text(value, True) for key, value in data.items()}
     left_out = {"format", "cite", "data", "title"}
-    found |= {key: value for key, value in card.items() if key not in left_out and not isinstance(value, dict)}
-    return [(_label(key), _text(value)) for key, value in found.items() if value not in (None, "", [], {})]
+    top = {key: value for key, value in card.items() if key not in left_out and not isinstance(value, dict)}
+    found = {key: _text(value) for key, value in (on_data | top).items() if value is not None}
+    return [(_label(key), text) for key, text in found.items() if text]
 
 
 def _parts(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -195,7 +198,9 @@ def _label(key: str) -> str:
     return key[:1].upper() + key[1:].replace("_", " ")
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, count: bool = False) -> str:
+    if count and isinstance(value, int) and not isinstance(value, bool):
+        return number(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

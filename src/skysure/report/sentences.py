@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from scipy.stats import norm
 
-from .quantities import number, percent, with_error
+from .quantities import decimals, number, percent, with_error
 
 Metrics = dict[str, Any]
 
@@ -47,7 +48,8 @@ def expected_error(bins: dict[str, list[float]]) -> float:
     0.025
     """
     rows = list(zip(bins["predicted"], bins["observed"], bins["n"], strict=True))
-    return sum(n * abs(p - o) for p, o, n in rows) / sum(n for _, _, n in rows)
+    total = sum(n for _, _, n in rows)
+    return sum(n * abs(p - o) for p, o, n in rows) / total if total else math.nan
 
 
 def counted(metrics: Metrics, n: int) -> str:
@@ -73,7 +75,7 @@ def _width(nominal: float, point: dict[str, float]) -> str:
     factor, *ends = (100 * width_factor(nominal, share) for share in (actual, low, min(high, 1 - 1e-9)))
     if abs(actual - nominal) <= (high - low):
         half = (ends[1] - ends[0]) / 2
-        return f"their width is right, as far as ± {number(half, 0 if half >= 1 else 1)} % can tell"
+        return f"their width is right within its error of {number(half, decimals(half))} %"
     if factor > 100:
         return f"they are {' '.join(with_error(factor - 100, ends[0] - 100, ends[1] - 100))} % too wide"
     return f"they are {' '.join(with_error(100 - factor, 100 - ends[1], 100 - ends[0]))} % too narrow"
@@ -101,24 +103,35 @@ def _probability(metrics: Metrics) -> Iterator[str]:
         return
     bins = curve["after"]
     i = min(filled, key=lambda k: abs(bins["predicted"][k] - 0.8))
-    share = " ".join(with_error(bins["observed"][i], bins["low"][i], bins["high"][i]))
+    share = percent(bins["observed"][i], bins["low"][i], bins["high"][i])
     of, near, n = curve.get("of"), f"{bins['predicted'][i]:.2f}", counted(metrics, bins["n"][i])
     if of:
-        yield f"Of {n} given P({of}) near {near}, a fraction of {share} are {of}."
+        yield f"Of {n} given P({of}) near {near}, {share} are {of}."
     else:
-        yield f"Of {n} whose answer was given a probability near {near}, a fraction of {share} were right."
+        yield f"Of {n} whose answer was given a probability near {near}, {share} were right."
 
 
 def _expected_error(metrics: Metrics) -> Iterator[str]:
-    curve = metrics.get("curves", {}).get("reliability")
-    if not curve:
+    after, before = _ece(metrics)
+    if after is None or math.isnan(after):
         return
-    after = f"the expected error of a probability is {_two_digits(expected_error(curve['after']))}"
-    before = curve.get("before")
-    if before:
-        yield f"After calibration {after}, before {_two_digits(expected_error(before))}."
+    text = f"the expected error of a probability is {_two_digits(after)}"
+    if before is None:
+        yield f"{text[0].upper()}{text[1:]}."
     else:
-        yield f"{after[0].upper()}{after[1:]}."
+        yield f"After calibration {text}, before {_two_digits(before)}."
+
+
+def _ece(metrics: Metrics) -> tuple[float | None, float | None]:
+    """The expected calibration error after and before: the score of that name, else from the curve."""
+    for score in metrics.get("scores") or ():
+        if score["name"] == "ece" and score.get("value") is not None:
+            scale = 0.01 if score.get("unit") == "%" else 1.0
+            before = score.get("before")
+            return scale * score["value"], scale * before if before is not None else None
+    curve = metrics.get("curves", {}).get("reliability") or {}
+    after, before = (expected_error(curve[key]) if curve.get(key) else None for key in ("after", "before"))
+    return after, before
 
 
 def _uncertainty(metrics: Metrics) -> Iterator[str]:

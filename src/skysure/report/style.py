@@ -23,13 +23,13 @@ BANDS = {"u": PURPLE, "g": GREEN, "r": VERMILLION, "i": ORANGE, "z": BLUE, "y": 
 SETTINGS = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "axes.titlesize": 9.5,
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "axes.titlesize": 10,
     "axes.titlelocation": "left",
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
     "figure.facecolor": "white",
@@ -58,6 +58,15 @@ def applied() -> Iterator[None]:
     """The style of the report while the block runs, whatever the user's own settings are."""
     with matplotlib.style.context(SETTINGS, after_reset=True):
         yield
+
+
+def in_percent(fraction: float, position: int | None = None) -> str:
+    """A tick of an axis that shows fractions, in per cent with the decimals it needs.
+
+    >>> in_percent(0.925), in_percent(0.1)
+    ('92.5 %', '10 %')
+    """
+    return f"{100 * fraction:.4g} %".replace("-", "−")
 
 
 def colour(position: int) -> str:
