@@ -1,0 +1,135 @@
+"""Scores of probabilities and of predictive densities: functions of arrays, each with an optional weight a row.
+
+`weight` has shape (row,), or (resample, row): then a score comes for each resample, which is how `intervals`
+bootstraps a thousand times in one matrix product. Logarithms are natural: scores in nat.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.special import logsumexp, ndtr
+
+from .bins import bin_index, equal_count_edges, equal_width_edges
+
+Weight = Float[ndarray, "*resample row"] | None
+
+
+def mean_of(terms: Float[ndarray, " row"], weight: Weight = None) -> float | Float[ndarray, " resample"]:
+    """Weighted mean over rows of what a score gives each row."""
+    return terms.mean() if weight is None else weight @ terms / weight.sum(-1)
+
+
+def nll(
+    probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
+) -> float | Float[ndarray, " resample"]:
+    """Mean negative log-likelihood; probabilities under the precision of their type count as that, as in scikit-learn.
+
+    >>> round(nll(np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([0, 1])), 4)
+    0.3993
+    """
+    given = np.take_along_axis(probability, truth[:, None], 1)[:, 0]
+    return mean_of(-np.log(np.maximum(given, np.finfo(given.dtype).eps).astype(float)), weight)
+
+
+def brier(
+    probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
+) -> float | Float[ndarray, " resample"]:
+    """Brier score over all classes, between 0 and 2: mean of sum_k (p_k - [y = k])² (Brier 1950)."""
+    given = np.take_along_axis(probability, truth[:, None], 1)[:, 0].astype(float)
+    return mean_of((probability.astype(float) ** 2).sum(1) - 2 * given + 1, weight)
+
+
+def binary_brier(
+    probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None
+) -> float | Float[ndarray, " resample"]:
+    """Brier score of one class against the rest, between 0 and 1: mean of (p - y)²."""
+    return mean_of((probability.astype(float) - outcome) ** 2, weight)
+
+
+def accuracy(
+    probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
+) -> float | Float[ndarray, " resample"]:
+    """Fraction of rows whose most probable class is the true one."""
+    return mean_of((probability.argmax(1) == truth).astype(float), weight)
+
+
+def ece(
+    probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
+) -> float | Float[ndarray, " resample"]:
+    """Expected calibration error of the most probable class, bins of equal width (Guo et al. 2017, eq. 3).
+
+    sum_b (n_b / n) |accuracy_b - confidence_b|. Positive for a finite sample even where perfectly calibrated:
+    `intervals.calibrated_resample` says by how much.
+    """
+    return _calibration_error(probability.max(1), probability.argmax(1) == truth, equal_width_edges(bins), weight)
+
+
+def adaptive_ece(
+    probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
+) -> float | Float[ndarray, " resample"]:
+    """`ece` in bins of equal count, cut once on the unweighted rows (Nixon et al. 2019; here of the top class)."""
+    top = probability.max(1)
+    return _calibration_error(top, probability.argmax(1) == truth, equal_count_edges(top, bins), weight)
+
+
+def classwise_ece(
+    probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
+) -> float | Float[ndarray, " resample"]:
+    """Calibration error of each class's probability, equal width, averaged over classes (Kull et al. 2019)."""
+    edges = equal_width_edges(bins)
+    each = [_calibration_error(p, truth == k, edges, weight) for k, p in enumerate(probability.T)]
+    return np.mean(each, axis=0)
+
+
+def binary_ece(
+    probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None, *, bins: int = 15
+) -> float | Float[ndarray, " resample"]:
+    """Calibration error of one class's probability against what came true, bins of equal width."""
+    return _calibration_error(probability, outcome, equal_width_edges(bins), weight)
+
+
+def _calibration_error(probability: ndarray, outcome: ndarray, edges: ndarray, weight: Weight) -> float | ndarray:
+    excess = np.zeros((len(probability), len(edges) + 1))
+    excess[np.arange(len(probability)), bin_index(probability, edges)] = outcome - probability.astype(float)
+    if weight is None:
+        return np.abs(excess.sum(0)).sum() / len(excess)
+    return np.abs(weight @ excess).sum(-1) / weight.sum(-1)
+
+
+def gaussian_mixture_nll(
+    mean: Float[ndarray, "sample row"],
+    std: Float[ndarray, "sample row"],
+    truth: Float[ndarray, " row"],
+    weight: Weight = None,
+) -> float | Float[ndarray, " resample"]:
+    """Mean negative log density of the truth under a mixture of Gaussians of equal weight."""
+    log_density = -0.5 * ((truth - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
+    return mean_of(np.log(len(mean)) - logsumexp(log_density, axis=0), weight)
+
+
+def crps(
+    mean: Float[ndarray, "sample row"],
+    std: Float[ndarray, "sample row"],
+    truth: Float[ndarray, " row"],
+    weight: Weight = None,
+) -> float | Float[ndarray, " resample"]:
+    """Mean continuous ranked probability score of a mixture of Gaussians of equal weight, in the unit of the truth.
+
+    E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925).
+    """
+    rows = max(1, 4_000_000 // len(mean) ** 2)
+    blocks = [slice(i, i + rows) for i in range(0, len(truth), rows)]
+    return mean_of(np.concatenate([_crps(mean[:, b], std[:, b], truth[b]) for b in blocks]), weight)
+
+
+def _crps(mean: ndarray, std: ndarray, truth: ndarray) -> ndarray:
+    to_truth = _mean_absolute(mean - truth, std).mean(0)
+    pairs = _mean_absolute(mean[:, None] - mean[None], np.hypot(std[:, None], std[None]))
+    return to_truth - pairs.mean((0, 1)) / 2
+
+
+def _mean_absolute(mean: ndarray, std: ndarray) -> ndarray:
+    z = mean / std
+    return mean * (2 * ndtr(z) - 1) + 2 * std * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
