@@ -87,7 +87,7 @@ def save(run: Run, folder: Path) -> None:
         "schema": layers.plain(run.schema),
         "reading": run.reading,
     }
-    content = layers.without_none(content)
+    content = {k: v for k, v in layers.without_none(content).items() if k != "sha256"}
     digests = {"model.safetensors": _digest(folder / "model.safetensors"), "run.toml": _digest_of(content)}
     write_text(folder / "run.toml", tomli_w.dumps(content | {"sha256": digests}))
     load(folder)
@@ -143,8 +143,8 @@ def _content(folder: Path) -> dict[str, Any]:
         )
     if content.get("application") not in NAMES:
         raise Fault(f"{path}: application '{content.get('application')}'", nearest("", NAMES))
-    digests = content.pop("sha256", {})
-    if _digest_of(content) != digests.get("run.toml"):
+    digests = content.get("sha256", {})
+    if _digest_of({k: v for k, v in content.items() if k != "sha256"}) != digests.get("run.toml"):
         raise Fault(
             f"{path} was changed after it was written",
             "the file as it was",

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 import torch
 from accelerate import Accelerator
+from astropy.table import QTable
 
 from skysure import run as runs
 from skysure import settings as layers
 from skysure.applications import VERBS, application, presets, settings_of
-from skysure.data.lightcurves import describe
-from skysure.data.parts import drop_seen, read_parts
+from skysure.data.parts import drop_seen, hash_of_ids, read_parts
 from skysure.data.reading import Reading
 from skysure.data.sources import CALIBRATION, TEST, Memory, Parted, Source
-from skysure.data.tables import ResultWriter, write_rejected
+from skysure.data.tables import ResultWriter, rejected_path, write_rejected
 from skysure.faults import Fault, SettingsFault
 from skysure.fit import State, prefixed
 from skysure.models import find, shipped
@@ -271,21 +272,21 @@ def predict(
     if not out:
         return concat([verb(model, chunk, asked) for chunk in source.chunks()])
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
-    done = rows = 0
-    with ResultWriter(paths, force=force, resume=resume, meta=_meta(run, asked)) as writer:
-        for chunk in source.chunks():
+    about, done = _about(run, asked), 0
+    identity = about | {"data": list(map(str, data))} if isinstance(data, (list, tuple)) else None
+    with ResultWriter(paths, force=force, resume=resume, metadata=about, identity=identity) as writer:
+        for k, chunk in enumerate(source.chunks()):
             done += len(chunk)
-            rows += writer.write_once(lambda chunk=chunk: verb(model, chunk, asked).to_table())
+            key = f"{k}:{hash_of_ids(chunk.ids)}"
+            if not writer.has(key):
+                writer.write(verb(model, chunk, asked).to_table(), key)
             tell("predicting", done, None)
-    rejected = getattr(source, "rejected", ())
-    if len(rejected):
-        write_rejected(paths[0].with_name(f"{paths[0].name}.rejected.csv"), rejected)
-    for note in [
-        *getattr(source, "notes", ()),
-        *([f"{len(rejected)} objects set aside"] if len(rejected) else []),
-    ]:
+        set_aside = write_rejected(paths[0], getattr(source, "rejected", ()))
+    if set_aside:
+        tell(f"{set_aside} objects set aside in {rejected_path(paths[0])}", done, done)
+    for note in getattr(source, "notes", ()):
         tell(note, done, done)
-    return rows
+    return writer.rows
 
 
 def evaluate(
@@ -334,6 +335,8 @@ def evaluate(
 
 def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Say what is in files, tables or a run: as plain data, with the `[reading]` it would be read with."""
+    from skysure.data.lightcurves import describe
+
     first = Path(str(paths[0]))
     if (first / "run.toml").is_file() or str(first) in shipped():
         return {"kind": "run"} | layers.load_toml(find(str(first)) / "run.toml")
@@ -438,14 +441,10 @@ def _publish_evaluation(run: Run, folder: Path, evaluation: Evaluation, *, force
     write_evaluation(folder, evaluation)
 
 
-def _meta(run: Run, query: Any) -> dict[str, Any]:
+def _about(run: Run, query: Any) -> dict[str, Any]:
     """What a result table says of itself."""
-    made = {
-        "application": run.application,
-        "run": run.path.name if run.path else "",
-        "cite": run.card.get("cite", ""),
-    }
-    return made | layers.plain(query)
+    card = {"application": run.application, "run": run.path.name if run.path else "", "cite": run.card.get("cite", "")}
+    return card | {"model": run.card.get("sha256", {}).get("model.safetensors", "")} | layers.plain(query)
 
 
 def _line(record: Mapping[str, float]) -> str:
@@ -455,3 +454,32 @@ def _line(record: Mapping[str, float]) -> str:
 
 def _silent(text: str, done: float, total: float | None) -> None:
     pass
+
+
+def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) -> None:
+    """Write the `[reading]` table that `inspect` proposed."""
+    if "reading" not in facts:
+        raise Fault("there is no reading to write", "light curves", "a run was inspected")
+    runs.require_free(path, force=force)
+    runs.write_text(path, tomli_w.dumps({"reading": layers.without_none(facts["reading"])}))
+
+
+def play(
+    run: str | Path | Run, steps: int, *, seed: int = 0, out: Path | None = None, force: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Watch an agent act by its best actions: yields a record a step, or writes them to a table.
+
+    Parameters
+    ----------
+    run : path or Run
+        Of an agent.
+    steps, seed : int
+    out : path, optional
+    """
+    run = load(run)
+    records = _verb(run.verbs, run.application, "play")(run.model, run.settings, steps, seed)
+    if out is None:
+        yield from records
+        return
+    with ResultWriter([out], force=force) as writer:
+        writer.write(QTable(list(records)))

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.fit import seeded
-from skysure.methods.calibration import VarianceScaling
+from skysure.methods.calibration.scaling import VarianceScaling
 from skysure.methods.uncertainty import Dropout
 
 from .settings import Schema, Settings
@@ -25,14 +25,22 @@ class SineNetwork(nn.Module):
         self.register_buffer("y_mean", torch.tensor(schema.mean))
         self.register_buffer("y_scale", torch.tensor(schema.scale))
         how = {"learned": settings.learned_rate, "length_scale": settings.length_scale}
-        self.prefix = nn.Sequential(nn.Linear(1, settings.hidden), nn.ReLU())
+        self.input = nn.Linear(1, settings.hidden)
         self.hidden = Dropout(nn.Linear(settings.hidden, settings.hidden), settings.rate, **how)
         self.output = Dropout(nn.Linear(settings.hidden, 2), settings.rate, **how)
         self.calibration = VarianceScaling(1)
 
+    def prefix(self, x: Float[Tensor, " object"]) -> Float[Tensor, "object hidden"]:
+        """What no mask touches."""
+        return torch.relu(self.input(x[:, None] / self.x_scale))
+
+    def suffix(self, features: Float[Tensor, "object hidden"]) -> Float[Tensor, "object 2"]:
+        """What every draw of the masks changes."""
+        return self.output(torch.relu(self.hidden(features)))
+
     def forward(self, x: Float[Tensor, " object"]) -> Float[Tensor, "object 2"]:
         """Mean and log-variance of (y − mean) / scale."""
-        return self.output(torch.relu(self.hidden(self.prefix(x[:, None] / self.x_scale))))
+        return self.suffix(self.prefix(x))
 
 
 def network(settings: Settings, schema: Schema) -> SineNetwork:

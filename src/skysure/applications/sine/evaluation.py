@@ -1,0 +1,112 @@
+"""Evaluation of `sine`: likelihood, noise, ignorance and coverage against a truth that is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skysure.data.sources import TEST, TRAIN, Source
+from skysure.methods.calibration.coverage import level_coverage, pit
+from skysure.methods.calibration.intervals import Interval, with_interval
+from skysure.methods.calibration.scores import crps, mixture_nll
+from skysure.predictions import Evaluation
+
+from .networks import SineNetwork
+from .points import Points, joined
+from .prediction import draws, predict
+from .settings import Query
+
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.683, 0.8, 0.9, 0.955, 0.997)
+CURVE_POINTS = 121
+FUNCTIONS = 20
+
+
+def evaluate(model: SineNetwork, source: Source, query: Query) -> Evaluation:
+    """Hold the predictions against the test part, and draw them far outside the range of the training."""
+    points = joined(source.chunks(TEST))
+    known = points[np.isfinite(points.y)]
+    metrics: dict[str, Any] = {
+        "application": "sine", "title": "A sine, learned with error bars", "noun": "point", "part": TEST,
+        "objects": len(points), "truth": len(known) > 0, "curves": {}, "examples": [], "scores": [],
+    }  # fmt: skip
+    metrics["curves"]["functions"] = _functions(model, source, query)
+    if len(known):
+        metrics |= _proof(model, known, query, metrics["curves"])
+    return Evaluation(metrics)
+
+
+def _proof(model: SineNetwork, points: Points, query: Query, curves: dict[str, Any]) -> dict[str, Any]:
+    before = _draws(model, points, query, calibrated=False)
+    mean, std = _draws(model, points, query, calibrated=True)
+    covered = {
+        name: level_coverage(pit(*d, points.y), LEVELS) for name, d in (("before", before), ("after", (mean, std)))
+    }
+    curves["coverage"] = {
+        "nominal": list(LEVELS), "n": len(points), "before": [c.actual for c in covered["before"]],
+        "actual": [c.actual for c in covered["after"]], "low": [c.low for c in covered["after"]],
+        "high": [c.high for c in covered["after"]],
+    }  # fmt: skip
+    split = predict(model, points, query)
+    aleatoric, epistemic = (float(np.sqrt(part[:, 0, 0].mean())) for part in (split.aleatoric, split.epistemic))
+    likelihood = with_interval(_log_likelihood, mean, std, points.y)
+    return {
+        "uncertainty": {"measure": "variance", "aleatoric": aleatoric**2, "epistemic": epistemic**2},
+        "scores": [
+            _score("log_likelihood", "Log-likelihood of a point", likelihood, unit="nat", headline=True,
+                   before=_log_likelihood(*before, points.y)),
+            *(_coverage_score(curves["coverage"], level) for level in (0.683, 0.955)),
+            {"name": "aleatoric_std", "label": "Noise found (standard deviation)", "value": aleatoric, "digits": 3},
+            {"name": "epistemic_std", "label": "Ignorance within the range", "value": epistemic, "digits": 3},
+            {"name": "epistemic_3pi_over_0", "label": "Ignorance at 3π over that at 0", "digits": 1,
+             "value": _growth(model, query)},
+            _score("crps", "CRPS", with_interval(crps, mean, std, points.y, resamples=200)),
+        ],
+    }  # fmt: skip
+
+
+def _functions(model: SineNetwork, source: Source, query: Query) -> dict[str, Any]:
+    """The prediction on a grid three times as wide as the training, functions drawn, and some training points."""
+    low, high = source.schema.low, source.schema.high
+    x = np.linspace(low - (high - low), high + (high - low), CURVE_POINTS)
+    split = predict(model, _at(x), query)
+    shown = joined(source.chunks(TRAIN))[:300]
+    drawn = draws(model, x, Query(samples=FUNCTIONS, seed=query.seed))[0]
+    return {
+        "x": x.tolist(), "mean": split.mean[:, 0].tolist(), "range": [low, high],
+        "aleatoric": np.sqrt(split.aleatoric[:, 0, 0]).tolist(),
+        "epistemic": np.sqrt(split.epistemic[:, 0, 0]).tolist(),
+        "draws": drawn[:, :, 0].cpu().numpy().round(4).tolist(),
+        "points": {"x": shown.x.tolist(), "y": shown.y.tolist()},
+    }  # fmt: skip
+
+
+def _growth(model: SineNetwork, query: Query) -> float:
+    """How many times as large the epistemic standard deviation is at 3π as at 0."""
+    epistemic = predict(model, _at(np.array([0.0, 3 * np.pi])), query).epistemic[:, 0, 0]
+    return float(np.sqrt(epistemic[1] / epistemic[0]))
+
+
+def _at(x: np.ndarray) -> Points:
+    return Points(np.arange(len(x)).astype(str), x, np.full(len(x), np.nan))
+
+
+def _draws(model: SineNetwork, points: Points, query: Query, *, calibrated: bool) -> tuple[np.ndarray, np.ndarray]:
+    mean, std = draws(model, points.x, query, calibrated=calibrated)
+    return mean[..., 0].cpu().numpy(), std[..., 0].cpu().numpy()
+
+
+def _log_likelihood(mean: np.ndarray, std: np.ndarray, truth: np.ndarray, weight: Any = None) -> Any:
+    return -mixture_nll(mean, std, truth, weight)
+
+
+def _score(name: str, label: str, found: Interval, **facts: Any) -> dict[str, Any]:
+    return {"name": name, "label": label, "value": found.value, "low": found.low, "high": found.high} | facts
+
+
+def _coverage_score(coverage: dict[str, Any], level: float) -> dict[str, Any]:
+    k = coverage["nominal"].index(level)
+    low, value, high, before = (100 * coverage[name][k] for name in ("low", "actual", "high", "before"))
+    found = Interval(value, low, high)
+    label = f"Coverage of the {100 * level:g} % interval"
+    return _score(f"coverage_{1000 * level:.0f}", label, found, unit="%", before=before)

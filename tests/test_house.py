@@ -1,0 +1,94 @@
+"""The tree is as drawn: who may import whom, who touches files, who prints."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+MODULES = sorted((SOURCE / "skysure").rglob("*.py"))
+FLOOR = ("methods.uncertainty", "methods.calibration", "methods.novelty")
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path, *, top_only: bool = False) -> set[str]:
+    """Full names of the modules a file imports; relative imports are resolved."""
+    package = name_of(path) if path.name == "__init__.py" else name_of(path).rpartition(".")[0]
+    tree = ast.parse(path.read_text())
+    found: set[str] = set()
+    for node in tree.body if top_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def reaches(path: Path, *rooms: str) -> set[str]:
+    return {m for m in imports(path) for room in rooms if m == f"skysure.{room}" or m.startswith(f"skysure.{room}.")}
+
+
+def within(path: Path, room: str) -> bool:
+    return f"{name_of(path)}.".startswith(f"skysure.{room}.")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_arrows(path: Path) -> None:
+    if within(path, "methods"):
+        assert not reaches(path, "applications", "report", "cli", "run", "verbs", "training", "data", "predictions")
+    if any(within(path, room) for room in FLOOR):
+        others = {m for m in reaches(path, "methods") if not any(m.startswith(f"skysure.{room}") for room in FLOOR)}
+        assert not others - {"skysure.methods"}
+    if within(path, "applications"):
+        own = ".".join(name_of(path).split(".")[:3])
+        others = {m for m in reaches(path, "applications") if not m.startswith(own)} - {"skysure.applications"}
+        assert not others
+        assert not reaches(path, "cli", "verbs", "run", "training")
+        if path.name != "plots.py":
+            assert not reaches(path, "report")
+    if within(path, "data") or within(path, "predictions"):
+        assert not reaches(path, "methods", "applications", "report", "run", "fit", "cli", "verbs")
+        assert not {m for m in imports(path) if m.split(".")[0] == "torch"}
+    if within(path, "report"):
+        assert not reaches(path, "methods", "applications", "run", "fit", "cli", "verbs", "data")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    printing = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "print"]
+    assert not printing or name_of(path) in ("skysure.cli", "skysure.models.make")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_data_and_run_touch_files(path: Path) -> None:
+    touching = {"open", "write_text", "write_bytes", "read_text", "read_bytes", "unlink", "mkdir"}
+    calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    names = {f.id if isinstance(f, ast.Name) else f.attr for f in calls if isinstance(f, (ast.Name, ast.Attribute))}
+    if (
+        within(path, "methods")
+        or within(path, "predictions")
+        or (within(path, "applications") and "." in name_of(path))
+    ):
+        assert not names & touching
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.name in ("settings.py", "cli.py")], ids=name_of)
+def test_settings_and_command_line_import_no_torch(path: Path) -> None:
+    heavy = {"torch", "numpy", "scipy", "astropy", "matplotlib", "pyarrow", "accelerate", "sklearn"}
+    assert not {m.split(".")[0] for m in imports(path, top_only=True)} & heavy
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_pickle(path: Path) -> None:
+    assert not {m.split(".")[0] for m in imports(path)} & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}
+    assert "torch.load(" not in path.read_text()
+    assert "torch.save(" not in path.read_text()

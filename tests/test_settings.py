@@ -1,0 +1,91 @@
+"""Layers of settings, their types, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from skysure.faults import Fault, SettingsFault
+from skysure.settings import build, load_toml, plain, table_of
+
+
+@dataclass(frozen=True)
+class Inner:
+    low: float = 0.0
+
+
+@dataclass(frozen=True)
+class Example:
+    epochs: int = 10
+    rate: float = 0.1
+    learned: bool = True
+    cell: Literal["gru", "lstm"] = "gru"
+    bands: tuple[str, ...] = ()
+    span: tuple[float, float] = (0.0, 1.0)
+    label: str | None = None
+    inner: Inner = Inner()
+
+
+def test_later_layers_go_over_earlier_ones() -> None:
+    assert build(Example, {"epochs": 1, "rate": 0.5}, {}, {"epochs": "20"}) == Example(epochs=20, rate=0.5)
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "wanted"),
+    [
+        ("epochs", "10_000", 10_000),
+        ("epochs", "1e7", 10_000_000),
+        ("epochs", 3.0, 3),
+        ("epochs", "9007199254740993", 9007199254740993),
+        ("rate", 1, 1.0),
+        ("learned", "false", False),
+        ("cell", "lstm", "lstm"),
+        ("bands", "g,r", ("g", "r")),
+        ("bands", ["g", "r"], ("g", "r")),
+        ("span", [0, 2], (0.0, 2.0)),
+        ("label", "a", "a"),
+        ("inner", {"low": 1}, Inner(1.0)),
+    ],
+)
+def test_values_and_their_texts(field: str, given: object, wanted: object) -> None:
+    value = getattr(build(Example, {field: given}), field)
+    assert value == wanted
+    assert type(value) is type(wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"epoch": 3}, "nearest: epochs"),
+        ({"epochs": 2.5}, "a whole number"),
+        ({"epochs": "many"}, "a whole number"),
+        ({"epochs": True}, "a whole number"),
+        ({"epochs": float("inf")}, "a whole number"),
+        ({"rate": "nan"}, "a number"),
+        ({"learned": 1}, "true or false"),
+        ({"cell": "rnn"}, "one of gru, lstm"),
+        ({"span": [1]}, "2 values"),
+        ({"inner": {"hight": 1}}, "known: low"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_cure(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsFault, match=said) as raised:
+        build(Example, given)
+    assert raised.value.status == 2
+
+
+def test_plain_settings_build_the_same_again() -> None:
+    settings = Example(epochs=3, bands=("g",), inner=Inner(2.0))
+    assert build(Example, plain(settings)) == settings
+
+
+def test_toml_faults_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match=r"no\.toml: no such file"):
+        load_toml(tmp_path / "no.toml")
+    (tmp_path / "bad.toml").write_text("a = [1")
+    with pytest.raises(Fault, match=r"bad\.toml.*valid TOML"):
+        load_toml(tmp_path / "bad.toml")
+    (tmp_path / "run.toml").write_text("format = 1\n[settings]\nepochs = 3\n")
+    assert table_of(tmp_path / "run.toml", "settings") == {"epochs": 3}
