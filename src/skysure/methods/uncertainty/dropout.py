@@ -62,19 +62,22 @@ class Dropout(nn.Module):
         features, self.axis, self.axes = _input(layer)
         if features <= NARROW and not narrow:
             raise Fault(
-                f"dropout on an input of {features} features", f"more than {NARROW}",
+                f"dropout on an input of {features} features",
+                f"more than {NARROW}",
                 "a network's own few inputs, whose loss no training can make good",
                 "leave the first layer bare, or pass narrow=True",
-            )  # fmt: skip
+            )
         self.layer, self.length_scale = layer, length_scale
         self.mask = Mask(features, rate, learned)
 
     def forward(self, input: Float[Tensor, "object ..."]) -> Float[Tensor, "object ..."]:
         if input.ndim < 2 or self.axes not in (0, input.ndim):
             raise Fault(
-                f"an input of shape {tuple(input.shape)}", "objects along the first axis",
-                "one object without its batch", "add the axis: input[None]",
-            )  # fmt: skip
+                f"an input of shape {tuple(input.shape)}",
+                "objects along the first axis",
+                "one object without its batch",
+                "add the axis: input[None]",
+            )
         mask = self.mask(len(input))
         if mask is None:
             return self.layer(input)
@@ -94,6 +97,8 @@ def _input(layer: nn.Module) -> tuple[int, int, int]:
     if isinstance(layer, _CONVOLUTIONS):
         return layer.in_channels, 1, 2 + len(layer.kernel_size)
     raise Fault(
-        f"Dropout of {type(layer).__name__}", "nn.Linear, nn.Conv1d, nn.Conv2d or nn.Conv3d",
-        "it wraps the layer whose input is dropped", "wrap that layer; for nn.GRU, nn.LSTM, nn.RNN: TiedDropout",
-    )  # fmt: skip
+        f"Dropout of {type(layer).__name__}",
+        "nn.Linear, nn.Conv1d, nn.Conv2d or nn.Conv3d",
+        "it wraps the layer whose input is dropped",
+        "wrap that layer; for nn.GRU, nn.LSTM, nn.RNN: TiedDropout",
+    )

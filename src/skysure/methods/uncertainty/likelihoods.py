@@ -33,7 +33,7 @@ def gaussian_nll(
     return 0.5 * (scaled.square() + log_variance + math.log(2 * math.pi)).sum(-1)
 
 
-def mixture_nll(nll: Float[Tensor, "sample ..."]) -> Float[Tensor, "..."]:
+def mixture_nll(nll: Float[Tensor, "sample ..."]) -> Float[Tensor, "*object"]:
     """-log of the mean likelihood over samples: of the predictive distribution, as a score should be.
 
     log T - log sum_s exp(-nll_s), for each object (Gal and Ghahramani 2016, eq. 8). Not the mean over samples, which

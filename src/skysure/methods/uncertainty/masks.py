@@ -75,9 +75,11 @@ class Draw:
             u = u.expand(-1, batch // samples, -1)
         if u.shape[0] * u.shape[1] != batch:
             raise Fault(
-                f"a layer's input of {batch} rows", f"{samples} samples of {u.shape[1]} rows",
-                "the network folds another axis into the first", "keep objects along the first axis",
-            )  # fmt: skip
+                f"a layer's input of {batch} rows",
+                f"{samples} samples of {u.shape[1]} rows",
+                "the network folds another axis into the first",
+                "keep objects along the first axis",
+            )
         return u.reshape(-1, features)
 
 
@@ -107,9 +109,11 @@ class Mask(nn.Module):
         super().__init__()
         if not 0 <= rate < 1 or (learned and rate == 0):
             raise Fault(
-                f"a dropout rate of {rate}", "0 < rate < 1, or 0 where it is not learned",
-                "a percentage, or the share that is kept", "give the share that is dropped, such as 0.1",
-            )  # fmt: skip
+                f"a dropout rate of {rate}",
+                "0 < rate < 1, or 0 where it is not learned",
+                "a percentage, or the share that is kept",
+                "give the share that is dropped, such as 0.1",
+            )
         self.features, self.learned = features, learned
         logit = torch.tensor(math.log(rate / (1 - rate)) if rate else -math.inf)
         if learned:
@@ -121,7 +125,8 @@ class Mask(nn.Module):
     @property
     def rate(self) -> Float[Tensor, ""]:
         """Probability p to drop an input."""
-        return torch.sigmoid(self.logit.clamp(max=15))  # beyond, 1 - p is 0 in float32 and its logarithm fails
+        # Outside, p or 1 - p would be 0 in float32, and the entropy's slope infinite.
+        return torch.sigmoid(self.logit.clamp(-30, 15) if self.learned else self.logit)
 
     def forward(self, batch: int, shared: bool = False) -> Float[Tensor, "rows feature"] | None:
         """Give the factors of the inputs, one row for each of the batch or one for all; None where off."""
@@ -135,7 +140,7 @@ class Mask(nn.Module):
         return keep / (1 - self.rate)
 
     def extra_repr(self) -> str:
-        return f"features={self.features}, rate={float(self.rate):.3g}, learned={self.learned}"
+        return f"features={self.features}, rate={float(self.rate.detach()):.3g}, learned={self.learned}"
 
 
 @contextmanager
@@ -186,4 +191,4 @@ def masks(model: nn.Module) -> dict[str, Mask]:
 def rates(model: nn.Module) -> dict[str, float]:
     """Name the rate of every mask, for a history: {"rate_hidden": 0.1}."""
     named = {name.replace("masks.", "").removesuffix("mask").rstrip("."): m for name, m in masks(model).items()}
-    return {f"rate_{name}" if name else "rate": float(mask.rate) for name, mask in named.items()}
+    return {f"rate_{name}" if name else "rate": float(mask.rate.detach()) for name, mask in named.items()}

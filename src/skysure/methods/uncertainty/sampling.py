@@ -68,7 +68,7 @@ def sample(
     Raises
     ------
     Fault
-        If the model has no masks, or the inputs differ in their number of objects.
+        If the model has no masks, `samples` is below 1, or the inputs have no or different numbers of objects.
 
     Examples
     --------
@@ -79,9 +79,13 @@ def sample(
     """
     if not masks(model):
         raise Fault(
-            f"{type(model).__name__} without random layers", "a model with Dropout or TiedDropout inside",
-            "all samples would be the same, and look certain", "wrap its layers, or predict without samples",
-        )  # fmt: skip
+            f"{type(model).__name__} without random layers",
+            "a model with Dropout or TiedDropout inside",
+            "all samples would be the same, and look certain",
+            "wrap its layers, or predict without samples",
+        )
+    if samples < 1:
+        raise Fault(f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval")
     objects, device = _objects(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
     if rows is None:
@@ -146,9 +150,11 @@ def _objects(inputs: Tree) -> tuple[int, torch.device]:
     counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
     if len(counts) != 1 or counts == {0}:
         raise Fault(
-            f"inputs of shapes {[tuple(leaf.shape) for leaf in leaves]}", "the same number of objects, at least one, along axis 0",
-            "time or bands come first, or a setting travels with the data", "put objects first; settings belong to the model",
-        )  # fmt: skip
+            f"inputs of shapes {[tuple(leaf.shape) for leaf in leaves]}",
+            "as many objects in each along axis 0, and some",
+            "time or bands first, or a setting among the data",
+            "put objects first; settings belong to the model",
+        )
     return counts.pop(), leaves[0].device
 
 

@@ -131,7 +131,9 @@ def split_values(
 def _several(samples: Float[Tensor, "sample ..."]) -> Float[Tensor, "sample ..."]:
     if len(samples) < 2:
         raise Fault(
-            f"a split of {len(samples)} sample(s)", "at least 2", "samples = 1 asks for no uncertainty",
+            f"a split of {len(samples)} sample(s)",
+            "at least 2",
+            "samples = 1 asks for no uncertainty",
             "draw more; 30 give the epistemic variance to 26 %",
-        )  # fmt: skip
+        )
     return samples

@@ -127,9 +127,11 @@ class TiedDropout(nn.Module):
         super().__init__()
         if not isinstance(layer, nn.RNNBase) or layer.mode not in _STEPS or layer.dropout or layer.proj_size:
             raise Fault(
-                f"TiedDropout of {layer}", "nn.GRU, nn.LSTM or nn.RNN with dropout=0 and proj_size=0",
-                "torch's own dropout draws anew at each step", "build the layer without it",
-            )  # fmt: skip
+                f"TiedDropout of {layer}",
+                "nn.GRU, nn.LSTM or nn.RNN with dropout=0 and proj_size=0",
+                "torch's own dropout draws anew at each step",
+                "build the layer without it",
+            )
         self.layer, self.length_scale, self.drop_state = layer, length_scale, drop_state
         self.directions = 2 if layer.bidirectional else 1
         units = self.directions * layer.hidden_size
@@ -153,9 +155,11 @@ class TiedDropout(nn.Module):
             batch = len(x)
         else:
             raise Fault(
-                f"an input of shape {tuple(input.shape)}", "(object, time, feature)",
-                "one object without its batch", "add the axis: input[None]",
-            )  # fmt: skip
+                f"an input of shape {tuple(input.shape)}",
+                "(object, time, feature)",
+                "one object without its batch",
+                "add the axis: input[None]",
+            )
         first = self._first(state, x, batch, order)
         last: list[State] = []
         for i in range(self.layer.num_layers):

@@ -23,9 +23,11 @@ def mapped(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     if type(tree) in (tuple, list):
         return tuple(mapped(function, branch) for branch in tree)
     raise Fault(
-        f"a {type(tree).__name__} between layers", "tensors, tuples or dicts of them, with objects first",
-        "a packed sequence, or a class of one's own", "pad it, and pass the lengths beside it; pack inside the model",
-    )  # fmt: skip
+        f"a {type(tree).__name__} between layers",
+        "tensors, tuples or dicts of them, with objects first",
+        "a packed sequence, or a class of one's own",
+        "pad it, and pass the lengths beside it; pack inside the model",
+    )
 
 
 def joined(trees: list[Tree], axis: int) -> Tree:

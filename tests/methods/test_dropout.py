@@ -1,0 +1,241 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from skysure.faults import Fault
+from skysure.methods.uncertainty import (
+    Dropout,
+    TiedDropout,
+    dropout_kl,
+    entropy_of_rate,
+    hard_keep,
+    kl,
+    noise,
+    relaxed_keep,
+    sample,
+)
+
+TRUTHS = json.loads((Path(__file__).parents[1] / "truths" / "relaxed_masks.json").read_text())
+GRID = (torch.arange(2_000_000, dtype=torch.float64) + 0.5) / 2_000_000
+rate_values = st.floats(0.01, 0.95)
+
+
+def logit(p):
+    return torch.logit(torch.tensor(p, dtype=torch.float64))
+
+
+def hand_kl(squares, p, k, n, length_scale):
+    """The objective's term and its derivatives by p and by a weight of value 1, written out."""
+    p = torch.tensor(p, dtype=torch.float64)
+    weights = length_scale**2 * squares / (2 * n * (1 - p))
+    rate = k / n * (p * p.log() + (1 - p) * (1 - p).log())
+    by_p = length_scale**2 * squares / (2 * n * (1 - p) ** 2) + k / n * (p.log() - (1 - p).log())
+    return float(weights + rate), float(by_p), float(length_scale**2 / (n * (1 - p)))
+
+
+@pytest.mark.parametrize("row", TRUTHS["rows"], ids=lambda row: f"t={row['temperature']:.2g}")
+def test_relaxed_masks_differ_from_hard_ones_as_measured(row):
+    p = row["rate"]
+    scaled = relaxed_keep(logit(p), GRID, row["temperature"]) / (1 - p)
+    assert float(scaled.mean()) == pytest.approx(row["mean"], abs=6e-4)
+    assert float(scaled.var()) == pytest.approx(row["variance"], abs=6e-4)
+    hard = hard_keep(torch.tensor(p), GRID) / (1 - p)
+    assert float(hard.mean()) == pytest.approx(1, abs=1e-5)
+    assert float(hard.var()) == pytest.approx(row["hard_variance"], abs=6e-4)
+
+
+@given(rate_values)
+def test_relaxed_masks_of_temperature_zero_are_the_hard_ones(p):
+    u = torch.linspace(0.001, 0.999, 501, dtype=torch.float64)
+    u = u[(u - (1 - p)).abs() > 1e-5]
+    cold = relaxed_keep(logit(p), u, 1e-7)
+    assert torch.allclose(cold, hard_keep(torch.sigmoid(logit(p)), u).double(), atol=1e-9)
+
+
+def test_relaxed_masks_carry_the_gradient_of_the_rate():
+    a = logit(0.3).requires_grad_()
+    u = GRID[::1000]
+    relaxed_keep(a, u).sum().backward()
+    step = 1e-5
+    slope = (relaxed_keep(a + step, u) - relaxed_keep(a - step, u)).sum() / (2 * step)
+    assert float(a.grad) == pytest.approx(slope.item(), rel=1e-6)
+
+
+@given(rate_values, st.floats(0, 1e4), st.integers(1, 2000), st.integers(1, 10**6), st.floats(1e-4, 10))
+def test_kl_and_its_gradients_equal_the_closed_form(p, squares, k, n, length_scale):
+    rate = torch.tensor(p, dtype=torch.float64, requires_grad=True)
+    squared = torch.tensor(squares, dtype=torch.float64, requires_grad=True)
+    value = dropout_kl(squared, rate, k, length_scale, n)
+    value.backward()
+    expected, by_p, by_w = hand_kl(squares, p, k, n, length_scale)
+    assert value.item() == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert float(rate.grad) == pytest.approx(by_p, rel=1e-6, abs=1e-9)
+    assert 2 * float(squared.grad) == pytest.approx(by_w, rel=1e-6)
+
+
+LAYERS = {
+    "dense": (lambda: nn.Linear(20, 7), 20),
+    "conv1d": (lambda: nn.Conv1d(6, 5, 3), 6),
+    "conv2d": (lambda: nn.Conv2d(8, 5, 3), 8),
+    "conv2d in groups": (lambda: nn.Conv2d(8, 4, 3, groups=2), 8),
+}
+
+
+@pytest.mark.parametrize(("build", "k"), LAYERS.values(), ids=LAYERS)
+def test_kl_of_a_layer_counts_its_input_features_and_leaves_biases_out(build, k):
+    module = Dropout(build(), 0.3, learned=True, length_scale=0.7).double()
+    n, p = 500, float(module.mask.rate.detach())
+    value = kl(module, n)
+    value.backward()
+    expected, by_p, by_w = hand_kl(float(module.layer.weight.detach().square().sum()), p, k, n, 0.7)
+    assert value.item() == pytest.approx(expected, rel=1e-6)
+    assert float(module.mask.logit.grad) == pytest.approx(by_p * p * (1 - p), rel=1e-6)
+    assert torch.allclose(module.layer.weight.grad, by_w * module.layer.weight, rtol=1e-6)
+    assert module.layer.bias.grad is None
+
+
+def test_kl_of_a_recurrent_stack_counts_units_and_no_steps():
+    module = TiedDropout(nn.LSTM(6, 5, 2, bidirectional=True), 0.2, learned=True, length_scale=0.5).double()
+    n, w = 300, dict(module.layer.named_parameters())
+    expected = 0.0
+    for i, read in ((0, 6), (1, 10)):
+        for kind, k in (("ih", read), ("hh", 2 * 5)):
+            squares = sum(float(w[f"weight_{kind}_l{i}{d}"].detach().square().sum()) for d in ("", "_reverse"))
+            p = float(module.masks[f"{'input' if kind == 'ih' else 'state'}_{i}"].rate.detach())
+            expected += hand_kl(squares, p, k, n, 0.5)[0]
+    value = kl(module, n)
+    assert value.item() == pytest.approx(expected, rel=1e-6)
+    value.backward()
+    assert w["bias_ih_l0"].grad is None
+    assert w["weight_hh_l1_reverse"].grad is not None
+
+
+def test_kl_tells_the_right_objective_from_the_wrong_ones():
+    module = Dropout(nn.Linear(64, 8), 0.1, length_scale=1.0).double()
+    squares, n, batch = float(module.layer.weight.detach().square().sum()), 500, 64
+    right = kl(module, n).item()
+
+    def term(factor_w=1.0, factor_k=1.0, n=n):
+        p = 0.1
+        h = float(entropy_of_rate(torch.tensor(p, dtype=torch.float64)))
+        return factor_w * squares / (2 * n * (1 - p)) - factor_k * 64 / n * h
+
+    assert right == pytest.approx(term(), rel=1e-6)
+    wrong = {
+        "doubled": term(2, 2),
+        "K missing": term(1, 1 / 64),
+        "sum over the batch": term(1 / batch, 1 / batch),
+        "N missing": term(n=1),
+        "weights times (1 - p)": term((1 - 0.1) ** 2),
+        "half the weight term": term(0.5),
+    }
+    for name, value in wrong.items():
+        assert abs(value - right) > 0.01 * abs(right), name
+
+
+def test_kl_adds_up_and_is_zero_without_dropout():
+    a, b = Dropout(nn.Linear(20, 30)), Dropout(nn.Conv1d(8, 3, 3), 0.4)
+    both = nn.ModuleList([a, nn.Linear(3, 3), b])
+    assert kl(both, 10).item() == pytest.approx(kl(a, 10).item() + kl(b, 10).item())
+    assert kl(nn.Linear(3, 3), 10).item() == 0
+
+
+@given(st.floats(1e-6, 1 - 1e-6))
+def test_entropy_of_a_rate_is_that_of_a_coin(p):
+    rate = torch.tensor(p, dtype=torch.float64)
+    coin = torch.distributions.Bernoulli(rate).entropy()
+    assert float(entropy_of_rate(rate)) == pytest.approx(float(coin), rel=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.05, 0.6), st.integers(0, 1000))
+def test_variance_of_one_linear_layer_is_the_closed_form(p, seed):
+    """Variance = p / (1 - p) sum w^2 x^2: larger weights at the same rate mean more epistemic uncertainty."""
+    generator = torch.Generator().manual_seed(seed)
+    module = Dropout(nn.Linear(16, 3), p).double()
+    module.layer.weight.data = torch.randn(3, 16, generator=generator, dtype=torch.float64)
+    x = torch.randn(1, 16, generator=generator, dtype=torch.float64)
+    drawn = sample(module, x, samples=20_000, seed=seed, batch=20_000)[:, 0].detach()
+    expected = p / (1 - p) * (module.layer.weight.detach() ** 2 @ x[0] ** 2)
+    assert torch.allclose(drawn.var(0), expected, rtol=0.06)
+    assert torch.allclose(drawn.mean(0), module.layer(x)[0].detach(), atol=5 * float((expected.max() / 20_000).sqrt()))
+    module.layer.weight.data.zero_()
+    assert sample(module, x, samples=50, seed=seed).var(0).max() == 0
+
+
+def test_convolutions_drop_whole_channels_and_sequences_keep_one_mask():
+    channels = Dropout(nn.Conv2d(8, 8, 1, groups=8, bias=False), 0.5)
+    nn.init.ones_(channels.layer.weight)
+    out = channels(torch.ones(4, 8, 5, 6))
+    assert set(out.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(out, out[..., :1, :1].expand_as(out))
+    features = Dropout(nn.Linear(8, 8, bias=False), 0.5)
+    nn.init.eye_(features.layer.weight)
+    out = features(torch.ones(4, 50, 8))
+    assert set(out.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(out, out[:, :1].expand_as(out))
+    assert len(torch.unique(out[:, 0], dim=0)) > 1
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_input_stays_as_it_was_and_backward_runs(learned):
+    module = Dropout(nn.Linear(8, 2), learned=learned)
+    x = torch.randn(4, 8, requires_grad=True)
+    read = torch.relu(x)
+    before = read.detach().clone()
+    module(read).sum().backward()
+    assert torch.equal(read, before)
+    assert x.grad is not None
+    assert (module.mask.logit.grad is not None) == learned
+
+
+def test_learned_rates_train_through_relaxed_masks_and_predict_with_hard_ones():
+    module = Dropout(nn.Linear(400, 1, bias=False), 0.3, learned=True)
+    assert len(module.mask(200).unique()) > 1000
+    module.eval()
+    with noise(module, 0, rows=torch.arange(200)):
+        predicted = module.mask(200)
+    values = predicted.unique().tolist()
+    assert values == pytest.approx([0, 1 / 0.7])
+    assert float((predicted > 0).float().mean()) == pytest.approx(0.7, abs=0.01)
+
+
+def test_a_fixed_rate_can_be_loaded_into_a_learned_one():
+    fixed, learned = Dropout(nn.Linear(9, 2), 0.25), Dropout(nn.Linear(9, 2), learned=True)
+    learned.load_state_dict(fixed.state_dict())
+    assert float(learned.mask.rate.detach()) == pytest.approx(0.25)
+
+
+def test_a_rate_of_zero_drops_nothing():
+    module = Dropout(nn.Linear(9, 2), 0.0)
+    x = torch.randn(3, 9)
+    assert torch.equal(module(x), module.layer(x))
+    assert torch.isfinite(kl(module, 10))
+
+
+def test_an_extreme_learned_rate_keeps_finite_gradients():
+    for start in (-90.0, 60.0):
+        module = Dropout(nn.Linear(9, 2), learned=True)
+        module.mask.logit.data.fill_(start)
+        (module(torch.randn(3, 9)).sum() + kl(module, 10)).backward()
+        assert torch.isfinite(module.mask.logit.grad)
+
+
+def test_what_cannot_be_dropped_is_refused():
+    with pytest.raises(Fault, match="leave the first layer bare"):
+        Dropout(nn.Linear(1, 64))
+    assert Dropout(nn.Linear(1, 64), narrow=True).mask.features == 1
+    with pytest.raises(Fault, match="TiedDropout"):
+        Dropout(nn.GRU(8, 8))
+    for rate, learned in ((1.0, False), (-0.1, False), (0.0, True), (10.0, False)):
+        with pytest.raises(Fault, match="dropout rate"):
+            Dropout(nn.Linear(8, 8), rate, learned=learned)
+    with pytest.raises(Fault, match="without its batch"):
+        Dropout(nn.Conv2d(8, 8, 3))(torch.zeros(8, 5, 5))
+    with pytest.raises(Fault, match="without its batch"):
+        Dropout(nn.Linear(8, 8))(torch.zeros(8))
