@@ -1,0 +1,122 @@
+"""Nested tables, one row an object: lists of structs, structs of lists, or several columns of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skysure.data.reading import Reading
+from skysure.faults import Fault
+
+from .blocks import Block
+from .columns import Columns, convert_objects, convert_points, find, resolve_points
+from .tables import Table
+from .values import texts
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column holds lists."""
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def nested_columns(schema: Mapping[str, pa.DataType]) -> dict[str, dict[str, pa.DataType]]:
+    """Nested columns and their fields; under "" the columns that are lists themselves."""
+    out: dict[str, dict[str, pa.DataType]] = {}
+    for name, kind in schema.items():
+        if is_list(kind) and pa.types.is_struct(kind.value_type):
+            out[name] = {f.name: f.type for f in kind.value_type}
+        elif pa.types.is_struct(kind) and kind.num_fields and all(is_list(f.type) for f in kind):
+            out[name] = {f.name: f.type.value_type for f in kind}
+        elif is_list(kind):
+            out.setdefault("", {})[name] = kind.value_type
+    return out
+
+
+def choose(file: str, table: Table, reading: Reading) -> str | None:
+    """Choose the nested column that holds light curves; None where none does."""
+    fields = nested_columns(table.schema)
+    if reading.nested:
+        if reading.nested not in fields:
+            raise Fault(
+                f"{file}: no nested column '{reading.nested}'", f"one of {', '.join(n for n in fields if n) or 'none'}",
+                "another name for it", 'correct in [reading]: nested = "..."',
+            )  # fmt: skip
+        return reading.nested
+    fitting = [
+        name for name, inner in fields.items()
+        if find(reading, dict.fromkeys(inner, ""), "time")
+        and (find(reading, dict.fromkeys(inner, ""), "flux") or find(reading, dict.fromkeys(inner, ""), "mag"))
+    ]  # fmt: skip
+    if len(fitting) > 1:
+        raise Fault(
+            f"{file}: nested columns {', '.join(fitting)}", "the one that holds the light curves", "each may be meant",
+            f'add to [reading]: nested = "{fitting[0]}"',
+        )  # fmt: skip
+    return fitting[0] if fitting else None
+
+
+def resolve(file: str, table: Table, nested: str, reading: Reading, user: Reading) -> Columns:
+    """Find the columns of points in the nested column and those of objects beside it."""
+    inner = nested_columns(table.schema)[nested]
+    units = {n: u for n, u in table.units.items() if n not in inner or nested}
+    units |= {n: table.units.get(n, "") if not nested else "" for n in inner}
+    return resolve_points(file, reading, user, units)
+
+
+def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
+    """Read a nested table; the lists of a batch are its flat points, without a copy where Arrow allows."""
+    inner = nested_columns(table.schema)[nested]
+    outer = [c for c in columns.wanted if c in table.schema and (c not in inner or (nested and _is_outer(columns, c)))]
+    lists = [nested] if nested else [c for c in columns.wanted if c in inner]
+    read = 0
+    for batch in table.batches(list(dict.fromkeys(outer + lists))):
+        values = dict(zip(batch.schema.names, batch.columns, strict=True))
+        flat, counts, faults = _flatten(values, nested, [c for c in columns.wanted if c in inner])
+        rows = np.arange(read + 1, read + batch.num_rows + 1)
+        read += batch.num_rows
+        points, kept = convert_points(columns, flat, np.repeat(rows, counts))
+        counted = np.concatenate([[0], np.cumsum(kept)])
+        offsets = counted[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
+        codes, names = texts(values[columns.of["id"][0]])
+        objects, more = convert_objects(columns, {n: values[n] for n in outer})
+        ids = names[codes]
+        yield Block(
+            ids, offsets, points if kept.all() else points[kept], objects, np.full(len(ids), columns.file),
+            more | faults,
+        )  # fmt: skip
+
+
+def _is_outer(columns: Columns, name: str) -> bool:
+    points = {n for c in ("time", "band", "flux", "flux_error", "mag", "mag_error") for n in columns.of.get(c, ())}
+    return name not in points
+
+
+def _flatten(
+    values: Mapping[str, pa.Array], nested: str, wanted: list[str]
+) -> tuple[dict[str, pa.Array], np.ndarray, dict[int, str]]:
+    """Flatten lists to points; objects whose lists differ in length lose them and are told."""
+    if nested and is_list(values[nested].type):
+        column = values[nested]
+        flat = column.flatten()
+        inner = dict(zip([f.name for f in flat.type], flat.flatten(), strict=True))
+        return {n: inner[n] for n in wanted}, _lengths(column), {}
+    if nested:
+        struct = values[nested]
+        inner = dict(zip([f.name for f in struct.type], struct.flatten(), strict=True))
+        lists = {n: inner[n] for n in wanted}
+    else:
+        lists = {n: values[n] for n in wanted}
+    lengths = np.array([_lengths(v) for v in lists.values()])
+    unequal = (lengths != lengths[0]).any(0)
+    faults = {int(k): "its lists differ in length" for k in np.flatnonzero(unequal)}
+    if faults:
+        equal = pa.array(~unequal)
+        lists = {n: pc.if_else(equal, v, pa.scalar(None, v.type)) for n, v in lists.items()}
+    return {n: v.flatten() for n, v in lists.items()}, np.where(unequal, 0, lengths[0]), faults
+
+
+def _lengths(column: pa.Array) -> np.ndarray:
+    return pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)

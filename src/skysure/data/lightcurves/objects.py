@@ -1,0 +1,71 @@
+"""Tables with one row an object, joined to the light curves by id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from skysure.data.reading import OBJECT_COLUMNS, Reading
+
+from .blocks import Block, missing
+from .columns import Columns, convert_objects, find
+from .tables import Table
+from .values import texts
+
+
+class Objects:
+    """A table of objects, held in memory: the columns that the reading knows, sorted by id."""
+
+    def __init__(self, table: Table, reading: Reading, notes: Callable[[str, int], None]) -> None:
+        self.name = table.entry.name
+        of = {c: found for c in ("id", *OBJECT_COLUMNS) if (found := find(reading, table.units, c))}
+        columns = Columns(self.name, reading, of, available=tuple(table.units), notes=notes)
+        ids, parts, self._faults = [], [], {}
+        read = 0
+        for batch in table.batches(columns.wanted):
+            values = dict(zip(batch.schema.names, batch.columns, strict=True))
+            codes, names = texts(values[of["id"][0]])
+            ids.append(names[codes])
+            made, faults = convert_objects(columns, values)
+            parts.append(made)
+            self._faults |= {read + k: why for k, why in faults.items()}
+            read += batch.num_rows
+        keys = np.char.encode(np.concatenate(ids) if ids else np.zeros(0, str), "utf-8")
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+        self.columns = {n: np.concatenate([p[n] for p in parts]) for n in (parts[0] if parts else {})}
+        self.matched = 0
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def join(self, block: Block) -> Block:
+        """Fill columns of a block from this table; two rows of one id make the object a bad one."""
+        ids = np.char.encode(block.ids.astype(str), "utf-8")
+        place = np.searchsorted(self._keys, ids)
+        inside = np.minimum(place, max(len(self) - 1, 0))
+        found = (self._keys[inside] == ids) if len(self) else np.zeros(len(ids), bool)
+        twice = found & (np.searchsorted(self._keys, ids, side="right") - place > 1)
+        self.matched += int(found.sum())
+        rows = self._order[inside] if len(self) else inside
+        faults = dict(block.faults)
+        for k in np.flatnonzero(twice):
+            faults.setdefault(int(k), f"{self.name} has more than one row of this id")
+        for k in np.flatnonzero(found) if self._faults else ():
+            if int(rows[k]) in self._faults:
+                faults.setdefault(int(k), f"{self.name}: {self._faults[int(rows[k])]}")
+        objects = dict(block.objects)
+        for name, values in self.columns.items():
+            own = objects.get(name, missing(values, len(ids)))
+            empty = own == "" if own.dtype.kind in "UO" else np.isnan(own.astype(float))
+            taken = values[rows] if len(self) else missing(values, len(ids))
+            objects[name] = np.where(found & empty, taken, own)
+        return Block(block.ids, block.offsets, block.points, objects, block.files, faults)
+
+
+def joinable(table: Table, reading: Reading) -> bool:
+    """Whether a table has an id that is one value a row."""
+    names = find(reading, table.units, "id")
+    return bool(names) and names[0] in table.schema and not pa.types.is_nested(table.schema[names[0]])

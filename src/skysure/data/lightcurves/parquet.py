@@ -1,0 +1,70 @@
+"""Parquet, long or nested, read by row groups."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skysure.faults import Fault
+
+from .files import Entry
+
+BATCH = 131_072
+
+
+class ParquetTable:
+    """A Parquet file; units are those that its fields or astropy's header note."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        with self._open() as file:
+            schema = file.schema_arrow
+            self._rows = file.metadata.num_rows
+            self._groups = max(file.metadata.num_row_groups, 1)
+        self.schema = {f.name: f.type for f in schema}
+        self.units = {f.name: _unit(f) for f in schema} | _astropy_units(schema.metadata or {})
+
+    def rows(self) -> int:
+        """Number of rows."""
+        return self._rows
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Read some columns; the size of a batch is bounded also where a row is a whole light curve."""
+        nested = any(pa.types.is_nested(self.schema[c]) for c in columns)
+        with self._open() as file:
+            yield from file.iter_batches(batch_size=2048 if nested else BATCH, columns=list(columns), use_threads=False)
+
+    @contextmanager
+    def _open(self) -> Iterator[pq.ParquetFile]:
+        try:
+            if self.entry.plain:
+                with pq.ParquetFile(self.entry.path) as file:
+                    yield file
+            else:
+                with self.entry.open() as stream:
+                    content = stream.read()
+                yield pq.ParquetFile(io.BytesIO(content))
+        except (pa.ArrowException, OSError) as error:
+            raise Fault(
+                self.entry.name, "a whole Parquet file", f"truncated or damaged ({str(error).splitlines()[0]})",
+                "fetch or write it again",
+            ) from None  # fmt: skip
+
+
+def _unit(field: pa.Field) -> str:
+    metadata = field.metadata or {}
+    return (metadata.get(b"unit") or metadata.get(b"units") or b"").decode()
+
+
+def _astropy_units(metadata: dict[bytes, bytes]) -> dict[str, str]:
+    """Units from the header that astropy writes into Parquet."""
+    if b"table_meta_yaml" not in metadata:
+        return {}
+    from astropy.table.meta import get_header_from_yaml
+
+    header = get_header_from_yaml(metadata[b"table_meta_yaml"].decode().splitlines())
+    return {column["name"]: str(column.get("unit") or "") for column in header["datatype"]}

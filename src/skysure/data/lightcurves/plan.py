@@ -1,0 +1,187 @@
+"""What was given, sorted by what it is: SNANA files, tables of points, tables of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from skysure.data.reading import OBJECT_COLUMNS, Reading, recognise
+from skysure.faults import Fault, nearest
+
+from . import nested, snana_fits
+from .columns import find, resolve_points
+from .files import READABLE, SUFFIXES, Entry, check_claim, kind_of, telling, walk
+from .objects import joinable
+from .snana_text import Ignored, read_ignored
+from .tables import Table, open_table
+
+TEXTS = (".csv", ".tsv")
+
+
+@dataclass
+class Plan:
+    """The files of a source by their part in it, and the reading that fits them."""
+
+    user: Reading
+    texts: list[Entry] = field(default_factory=list)
+    heads: list[tuple[Entry, Entry]] = field(default_factory=list)
+    long: list[Table] = field(default_factory=list)
+    nested: list[tuple[Table, str]] = field(default_factory=list)
+    objects: list[Table] = field(default_factory=list)
+    ignored: Ignored = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    formats: dict[str, int] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
+    snana: Reading = field(default_factory=Reading)
+
+    @property
+    def kept(self) -> Reading:
+        """The reading as given, with the dialect that was recognised: what a run keeps."""
+        return replace(self.user, dialect=self.reading.dialect)
+
+
+def make(paths: Sequence[str | Path], user: Reading, strict: bool = True) -> Plan:
+    """Look at every file once and decide what it is.
+
+    Raises
+    ------
+    Fault
+        Where a file is not there, damaged, not what it claims; where nothing holds light curves.
+    """
+    plan = Plan(user)
+    tables, fits = _sorted(plan, paths)
+    phots = {e.leaf: e for e in fits if snana_fits.kind_of(e) == "phot"}
+    for entry in fits:
+        kind = snana_fits.kind_of(entry)
+        if kind == "head":
+            plan.heads.append((entry, snana_fits.partner(entry, phots)))
+        elif kind == "table" or (entry.explicit and kind == "image"):
+            tables.append(open_table(entry, "fits"))
+        elif kind == "image":
+            plan.skipped.append(entry.leaf)
+    _settle_readings(plan, tables)
+    for table in tables:
+        _place(plan, table)
+    if not (plan.texts or plan.heads or plan.long or plan.nested):
+        _nothing(plan, paths, phots)
+    if strict:
+        _check_objects(plan)
+    return plan
+
+
+def _sorted(plan: Plan, paths: Sequence[str | Path]) -> tuple[list[Table], list[Entry]]:
+    """Put files apart by format; tables are opened, files of other kinds are skipped or refused."""
+    tables: list[Table] = []
+    fits: list[Entry] = []
+    known: set[tuple[Path, str]] = set()
+    for entry, head in walk(paths):
+        if (entry.path.resolve(), entry.member) in known:
+            continue
+        known.add((entry.path.resolve(), entry.member))
+        kind = kind_of(entry, head)
+        if kind == "list" and entry.explicit:
+            more, others = _sorted(plan, _listed(entry))
+            tables, fits = tables + more, fits + others
+        elif kind == "ignore":
+            with entry.open() as stream:
+                plan.ignored.setdefault(entry.folder, {}).update(read_ignored(stream.read()))
+        elif not entry.explicit and _foreign(entry, kind):
+            plan.skipped.append(entry.leaf)
+        else:
+            check_claim(entry, kind)
+            plan.formats[kind] = plan.formats.get(kind, 0) + 1
+            if kind == "snana":
+                plan.texts.append(entry)
+            elif kind == "fits":
+                fits.append(entry)
+            else:
+                tables.append(open_table(entry, kind))
+    return tables, fits
+
+
+def _foreign(entry: Entry, kind: str) -> bool:
+    """Whether a file in a folder is none of ours: notes, filter curves, scripts."""
+    name = entry.leaf.lower().removesuffix(".gz")
+    if kind == "text":
+        return not name.endswith(TEXTS) and SUFFIXES.get(Path(name).suffix) not in READABLE
+    return kind not in READABLE and SUFFIXES.get(Path(name).suffix) not in READABLE
+
+
+def _listed(entry: Entry) -> list[Path]:
+    """Files that a .LIST names, beside it, packed or not."""
+    with entry.open() as stream:
+        names = stream.read().decode("latin-1").split()
+    out = []
+    for name in names:
+        path = entry.path.parent / name
+        out.append(path if path.exists() else path.with_name(path.name + ".gz"))
+        if not out[-1].exists():
+            with telling(f"{path} (listed in {entry.name})"):
+                raise FileNotFoundError
+    return out
+
+
+def _settle_readings(plan: Plan, tables: list[Table]) -> None:
+    user = plan.user
+    names = {n for t in tables for n in t.schema} | {
+        n for t in tables for inner in nested.nested_columns(t.schema).values() for n in inner
+    }
+    if not (user.dialect or user.columns or user.unit or user.zero_point is not None):
+        user = replace(user, dialect=recognise(names))
+    if not tables and not user.dialect:
+        user = replace(user, dialect="snana")
+    plan.reading = user.with_dialect()
+    own = user.dialect if user.dialect in ("snana", "des", "spcc") else "snana"
+    plan.snana = replace(plan.user, dialect=own).with_dialect()
+
+
+def _place(plan: Plan, table: Table) -> None:
+    """Decide whether a table holds points (long or nested) or objects."""
+    reading, file = plan.reading, table.entry.name
+    column = nested.choose(file, table, reading)
+    if column is not None:
+        plan.nested.append((table, column))
+        return
+    given = [bool(find(reading, table.units, c)) for c in ("time", "band")]
+    given.append(bool(find(reading, table.units, "flux") or find(reading, table.units, "mag")))
+    if sum(given) >= 2:
+        plan.long.append(table)
+    elif joinable(table, reading):
+        plan.objects.append(table)
+    elif table.entry.explicit:
+        resolve_points(file, reading, plan.user, table.units)
+    else:
+        plan.skipped.append(table.entry.leaf)
+
+
+def _nothing(plan: Plan, paths: Sequence[str | Path], phots: dict[str, Entry]) -> None:
+    if plan.objects:
+        table = plan.objects[0]
+        resolve_points(table.entry.name, plan.reading, plan.user, table.units)
+    if phots:
+        entry = next(iter(phots.values()))
+        raise Fault(entry.name, "also its HEAD file", "only the PHOT file was given", "give both files")
+    raise Fault(
+        ", ".join(map(str, paths)), "light curves (SNANA, Parquet, FITS, VOTable, ECSV, CSV)",
+        f"no file of these kinds is there{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
+        "name the files themselves",
+    )  # fmt: skip
+
+
+def _check_objects(plan: Plan) -> None:
+    """Refuse a column of objects that the user names and no table has; a label may be missing."""
+    if plan.texts:
+        return
+    tables = [*plan.long, *(t for t, _ in plan.nested), *plan.objects]
+    there = {n for t in tables for n in t.units} | {n for h, _ in plan.heads for n in snana_fits.head_columns(h)}
+    there |= {n for t, c in plan.nested for n in nested.nested_columns(t.schema)[c]}
+    for column in OBJECT_COLUMNS:
+        names = [n for n in plan.user.names_of(column) if n]
+        if names and column != "label" and not there & set(names):
+            files = ", ".join(t.entry.name for t in tables) or plan.heads[0][0].name
+            raise Fault(
+                f"{files}: no column '{names[0]}'", f"a column that is the {column} ({nearest(names[0], there)})",
+                "another name for it, or a table of objects that was not given",
+                f'correct in [reading.columns]: {column} = "..." ("" where there is none)',
+            )  # fmt: skip

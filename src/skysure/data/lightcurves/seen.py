@@ -1,0 +1,31 @@
+"""Ids that came before, at eight bytes each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def hashes(ids: np.ndarray) -> np.ndarray:
+    """64-bit hashes of texts; among 10^7 ids two meet with a chance of 3 in 10^6."""
+    return np.fromiter(map(hash, ids.tolist()), np.int64, len(ids))
+
+
+class Seen:
+    """Remember ids as sorted runs of hashes that merge as they grow."""
+
+    def __init__(self) -> None:
+        self._runs: list[np.ndarray] = []
+
+    def add(self, ids: np.ndarray) -> np.ndarray:
+        """Add ids; say which came before, here or in an earlier call."""
+        new = hashes(ids)
+        unique, first = np.unique(new, return_index=True)
+        before = np.ones(len(new), bool)
+        before[first] = False
+        for run in self._runs:
+            before |= run[np.minimum(np.searchsorted(run, new), len(run) - 1)] == new
+        if len(unique):
+            self._runs.append(unique)
+        while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
+            self._runs.append(np.union1d(self._runs.pop(), self._runs.pop()))
+        return before

@@ -1,0 +1,133 @@
+"""SNANA FITS: a HEAD table with one row an object, and a PHOT table with its points."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from skysure.data.reading import OBJECT_COLUMNS, Reading
+from skysure.faults import Fault
+
+from .blocks import Block
+from .columns import convert_objects, convert_points, resolve_points
+from .files import Entry
+from .snana_text import Ignored, Notes, points_to_ignore
+from .values import texts
+
+OBJECTS = 2048
+
+
+def kind_of(entry: Entry) -> str:
+    """Tell a HEAD table, a PHOT table, another table, or images apart."""
+    with _open(entry) as file:
+        names = {n for hdu in file if getattr(hdu, "columns", None) is not None for n in hdu.columns.names}
+    if {"SNID", "PTROBS_MIN", "PTROBS_MAX"} <= names:
+        return "head"
+    if {"MJD", "FLUXCAL"} <= names and "SNID" not in names:
+        return "phot"
+    return "table" if names else "image"
+
+
+def head_columns(entry: Entry) -> tuple[str, ...]:
+    """Columns of a HEAD table."""
+    with _open(entry) as file:
+        return tuple(_table(file, entry).columns.names)
+
+
+def partner(head: Entry, others: Mapping[str, Entry]) -> Entry:
+    """Find the PHOT file of a HEAD file: the one it names, else the one of the same name."""
+    with _open(head) as file:
+        named = str(file[0].header.get("PHOTFILE", "")).strip()
+    guessed = re.sub("HEAD", "PHOT", head.leaf)
+    for name in (n for base in (named, guessed) if base for n in (base, base.removesuffix(".gz"), base + ".gz")):
+        if name in others:
+            return others[name]
+        if not head.member and (head.path.parent / name).exists():
+            return Entry(Path(head.path.parent / name))
+    raise Fault(
+        head.name, f"its PHOT file beside it ({named or guessed})", "only the HEAD file was given", "give both files"
+    )
+
+
+def blocks(
+    head: Entry, phot: Entry, reading: Reading, user: Reading, ignored: Ignored, notes: Notes
+) -> Iterator[Block]:
+    """Read a pair of files, some thousand objects at a time."""
+    with _open(head) as headers, _open(phot) as points:
+        table, rows = _table(headers, head), _table(points, phot)
+        units = dict.fromkeys((*rows.columns.names, *table.columns.names), "")
+        columns = resolve_points(phot.name, reading, user, units)
+        columns.notes = notes
+        first, last = (_native(table.data[n]).astype(np.int64) for n in ("PTROBS_MIN", "PTROBS_MAX"))
+        last = np.where(last < first, first - 1, last)
+        if len(last) and last.max() > len(rows.data):
+            raise Fault(
+                phot.name, f"{last.max()} rows, as {head.leaf} says", f"it has {len(rows.data)}: truncated, or another "
+                "pair's", "give the files that belong together",
+            )  # fmt: skip
+        inner = [n for n in columns.wanted if n in rows.columns.names]
+        outer = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry) | {"SNID"}
+        for start in range(0, len(first), OBJECTS):
+            part = slice(start, start + OBJECTS)
+            counts = last[part] - first[part] + 1
+            offsets = np.concatenate([[0], np.cumsum(counts)])
+            index = np.repeat(first[part] - 1 - offsets[:-1], counts) + np.arange(offsets[-1])
+            values = {n: _arrow(rows.data[n][index]) for n in inner}
+            made, kept = convert_points(columns, values, index + 1)
+            codes, names = texts(_arrow(table.data["SNID"][part]))
+            ids = names[codes]
+            kept &= ~points_to_ignore([head.folder] * len(ids), ids, counts, made, ignored, reading)
+            objects, faults = convert_objects(
+                columns, {n: _arrow(table.data[n][part]) for n in outer if n in table.columns.names}
+            )
+            new = np.concatenate([[0], np.cumsum(kept)])[offsets].astype(np.int64)
+            yield Block(ids, new, made if kept.all() else made[kept], objects, np.full(len(ids), head.name), faults)
+
+
+@contextmanager
+def _open(entry: Entry):
+    from astropy.io import fits
+
+    def damaged(error: Exception) -> Fault:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        return Fault(entry.name, "a whole FITS file", f"truncated or damaged ({told})", "fetch it again")
+
+    if entry.plain:
+        source: object = entry.path
+    else:
+        with entry.open() as stream:
+            source = io.BytesIO(stream.read())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=".*may have been truncated.*")
+            with fits.open(source, memmap=entry.plain) as probe:
+                probe.info(output=False)
+            file = fits.open(source, memmap=entry.plain)
+    except Exception as error:  # astropy raises what its parsers raise
+        raise damaged(error) from None
+    with file:
+        yield file
+
+
+def _table(file, entry: Entry):
+    for hdu in file:
+        if getattr(hdu, "columns", None) is not None:
+            return hdu
+    raise Fault(entry.name, "a FITS table", "it holds only images", "give a table")
+
+
+def _native(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def _arrow(values: np.ndarray) -> pa.Array:
+    values = np.asarray(values)
+    return pa.array(np.char.strip(values.astype(str)) if values.dtype.kind in "SU" else _native(values))

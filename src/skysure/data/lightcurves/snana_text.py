@@ -1,0 +1,145 @@
+"""SNANA text: one file an object, `KEY: value` lines, then `VARLIST:` and its `OBS:` rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from skysure.data.reading import OBJECT_COLUMNS, Reading
+
+from .blocks import Block, Points
+from .columns import band_names, convert_objects, convert_points, resolve_points
+from .files import Entry, contents
+
+FILES = 256
+Notes = Callable[[str, int], None]
+Ignored = dict[str, dict[str, list[tuple[float, str]]]]
+"""Epochs to leave out: by folder, then by object, date and band."""
+
+
+@dataclass
+class Parsed:
+    """One file: its header, the names and values of its rows with their lines, and what is wrong with it."""
+
+    header: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    fault: str = ""
+
+
+def parse(text: str) -> Parsed:
+    """Parse one file; of `value +- error` the error goes under KEY_ERR, of SIM_COMMENT the type is taken."""
+    out = Parsed()
+    header = out.header
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("OBS:"):
+            out.rows.append(line.split()[1:])
+            out.lines.append(number)
+            continue
+        key, colon, rest = line.partition(":")
+        if not colon or " " in key.strip():
+            continue
+        key, words = key.strip(), rest.partition("#")[0].split()
+        if key == "VARLIST":
+            out.names = tuple(words)
+        elif key == "SIM_COMMENT":
+            found = re.search(r"SN Type\s*=\s*([^\s,]+)", rest)
+            header[key] = found[1] if found else ""
+        elif words:
+            header[key] = words[0]
+            if len(words) > 2 and words[1] == "+-":
+                header[key + "_ERR"] = words[2]
+    _check(out)
+    return out
+
+
+def _check(out: Parsed) -> None:
+    """Find rows of another length than VARLIST and a file that ends before its NOBS rows."""
+    n = len(out.names)
+    for line, row in zip(out.lines, out.rows, strict=True):
+        if len(row) != n and (len(row) < n or not row[n].startswith("#")):
+            out.fault = f"line {line} has {len(row)} values where VARLIST names {n}"
+            break
+    promised = out.header.get("NOBS", "")
+    if not out.fault and promised.isdigit() and int(promised) != len(out.rows):
+        out.fault = f"it has {len(out.rows)} rows where NOBS says {promised}: truncated?"
+    if not out.names:
+        out.fault = "it has no VARLIST"
+
+
+def blocks(
+    entries: Iterable[Entry], reading: Reading, user: Reading, ignored: Ignored, notes: Notes
+) -> Iterator[Block]:
+    """Read files of SNANA text, some hundred at a time."""
+    group: list[tuple[Entry, Parsed]] = []
+    for entry, content in contents(entries):
+        parsed = parse(content.decode("latin-1"))
+        if group and (len(group) == FILES or parsed.names != group[0][1].names):
+            yield _block(group, reading, user, ignored, notes)
+            group = []
+        group.append((entry, parsed))
+    if group:
+        yield _block(group, reading, user, ignored, notes)
+
+
+def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, ignored: Ignored, notes: Notes) -> Block:
+    parsed = [p for _, p in group]
+    faults = {k: p.fault for k, p in enumerate(parsed) if p.fault}
+    ids = np.array([p.header.get("SNID", "") for p in parsed])
+    files = np.array([e.name for e, _ in group])
+    headers = dict.fromkeys(key for p in parsed for key in p.header)
+    if not parsed[0].names:
+        return _without_points(ids, files, faults)
+    names = parsed[0].names
+    units = dict.fromkeys((*names, *headers), "")
+    columns = resolve_points(group[0][0].name, reading, user, units)
+    columns.notes = notes
+    whole = [p if not p.fault else Parsed() for p in parsed]
+    flat = [row for p in whole for row in p.rows]
+    values = {n: pa.array([row[k] for row in flat], pa.string()) for k, n in enumerate(names) if n in columns.wanted}
+    points, kept = convert_points(columns, values, np.array([k for p in whole for k in p.lines], np.int64))
+    counts = np.array([len(p.rows) for p in whole])
+    kept &= ~points_to_ignore([e.folder for e, _ in group], ids, counts, points, ignored, reading)
+    offsets = np.concatenate([[0], np.cumsum(kept)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
+    wanted = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry)
+    objects, more = convert_objects(
+        columns, {n: pa.array([p.header.get(n, "") for p in parsed], pa.string()) for n in wanted & set(headers)}
+    )
+    return Block(ids, offsets, points if kept.all() else points[kept], objects, files, more | faults)
+
+
+def _without_points(ids: np.ndarray, files: np.ndarray, faults: dict[int, str]) -> Block:
+    empty = np.zeros(0)
+    points = Points(empty, empty.astype(np.int16), empty, empty, empty.astype(np.int8), empty.astype(np.int64))
+    return Block(ids, np.zeros(len(ids) + 1, np.int64), points, {}, files, faults)
+
+
+def read_ignored(content: bytes) -> dict[str, list[tuple[float, str]]]:
+    """Read an IGNORE list: a row an epoch, of object, MJD and band, with or without a key in front."""
+    out: dict[str, list[tuple[float, str]]] = {}
+    for line in content.decode("latin-1").splitlines():
+        words = line.partition("#")[0].split()
+        words = words[1:] if words and words[0].endswith(":") else words
+        if len(words) >= 3 and re.fullmatch(r"[0-9.]+", words[1]):
+            out.setdefault(words[0], []).append((float(words[1]), words[2]))
+    return out
+
+
+def points_to_ignore(
+    folders: list[str], ids: np.ndarray, counts: np.ndarray, points: Points, ignored: Ignored, reading: Reading
+) -> np.ndarray:  # fmt: skip
+    """Points that an IGNORE list of their folder names (to a thousandth of a day)."""
+    mask = np.zeros(len(points), bool)
+    names = np.array(band_names(reading))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    for k, folder in enumerate(folders):
+        for time, band in ignored.get(folder, {}).get(str(ids[k]), ()):
+            inside = slice(starts[k], starts[k + 1])
+            same = names[points.band[inside]] == reading.bands.get(band, band)
+            mask[inside] |= same & (np.abs(points.time[inside] - time) < 1.5e-3)
+    return mask

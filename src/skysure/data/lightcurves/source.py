@@ -1,0 +1,263 @@
+"""Light curves from files, in chunks of bounded size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from skysure.data.reading import Reading
+from skysure.faults import Fault
+
+from . import long, nested, plan, snana_fits, snana_text
+from .blocks import Block
+from .columns import BANDS, Columns, resolve_points
+from .curves import LightCurves
+from .objects import Objects
+from .seen import Seen, hashes
+from .validation import Rejected, clean
+
+REMEMBERED = 100_000
+ROWS_AT_ONCE = 4_000_000
+JOINED = 2048
+
+
+@dataclass
+class Facts:
+    """What a whole source holds; found by walking through it once."""
+
+    bands: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    objects: int = 0
+    points: int = 0
+    labelled: int = 0
+    rejected: int = 0
+    time: tuple[float, float] | None = None
+    signal_to_noise: tuple[float, float, float] | None = None
+    by_band: dict[str, int] = field(default_factory=dict)
+    by_class: dict[str, int] = field(default_factory=dict)
+
+
+class LightCurveSource:
+    """Light curves in files, to be walked through as often as wanted.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Files, folders, globs, archives; tables of points, and tables of objects to be joined by id.
+    reading : Reading, optional
+
+    Attributes
+    ----------
+    reading : Reading
+        The reading as given, with the dialect that was recognised; what a run keeps.
+    rejected : list of Rejected
+        Objects that the last walk set aside, at most 100,000 of them; `rejected_count` counts all.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], reading: Reading | None = None) -> None:
+        paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        self._plan = plan.make(paths, reading or Reading())
+        self.reading = self._plan.kept
+        self.rejected: list[Rejected] = []
+        self.rejected_count = 0
+        self._notes: Counter[str] = Counter()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the data, told once each: of the files, and of the last walk."""
+        told = [f"{n:,} {text}" for text, n in self._notes.items() if n]
+        if skipped := self._plan.skipped:
+            told.append(f"{len(skipped):,} files of other kinds were skipped ({', '.join(skipped[:3])} ...)")
+        if self.reading.dialect and not self._plan.user.dialect:
+            told.append(f'read as the dialect "{self.reading.dialect}"')
+        if self._scattered_known and self._scattered[0]:
+            told.append("the rows of an object do not follow one another in the file; sorted by object")
+        return tuple(told)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Bands, classes and columns that occur, and how many objects and points; walks through all once."""
+        return gather(self)
+
+    def chunks(self, size: int = 4096) -> Iterator[LightCurves]:
+        """Walk through the objects, `size` at a time (the last chunk may have fewer)."""
+        self.rejected, self.rejected_count = [], 0
+        self._notes.clear()
+        waiting: list[LightCurves] = []
+        for curves in self._clean_blocks():
+            waiting.append(curves)
+            if sum(map(len, waiting)) >= size:
+                whole = LightCurves.concat(waiting)
+                full = len(whole) // size * size
+                for start in range(0, full, size):
+                    yield _with_own_bands(whole[start : start + size])
+                waiting = [whole[full:]] if full < len(whole) else []
+        if waiting:
+            yield _with_own_bands(LightCurves.concat(waiting))
+
+    def _note(self, text: str, count: int) -> None:
+        self._notes[text] += count
+
+    def _clean_blocks(self) -> Iterator[LightCurves]:
+        seen = Seen()
+        tables = [Objects(t, self._plan.reading, self._note) for t in self._plan.objects]
+        total = 0
+        for block, reading in self._blocks():
+            for table in tables:
+                block = table.join(block)
+            _fill_constants(block, reading)
+            total += len(block)
+            curves, rejected = clean(block, reading, seen.add(block.ids), self._note)
+            self.rejected_count += len(rejected)
+            self.rejected += rejected[: REMEMBERED - len(self.rejected)]
+            if len(curves):
+                yield curves
+        for table in tables:
+            self._tell_join(table, total)
+
+    def _tell_join(self, table: Objects, total: int) -> None:
+        if total and not table.matched:
+            raise Fault(
+                f"{table.name}: none of its {len(table):,} ids is among the {total:,} light curves",
+                "the same ids in both", "another column is the id, or the tables are of different sets",
+                'add to [reading.columns]: id = "..."',
+            )  # fmt: skip
+        self._note(f"objects have no row in {table.name}", total - table.matched)
+        self._note(f"rows of {table.name} have no light curve", max(len(table) - table.matched, 0))
+
+    def _blocks(self) -> Iterator[tuple[Block, Reading]]:
+        p = self._plan
+        for block in snana_text.blocks(p.texts, p.snana, p.user, p.ignored, self._note):
+            yield block, p.snana
+        for head, phot in p.heads:
+            for block in snana_fits.blocks(head, phot, p.snana, p.user, p.ignored, self._note):
+                yield block, p.snana
+        for table, column in p.nested:
+            columns = nested.resolve(table.entry.name, table, column, p.reading, p.user)
+            columns.notes = self._note
+            for block in nested.blocks(table, columns, column):
+                yield block, p.reading
+        for block in self._long_blocks():
+            yield block, p.reading
+
+    @cached_property
+    def _columns(self) -> list[Columns]:
+        p = self._plan
+        out = [resolve_points(t.entry.name, p.reading, p.user, t.units) for t in p.long]
+        for columns in out:
+            columns.notes = self._note
+        return out
+
+    @property
+    def _scattered_known(self) -> bool:
+        return "_scattered" in self.__dict__
+
+    @cached_property
+    def _scattered(self) -> tuple[bool, int]:
+        """Whether some object's rows lie apart in the long tables, and the number of rows."""
+        seen, rows, scattered = Seen(), 0, False
+
+        def count(n: int) -> None:
+            nonlocal rows
+            rows += n
+
+        for table, columns in zip(self._plan.long, self._columns, strict=True):
+            for ids in long.id_runs(table, columns, count):
+                scattered = scattered or bool(len(ids) and seen.add(ids).any())
+        return scattered, rows
+
+    def _long_blocks(self) -> Iterator[Block]:
+        """Stream long tables; where rows of an object lie apart, gather some of the objects at a time."""
+        if not self._plan.long:
+            return
+        pairs = list(zip(self._plan.long, self._columns, strict=True))
+        scattered, rows = self._scattered
+        if not scattered:
+            for table, columns in pairs:
+                yield from long.blocks(table, columns)
+            return
+        passes = -(-rows // ROWS_AT_ONCE)
+        for k in range(passes):
+            parts = [
+                block if passes == 1 else block.take(np.flatnonzero(hashes(block.ids) % passes == k))
+                for table, columns in pairs
+                for block in long.blocks(table, columns)
+            ]
+            whole = Block.concat(parts).regrouped()
+            for start in range(0, len(whole), JOINED):
+                yield whole.take(np.arange(start, min(start + JOINED, len(whole))))
+
+
+def open_lightcurves(paths: Sequence[str | Path], reading: Reading | None = None) -> LightCurveSource:
+    """Open light curves in files of any known format.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Files, folders, globs, archives (tar, tar.gz, tar.xz, zip).
+    reading : Reading, optional
+        What the files call things; recognised where the format or the columns leave no doubt.
+
+    Raises
+    ------
+    Fault
+        Where a file is not there, damaged or not what it claims; where a column, band or unit is missing.
+    """
+    return LightCurveSource(paths, reading)
+
+
+def gather(source: LightCurveSource) -> Facts:
+    """Walk through a source and tell what it holds."""
+    facts = Facts()
+    bands, classes, columns = Counter(), Counter(), {}
+    low, high = np.inf, -np.inf
+    ratios: list[np.ndarray] = []
+    for curves in source.chunks():
+        facts.objects += len(curves)
+        facts.points += len(curves.time)
+        bands.update(dict(zip(curves.bands, np.bincount(curves.band).tolist(), strict=True)))
+        if "label" in curves.objects:
+            classes.update(curves.objects["label"].tolist())
+        for name, values in curves.objects.items():
+            if (values != "").any() if values.dtype.kind in "UO" else np.isfinite(values).any():
+                columns[name] = True
+        low, high = min(low, curves.time.min()), max(high, curves.time.max())
+        ratio = curves.flux / curves.flux_error
+        ratios.append(np.quantile(ratio, [0, 0.5, 1]))
+    classes.pop("", None)
+    facts.bands = tuple(sorted(bands, key=lambda b: (BANDS.index(b) if b in BANDS else len(BANDS), b)))
+    facts.by_band = {b: bands[b] for b in facts.bands}
+    facts.by_class = dict(classes.most_common())
+    facts.classes, facts.columns = tuple(sorted(classes)), tuple(columns)
+    facts.labelled, facts.rejected = sum(classes.values()), source.rejected_count
+    if facts.points:
+        facts.time = (float(low), float(high))
+        q = np.array(ratios)
+        facts.signal_to_noise = (float(q[:, 0].min()), float(np.median(q[:, 1])), float(q[:, 2].max()))
+    return facts
+
+
+def _fill_constants(block: Block, reading: Reading) -> None:
+    for name, value in reading.constants.items():
+        own = block.objects.get(name)
+        if own is None:
+            block.objects[name] = np.full(len(block), value)
+        elif isinstance(value, str):
+            block.objects[name] = np.where(own == "", value, own)
+        else:
+            block.objects[name] = np.where(np.isnan(own), value, own)
+
+
+def _with_own_bands(curves: LightCurves) -> LightCurves:
+    """Index only the bands that occur in these objects, in order of wavelength."""
+    used = np.unique(curves.band)
+    names = [curves.bands[k] for k in used]
+    rank = [BANDS.index(b) if b in BANDS else len(BANDS) for b in names]
+    wanted = tuple(names[k] for k in np.argsort(rank, kind="stable"))
+    return curves if wanted == curves.bands else curves.in_bands(wanted)
