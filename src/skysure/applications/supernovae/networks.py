@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.fit import seeded
+from skysure.methods.calibration.conformal import ConformalSets
+from skysure.methods.calibration.scaling import VectorScaling
+from skysure.methods.novelty.distance import FeatureDistance
 from skysure.methods.uncertainty import Dropout, TiedDropout
 
 from .batches import Nights
@@ -16,6 +19,8 @@ from .settings import Schema, Settings
 
 Batch = dict[str, Tensor]
 OMEGA_M = 0.3
+STAGES = (3.0, 10.0, 20.0, 40.0)
+"""Days since the trigger that part light curves into stages, each with a calibration of its own."""
 
 
 def distance_modulus(redshift: Float[Tensor, "*object"]) -> Float[Tensor, "*object"]:
@@ -67,9 +72,17 @@ def running(
     return torch.cat([states.cumsum(1) / count[:, None], states.cummax(1).values], -1)
 
 
-def at(values: Float[Tensor, "object night value"], night: Int64[Tensor, " object"]) -> Float[Tensor, "object value"]:
-    """Take the values of one night of each object."""
-    return values[torch.arange(len(values), device=values.device), night]
+class Stage(nn.Module):
+    """What turns logits into answers, for light curves seen for about as long: scaling, sets, novelty.
+
+    Early answers are less sure and rest on other features than late ones; one calibration cannot fit both.
+    """
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.scaling = VectorScaling(classes)
+        self.sets = ConformalSets(classes)
+        self.distance = FeatureDistance(features, classes)
 
 
 class Classifier(nn.Module):
@@ -101,6 +114,7 @@ class Classifier(nn.Module):
         if settings.dropout != "none":
             dense = [Dropout(layer, settings.rate, **options) for layer in dense]
         self.hidden, self.output = dense
+        self.stages = nn.ModuleList(Stage(2 * width + 3, count) for _ in range(len(STAGES) + 1))
 
     def adapt(self, given: Nights, truth: np.ndarray) -> None:
         """Take the scale of the fluxes and the frequencies of the classes from training objects."""
@@ -112,33 +126,28 @@ class Classifier(nn.Module):
         self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
 
     def prefix(self, batch: Batch) -> Batch:
-        """Compute what comes before the first random layer; with "at" in the batch, for that night alone."""
-        x = F.gelu(self.embedding(features(batch, self.scale)))
-        state = {"x": x, "redshift": batch["redshift"], "at": batch.get("at")}
-        return state if self.tied else self._summary(state)
+        """Compute what comes before the first random layer."""
+        state = {"x": F.gelu(self.embedding(features(batch, self.scale))), "redshift": batch["redshift"]}
+        return state if self.tied else {"summary": self.summary(state)}
 
     def suffix(self, state: Batch) -> Float[Tensor, "object *night class"]:
         """Compute logits from what `prefix` gave."""
-        return self.output(self.penultimate(state))
+        return self.output(F.gelu(self.hidden(self.summary(state))))
 
-    def penultimate(self, state: Batch) -> Float[Tensor, "object *night unit"]:
-        """Compute what the last layer reads; how unlike the training set it is, is the novelty."""
-        summary = self._summary(state)["x"] if self.tied else state["x"]
-        return F.gelu(self.hidden(summary))
-
-    def forward(self, batch: Batch) -> Float[Tensor, "object *night class"]:
-        """Give the logits of all nights, or of the night "at" of each object."""
+    def forward(self, batch: Batch) -> Float[Tensor, "object night class"]:
+        """Give the logits of all nights."""
         return self.suffix(self.prefix(batch))
 
-    def _summary(self, state: Batch) -> Batch:
+    def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
+        """Compute what the dense layers read; how unlike that of the training set it is, is the novelty."""
+        if "summary" in state:
+            return state["summary"]
         x = state["x"]
-        for layer in self.recurrent:
+        for k, layer in enumerate(self.recurrent):
             y, _ = layer(x)
-            x = y if layer is self.recurrent[0] else x + y
-        x, redshift = running(x), state["redshift"] * state["redshift"][:, 2:]
-        if state["at"] is not None:
-            return {"x": torch.cat([at(x, state["at"]), redshift], -1)}
-        return {"x": torch.cat([x, redshift[:, None].expand(-1, x.shape[1], -1)], -1)}
+            x = x + y if k else y
+        redshift = state["redshift"] * state["redshift"][:, 2:]
+        return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
 
 
 def network(settings: Settings, schema: Schema) -> Classifier:

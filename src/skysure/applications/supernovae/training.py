@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TRAIN, VALIDATION
 from skysure.faults import Fault
 from skysure.fit import State, combine, fit

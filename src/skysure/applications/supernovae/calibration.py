@@ -1,0 +1,91 @@
+"""Calibration of a supernova classifier: for each stage of a light curve, on the calibration part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skysure.data.sources import CALIBRATION, TRAIN
+
+from .batches import Nights
+from .networks import STAGES, Classifier
+from .prediction import answers
+from .settings import Query
+from .training import labelled
+
+SAMPLES = 100
+"""Posterior samples that the calibration is fitted on."""
+
+
+def calibrate(model: Classifier, source: Any) -> None:
+    """Fit scaling and prediction sets on the calibration part, and novelty on the training part where there is one.
+
+    Each object gives one row a stage: its last night in the last stage, a random one in those before.
+
+    Raises
+    ------
+    Fault
+        Where the calibration part has no labelled light curve.
+    """
+    given, truth = labelled(source, CALIBRATION, model)
+    learned = rows_of(model, *labelled(source, TRAIN, model), samples=2) if has(source, TRAIN) else None
+    rows = rows_of(model, given, truth, SAMPLES)
+    for k, stage in enumerate(model.stages):
+        if learned is not None and (mine := learned.stage == k).sum() > 1:
+            stage.distance.fit(learned.summary[mine], learned.truth[mine])
+        mine = rows.stage == k
+        if not mine.any():
+            continue
+        logits, label = rows.logits[:, mine], rows.truth[mine]
+        stage.scaling.fit(logits, label)
+        device = stage.scaling.scale.device
+        stage.sets.fit(stage.scaling(logits.to(device)).double().softmax(-1).mean(0), label.to(device))
+        stage.distance.calibrate(rows.summary[mine])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Answers for one night of each object and stage, and their truth."""
+
+    stage: Tensor
+    truth: Tensor
+    logits: Tensor
+    summary: Tensor
+
+
+def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -> Rows:
+    """Run the network over one night of each object in each stage that it reaches."""
+    generator = torch.Generator().manual_seed(model.settings.seed)
+    found = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator)))
+    return Rows(
+        torch.from_numpy(np.concatenate([a.stage for a in found])),
+        torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
+        torch.cat([a.logits for a in found], 1).cpu(),
+        torch.cat([a.summary for a in found]).cpu(),
+    )
+
+
+def one_a_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Choose a random night of each object in each stage, the last one in the last; the first of an object never."""
+    night = torch.arange(time.shape[1], device=time.device)
+    open_to = there & (time > -0.5) & (night > 0)
+    stage = torch.bucketize(time, torch.tensor(STAGES, device=time.device), right=True)
+    lot = torch.rand(time.shape, generator=generator).to(time.device)
+    lot = torch.where(stage == len(STAGES), 1.0 + night, lot)
+    rows, nights = [], []
+    for k in range(len(STAGES) + 1):
+        mine = open_to & (stage == k)
+        some = torch.nonzero(mine.any(1))[:, 0]
+        rows.append(some)
+        nights.append(torch.where(mine, lot, -1.0).argmax(1)[some])
+    return torch.cat(rows), torch.cat(nights)
+
+
+def has(source: Any, part: str) -> bool:
+    """Whether a source has objects in a part."""
+    return next(iter(source.chunks(part)), None) is not None

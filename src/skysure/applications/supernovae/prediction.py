@@ -1,0 +1,233 @@
+"""Light curves to class probabilities with their parts, prediction sets, novelty and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skysure.data.lightcurves import LightCurves
+from skysure.faults import SettingsFault
+from skysure.methods.uncertainty import masks, sample, split_classes
+from skysure.predictions import Classes, concat
+
+from .batches import Nights, by_length, nights, tensors
+from .networks import STAGES, Classifier
+from .settings import Query
+
+EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
+NO_REDSHIFT = "no redshift, which this model was trained with"
+FAR = "redshift outside the range of the training set"
+
+
+def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
+    """Class probabilities of light curves: a row an object, or with `at_epoch = "all"` a row a night.
+
+    An object without a trigger or with fewer than two nights gets the frequencies of the training classes, every
+    class as its set, and a flag. With a number as `at_epoch`, what was known so many days after the trigger.
+    """
+    given = nights(chunk, model.bands, model.settings)
+    choose = chosen(query.at_epoch)
+    parts, owners = [], []
+    for answer in answers(model, given, query, choose):
+        parts.append(classified(model, answer, query, given, chunk.ids))
+        owners.append(answer.owner)
+    rest = np.setdiff1d(np.arange(len(chunk)), np.concatenate(owners)) if owners else np.arange(len(chunk))
+    if len(rest) or not parts:
+        parts.append(unclassified(model, rest, query, given, chunk.ids))
+        owners.append(rest)
+    whole, owner = concat(parts), np.concatenate(owners)
+    return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days"]), owner)))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the network says of some nights of some objects, before calibration.
+
+    Parameters
+    ----------
+    owner : ndarray of int, shape (row,)
+        Index of the object.
+    days : ndarray, shape (row,)
+        Days from the trigger to the night.
+    logits : Tensor, shape (sample, row, class)
+    summary : Tensor, shape (row, unit)
+        What the dense layers read.
+    """
+
+    owner: np.ndarray
+    days: np.ndarray
+    logits: Tensor
+    summary: Tensor
+
+    @property
+    def stage(self) -> np.ndarray:
+        """Index of the stage of each row, by its days since the trigger."""
+        return np.searchsorted(STAGES, self.days, side="right")
+
+
+Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Which nights to answer for: (time, whether there is such a night) to indices of objects and of nights."""
+
+
+def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> Iterator[Answers]:
+    """Run the network over the objects that can be classified, batch by batch.
+
+    Parameters
+    ----------
+    model : Classifier
+    given : Nights
+    query : Query
+        Its samples, seed and batch.
+    choose : Choice
+    """
+    usable = np.where(given.classifiable, given.counts, 0)
+    device = model.scale.device
+    model.eval()
+    for some in by_length(usable, query.batch):
+        batch = {name: values.to(device) for name, values in tensors(given[some]).items()}
+        there = torch.arange(batch["time"].shape[1], device=device) < batch["nights"][:, None]
+        row, night = choose(batch["time"], there)
+        with torch.inference_mode():
+            state = model.prefix(batch)
+            summary = model.summary(state)[row, night]
+            if model.tied:
+                logits = drawn(model, state, query)[:, row, night]
+            else:
+                logits = drawn(model, {"summary": summary}, query)
+        since = batch["time"][row, night].cpu().numpy().astype(np.float64)
+        yield Answers(some[row.cpu().numpy()], since, logits.clone(), summary.clone())
+
+
+class Tail(nn.Module):
+    """The random part of a classifier."""
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, state: dict[str, Tensor]) -> Tensor:
+        return self.model.suffix(state)
+
+
+def drawn(model: Classifier, state: dict[str, Tensor], query: Query) -> Tensor:
+    """Draw logits from what the deterministic part gave, shape (sample, object, ...); each sample is one function."""
+    if not masks(model):
+        return model.suffix(state)[None]
+    return sample(Tail(model), state, query.samples, query.seed, shared=True)
+
+
+def last(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose the last night of each object."""
+    return torch.arange(len(time), device=time.device), there.sum(1) - 1
+
+
+def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose all nights from the trigger on, from the second of an object on."""
+    second = torch.arange(time.shape[1], device=time.device) > 0
+    return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
+
+
+def after(days: Sequence[float]) -> Choice:
+    """Choose the last night until each number of days since the trigger, if it is not the first of the object."""
+
+    def choose(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        nights = torch.stack([(there & (time <= d)).sum(1) - 1 for d in days], 1)
+        row, which = torch.nonzero(nights > 0, as_tuple=True)
+        return row, nights[row, which]
+
+    return choose
+
+
+def probabilities(model: Classifier, answer: Answers, calibrated: bool = True) -> Tensor:
+    """Class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
+    logits = answer.logits
+    if calibrated:
+        logits = logits.clone()
+        for k in np.unique(answer.stage):
+            rows = torch.from_numpy(answer.stage == k).to(logits.device)
+            logits[:, rows] = model.stages[k].scaling(logits[:, rows])
+    return logits.softmax(-1)
+
+
+def classified(model: Classifier, answer: Answers, query: Query, given: Nights, ids: np.ndarray) -> Classes:
+    """Turn answers into a prediction."""
+    p = probabilities(model, answer)
+    if len(p) == 1:
+        p = p.expand(2, -1, -1)
+    parts = split_classes(p)
+    members, novelty, unlike = (torch.zeros(n, device=p.device) for n in (p.shape[1:], p.shape[1], p.shape[1]))
+    for k in np.unique(answer.stage):
+        stage, rows = model.stages[k], torch.from_numpy(answer.stage == k).to(p.device)
+        members[rows] = stage.sets.members(parts.probability[rows], query.coverage).float()
+        distance = stage.distance(answer.summary[rows])
+        novelty[rows] = stage.distance.novelty(distance)
+        unlike[rows] = stage.distance.unlike(distance, query.unlike).float()
+    return Classes(
+        rows=_rows(answer.owner, answer.days, given, ids),
+        classes=model.classes,
+        probability=parts.probability.cpu().numpy(),
+        probability_error=parts.probability_error.cpu().numpy(),
+        aleatoric=parts.aleatoric.cpu().numpy(),
+        epistemic=parts.epistemic.cpu().numpy(),
+        members=members.bool().cpu().numpy(),
+        coverage=query.coverage,
+        novelty=novelty.cpu().numpy().astype(np.float64),
+        unlike=unlike.bool().cpu().numpy(),
+        flags=_flags(model, given, answer.owner),
+    )
+
+
+def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nights, ids: np.ndarray) -> Classes:
+    """Give what is known of objects of which too little was seen: how common the classes are."""
+    p = model.frequency.double().cpu().numpy()
+    entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()
+    n, shape = len(owner), (len(owner), len(p))
+    return Classes(
+        rows=_rows(owner, np.full(n, np.nan), given, ids),
+        classes=model.classes,
+        probability=np.broadcast_to(p, shape),
+        probability_error=np.zeros(shape),
+        aleatoric=np.full(n, entropy),
+        epistemic=np.zeros(n),
+        members=np.ones(shape, bool),
+        coverage=query.coverage,
+        novelty=np.full(n, np.nan),
+        unlike=np.zeros(n, bool),
+        flags=np.full(n, EARLY),
+    )
+
+
+def taken(whole: Classes, order: np.ndarray) -> Classes:
+    """Take rows of a prediction, in an order."""
+    names = ("probability", "probability_error", "aleatoric", "epistemic", "members", "novelty", "unlike", "flags")
+    fields = {name: getattr(whole, name)[order] for name in names}
+    return replace(whole, rows={name: values[order] for name, values in whole.rows.items()}, **fields)
+
+
+def _rows(owner: np.ndarray, days: np.ndarray, given: Nights, ids: np.ndarray) -> dict[str, np.ndarray]:
+    return {"id": ids[owner], "mjd": given.trigger[owner] + days, "days": days}
+
+
+def _flags(model: Classifier, given: Nights, owner: np.ndarray) -> np.ndarray:
+    redshift, (low, high) = given.redshift[owner], model.schema.redshift
+    flags = np.full(len(owner), "", dtype=f"<U{len(FAR)}")
+    flags[(redshift < low) | (redshift > high)] = FAR
+    if model.settings.redshift == "always":
+        flags[np.isnan(redshift)] = NO_REDSHIFT
+    return flags
+
+
+def chosen(at_epoch: str) -> Choice:
+    """Say which nights a query is about."""
+    if at_epoch in ("", "all"):
+        return every if at_epoch else last
+    try:
+        return after([float(at_epoch)])
+    except ValueError:
+        raise SettingsFault(
+            f"at_epoch = {at_epoch!r}", "a number of days since the first detection, or all", "", "--at-epoch 10"
+        ) from None
