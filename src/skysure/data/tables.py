@@ -63,7 +63,7 @@ class ResultWriter:
     >>> out = Path(tempfile.mkdtemp()) / "classes.fits"
     >>> with ResultWriter([out], metadata={"run": "demo"}) as writer:
     ...     writer.write(QTable({"id": ["a", "b"], "p_Ia": [0.9, 0.2]}))
-    >>> list(read_table(out)["id"])
+    >>> read_table(out)["id"].tolist()
     ['a', 'b']
     """
 

@@ -55,14 +55,13 @@ def _nan_emptied(batch: pa.Table) -> pa.Table:
 
 
 def count(file: IO[bytes]) -> int:
-    """Return the number of rows, line breaks inside quotes not counted."""
-    reader = arrow_csv.open_csv(
-        file,
-        arrow_csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
-        arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        arrow_csv.ConvertOptions(include_columns=["f0"], column_types={"f0": pa.string()}),
-    )
-    return sum(batch.num_rows for batch in reader) - 1
+    """Return the number of rows: line ends after the first that stand outside quotes."""
+    lines, inside = 0, False
+    while len(block := np.frombuffer(file.read(1 << 18), "u1")):
+        quoted = np.logical_xor.accumulate(block == ord('"')) ^ inside
+        lines += np.count_nonzero((block == ord("\n")) & ~quoted)
+        inside = quoted[-1]
+    return lines - 1
 
 
 def read(path: Path) -> QTable:

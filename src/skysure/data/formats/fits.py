@@ -56,7 +56,7 @@ def _header(layout: Layout, dtype: np.dtype, encoded: bool) -> fits.Header:
         header[f"TFORM{i}"] = f"{dtype[i - 1].itemsize}A" if c.text else CODES[str(c.type)]
         if c.unit:
             header[f"TUNIT{i}"] = _unit(c.unit)
-        if pa.types.is_integer(c.type):
+        if pa.types.is_integer(c.type) and c.nullable:
             header[f"TNULL{i}"] = _null(c)
         if c.description:
             header[f"TCOMM{i}"] = percent.encode(c.description)

@@ -35,6 +35,7 @@ class Column:
     type: pa.DataType
     unit: str = ""
     description: str = ""
+    nullable: bool = False
     plain: bool = True
     chars: int = 0
     utf16: int = 0
@@ -91,7 +92,8 @@ def arrow_table(table: Table, like: pa.Schema | None = None) -> pa.Table:
     for name in table.colnames:
         array, unit = _array(name, table[name], None if like is None else _text(like.field(name), b"unit"))
         about = {"unit": unit, "description": table[name].info.description or ""}
-        fields.append(pa.field(name, array.type, metadata={k: v for k, v in about.items() if v} or None))
+        about = {k: v for k, v in about.items() if v} or None
+        fields.append(pa.field(name, array.type, nullable=array.null_count > 0, metadata=about))
         arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
@@ -178,7 +180,7 @@ def measured(schema: pa.Schema, batches: Iterable[pa.Table], metadata: Mapping[s
     for f in schema:
         wide = widths[f.name]
         text = {"plain": not wide["odd"], **{k: wide[k] for k in ("chars", "utf16", "encoded")}}
-        columns.append(Column(f.name, f.type, _text(f, b"unit"), _text(f, b"description"), **text))
+        columns.append(Column(f.name, f.type, _text(f, b"unit"), _text(f, b"description"), f.nullable, **text))
     return Layout(tuple(columns), rows, flat(metadata))
 
 

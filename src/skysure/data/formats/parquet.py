@@ -18,9 +18,11 @@ from astropy.table import MaskedColumn, QTable, Table, meta
 
 from skysure.data.formats.layout import Layout
 
+ROW_GROUP = 131_072
+
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream the batches, one row group each."""
+    """Stream the batches; a row group is compressed in memory until it is full."""
     fields = []
     for c in layout.columns:
         about = {k: v for k, v in (("unit", c.unit), ("description", c.description)) if v}
@@ -30,7 +32,8 @@ def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
     schema = pa.schema(fields, metadata=keys)
     with pq.ParquetWriter(file, schema) as writer:
         for batch in batches:
-            writer.write_table(batch.cast(schema))
+            for piece in batch.cast(schema).to_batches():
+                writer.write_batch(piece, row_group_size=ROW_GROUP)
 
 
 def count(file: IO[bytes]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-BATCH = 65_536  # rows that are in memory at a time while a table is written
+BATCH = 8_192  # rows that are in memory at a time while a table is written
 
 
 class Spool:
