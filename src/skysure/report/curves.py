@@ -16,7 +16,7 @@ from scipy.stats import binom
 
 from . import style
 from .figure import Figure
-from .quantities import number, with_error
+from .quantities import measured, number
 from .sentences import expected_error
 
 Curve = dict[str, Any]
@@ -31,7 +31,7 @@ def confusion(curve: Curve) -> Figure:
     curve : dict
         `{"classes": [name], "counts": [[count]]}`, a row a true class, a column an answer.
     """
-    classes = curve["classes"]
+    classes = [style.short(name) for name in curve["classes"]]
     counts = np.asarray(curve["counts"], dtype=float)
     totals = counts.sum(axis=1, keepdims=True)
     share = counts / np.where(totals > 0, totals, 1)
@@ -101,7 +101,7 @@ def reliability(curve: Curve) -> Figure:
         `{"predicted": [mean probability], "observed": [fraction], "low", "high", "n": [count]}`;
         `of` None means the probability of the answer given.
     """
-    subject = f"P({curve['of']})" if curve.get("of") else "Probability of the answer"
+    subject = f"P({style.short(curve['of'])})" if curve.get("of") else "Probability of the answer"
 
     def draw(canvas: Canvas) -> None:
         axes, below = canvas.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -123,6 +123,7 @@ def reliability(curve: Curve) -> Figure:
         _legend(axes, loc="upper left")
         below.vlines(bins["predicted"], 0.5, bins["n"], color=style.BLUE, linewidth=5, alpha=0.75)
         below.set_yscale("log")
+        below.yaxis.set_major_formatter(lambda count, _: number(count))
         below.set(ylim=(0.7, None), ylabel="Count")
         below.set_xlabel(f"{subject} given", parse_math=False)
 
@@ -191,7 +192,7 @@ def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
         _bin_ticks(grid[-1], bins)
         _bin_counts(grid[0], bins)
         _legend(grid[0], loc="best")
-        grid[-1].set_xlabel(column, parse_math=False)
+        grid[-1].set_xlabel(style.short(column, 48), parse_math=False)
 
     caption = "Points are what was found, lines what was claimed; above, the objects in each bin."
     height = 2.6 if len(panels) == 1 else 3.8
@@ -199,34 +200,40 @@ def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
 
 
 def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = None) -> Callable[[Canvas], None]:
-    nominal, actual, low, high = (np.asarray(curve[key], dtype=float) for key in ("nominal", "actual", "low", "high"))
-    start = 0.0 if nominal.min() < 0.4 else max(0.0, nominal.min() - 0.05)
-    grid = np.linspace(start, 1, 200)
-    band = binom.interval(0.955, int(curve["n"]), grid)
+    lowest = min(curve["nominal"])
+    start = 0.0 if lowest < 0.4 else lowest - 0.05
 
     def draw(canvas: Canvas) -> None:
         axes, below = canvas.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-        for panel, scale, offset in ((axes, 1.0, 0.0), (below, 100.0, 1.0)):
-            ends = [scale * (end / curve["n"] - offset * grid) for end in band]
-            panel.fill_between(grid, *ends, color=style.GREY, alpha=0.25, linewidth=0)
-            panel.plot(grid, scale * (1 - offset) * grid, color=style.GREY, linewidth=0.8, linestyle=":")
-            if curve.get("before"):
-                before = scale * (np.asarray(curve["before"], dtype=float) - offset * nominal)
-                panel.plot(nominal, before, "s--", color=style.VERMILLION, markerfacecolor="white", label="before")
-            found = scale * (actual - offset * nominal)
-            errors = scale * np.clip([actual - low, high - actual], 0, None)
-            after = "after calibration" if curve.get("before") else None
-            panel.errorbar(nominal, found, errors, fmt="o", color=style.BLUE, elinewidth=1, label=after)
-        if sizes:
-            for x, y, size in list(zip(nominal, actual, sizes, strict=True))[:: max(1, len(sizes) // 4)]:
-                axes.annotate(f"{size:.2f}", (x, y), (4, -11), textcoords="offset points", fontsize=8)
+        _coverage_panel(axes, curve, start, difference=False)
+        _coverage_panel(below, curve, start, difference=True)
+        for x, y, size in zip(curve["nominal"], curve["actual"], sizes, strict=True) if sizes else ():
+            axes.annotate(f"{size:.2f}", (x, y), (4, -11), textcoords="offset points", fontsize=8.5)
         axes.set(ylabel=label, xlim=(start, 1.005), ylim=(start, 1.02))
-        axes.xaxis.set_major_formatter(style.in_percent)
-        axes.yaxis.set_major_formatter(style.in_percent)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(style.in_percent)
         _legend(axes, loc="upper left")
         below.set(xlabel="Claimed", ylabel="Found − claimed [%]")
 
     return draw
+
+
+def _coverage_panel(axes: Axes, curve: Curve, start: float, difference: bool) -> None:
+    """Coverage as a fraction, or its difference from the nominal one in per cent."""
+    scale, offset = (100.0, 1.0) if difference else (1.0, 0.0)
+    nominal, actual, low, high = (np.asarray(curve[key], dtype=float) for key in ("nominal", "actual", "low", "high"))
+    grid = np.linspace(start, 1, 200)
+    band = [scale * (end / curve["n"] - offset * grid) for end in binom.interval(0.955, int(curve["n"]), grid)]
+    axes.fill_between(grid, *band, color=style.GREY, alpha=0.25, linewidth=0)
+    axes.plot(grid, scale * (1 - offset) * grid, color=style.GREY, linewidth=0.8, linestyle=":")
+    if curve.get("before"):
+        before = scale * (np.asarray(curve["before"], dtype=float) - offset * nominal)
+        axes.plot(nominal, before, "s--", color=style.VERMILLION, markerfacecolor="white", label="before")
+    errors = scale * np.clip([actual - low, high - actual], 0, None)
+    after = "after calibration" if curve.get("before") else None
+    axes.errorbar(
+        nominal, scale * (actual - offset * nominal), errors, fmt="o", color=style.BLUE, elinewidth=1, label=after
+    )
 
 
 def _bin_panel(axes: Axes, bins: Sequence[Curve], name: str) -> None:
@@ -247,7 +254,7 @@ def _bin_panel(axes: Axes, bins: Sequence[Curve], name: str) -> None:
 def _bin_counts(axes: Axes, bins: Sequence[Curve]) -> None:
     for i, bin in enumerate(bins):
         place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
-        axes.annotate(number(bin["n"]), (i, 1.01), fontsize=8, color="#55534f", **place)
+        axes.annotate(number(bin["n"]), (i, 1.01), fontsize=8.5, color="#55534f", **place)
 
 
 def _bin_ticks(axes: Axes, bins: Sequence[Curve]) -> None:
@@ -258,9 +265,10 @@ def _bin_ticks(axes: Axes, bins: Sequence[Curve]) -> None:
 
 
 def _area_label(curve: Curve) -> str:
+    name = style.short(curve["of"])
     if curve.get("area") is None:
-        return curve["of"]
-    return f"{curve['of']}: {' '.join(with_error(curve['area'], curve.get('area_low'), curve.get('area_high')))}"
+        return name
+    return f"{name}: {measured(curve['area'], curve.get('area_low'), curve.get('area_high'))}"
 
 
 def _legend(axes: Axes, **settings: Any) -> None:

@@ -37,7 +37,7 @@ def probability_in_time(example: dict[str, Any], position: int = 0) -> Figure:
             above, axes = canvas.subplots(2, 1, sharex=True, height_ratios=[1.25, 1])
             _light_curve(above, example)
             _probabilities(axes, example["epochs"], example.get("truth"))
-        axes.set_xlabel(example.get("time_label", "Time [d]"), parse_math=False)
+        axes.set_xlabel(style.short(example.get("time_label", "Time [d]"), 48), parse_math=False)
 
     title = str(example.get("title") or example["id"])
     height = 3.9 if example.get("epochs") else 2.6
@@ -75,9 +75,9 @@ def _light_curve(axes: Axes, example: dict[str, Any]) -> None:
                 markersize=3.5,
                 elinewidth=0.8,
                 color=style.band_colour(band, i),
-                label=band,
+                label=style.short(band),
             )
-    axes.set_ylabel(example.get("flux_label", "Flux"), parse_math=False)
+    axes.set_ylabel(style.short(example.get("flux_label", "Flux")), parse_math=False)
     _legend_above(axes)
 
 
@@ -88,7 +88,7 @@ def _probabilities(axes: Axes, epochs: dict[str, Any], truth: str | None) -> Non
     for i, name in enumerate(epochs["classes"]):
         y = probability[:, i]
         width = 2.2 if name == truth else 1.3
-        label = f"{name} (truth)" if name == truth else name
+        label = style.short(name) + (" (truth)" if name == truth else "")
         axes.plot(time, y, color=style.colour(i), linestyle=style.LINES[i % 7], linewidth=width, label=label)
         if error is not None:
             low, high = np.clip(y - error[:, i], 0, 1), np.clip(y + error[:, i], 0, 1)

@@ -25,7 +25,7 @@ def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
         if arrays.get(key):
             yield draw(arrays[key])
     for position, (column, bins) in enumerate((arrays.get("by") or {}).items()):
-        if bins:
+        if any(bin.get(panel) is not None for bin in bins for panel in ("accuracy", "coverage")):
             yield curves.by_column(column, bins, position)
     shown: Counter[str] = Counter()
     for example in metrics.get("examples") or ():

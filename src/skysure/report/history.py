@@ -36,7 +36,7 @@ def training_history(rows: Sequence[dict[str, Any]]) -> Figure | None:
         for axes, (label, columns) in zip(grid, panels.items(), strict=True):
             for i, column in enumerate(columns):
                 values = [_value(row.get(column)) for row in rows]
-                name = column.replace("_", " ")
+                name = style.short(column.replace("_", " "))
                 mark = "o" if len(rows) == 1 else None
                 axes.plot(
                     epochs,
@@ -46,7 +46,7 @@ def training_history(rows: Sequence[dict[str, Any]]) -> Figure | None:
                     marker=mark,
                     label=name,
                 )
-            axes.set_ylabel(label, parse_math=False)
+            axes.set_ylabel(style.short(label), parse_math=False)
             if len(columns) > 1:
                 for text in axes.legend(ncols=2 if len(columns) > 3 else 1).get_texts():
                     text.set_parse_math(False)

@@ -139,13 +139,14 @@ def _plain(value: float | None, unit: str) -> str:
 
 
 def _range(low: float | None, high: float | None, unit: str) -> str:
-    """
+    """What was wanted, with the digits it was given.
+
     >>> _range(97, None, "%"), _range(0.09, 0.11, "")
     ('at least 97 %', '0.09 to 0.11')
     """
-    if high is None:
-        return f"at least {_plain(low, unit)}"
-    return f"at most {_plain(high, unit)}" if low is None else f"{number(low)} to {_plain(high, unit)}"
+    low_text, high_text = ("" if end is None else f"{end:,.10g}".replace("-", "−") for end in (low, high))
+    words = "at least " if high is None else "at most " if low is None else ""
+    return f"{words}{' to '.join(filter(None, (low_text, high_text)))} {unit}".strip()
 
 
 def _inside(value: float | None, wanted: Sequence[float | None] | None) -> bool | None:

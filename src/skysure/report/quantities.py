@@ -49,7 +49,7 @@ def with_error(value: float, low: float | None = None, high: float | None = None
         The value and the ends of its 68.3 % interval. An interval whose sides differ by more than a half
         is written with two errors.
 
-    >>> with_error(97.414, 97.26, 97.57)
+    >>> with_error(97.414, 97.26, 97.58)
     ('97.41', '± 0.16')
     >>> with_error(0.9993, 0.9981, 0.9996)
     ('0.9993', '+0.0003 −0.0012')
@@ -59,7 +59,7 @@ def with_error(value: float, low: float | None = None, high: float | None = None
     down, up = value - low, high - value
     half = (high - low) / 2
     even = min(down, up) > 0 and max(down, up) <= 1.5 * min(down, up)
-    places = decimals(half if even else max(min(down, up), half / 10))
+    places = decimals(half if even else max(down, up))
     if even:
         return number(value, places), f"± {number(half, places)}"
     return number(value, places), f"+{number(max(up, 0.0), places)} −{number(max(down, 0.0), places)}"

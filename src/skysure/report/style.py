@@ -69,6 +69,16 @@ def in_percent(fraction: float, position: int | None = None) -> str:
     return f"{100 * fraction:.4g} %".replace("-", "−")
 
 
+def short(name: object, letters: int = 24) -> str:
+    """A name that leaves room for the figure.
+
+    >>> short("Ia"), short("a very long name of a class", 12)
+    ('Ia', 'a very long…')
+    """
+    text = str(name)
+    return text if len(text) <= letters else text[: letters - 1].rstrip() + "…"
+
+
 def colour(position: int) -> str:
     """Colour of the class or series at this position; they repeat after seven."""
     return COLOURS[position % len(COLOURS)]

@@ -1,0 +1,126 @@
+"""The common figures draw the numbers they are given."""
+
+import matplotlib.figure
+import numpy as np
+import pytest
+
+from skysure.report import (
+    by_column,
+    confusion,
+    coverage,
+    prediction_sets,
+    probability_in_time,
+    reliability,
+    render,
+    roc,
+    standard_figures,
+    style,
+    training_history,
+)
+
+
+def drawn(figure) -> matplotlib.figure.Figure:
+    with style.applied():
+        canvas = matplotlib.figure.Figure(figsize=(figure.width, figure.height))
+        figure.draw(canvas)
+    return canvas
+
+
+def test_confusion_writes_counts_and_shares(metrics):
+    axes = drawn(confusion(metrics["curves"]["confusion"])).axes[0]
+    assert axes.texts[0].get_text() == "2,450\n96.3 %"  # 2450 / (2450 + 60 + 34)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Ia", "II", "Ibc"]
+    empty = confusion({"classes": ["a", "b"], "counts": [[0, 0], [1, 2]]})
+    assert drawn(empty).axes[0].texts[0].get_text() == "0\n0.0 %"
+
+
+def test_roc_is_logarithmic_only_where_it_helps(metrics):
+    curves = metrics["curves"]["roc"]
+    assert drawn(roc(curves)).axes[0].get_xscale() == "log"
+    poor = [{"of": "a", "false_positive": [0, 0.5, 1], "true_positive": [0, 0.7, 1], "area": 0.6}]
+    axes = drawn(roc(poor)).axes[0]
+    assert axes.get_xscale() == "linear"
+    assert axes.get_legend().get_texts()[0].get_text() == "a: 0.600"
+
+
+def test_reliability_draws_both_curves(metrics):
+    curve = metrics["curves"]["reliability"]
+    lines = drawn(reliability(curve)).axes[0].lines
+    np.testing.assert_allclose(lines[1].get_ydata(), curve["before"]["observed"])
+    np.testing.assert_allclose(lines[2].get_ydata(), curve["after"]["observed"])
+    assert len(drawn(reliability(curve | {"before": None})).axes[0].lines) == 2
+
+
+@pytest.mark.parametrize(("name", "draw"), [("coverage", coverage), ("sets", prediction_sets)])
+def test_coverage_and_its_difference(metrics, name, draw):
+    curve = metrics["curves"][name]
+    above, below = drawn(draw(curve)).axes
+    np.testing.assert_allclose(above.lines[2].get_ydata(), curve["actual"])
+    difference = 100 * (np.array(curve["actual"]) - np.array(curve["nominal"]))
+    np.testing.assert_allclose(below.lines[2].get_ydata(), difference)
+    assert len(above.texts) == (len(curve["nominal"]) if name == "sets" else 0)
+
+
+def test_bins_may_be_open_and_may_lack_a_panel(metrics):
+    bins = metrics["curves"]["by"]["Signal-to-noise ratio"]
+    canvas = drawn(by_column("S/N", bins))
+    assert len(canvas.axes) == 2
+    ticks = [label.get_text() for label in canvas.axes[-1].get_xticklabels()]
+    assert ticks == ["", "5", "10", "20", "50", ""]
+    only = [{"low": 0, "high": 1, "n": 4, "coverage": 0.5}]
+    assert len(drawn(by_column("z", only)).axes) == 1
+
+
+def test_history_sorts_columns_into_panels(history):
+    figure = training_history(history)
+    assert [axes.get_ylabel() for axes in drawn(figure).axes] == ["Loss", "Dropout rate"]
+    lowest = min(range(45), key=lambda i: history[i]["validation_nll"])
+    assert f"in epoch {lowest + 1}." in figure.caption
+    assert training_history([]) is None
+    assert training_history([{"epoch": 1, "seconds": 2.0}]) is None
+    text = training_history([{"epoch": "1", "train_loss": "0.5", "accuracy": ""}, {"epoch": "2", "train_loss": ""}])
+    assert [axes.get_ylabel() for axes in drawn(text).axes] == ["Loss"]
+
+
+def test_example_names_truth_and_answer(metrics):
+    example = metrics["examples"][0] | {"title": None, "id": 17}
+    example["epochs"] = example["epochs"] | {
+        "probability": [[0.2, 0.7, 0.1]],
+        "time": [3.0],
+        "error": [[0.1, 0.04, 0.1]],
+    }
+    figure = probability_in_time(example)
+    assert figure.title == "17"
+    assert figure.caption == "Truth: Ia. Answer at the end: II, P = 0.70 ± 0.04."
+    bare = {"id": "x", "points": {"time": [1.0, 2.0], "band": ["g", "r"], "flux": [3.0, None], "flux_error": [1, 1]}}
+    assert len(drawn(probability_in_time(bare)).axes) == 1
+    assert probability_in_time(bare).caption == "Truth unknown."
+
+
+def test_a_missing_array_has_no_figure(metrics):
+    assert list(standard_figures({})) == []
+    without = {key: curve for key, curve in metrics["curves"].items() if key != "roc"}
+    names = [figure.name for figure in standard_figures(metrics | {"curves": without, "examples": []})]
+    assert names == ["confusion", "reliability", "coverage", "sets", "by-1", "by-2", "by-3"]
+
+
+def test_at_most_six_examples_of_a_group(metrics):
+    many = {"examples": [metrics["examples"][0]] * 9}
+    assert [figure.name for figure in standard_figures(many)] == [f"example-{i}" for i in range(1, 7)]
+
+
+@pytest.mark.parametrize("name", ["$\\frac", "</text><script>alert(1)</script>", "a & b --> c", "${x}_"])
+def test_names_are_text_whatever_they_hold(metrics, name):
+    example = metrics["examples"][0] | {"bands": [name], "time_label": name, "flux_label": name}
+    example["points"] = {"time": [1.0], "band": [0], "flux": [2.0], "flux_error": [1.0]}
+    example["epochs"] = {"time": [0, 1], "classes": [name], "probability": [[1.0], [1.0]], "error": None}
+    figures = [
+        confusion({"classes": [name], "counts": [[3]]}),
+        roc([{"of": name, "false_positive": [0, 1], "true_positive": [0, 1]}]),
+        reliability(metrics["curves"]["reliability"] | {"of": name}),
+        by_column(name, metrics["curves"]["by"]["Redshift"]),
+        probability_in_time(example),
+        training_history([{"epoch": 1, name: 0.3}, {"epoch": 2, name: 0.2}]),
+    ]
+    for figure in figures:
+        assert b"<script" not in render(figure).lower()

@@ -1,0 +1,167 @@
+"""The page: what it shows, what it leaves out, and that nothing in it can act."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from skysure.report import Figure, page, standard_figures
+
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+
+class Outline(HTMLParser):
+    """Ids, headings, tags and addresses of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href", "srcset", "data", "action"):
+                self.addresses.append(value)
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+    handle_startendtag = handle_starttag
+
+
+@pytest.fixture
+def small(metrics):
+    """The same evaluation with fewer figures."""
+    arrays = {key: metrics["curves"][key] for key in ("confusion", "sets")}
+    groups = [next(e for e in metrics["examples"] if e["group"] == g) for g in ("example", "uncertain", "novel")]
+    return metrics | {"curves": arrays, "examples": groups}
+
+
+def test_sections_come_in_order(run_card, small, history):
+    outline = Outline(page(run_card, small, history, standard_figures(small)))
+    sections = [
+        "trained",
+        "scores",
+        "words",
+        "results",
+        "trust",
+        "training",
+        "examples",
+        "uncertain",
+        "novel",
+        "run",
+        "cite",
+    ]
+    assert [name for name in outline.ids if name in sections] == sections
+    figures = [name for name in outline.ids if name.startswith("figure-")]
+    expected = ["confusion", "sets", "history", "example-1", "uncertain-1", "novel-1"]
+    assert figures == [f"figure-{name}" for name in expected]
+
+
+def test_what_was_trained_is_told(run_card):
+    text = page(run_card, {})
+    for told in (
+        "SPCC: SIMGEN_PUBLIC_DES",
+        "21,319",
+        "8,660",
+        "concrete",
+        "2.14.1",
+        "BSD-3-Clause",
+        "@software{skysure",
+    ):
+        assert told in text
+    assert "learning_rate = 0.002" in text  # run.toml itself
+
+
+def test_another_number_is_another_page(run_card, metrics):
+    bare = metrics | {"curves": {}, "examples": []}
+    before = page(run_card, bare)
+    changed = json.loads(json.dumps(bare))
+    changed["scores"][0]["value"], changed["scores"][0]["low"], changed["scores"][0]["high"] = 88.1, 87.9, 88.3
+    changed["unlike"]["count"] = 77
+    after = page(run_card, changed)
+    assert "97.41" in before
+    assert "12 of 500 supernovae" in before
+    assert "97.41" not in after
+    assert "88.10" in after
+    assert "77 of 500 supernovae (15" in after
+
+
+def test_a_curve_changes_its_figure(metrics):
+    curve = metrics["curves"]["confusion"]
+    changed = {"curves": {"confusion": curve | {"counts": [[1, 2, 3], [4, 5, 6], [7, 8, 424_242]]}}}
+    assert "424,242" in page({}, changed, figures=standard_figures(changed))
+
+
+def test_scores_wanted_and_compared(run_card):
+    scores = [
+        {"name": "a", "label": "Accuracy", "value": 95.0, "unit": "%", "wanted": [96, None], "against": 91.5},
+        {"name": "b", "label": "Error", "value": 0.5, "wanted": [None, 1], "headline": True, "before": 2.0},
+        {"name": "c", "label": "Return", "value": 1548.21, "digits": 1},
+        {"name": "d", "label": "Unknown", "value": None},
+    ]
+    text = page(run_card, {"scores": scores, "against": "tabular"})
+    assert re.search(r"at least 96 %.*✗ missed", text)
+    assert re.search(r"at most 1 .*✓ met", text)
+    assert "before calibration 2" in text
+    assert "tabular" in text
+    assert "91.5 %" in text
+    assert "1,548.2" in text
+    assert "—" in text
+
+
+def test_what_is_missing_is_left_out(metrics):
+    outline = Outline(page({}, {}))
+    assert not {"section", "figure", "table", "pre"} & outline.tags
+    only = Outline(page({}, {"scores": metrics["scores"]}))
+    assert "scores" in only.ids
+    assert not {"trained", "run", "cite", "results", "trust", "training"} & set(only.ids)
+
+
+def test_without_truth_the_page_says_so(run_card):
+    text = page(run_card, {"truth": False, "objects": 40, "part": "night.parquet"})
+    assert "Without truth" in text
+    assert "40 objects of night.parquet" in text
+    assert "Without truth" not in page(run_card, {"truth": True})
+
+
+def test_hostile_names_are_only_shown(run_card, small, history):
+    small["examples"][0] |= {"id": HOSTILE, "title": HOSTILE, "truth": HOSTILE, "flags": [HOSTILE]}
+    small["curves"]["confusion"]["classes"] = [HOSTILE, "II", "Ibc"]
+    small |= {"title": HOSTILE, "noun": HOSTILE, "nouns": HOSTILE, "part": HOSTILE}
+    run_card |= {"cite": [HOSTILE], "parts": {HOSTILE: 3}, "settings": {HOSTILE: HOSTILE}, "preset": HOSTILE}
+    text = page(run_card, small, history, standard_figures(small))
+    outline = Outline(text)
+    assert not {"script", "img", "iframe", "object", "foreignObject", "link"} & outline.tags
+    assert outline.handlers == []
+    assert "&lt;script&gt;" in text
+
+
+def test_nothing_is_fetched(run_card, small, history):
+    text = page(run_card, small, history, standard_figures(small))
+    outline = Outline(text)
+    assert all(address.startswith(("#", "data:")) for address in outline.addresses)
+    assert not re.search(r"https?://|url\((?!#)|@import", text)
+
+
+def test_ids_are_unique_and_references_resolve(small, history):
+    outline = Outline(page({}, small, history, standard_figures(small)))
+    assert len(outline.ids) == len(set(outline.ids))
+    targets = {address[1:] for address in outline.addresses if address.startswith("#")}
+    assert targets <= set(outline.ids)
+
+
+def test_a_figure_has_a_text_for_those_who_do_not_see_it():
+    figure = Figure("map", "A <map>", "Of 3 & 4.", lambda canvas: canvas.subplots())
+    assert 'role="img" aria-label="A &lt;map&gt;. Of 3 &amp; 4."' in page({}, {}, figures=[figure])
+
+
+def test_the_page_is_always_the_same(run_card, metrics):
+    bare = metrics | {"curves": {"sets": metrics["curves"]["sets"]}, "examples": metrics["examples"][:1]}
+    assert page(run_card, bare, figures=standard_figures(bare)) == page(run_card, bare, figures=standard_figures(bare))
