@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 
 from skysure.data.sources import TEST, TRAIN, Source
-from skysure.methods.calibration.coverage import level_coverage, pit
-from skysure.methods.calibration.intervals import Interval, with_interval
-from skysure.methods.calibration.scores import crps, mixture_nll
+from skysure.methods.calibration import (
+    Interval,
+    coverage_curve,
+    crps,
+    gaussian_mixture_nll,
+    pit,
+    pit_hits,
+    with_interval,
+)
 from skysure.predictions import Evaluation
 
 from .networks import SineNetwork
@@ -39,14 +45,8 @@ def evaluate(model: SineNetwork, source: Source, query: Query) -> Evaluation:
 def _proof(model: SineNetwork, points: Points, query: Query, curves: dict[str, Any]) -> dict[str, Any]:
     before = _draws(model, points, query, calibrated=False)
     mean, std = _draws(model, points, query, calibrated=True)
-    covered = {
-        name: level_coverage(pit(*d, points.y), LEVELS) for name, d in (("before", before), ("after", (mean, std)))
-    }
-    curves["coverage"] = {
-        "nominal": list(LEVELS), "n": len(points), "before": [c.actual for c in covered["before"]],
-        "actual": [c.actual for c in covered["after"]], "low": [c.low for c in covered["after"]],
-        "high": [c.high for c in covered["after"]],
-    }  # fmt: skip
+    hits = {name: _hits(d, points.y) for name, d in (("before", before), ("after", (mean, std)))}
+    curves["coverage"] = coverage_curve(hits["after"], LEVELS) | {"before": hits["before"].mean(1).tolist()}
     split = predict(model, points, query)
     aleatoric, epistemic = (float(np.sqrt(part[:, 0, 0].mean())) for part in (split.aleatoric, split.epistemic))
     likelihood = with_interval(_log_likelihood, mean, std, points.y)
@@ -96,8 +96,13 @@ def _draws(model: SineNetwork, points: Points, query: Query, *, calibrated: bool
     return mean[..., 0].cpu().numpy(), std[..., 0].cpu().numpy()
 
 
+def _hits(drawn: tuple[np.ndarray, np.ndarray], truth: np.ndarray) -> np.ndarray:
+    """Whether each interval holds its truth, shape (level, object)."""
+    return np.array([pit_hits(pit(*drawn, truth), level) for level in LEVELS])
+
+
 def _log_likelihood(mean: np.ndarray, std: np.ndarray, truth: np.ndarray, weight: Any = None) -> Any:
-    return -mixture_nll(mean, std, truth, weight)
+    return -gaussian_mixture_nll(mean, std, truth, weight)
 
 
 def _score(name: str, label: str, found: Interval, **facts: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.fit import seeded
-from skysure.methods.calibration.scaling import VarianceScaling
+from skysure.methods.calibration import VarianceScaling
 from skysure.methods.uncertainty import Dropout
 
 from .settings import Schema, Settings

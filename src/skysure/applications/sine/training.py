@@ -49,5 +49,5 @@ def train(
 
 def nll(model: nn.Module, batch: Batch) -> Tensor:
     """Negative log-likelihood of each point, shape (object,)."""
-    mean, log_variance = model(batch["x"]).unbind(1)
-    return gaussian_nll(mean, log_variance, batch["y"])
+    mean, log_variance = model(batch["x"]).split(1, dim=1)
+    return gaussian_nll(mean, log_variance, batch["y"][:, None])

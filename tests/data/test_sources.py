@@ -1,0 +1,25 @@
+"""Sources in parts."""
+
+from __future__ import annotations
+
+import numpy as np
+from skysure.data.lightcurves import LightCurves
+from skysure.data.sources import Memory, Parted
+
+
+def curves(names: str) -> LightCurves:
+    n = len(names)
+    return LightCurves.from_table(
+        {"id": list(names), "time": np.arange(n), "band": ["r"] * n, "flux": np.ones(n), "flux_error": np.ones(n)}
+    )
+
+
+def test_parts_hold_their_objects_and_no_others() -> None:
+    source = Memory("schema", [curves("abc"), curves("de"), curves("xf")])
+    ids = np.array(list("fedcba"))
+    parted = Parted(source, ids, np.where(ids < "d", "train", "test"), ids)
+    assert [c.ids.tolist() for c in parted.chunks("train")] == [["a", "b", "c"]]
+    assert [c.ids.tolist() for c in parted.chunks("test")] == [["d", "e"], ["f"]]
+    assert [len(c) for c in parted.chunks()] == [3, 2, 2]
+    assert parted.counts == {"train": 3, "test": 3}
+    assert parted.part_of(np.array(["x", "a"])).tolist() == ["", "train"]
