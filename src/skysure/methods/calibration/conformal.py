@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.faults import Fault
+from skysure.methods.calibration.labels import labels_checked
 
 
 def thresholds(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 1001"]:
@@ -82,23 +83,13 @@ class ConformalSets(nn.Module):
         Raises
         ------
         Fault
-            Where shapes do not fit or a label is no class.
+            Where there is no label, one is no class, or the classes are not those of this module.
         """
         classes = len(self.by_class)
-        if probability.shape != (len(truth), classes) or not len(truth):
-            raise Fault(
-                f"probability {tuple(probability.shape)} and truth {tuple(truth.shape)}",
-                f"(row, {classes}) and (row,)",
-                "an empty part, or the classes of another model",
-                "give objects of these classes",
-            )
-        if truth.min() < 0 or truth.max() >= classes:
-            raise Fault(
-                f"labels from {int(truth.min())} to {int(truth.max())}",
-                f"class numbers 0 to {classes - 1}",
-                "objects of unknown class in the calibration part",
-                "leave them out",
-            )
+        labels_checked(truth, classes)
+        if probability.shape[1] != classes:
+            cure = "read the objects with the settings of this model"
+            raise Fault(f"{probability.shape[1]} probabilities", f"{classes} classes", "another model", cure)
         score = _improbability(probability).gather(-1, truth[:, None])[:, 0]
         self.overall.copy_(thresholds(score))
         for k in range(classes):
@@ -149,20 +140,12 @@ class ConformalIntervals(nn.Module):
         Raises
         ------
         Fault
-            Where a residual is not finite, or shapes do not fit.
+            Where there is no residual, or one is not finite.
         """
-        values = len(self.factors)
-        if not (mean.shape == std.shape == truth.shape == (len(truth), values)) or not len(truth):
-            raise Fault(
-                f"mean {tuple(mean.shape)}, std {tuple(std.shape)} and truth {tuple(truth.shape)}",
-                f"(row, {values}), three times",
-                "an empty part, or the values of another model",
-                "give objects with these values",
-            )
         size = ((truth - mean).abs() / std).T
-        if not torch.isfinite(size).all():
+        if not (len(truth) and torch.isfinite(size).all()):
             raise Fault(
-                "residuals that are not finite",
+                "no residuals, or some that are not finite",
                 "finite truths, positive widths",
                 "objects without a truth in the calibration part",
                 "leave them out",

@@ -21,6 +21,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import betabinom, binom, kstest
 
 from skysure.faults import Fault
+
 from .bins import bin_index, equal_count_edges, equal_width_edges
 
 LEVELS = (0.683, 0.955, 0.997)
@@ -223,8 +224,8 @@ def _columns(made: Sequence[Coverage]) -> dict[str, list]:
 
 
 def pit(
-    mean: Float[ndarray, "sample ..."], std: Float[ndarray, "sample ..."], truth: Float[ndarray, "..."]
-) -> Float[ndarray, "..."]:
+    mean: Float[ndarray, "sample ..."], std: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"]
+) -> Float[ndarray, "*row"]:
     """Probability integral transform of a mixture of Gaussians of equal weight: uniform where calibrated.
 
     u = (1/S) sum_s Phi((y - mean_s) / std_s)  (Gneiting, Balabdaoui & Raftery 2007)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,13 +47,12 @@ def with_interval(
     (0.9, 0.02)
     """
     value = float(score(*arrays))
-    drawn = np.concatenate(
-        [np.atleast_1d(score(*arrays, weight=w)) for w in _weights(len(arrays[-1]), resamples, seed)]
-    )
+    weights = _weights(len(arrays[-1]), resamples, seed)
+    drawn = np.concatenate([np.atleast_1d(score(*arrays, weight=w)) for w in weights])
     return Interval(value, *_around(value, drawn, level))
 
 
-def _weights(n: int, resamples: int, seed: int):
+def _weights(n: int, resamples: int, seed: int) -> Iterator[Float[ndarray, "resample row"]]:
     rng = np.random.default_rng(seed)
     block = max(1, 4_000_000 // n)
     for start in range(0, resamples, block):

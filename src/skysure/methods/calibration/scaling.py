@@ -17,22 +17,22 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skysure.faults import Fault
+from skysure.methods.calibration.labels import labels_checked
+from skysure.methods.uncertainty.likelihoods import categorical_nll, mixture_nll
 
 
 def predictive_nll(logits: Float[Tensor, "sample object class"], truth: Int[Tensor, " object"]) -> Float[Tensor, ""]:
-    """Mean negative log-likelihood of the mean over samples of softmax(logits)."""
-    log_p = torch.logsumexp(logits.log_softmax(-1), 0) - log(len(logits))
-    return -log_p.gather(-1, truth[:, None]).mean()
+    """Mean negative log-likelihood of the mean over samples of softmax(logits), in nat."""
+    return mixture_nll(categorical_nll(logits, truth)).mean()
 
 
-def gaussian_mixture_nll(
+def marginal_nll(
     mean: Float[Tensor, "sample object value"],
     std: Float[Tensor, "sample object value"],
     truth: Float[Tensor, "object value"],
 ) -> Float[Tensor, " value"]:
-    """Mean negative log density of each value under the mixture of its samples' Gaussians."""
-    log_density = -0.5 * ((truth - mean) / std) ** 2 - std.log() - 0.5 * log(2 * pi)
-    return (log(len(mean)) - torch.logsumexp(log_density, 0)).mean(0)
+    """Mean negative log density of each value by itself under the mixture of its samples' Gaussians."""
+    return mixture_nll(0.5 * ((truth - mean) / std) ** 2 + std.log() + 0.5 * log(2 * pi)).mean(0)
 
 
 class TemperatureScaling(nn.Module):
@@ -60,7 +60,7 @@ class TemperatureScaling(nn.Module):
         Raises
         ------
         Fault
-            Where logits are not finite, shapes do not fit, or a label is no class.
+            Where logits are not finite, there is no label, or one is no class.
         """
         logits, truth = _classes_checked(logits, truth)
         log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
@@ -104,9 +104,8 @@ class VectorScaling(nn.Module):
         """Set scale and shift of least predictive NLL; raises as `TemperatureScaling.fit`."""
         logits, truth = _classes_checked(logits, truth, len(self.scale))
         present = torch.bincount(truth, minlength=len(self.scale)) > 0
-        common, own, shift = (
-            torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in (1, *self.scale.shape * 2)
-        )
+        sizes = (1, len(self.scale), len(self.scale))
+        common, own, shift = (torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in sizes)
 
         def factors() -> tuple[Tensor, Tensor]:
             return (common + own * present).exp(), (shift - shift[present].mean()) * present
@@ -170,13 +169,13 @@ class VarianceScaling(nn.Module):
         Raises
         ------
         Fault
-            Where something is not finite, a width is not positive, or shapes do not fit.
+            Where there is no value, one is not finite, or a width is not positive.
         """
         mean, std, truth = _values_checked(mean, std, truth)
         log_f = torch.zeros(truth.shape[1], dtype=torch.float64, requires_grad=True)
 
         def losses(factor: Tensor) -> Tensor:
-            return gaussian_mixture_nll(*_spread(mean, std, factor), truth)
+            return marginal_nll(*_spread(mean, std, factor), truth)
 
         _minimise(lambda: (losses(log_f.exp()) + log_f**2 / (2 * len(truth))).sum(), [log_f])
         factor = log_f.detach().exp().float()
@@ -192,7 +191,8 @@ def _spread(mean: Tensor, std: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _minimise(objective: Callable[[], Tensor], parameters: list[Tensor]) -> None:
-    optimiser = torch.optim.LBFGS(parameters, max_iter=200, tolerance_grad=1e-9, line_search_fn="strong_wolfe")
+    ends = {"max_iter": 200, "tolerance_grad": 1e-9, "tolerance_change": 1e-14}
+    optimiser = torch.optim.LBFGS(parameters, line_search_fn="strong_wolfe", **ends)
 
     def closure() -> Tensor:
         optimiser.zero_grad()
@@ -205,36 +205,22 @@ def _minimise(objective: Callable[[], Tensor], parameters: list[Tensor]) -> None
 
 
 def _classes_checked(logits: Tensor, truth: Tensor, classes: int | None = None) -> tuple[Tensor, Tensor]:
-    logits, truth = logits.detach().to("cpu", torch.float64), truth.detach().to("cpu", torch.int64)
-    shape = f"logits {tuple(logits.shape)} and truth {tuple(truth.shape)}"
-    if logits.ndim != 3 or truth.shape != logits.shape[1:2] or not len(truth) or classes not in (None, logits.shape[2]):
-        raise Fault(
-            shape, "(sample, object, class) and (object,)", "an empty part, or axes in another order", "reshape"
-        )
+    classes = classes or logits.shape[-1]
+    labels_checked(truth, classes)
+    if logits.shape[-1] != classes:
+        cure = "read the objects with the settings of this model"
+        raise Fault(f"logits of {logits.shape[-1]} classes", f"{classes} classes", "another model", cure)
     if not torch.isfinite(logits).all():
         raise Fault("logits that are not finite", "finite logits", "a training that diverged", "train anew")
-    if truth.min() < 0 or truth.max() >= logits.shape[2]:
-        raise Fault(
-            f"labels from {truth.min()} to {truth.max()}",
-            f"class numbers 0 to {logits.shape[2] - 1}",
-            "objects of unknown class in the calibration part",
-            "leave them out",
-        )
-    return logits, truth
+    return logits.detach().to("cpu", torch.float64), truth.detach().cpu().long()
 
 
 def _values_checked(mean: Tensor, std: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     mean, std, truth = (x.detach().to("cpu", torch.float64) for x in (mean, std, truth))
-    shape = f"mean {tuple(mean.shape)}, std {tuple(std.shape)} and truth {tuple(truth.shape)}"
-    if mean.ndim != 3 or mean.shape != std.shape or truth.shape != mean.shape[1:] or not len(truth):
+    finite = all(torch.isfinite(x).all() for x in (mean, std, truth))
+    if not (len(truth) and finite and (std > 0).all()):
         raise Fault(
-            shape, "(sample, object, value), twice, and (object, value)", "an empty part, or another order", "reshape"
-        )
-    if not (
-        torch.isfinite(mean).all() and torch.isfinite(truth).all() and (std > 0).all() and torch.isfinite(std).all()
-    ):
-        raise Fault(
-            "values that are not finite or widths that are not positive",
+            "no values, values that are not finite, or widths that are not positive",
             "finite values, positive widths",
             "objects without a truth in the calibration part, or a training that diverged",
             "leave those objects out, or train anew",

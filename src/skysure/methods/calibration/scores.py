@@ -26,7 +26,7 @@ def nll(
 ) -> float | Float[ndarray, " resample"]:
     """Mean negative log-likelihood; probabilities under the precision of their type count as that, as in scikit-learn.
 
-    >>> round(nll(np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([0, 1])), 4)
+    >>> round(float(nll(np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([0, 1]))), 4)
     0.3993
     """
     given = np.take_along_axis(probability, truth[:, None], 1)[:, 0]

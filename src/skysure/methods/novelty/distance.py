@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from skysure.faults import Fault
 from skysure.methods.calibration.conformal import thousandths, thresholds
+from skysure.methods.calibration.labels import labels_checked
 
 
 class FeatureDistance(nn.Module):
@@ -58,7 +59,7 @@ class FeatureDistance(nn.Module):
         Raises
         ------
         Fault
-            Where features are not finite or labels do not fit.
+            Where features are not finite or not as many as here, there is no label, or one is no class.
         """
         x, labels = features.detach().to("cpu", torch.float64), labels.detach().cpu().long()
         _check(x, labels, *self.means.shape)
@@ -89,7 +90,10 @@ class FeatureDistance(nn.Module):
         return less.to(distance.dtype) / 1000
 
     def unlike(self, distance: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
-        """Whether the distance is beyond that quantile of the calibration objects; never with fewer than 1 / (1 - q)."""
+        """Whether the distance is beyond that quantile of the calibration objects.
+
+        Never with fewer of them than q / (1 - q): 99 for the default.
+        """
         return distance > self.distances[thousandths(quantile)]
 
 
@@ -105,17 +109,8 @@ def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "featur
 
 
 def _check(features: Tensor, labels: Tensor, classes: int, size: int) -> None:
-    if features.shape != (len(labels), size) or len(labels) < 2:
-        raise Fault(
-            f"features {tuple(features.shape)} and labels {tuple(labels.shape)}",
-            f"(row, {size}) and (row,), two rows or more",
-            "an empty part, or the features of another model",
-            "give the training part",
-        )
-    if not torch.isfinite(features).all() or labels.min() < 0 or labels.max() >= classes:
-        raise Fault(
-            "features that are not finite, or labels that are no class",
-            f"finite features, class numbers 0 to {classes - 1}",
-            "a training that diverged, or objects of unknown class",
-            "train anew, or leave them out",
-        )
+    labels_checked(labels, classes)
+    if features.shape[1] != size:
+        raise Fault(f"{features.shape[1]} features", f"{size} features", "another model", "use that model's distance")
+    if not torch.isfinite(features).all():
+        raise Fault("features that are not finite", "finite features", "a training that diverged", "train anew")

@@ -1,4 +1,7 @@
-"""Scores of how unlike an object is, and how well a score tells the unknown from the known. Larger is more unlike."""
+"""Scores of how unlike an object is, and how well a score tells the unknown from the known. Larger is more unlike.
+
+Entropy and mutual information are the `predictive` and `epistemic` parts of `uncertainty.split_classes`.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from skysure.methods.calibration.ranking import auc
-
-
-def entropy(probability: Float[Tensor, "*row class"]) -> Float[Tensor, "*row"]:
-    """Entropy in nat, -sum_k p_k log p_k: predictive uncertainty, which need not be novelty.
-
-    >>> entropy(torch.tensor([0.5, 0.5]))
-    tensor(0.6931)
-    """
-    return torch.special.entr(probability).sum(-1)
-
-
-def mutual_information(samples: Float[Tensor, "sample *row class"]) -> Float[Tensor, "*row"]:
-    """What the truth would tell about the weights, in nat: H(mean_s p_s) - mean_s H(p_s) (Houlsby et al. 2011)."""
-    return (entropy(samples.mean(0)) - entropy(samples).mean(0)).clamp(min=0)
 
 
 def energy(logits: Float[Tensor, "*row class"], temperature: float = 1.0) -> Float[Tensor, "*row"]:

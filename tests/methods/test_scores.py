@@ -1,0 +1,128 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
+
+from skysure.methods.calibration import (
+    accuracy,
+    adaptive_ece,
+    auc,
+    binary_brier,
+    binary_ece,
+    brier,
+    classwise_ece,
+    completeness,
+    crps,
+    ece,
+    figure_of_merit,
+    gaussian_mixture_nll,
+    nll,
+    purity,
+)
+
+CLASS_SCORES = [nll, brier, accuracy, ece, classwise_ece]
+BINARY_SCORES = [binary_brier, binary_ece, auc]
+CHOICE_SCORES = [purity, completeness, figure_of_merit]
+
+
+def made(n=500, classes=4, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.full(classes, 0.4), size=n), rng.integers(classes, size=n)
+
+
+def test_scores_of_classes_are_those_of_scikit_learn():
+    p, y = made()
+    one_hot = np.eye(4)[y]
+    assert nll(p, y) == pytest.approx(log_loss(y, p, labels=range(4)), rel=1e-12)
+    assert brier(p, y) == pytest.approx(((p - one_hot) ** 2).sum(1).mean(), rel=1e-12)
+    assert accuracy(p, y) == accuracy_score(y, p.argmax(1))
+    assert binary_brier(p[:, 0], y == 0) == pytest.approx(brier_score_loss(y == 0, p[:, 0]), rel=1e-12)
+
+
+def test_a_probability_of_zero_costs_much_but_not_everything():
+    certain = np.array([[1.0, 0.0]])
+    assert nll(certain, np.array([1])) == pytest.approx(log_loss([1], certain, labels=[0, 1]))
+
+
+def test_ece_by_hand():
+    p = np.array([[0.95, 0.05], [0.92, 0.08], [0.3, 0.7], [0.4, 0.6], [0.35, 0.65]])
+    y = np.array([0, 1, 1, 0, 1])
+    # of width 0.2: (0.8, 1] holds 0.95 right and 0.92 wrong, (0.6, 0.8] 0.7 and 0.65 right, (0.4, 0.6] 0.6 wrong
+    wanted = (abs(1 - 1.87) + abs(2 - 1.35) + abs(0 - 0.6)) / 5
+    assert ece(p, y, bins=5) == pytest.approx(wanted, abs=1e-12)
+    # two bins of equal count: 0.6, 0.65, 0.7 with two right; 0.92, 0.95 with one right
+    assert adaptive_ece(p, y, bins=2) == pytest.approx((abs(2 - 1.95) + abs(1 - 1.87)) / 5, abs=1e-12)
+
+
+def slow_calibration_error(p, outcome, edges):
+    total = 0.0
+    for low, high in pairwise(edges):
+        rows = (p > low) & (p <= high)
+        if rows.any():
+            total += rows.mean() * abs(outcome[rows].mean() - p[rows].mean())
+    return total
+
+
+def test_calibration_errors_are_those_of_a_slow_loop():
+    p, y = made(seed=1)
+    edges = np.linspace(0, 1, 16)
+    top, right = p.max(1), p.argmax(1) == y
+    assert ece(p, y) == pytest.approx(slow_calibration_error(top, right, edges), rel=1e-12)
+    assert binary_ece(p[:, 2], y == 2) == pytest.approx(slow_calibration_error(p[:, 2], y == 2, edges), rel=1e-12)
+    each = [slow_calibration_error(p[:, k], y == k, edges) for k in range(4)]
+    assert classwise_ece(p, y) == pytest.approx(np.mean(each), rel=1e-12)
+    masses = np.r_[0, np.sort(top)[np.arange(1, 10) * 50 - 1], 1]
+    assert adaptive_ece(p, y, bins=10) == pytest.approx(slow_calibration_error(top, right, masses), rel=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_a_whole_weight_counts_a_row_as_often(seed):
+    rng = np.random.default_rng(seed)
+    p, y = made(n=30, classes=3, seed=seed)
+    weight = rng.integers(0, 4, size=(2, 30)).astype(float)
+    weight[:, :3] = 1
+    y[:3] = [0, 1, 2]
+    selected = p[:, 0] > 0.4
+    calls = [(s, (p, y)) for s in CLASS_SCORES] + [(s, (p[:, 0].round(1), y == 0)) for s in BINARY_SCORES]
+    calls += [(s, (selected, y == 0)) for s in CHOICE_SCORES]
+    for score, arrays in calls:
+        found = score(*arrays, weight=weight)
+        for i in (0, 1):
+            repeated = [np.repeat(a, weight[i].astype(int), axis=0) for a in arrays]
+            assert found[i] == pytest.approx(score(*repeated), abs=1e-9, nan_ok=True)
+            assert score(*arrays, weight=weight[i]) == pytest.approx(found[i], abs=1e-12, nan_ok=True)
+
+
+def test_crps_is_the_integral_over_squared_distance():
+    rng = np.random.default_rng(2)
+    mean, std, truth = rng.normal(size=(4, 5)), rng.uniform(0.2, 2, size=(4, 5)), 2 * rng.normal(size=5)
+    each = []
+    for m, s, y in zip(mean.T, std.T, truth, strict=True):
+
+        def square(x, m=m, s=s, y=y):
+            return (norm.cdf(x, m, s).mean() - (x >= y)) ** 2
+
+        each.append(quad(square, -25, y, limit=200)[0] + quad(square, y, 25, limit=200)[0])
+    assert crps(mean, std, truth) == pytest.approx(np.mean(each), rel=1e-7)
+    weight = np.array([1.0, 0, 2, 0, 1])
+    assert crps(mean, std, truth, weight) == pytest.approx(np.average(each, weights=weight), rel=1e-7)
+
+
+def test_crps_of_one_gaussian_is_the_closed_form_in_blocks_too():
+    n, wanted = 3000, (np.sqrt(2) - 1) / np.sqrt(np.pi)
+    assert crps(np.zeros((50, n)), np.ones((50, n)), np.zeros(n)) == pytest.approx(wanted, rel=1e-12)
+    assert crps(np.full((1, n), 2.4e6), np.full((1, n), 1e-3), np.full(n, 2.4e6)) == pytest.approx(1e-3 * wanted)
+
+
+def test_likelihood_of_a_mixture():
+    rng = np.random.default_rng(3)
+    mean, std, truth = rng.normal(size=(4, 50)), rng.uniform(0.2, 2, size=(4, 50)), rng.normal(size=50)
+    wanted = -np.log(norm.pdf(truth, mean, std).mean(0))
+    assert gaussian_mixture_nll(mean, std, truth) == pytest.approx(wanted.mean(), rel=1e-12)
+    assert np.isfinite(gaussian_mixture_nll(mean, std, truth + 1e4))
