@@ -15,7 +15,7 @@ from skysure.methods.uncertainty import masks, sample, split_classes
 from skysure.predictions import Classes, concat
 
 from .batches import Nights, by_length, nights, tensors
-from .networks import STAGES, Classifier
+from .networks import STAGES, Classifier, Stage
 from .settings import Query
 
 EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
@@ -147,10 +147,23 @@ def probabilities(model: Classifier, answer: Answers, calibrated: bool = True) -
     logits = answer.logits
     if calibrated:
         logits = logits.clone()
-        for k in np.unique(answer.stage):
-            rows = torch.from_numpy(answer.stage == k).to(logits.device)
-            logits[:, rows] = model.stages[k].scaling(logits[:, rows])
+        for stage, rows in in_stages(model, answer):
+            logits[:, rows] = stage.scaling(logits[:, rows])
     return logits.softmax(-1)
+
+
+def members(model: Classifier, answer: Answers, probability: Tensor, coverage: float) -> Tensor:
+    """Which classes belong to the set of each row, shape (row, class)."""
+    found = torch.zeros_like(probability, dtype=torch.bool)
+    for stage, rows in in_stages(model, answer):
+        found[rows] = stage.sets.members(probability[rows], coverage)
+    return found
+
+
+def in_stages(model: Classifier, answer: Answers) -> Iterator[tuple[Stage, Tensor]]:
+    """Give each stage that has rows, and the indices of its rows."""
+    for k in np.unique(answer.stage):
+        yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
 
 
 def classified(model: Classifier, answer: Answers, query: Query, given: Nights, ids: np.ndarray) -> Classes:
@@ -159,13 +172,11 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
     if len(p) == 1:
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
-    members, novelty, unlike = (torch.zeros(n, device=p.device) for n in (p.shape[1:], p.shape[1], p.shape[1]))
-    for k in np.unique(answer.stage):
-        stage, rows = model.stages[k], torch.from_numpy(answer.stage == k).to(p.device)
-        members[rows] = stage.sets.members(parts.probability[rows], query.coverage).float()
+    novelty, unlike = torch.zeros(p.shape[1]), torch.zeros(p.shape[1], dtype=torch.bool)
+    for stage, rows in in_stages(model, answer):
         distance = stage.distance(answer.summary[rows])
-        novelty[rows] = stage.distance.novelty(distance)
-        unlike[rows] = stage.distance.unlike(distance, query.unlike).float()
+        novelty[rows.cpu()] = stage.distance.novelty(distance).cpu()
+        unlike[rows.cpu()] = stage.distance.unlike(distance, query.unlike).cpu()
     return Classes(
         rows=_rows(answer.owner, answer.days, given, ids),
         classes=model.classes,
@@ -173,10 +184,10 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         probability_error=parts.probability_error.cpu().numpy(),
         aleatoric=parts.aleatoric.cpu().numpy(),
         epistemic=parts.epistemic.cpu().numpy(),
-        members=members.bool().cpu().numpy(),
+        members=members(model, answer, parts.probability, query.coverage).cpu().numpy(),
         coverage=query.coverage,
-        novelty=novelty.cpu().numpy().astype(np.float64),
-        unlike=unlike.bool().cpu().numpy(),
+        novelty=novelty.numpy().astype(np.float64),
+        unlike=unlike.numpy(),
         flags=_flags(model, given, answer.owner),
     )
 

@@ -1,0 +1,228 @@
+"""Evaluation of a supernova classifier: scores, calibration and sets, by signal to noise, redshift and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from skysure.data.lightcurves import LightCurves
+from skysure.data.sources import TEST
+from skysure.methods.calibration import ranking, scores
+from skysure.methods.calibration.bins import bin_index, equal_count_edges
+from skysure.methods.calibration.coverage import coverage_curve, reliability_curve, wilson_interval
+from skysure.methods.calibration.intervals import with_interval
+from skysure.predictions import Classes, Evaluation
+
+from .batches import Nights, nights, targets
+from .calibration import one_a_stage
+from .examples import Gallery
+from .networks import STAGES, Classifier
+from .prediction import Answers, answers, classified, last, members, probabilities, unclassified
+from .settings import Query
+
+LEVELS = (0.5, 0.6, 0.683, 0.8, 0.9, 0.95, 0.99)
+RESAMPLES = 400
+
+
+@dataclass
+class Tally:
+    """What is kept of every row: a list of arrays a name, of which `columns` makes one array each."""
+
+    kept: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def add(self, **columns: np.ndarray) -> None:
+        """Add some rows."""
+        for name, values in columns.items():
+            self.kept.setdefault(name, []).append(np.asarray(values))
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Give all rows."""
+        return {name: np.concatenate(parts) for name, parts in self.kept.items()}
+
+
+def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
+    """Hold predictions for whole light curves, and for one night in each stage, against the truth of the test part."""
+    whole, staged, gallery = Tally(), Tally(), Gallery()
+    choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
+    for chunk in source.chunks(TEST):
+        given = nights(chunk, model.bands, model.settings)
+        truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
+        facts = {"truth": truth, "known": _known(chunk), "redshift": given.redshift, "snr": best_snr(chunk)}
+        for answer in answers(model, given, query, last):
+            _keep(whole, model, answer, query, given, chunk, facts)
+            gallery.consider(chunk, answer.owner, classified(model, answer, query, given, chunk.ids))
+        for answer in answers(model, given, query, choose):
+            _keep(staged, model, answer, query, given, chunk, facts)
+        _keep_rest(whole, model, query, given, chunk, facts)
+    rows, by_stage = whole.columns(), staged.columns()
+    return Evaluation(metrics(model, rows, by_stage, query) | {"examples": gallery.records(model, query)})
+
+
+def best_snr(curves: LightCurves) -> np.ndarray:
+    """Give the largest signal to noise of a point of each object, shape (object,)."""
+    best = np.zeros(len(curves))
+    np.maximum.at(best, curves.owner, curves.flux / np.where(curves.flux_error > 0, curves.flux_error, np.inf))
+    return best
+
+
+def _known(chunk: LightCurves) -> np.ndarray:
+    return chunk.objects.get("label", np.full(len(chunk), "")) != ""
+
+
+def _keep(
+    tally: Tally, model: Classifier, answer: Answers, query: Query, given: Nights, chunk: LightCurves, facts: dict
+) -> None:
+    found = classified(model, answer, query, given, chunk.ids)
+    p = torch.from_numpy(found.probability).to(answer.logits.device)
+    sets = np.stack([members(model, answer, p, level).cpu().numpy() for level in LEVELS], 1)
+    before = probabilities(model, answer, calibrated=False).double().mean(0).cpu().numpy()
+    _add(tally, found, before, sets, answer.owner, answer.days, facts)
+
+
+def _keep_rest(tally: Tally, model: Classifier, query: Query, given: Nights, chunk: LightCurves, facts: dict) -> None:
+    rest = np.flatnonzero(~given.classifiable)
+    found = unclassified(model, rest, query, given, chunk.ids)
+    sets = np.ones((len(rest), len(LEVELS), len(model.classes)), bool)
+    _add(tally, found, found.probability, sets, rest, np.full(len(rest), np.nan), facts)
+
+
+def _add(
+    tally: Tally, found: Classes, before: np.ndarray, sets: np.ndarray, owner: np.ndarray, days: np.ndarray, facts: dict
+) -> None:
+    tally.add(
+        probability=found.probability, before=before, sets=sets, members=found.members, days=days,
+        aleatoric=found.aleatoric, epistemic=found.epistemic, novelty=found.novelty, unlike=found.unlike,
+        **{name: values[owner] for name, values in facts.items()},
+    )  # fmt: skip
+
+
+def metrics(
+    model: Classifier, rows: dict[str, np.ndarray], by_stage: dict[str, np.ndarray], query: Query
+) -> dict[str, Any]:
+    """Turn what was kept into plain JSON."""
+    true = rows["truth"] >= 0
+    found: dict[str, Any] = {
+        "application": "supernovae", "title": "Classes of supernovae from their light curves", "noun": "light curve",
+        "part": TEST, "objects": len(true), "truth": bool(true.any()), "curves": {}, "scores": [],
+        "unlike": {"count": int(rows["unlike"].sum()), "of": len(true)},
+        "uncertainty": {
+            "measure": "entropy", "aleatoric": float(rows["aleatoric"].mean()),
+            "epistemic": float(rows["epistemic"].mean()),
+        },
+    }  # fmt: skip
+    if not true.any():
+        return found
+    strange = rows["known"] & ~true
+    mine = {name: values[true] for name, values in rows.items()}
+    found["scores"] = score_list(mine, model.classes, query)
+    if strange.any():
+        found["scores"] += novelty_scores(mine, {n: v[strange] for n, v in rows.items()})
+    staged = {name: values[by_stage["truth"] >= 0] for name, values in by_stage.items()}
+    found["curves"] = curves(mine, staged, model.classes, query)
+    return found
+
+
+def score_list(rows: dict[str, np.ndarray], classes: tuple[str, ...], query: Query) -> list[dict[str, Any]]:
+    """Give all scores with their bootstrap intervals, those of probabilities also before calibration."""
+    p, before, truth, first = rows["probability"], rows["before"], rows["truth"], classes[0]
+    positive, selected = truth == 0, p[:, 0] > 0.5
+    one = np.arange(len(truth))
+
+    def score(name: str, label: str, function: Callable, *arrays: np.ndarray, unit: str = "", **more: Any) -> dict:
+        found, factor = with_interval(function, *arrays, resamples=RESAMPLES), 100 if unit == "%" else 1
+        values = {"value": found.value * factor, "low": found.low * factor, "high": found.high * factor}
+        return {"name": name, "label": label, "unit": unit} | values | more
+
+    many = [
+        score(f"accuracy_{first}", f"Accuracy, {first} against the rest", scores.mean_of, selected == positive,
+              unit="%", headline=True, help=f"{first} where its probability is above one half"),
+        score("accuracy", f"Accuracy, {len(classes)} classes", scores.accuracy, p, truth, unit="%", headline=True),
+        score(f"auc_{first}", f"Area under the ROC curve of {first}", ranking.auc, p[:, 0], positive, headline=True),
+        score(f"f1_{first}", "Figure of merit of the challenge", ranking.figure_of_merit, selected, positive,
+              help="completeness times purity with false ones counted three times"),
+        score(f"purity_{first}", f"Purity of {first}", ranking.purity, selected, positive, unit="%"),
+        score(f"completeness_{first}", f"Completeness of {first}", ranking.completeness, selected, positive, unit="%"),
+        score("nll", "Negative log-likelihood", scores.nll, p, truth, unit="nat", before=scores.nll(before, truth)),
+        score("brier", "Brier score", scores.brier, p, truth, before=scores.brier(before, truth)),
+        score("ece", "Expected calibration error", scores.ece, p, truth, headline=True,
+              before=scores.ece(before, truth)),
+        score("set_coverage", f"Coverage of the {100 * query.coverage:g} % sets", scores.mean_of,
+              rows["members"][one, truth], unit="%", headline=True),
+        score("set_size", "Classes in a set", scores.mean_of, rows["members"].sum(1).astype(float)),
+    ]  # fmt: skip
+    return [row for row in many if np.isfinite(row["value"])]
+
+
+def novelty_scores(known: dict[str, np.ndarray], strange: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Score how well kinds that no class holds are told from the others."""
+    flagged, n = int(strange["unlike"].sum()), len(strange["unlike"])
+    low, high = wilson_interval(flagged, n)
+    novelty = np.nan_to_num(np.concatenate([known["novelty"], strange["novelty"]]))
+    new = np.arange(len(novelty)) >= len(known["novelty"])
+    return [
+        {"name": "unknown_flagged", "label": "Unknown kinds flagged as unlike", "unit": "%",
+         "value": 100 * flagged / n, "low": 100 * low, "high": 100 * high},
+        {"name": "unknown_auroc", "label": "Novelty: area under the ROC curve",
+         "value": float(ranking.auc(novelty, new))},
+    ]  # fmt: skip
+
+
+def curves(
+    rows: dict[str, np.ndarray], staged: dict[str, np.ndarray], classes: tuple[str, ...], query: Query
+) -> dict[str, Any]:
+    """Give what the figures draw."""
+    p, truth = rows["probability"], rows["truth"]
+    found: dict[str, Any] = {
+        "confusion": {"classes": list(classes), "counts": ranking.confusion(truth, p.argmax(1), len(classes)).tolist()},
+        "reliability": {"of": classes[0], "before": reliability_curve(rows["before"][:, 0], truth == 0),
+                        "after": reliability_curve(p[:, 0], truth == 0)},
+        "sets": sets_curve(rows),
+        "by": {
+            "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query),
+            "Days since detection": by(staged, "days", np.array(STAGES), query),
+        },
+    }  # fmt: skip
+    if np.isfinite(rows["redshift"]).sum() > 20:
+        found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query)
+    if 0 < (truth == 0).sum() < len(truth):
+        found["roc"] = [_roc(name, p[:, k], truth == k) for k, name in enumerate(classes) if (truth == k).any()]
+    return found
+
+
+def _roc(name: str, p: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
+    false, true = ranking.roc(p, positive)
+    area = with_interval(ranking.auc, p, positive, resamples=RESAMPLES)
+    return {"of": name, "false_positive": false.tolist(), "true_positive": true.tolist(),
+            "area": area.value, "area_low": area.low, "area_high": area.high}  # fmt: skip
+
+
+def sets_curve(rows: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Coverage and size of the prediction sets at several levels."""
+    hits = rows["sets"][np.arange(len(rows["truth"])), :, rows["truth"]].T
+    return coverage_curve(hits, LEVELS) | {"size": rows["sets"].sum(2).mean(0).tolist(), "before": None}
+
+
+def by(rows: dict[str, np.ndarray], column: str, edges: np.ndarray, query: Query) -> list[dict[str, Any]]:
+    """Accuracy, confidence and coverage in bins of a column; the outer bins are open."""
+    right = rows["probability"].argmax(1) == rows["truth"]
+    held = rows["members"][np.arange(len(right)), rows["truth"]]
+    index, ends = bin_index(rows[column], edges), [None, *map(float, edges), None]
+    found = []
+    for k in range(len(edges) + 1):
+        mine = index == k
+        n = int(mine.sum())
+        if not n:
+            continue
+        accuracy, coverage = (wilson_interval(int(hits[mine].sum()), n) for hits in (right, held))
+        found.append({
+            "low": ends[k], "high": ends[k + 1], "n": n, "confidence": float(rows["probability"][mine].max(1).mean()),
+            "accuracy": float(right[mine].mean()), "accuracy_low": accuracy[0], "accuracy_high": accuracy[1],
+            "coverage": float(held[mine].mean()), "coverage_low": coverage[0], "coverage_high": coverage[1],
+            "wanted": query.coverage,
+        })  # fmt: skip
+    return found

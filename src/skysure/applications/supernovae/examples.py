@@ -1,0 +1,79 @@
+"""Light curves worth showing: one of each class, the most uncertain, the most novel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skysure.data.lightcurves import LightCurves
+from skysure.predictions import Classes
+
+from .batches import nights
+from .networks import Classifier
+from .prediction import predict
+from .settings import Query
+
+SHOWN = 6
+GROUPS = ("example", "uncertain", "novel")
+
+
+class Gallery:
+    """The light curves to show, of all that were considered; holds a few at a time."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, list[tuple[float, LightCurves]]] = {group: [] for group in GROUPS}
+
+    def consider(self, chunk: LightCurves, owner: np.ndarray, found: Classes) -> None:
+        """Keep objects of a chunk that go before those held so far."""
+        novelty = np.nan_to_num(found.novelty) if found.novelty is not None else np.zeros(len(owner))
+        ranks = {
+            "example": -np.arange(len(owner), dtype=float) - 1e6 * (len(self.held["example"]) >= SHOWN),
+            "uncertain": found.aleatoric + found.epistemic,
+            "novel": novelty + 1e-3 * found.epistemic,
+        }
+        if len(self.held["example"]) < SHOWN:
+            ranks["example"] = _spread(found.best)
+        for group, rank in ranks.items():
+            best = np.argsort(-rank, kind="stable")[:SHOWN]
+            self.held[group] += [(float(rank[k]), chunk[owner[k : k + 1]]) for k in best]
+            self.held[group] = sorted(self.held[group], key=lambda pair: -pair[0])[:SHOWN]
+
+    def records(self, model: Classifier, query: Query) -> list[dict[str, Any]]:
+        """Give them as the report reads them, with the probabilities at every night."""
+        return [record(group, curves, model, query) for group in GROUPS for _, curves in self.held[group]]
+
+
+def _spread(best: np.ndarray) -> np.ndarray:
+    """Rank the first object of each class above the second of each, and so on."""
+    seen = np.zeros(len(best))
+    for k in np.unique(best):
+        seen[best == k] = -np.arange((best == k).sum())
+    return seen
+
+
+def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> dict[str, Any]:
+    """Describe one light curve and how its probabilities came about."""
+    found = predict(
+        model, curves, Query(samples=query.samples, coverage=query.coverage, at_epoch="all", seed=query.seed)
+    )
+    whole = predict(model, curves, query)
+    trigger = nights(curves, model.bands, model.settings).trigger[0]
+    known = curves.in_bands(model.bands)
+    time = known.time - trigger
+    seen = time >= -model.settings.before
+    label = curves.objects["label"][0] if "label" in curves.objects else ""
+    flags = [str(f) for f in whole.flags if f] + ["unlike the training set"] * bool(whole.unlike[0])
+    return {
+        "group": group, "id": str(curves.ids[0]), "truth": str(label) or None,
+        "time_label": "Days since first detection", "bands": list(model.bands),
+        "points": {
+            "time": time[seen].round(3).tolist(), "band": known.band[seen].tolist(),
+            "flux": known.flux[seen].round(3).tolist(), "flux_error": known.flux_error[seen].round(3).tolist(),
+        },
+        "epochs": {
+            "time": found.rows["days"].round(3).tolist(), "classes": list(model.classes),
+            "probability": found.probability.round(4).tolist(), "error": found.probability_error.round(4).tolist(),
+        },
+        "flags": flags,
+    }  # fmt: skip
