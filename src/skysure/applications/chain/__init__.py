@@ -1,0 +1,18 @@
+"""`chain`: an agent whose exact values are known, so that what it learned can be held against them."""
+
+import lazy_loader
+
+from .settings import Query, Schema, Settings
+
+__getattr__, __dir__, _verbs = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "environments": ["environment"],
+        "evaluation": ["evaluate"],
+        "networks": ["network"],
+        "plots": ["figures"],
+        "prediction": ["predict"],
+        "training": ["train"],
+    },
+)
+__all__ = ["Query", "Schema", "Settings", *_verbs]

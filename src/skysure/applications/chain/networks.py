@@ -1,0 +1,50 @@
+"""What agents on the chain know, as tensors of one module."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from .settings import Schema, Settings
+
+
+class Agents(nn.Module):
+    """The tables of all agents: nothing here has a gradient, all of it is learned.
+
+    Attributes
+    ----------
+    values : Tensor of float64, shape (agent, state, action)
+        The learned tables.
+    visits : Tensor of int64, shape (agent, state, action)
+        How often each was updated.
+    course : Tensor of float64, shape (episode, agent)
+        Exact mean return over an episode of each agent's greedy policy, as it stood after each episode; NaN
+        before it was played.
+    """
+
+    values: Tensor
+    visits: Tensor
+    course: Tensor
+
+    def __init__(self, settings: Settings, schema: Schema) -> None:
+        super().__init__()
+        self.settings, self.actions = settings, schema.actions
+        shape = (settings.agents, settings.length, len(schema.actions))
+        self.register_buffer("values", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("visits", torch.zeros(shape, dtype=torch.int64))
+        course = torch.full((settings.episodes, settings.agents), torch.nan, dtype=torch.float64)
+        self.register_buffer("course", course)
+
+    def forward(self, state: Int[Tensor, " row"]) -> Float[Tensor, "agent row action"]:
+        """Give the return that each agent expects of each action, in units of the reward.
+
+        The lecture's table holds Q / α; times α it is a return.
+        """
+        scale = self.settings.learning_rate if self.settings.placement == "lecture" else 1.0
+        return scale * self.values[:, state]
+
+
+def network(settings: Settings, schema: Schema) -> Agents:
+    """Make tables that know nothing."""
+    return Agents(settings, schema)

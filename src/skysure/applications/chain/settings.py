@@ -1,0 +1,112 @@
+"""What may be set of the agents on the chain, and what may be asked of trained ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from skysure.faults import SettingsFault
+
+LONGEST = 12  # all 2^12 policies are still evaluated exactly in a second
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `chain`: agents that learn a table of values, and the chain they live on.
+
+    The defaults let a step size that shrinks with the visits average what the slips scatter.
+
+    Parameters
+    ----------
+    agents : int
+        How many learn side by side; they differ in their random numbers alone, and their scatter is the error
+        of what was learned.
+    episodes : int
+        Episodes that each of them plays.
+    discount : float
+        γ, what a reward one step later is worth now.
+    learning_rate : float
+        α₁, step size at the first visit of a state and action.
+    learning_rate_power : float
+        p: the step size at the n-th visit is α₁ n^-p; 0 keeps it constant.
+    epsilon : float
+        ε, probability of a random action in the first episode. In a state of which an agent knows nothing it
+        acts at random anyway.
+    epsilon_decay : float
+        Factor on ε from one episode to the next.
+    placement : {"standard", "lecture"}
+        Where the step size stands: α (r + γ max Q' - Q), or r + α (γ max Q' - Q).
+    length : int
+        States of the chain.
+    slip : float
+        Probability that the other action happens.
+    small, large : float
+        Reward of going backward, and of going forward at the end.
+    horizon : int
+        Steps an episode lasts.
+    seed : int
+        Of all random numbers.
+
+    Raises
+    ------
+    SettingsFault
+        Where a value is out of its range, or two contradict each other.
+    """
+
+    agents: int = 100
+    episodes: int = 50
+    discount: float = 0.95
+    learning_rate: float = 1.0
+    learning_rate_power: float = 0.55
+    epsilon: float = 0.5
+    epsilon_decay: float = 0.98
+    placement: Literal["standard", "lecture"] = "standard"
+    length: int = 5
+    slip: float = 0.2
+    small: float = 2.0
+    large: float = 10.0
+    horizon: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        ranges = {"agents": (2, 10**6), "episodes": (1, 10**9), "horizon": (1, 10**9), "length": (2, LONGEST)}
+        ranges |= dict.fromkeys(("discount", "learning_rate", "epsilon", "epsilon_decay", "slip"), (0, 1))
+        ranges |= {"learning_rate_power": (0, 1), "seed": (0, 2**63)}
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                cause = "the scatter of agents is the error bar" if name == "agents" else ""
+                raise SettingsFault(f"{name} = {value:g}", f"a number from {low:g} to {high:g}", cause)
+        if self.placement == "lecture" and (self.learning_rate_power or not self.learning_rate):
+            raise SettingsFault(
+                'placement = "lecture" with a step size that shrinks, or is 0',
+                "a constant step size",
+                "the lecture's table holds Q / α, which says nothing where α is not one number",
+                "set learning_rate_power = 0 and learning_rate > 0",
+            )
+
+
+@dataclass(frozen=True)
+class Query:
+    """What may be asked of trained agents.
+
+    Parameters
+    ----------
+    beside : bool
+        Whether an evaluation also trains the agents of the presets, a few seconds, to show them beside.
+    """
+
+    beside: bool = True
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the agents can do.
+
+    Parameters
+    ----------
+    actions : tuple of str
+        Names of the actions.
+    """
+
+    actions: tuple[str, ...] = ("forward", "backward")

@@ -1,0 +1,132 @@
+"""Exact values of a finite Markov decision process, by linear algebra.
+
+A process is two tensors: `transition[s, a, s']`, the probability that action a in state s leads to s', and
+`reward[s, a, s']`, what is paid on the way. With r(s, a) = Σ_s' P(s'|s, a) R(s, a, s'), Bellman's equation
+
+    Q*(s, a) = r(s, a) + γ Σ_s' P(s'|s, a) max_a' Q*(s', a')
+
+is solved without sampling, so that what an agent has learned can be held against it. Puterman, Markov
+Decision Processes (1994): chapter 4 for a finite horizon, section 6.4 for policy iteration.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from skysure.faults import Fault
+
+Tensor3 = Float[np.ndarray, "state action next"]
+
+
+def mean_reward(transition: Tensor3, reward: Tensor3) -> Float[np.ndarray, "state action"]:
+    """Give the mean reward r(s, a) = Σ_s' P(s'|s, a) R(s, a, s')."""
+    return np.einsum("ijk,ijk->ij", transition, reward)
+
+
+def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Float[np.ndarray, "state action"]:
+    """Solve Bellman's optimality equation for an endless future by policy iteration.
+
+    Each round evaluates a policy with one linear solve and then acts greedily on its values; a finite process
+    has finitely many policies, so the result is exact to rounding.
+
+    Parameters
+    ----------
+    transition, reward : ndarray, shape (state, action, next state)
+    discount : float
+        γ, 0 <= γ < 1.
+
+    Returns
+    -------
+    ndarray, shape (state, action)
+        Q*.
+
+    Raises
+    ------
+    Fault
+        If γ is outside [0, 1): without an end and without discount the sum of the rewards diverges.
+    """
+    if not 0 <= discount < 1:
+        raise Fault(
+            f"a discount of {discount:g}",
+            "at least 0 and below 1",
+            "without a discount the rewards of an endless future have no finite sum",
+            "lower the discount, or ask finite_optimal_values for the value over a horizon",
+        )
+    n_states = len(transition)
+    r = mean_reward(transition, reward)
+    states = np.arange(n_states)
+    policy = r.argmax(axis=1)
+    while True:
+        v = np.linalg.solve(np.eye(n_states) - discount * transition[states, policy], r[states, policy])
+        q = r + discount * transition @ v
+        better = q.max(axis=1) > q[states, policy] + 1e-12 * np.abs(q).max()
+        if not better.any():
+            return q
+        policy = np.where(better, q.argmax(axis=1), policy)
+
+
+def finite_optimal_values(
+    transition: Tensor3, reward: Tensor3, horizon: int, discount: float = 1.0
+) -> Float[np.ndarray, "state action"]:
+    """Solve Bellman's optimality equation backwards from an end that is `horizon` steps away.
+
+    The best policy may depend on the steps left; these are the values at the first of them.
+    """
+    r = mean_reward(transition, reward)
+    v = np.zeros(len(transition))
+    for _ in range(horizon):
+        q = r + discount * transition @ v
+        v = q.max(axis=1)
+    return q
+
+
+def policy_values(
+    transition: Tensor3,
+    reward: Tensor3,
+    policies: Int[np.ndarray, "policy state"],
+    horizon: int,
+    discount: float = 1.0,
+) -> Float[np.ndarray, "policy state"]:
+    """Give the exact mean return of deterministic policies over a finite horizon.
+
+    The backward step v <- r_π + γ P_π v is linear in (v, 1), so `horizon` of them are one matrix power:
+
+        (v, 1) = [[γ P_π, r_π], [0, 1]]^horizon (0, 1)
+
+    Parameters
+    ----------
+    transition, reward : ndarray, shape (state, action, next state)
+    policies : ndarray of int, shape (policy, state)
+        The action that each policy takes in each state.
+    horizon : int
+        How many steps are summed.
+    discount : float
+        γ; 1 gives the plain sum of the rewards.
+
+    Returns
+    -------
+    ndarray, shape (policy, state)
+        Mean return from each state on.
+
+    Examples
+    --------
+    >>> transition = np.ones((1, 2, 1))
+    >>> reward = np.array([[[1.0], [3.0]]])
+    >>> policy_values(transition, reward, np.array([[0], [1]]), horizon=10).ravel()
+    array([10., 30.])
+    """
+    n_policies, n_states = policies.shape
+    states = np.arange(n_states)
+    step = np.zeros((n_policies, n_states + 1, n_states + 1))
+    step[:, :n_states, :n_states] = discount * transition[states, policies]
+    step[:, :n_states, n_states] = mean_reward(transition, reward)[states, policies]
+    step[:, n_states, n_states] = 1
+    return np.linalg.matrix_power(step, horizon)[:, :n_states, n_states]
+
+
+def deterministic_policies(n_states: int, n_actions: int) -> Int[np.ndarray, "policy state"]:
+    """List all n_actions^n_states deterministic policies, the last state varying fastest."""
+    return np.array(list(product(range(n_actions), repeat=n_states)))

@@ -1,0 +1,166 @@
+"""Tabular Q-learning of many agents side by side.
+
+Watkins & Dayan (1992), equation 1. After a step from s to s' by action a that paid r,
+
+    Q(s, a) <- Q(s, a) + α [r + γ max_a' Q(s', a') - Q(s, a)]
+
+with a step size α = α₁ n^-p at the n-th visit of (s, a). p = 0 keeps it constant; 1/2 < p <= 1 lets it shrink
+slowly enough to forget the beginning and fast enough to average the noise, and then Q converges to Q*
+(Even-Dar & Mansour 2003, section 2). An agent acts at random in a state it knows nothing about (all values
+still zero) and with probability ε elsewhere; otherwise it takes the action of largest value.
+
+Agents share nothing: they are repetitions that differ in their random numbers alone, and their scatter is the
+uncertainty of what was learned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from jaxtyping import Bool, Float, Int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an agent learns from a step.
+
+    Parameters
+    ----------
+    discount : float
+        γ, what a reward one step later is worth now.
+    step_size : float
+        α₁, the step size at the first visit.
+    step_power : float
+        p, how the step size shrinks with the visits.
+    placement : {"standard", "lecture"}
+        "lecture" leaves α off the reward: Q <- Q + r + α (γ max Q' - Q). Multiplied by a constant α this is
+        the standard update of αQ: the same policy from a table that is 1/α too large.
+    """
+
+    discount: float = 0.95
+    step_size: float = 1.0
+    step_power: float = 0.0
+    placement: Literal["standard", "lecture"] = "standard"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What agents know: the value of each action in each state, and how often they tried it.
+
+    The action comes first, so that a maximum over actions is one pass over all agents.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (action, agent, state)
+    visits : ndarray of int64, shape (action, agent, state)
+        Both are changed in place, and have to be contiguous.
+    """
+
+    values: Float[np.ndarray, "action agent state"]
+    visits: Int[np.ndarray, "action agent state"]
+
+    @classmethod
+    def empty(cls, agents: int, states: int, actions: int) -> Tables:
+        """Know nothing: all zero."""
+        shape = (actions, agents, states)
+        return cls(np.zeros(shape), np.zeros(shape, dtype=np.int64))
+
+    def at(self, state: Int[np.ndarray, " agent"]) -> Float[np.ndarray, "action agent"]:
+        """Give the values of all actions, each agent in a state of its own."""
+        return self.values.reshape(len(self.values), -1).take(self.rows(state), axis=1)
+
+    def rows(self, state: Int[np.ndarray, " agent"]) -> Int[np.ndarray, " agent"]:
+        """Give the places of these states in a table whose last two axes are one."""
+        _, agents, states = self.values.shape
+        return np.arange(0, agents * states, states) + state
+
+
+def choose(
+    q: Float[np.ndarray, "action agent"],
+    explores: Bool[np.ndarray, " agent"],
+    random_action: Int[np.ndarray, " agent"],
+) -> Int[np.ndarray, " agent"]:
+    """Take the action of largest value; a random one where the agent explores or knows nothing.
+
+    >>> q = np.array([[0.0, 1.0, 1.0], [0.0, 2.0, 2.0]])
+    >>> choose(q, explores=np.array([False, False, True]), random_action=np.array([0, 0, 0]))
+    array([0, 1, 0])
+    """
+    return np.where(explores | ~q.any(axis=0), random_action, q.argmax(axis=0))
+
+
+def update(
+    tables: Tables,
+    rule: Rule,
+    s_tm1: Int[np.ndarray, " agent"],
+    a_tm1: Int[np.ndarray, " agent"],
+    r_t: Float[np.ndarray, " agent"],
+    s_t: Int[np.ndarray, " agent"],
+    ended: Bool[np.ndarray, " agent"],
+    live: Bool[np.ndarray, " agent"],
+) -> None:
+    """Move Q(s, a) of every agent towards its target, in place.
+
+    Parameters
+    ----------
+    tables : Tables
+    rule : Rule
+    s_tm1, a_tm1, r_t, s_t : ndarray, shape (agent,)
+        State, action, reward, next state.
+    ended : ndarray of bool, shape (agent,)
+        Where the process itself ended, so that nothing follows. A mere limit of time is no end.
+    live : ndarray of bool, shape (agent,)
+        Which agents took this step; the others learn nothing.
+    """
+    values, visits = tables.values.reshape(-1), tables.visits.reshape(-1)
+    cell = a_tm1 * (len(values) // len(tables.values)) + tables.rows(s_tm1)
+    n = visits[cell] + 1
+    alpha = rule.step_size * n**-rule.step_power
+    q_tm1 = values[cell]
+    q_t = tables.at(s_t).max(axis=0) * ~ended
+    if rule.placement == "standard":
+        change = alpha * (r_t + rule.discount * q_t - q_tm1)
+    else:
+        change = r_t + alpha * (rule.discount * q_t - q_tm1)
+    values[cell] = q_tm1 + live * change
+    visits[cell] += live
+
+
+def play_episode(
+    env: VectorEnv, tables: Tables, rule: Rule, epsilon: float, horizon: int, seed: int, episode: int
+) -> Float[np.ndarray, " agent"]:
+    """Play one episode with every agent, learning at each step; give what each of them collected.
+
+    Parameters
+    ----------
+    env : VectorEnv
+        One environment an agent, with discrete states and actions. Its `reset` is given a list of seeds.
+    tables : Tables
+        Changed in place.
+    rule : Rule
+    epsilon : float
+        ε, probability of a random action.
+    horizon : int
+        Most steps that are played. An agent whose episode ends earlier waits for the others.
+    seed, episode : int
+        All random numbers derive from these two.
+    """
+    actions, agents, _ = tables.values.shape
+    random = np.random.default_rng([seed, episode])
+    s_t, _ = env.reset(seed=random.integers(2**31, size=agents).tolist())
+    explores = random.random((horizon, agents)) < epsilon
+    random_action = random.integers(actions, size=(horizon, agents))
+    collected, live = np.zeros(agents), np.ones(agents, dtype=bool)
+    for t in range(horizon):
+        s_tm1 = s_t
+        a_tm1 = choose(tables.at(s_tm1), explores[t], random_action[t])
+        s_t, r_t, ended, cut, _ = env.step(a_tm1)
+        update(tables, rule, s_tm1, a_tm1, r_t, s_t, ended, live)
+        collected += live * r_t
+        live = live & ~(ended | cut)
+        if not live.any():
+            break
+    return collected
