@@ -144,7 +144,7 @@ def _may_be_found(explosions: Explosions, seasons: Seasons, season: np.ndarray) 
     best = np.zeros((n, bands))
     everyone = np.arange(n)
     deepest = np.array([np.percentile(seasons.sky_error[seasons.band == b], 5) for b in range(bands)])
-    for phase in (-12.0, 0.0, 15.0, 35.0, 60.0):
+    for phase in (0.0, 6.0, 13.0, 22.0, 40.0, 75.0):
         time = explosions.origin + phase * stretch
         inside = (time > seasons.start[season] - 10) & (time < seasons.end[season] + 10)
         for b in range(bands):

@@ -84,7 +84,7 @@ class Explosions:
 
     def peak_time(self) -> np.ndarray:
         """Time of maximum at 5,500 Å in the rest frame [MJD], shape (object,)."""
-        phase = np.linspace(-20.0, 100.0, 61)
+        phase = np.linspace(1.0, 121.0, 61)
         curve = cooling_curve(phase, {name: self.shape[name][:, None] for name in COOLING})
         peak = np.where(self.is_ia, 0.0, phase[curve.argmin(axis=1)])
         return self.origin + peak * (1 + self.redshift)
@@ -111,7 +111,7 @@ def draw_explosions(
     # maps of the Milky Way's dust are good to 16 %
     true_dust = mwebv * np.maximum(1 + 0.16 * rng.standard_normal(n), 0)
     dimming += true_dust[:, None, None] * extinction(bands.wavelength)
-    origin = rng.uniform(start - 20, end)
+    origin = rng.uniform(start - 40, end)
     return Explosions(kind, redshift, mwebv, origin, shape, wavelength, dimming, bands.weight, kinds)
 
 

@@ -18,11 +18,11 @@ _LOG_WAVELENGTH = np.log(WAVELENGTH)
 REFERENCE = 5500.0
 """Wavelength at which light curves of cooling photospheres are given [Å]."""
 COOLING = (
-    "magnitude", "rise", "rounding", "decline", "bend", "tail", "drop", "sharpness",
-    "hot", "cold", "cooling", "lines", "cold_lines",
+    "magnitude", "rise", "power", "decline", "bend", "tail", "drop", "sharpness",
+    "hot", "cold", "cooling", "lines", "cold_lines", "far_lines", "cold_far_lines",
 )  # fmt: skip
 """Parameters of a cooling photosphere; those in `LOGARITHMIC` are drawn as natural logarithms."""
-LOGARITHMIC = ("rise", "rounding", "bend", "sharpness", "hot", "cold", "cooling")
+LOGARITHMIC = ("rise", "power", "bend", "sharpness", "hot", "cold", "cooling")
 _HC_OVER_K = 1.438776877e8
 
 
@@ -40,38 +40,47 @@ def softplus(x: np.ndarray) -> np.ndarray:
 def cooling_curve(phase: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
     """Absolute magnitude at 5,500 Å of a cooling photosphere.
 
+    The flux is 1 − exp(−(phase / rise)^power), a fireball that saturates, times a decline that bends into a
+    tail: a line with a rounded corner and a step in magnitudes.
+
     Parameters
     ----------
     phase : ndarray
-        Rest-frame days from the end of the rise.
+        Rest-frame days since the explosion; infinitely faint before it.
     p : mapping of str to ndarray, broadcastable with `phase`
-        magnitude [mag] where rise and decline, extended, would meet; rise, decline and tail: slopes [mag/d];
-        rounding [d] of the maximum; bend [d]: when decline turns to tail; drop [mag]: how far the light falls
-        there, within `sharpness` [d].
+        magnitude [mag]: of the decline, extended back to the explosion; rise [d]; power; decline and tail:
+        slopes [mag/d]; bend [d]: when one turns into the other; drop [mag]: the step there; sharpness [d]: of
+        corner and step.
     """
-    early = p["rounding"]
+    after = np.maximum(phase, 1e-3)
     late = (phase - p["bend"]) / p["sharpness"]
-    # softplus(−x) = softplus(x) − x saves a third of the logarithms
-    after = softplus(phase / early)
     turned = softplus(late)
-    return (
+    risen = -np.expm1(-((after / p["rise"]) ** p["power"]))
+    magnitude = (
         p["magnitude"]
-        + early * (p["rise"] * (after - phase / early) + p["decline"] * after)
+        + p["decline"] * phase
         + p["sharpness"] * (p["tail"] - p["decline"]) * turned
         + p["drop"] * np.exp(late - turned)
+        - 2.5 * np.log10(risen)
     )
+    return np.where(phase > 0, magnitude, np.inf)
 
 
 def temperature(phase: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Colour temperature [K]: cold + (hot − cold) exp(−phase / cooling), the same before −10 d as then."""
-    fall = np.exp(-np.maximum(phase, -10.0) / p["cooling"])
+    """Colour temperature [K]: cold + (hot − cold) exp(−phase / cooling)."""
+    fall = np.exp(-np.maximum(phase, 0.0) / p["cooling"])
     return np.clip(p["cold"] + (p["hot"] - p["cold"]) * fall, 2500.0, 40_000.0)
 
 
 def line_blanketing(wavelength: np.ndarray, kelvin: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Dimming below 4,200 Å by metal lines [mag], more of them once the photosphere is cooler than 7,500 K."""
-    depth = p["lines"] + p["cold_lines"] / (1 + np.exp((kelvin - 7500.0) / 1500.0))
-    return 0.3 * depth * softplus((4200.0 - wavelength) / 300.0)
+    """Dimming by metal lines [mag], below 4,200 Å and more below 3,000 Å.
+
+    It deepens where the photosphere cools below 7,500 K; negative depths stand for an excess over a black body.
+    """
+    cold = 1 / (1 + np.exp((kelvin - 7500.0) / 1500.0))
+    near = (p["lines"] + p["cold_lines"] * cold) * softplus((4200.0 - wavelength) / 300.0)
+    far = (p["far_lines"] + p["cold_far_lines"] * cold) * softplus((3000.0 - wavelength) / 200.0)
+    return 0.3 * (near + far)
 
 
 def cooling_magnitude(phase: np.ndarray, wavelength: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
