@@ -178,7 +178,10 @@ class ResultWriter:
             kind.write(stream, planned, self._spool.batches([c.name for c in planned.columns]))
         synced(file)
         with unfinished(path).open("rb") as again, _packed(again, path, "rb") as stream:
-            found = kind.count(stream)
+            try:
+                found = kind.count(stream)
+            except Exception as error:
+                raise OSError(errno.EIO, f"it came back damaged: {error}") from error
         if found != planned.rows:
             raise OSError(errno.EIO, f"{found} rows of {planned.rows} arrived on the disk")
 
@@ -245,11 +248,12 @@ def write_rejected(out: str | os.PathLike[str], rows: Iterable[Sequence[Any]]) -
     first = next(rows, None)
     if first is None:
         return 0
-    with replacing(path) as file, TextIOWrapper(file, encoding="utf-8", newline="") as text:
+    with replacing(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(REJECTED)
         n = sum(1 for row in chain([first], rows) if writer.writerow(row))
-        text.detach()
+        text.detach()  # flushed, and left open for `replacing`
     return n
 
 

@@ -106,6 +106,7 @@ def read(path: Path) -> QTable:
             table.replace_column(name, column.filled())
     if encoded:
         table.rename_columns(table.colnames, [unquote(name) for name in table.colnames])
+    table.meta.pop("EXTNAME", None)
     table.meta = json.loads(table.meta.pop("SKYSURE", "{}")) | dict(table.meta)
     return QTable(table, copy=False)
 

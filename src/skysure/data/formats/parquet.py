@@ -18,11 +18,11 @@ from astropy.table import MaskedColumn, QTable, Table, meta
 
 from skysure.data.formats.layout import Layout
 
-ROW_GROUP = 131_072
+ROW_GROUP = 32_768
 
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream the batches; a row group is compressed in memory until it is full."""
+    """Stream the batches, some of them to a row group."""
     fields = []
     for c in layout.columns:
         about = {k: v for k, v in (("unit", c.unit), ("description", c.description)) if v}
@@ -30,10 +30,16 @@ def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
     keys = {f"table::len::{c.name}": str(max(c.chars, 1)) for c in layout.columns if c.text}
     keys["table_meta_yaml"] = "\n".join(meta.get_yaml_from_table(layout.template()))
     schema = pa.schema(fields, metadata=keys)
-    with pq.ParquetWriter(file, schema) as writer:
+    waiting: list[pa.Table] = []
+    repeated = [c.name for c in layout.columns if not pa.types.is_floating(c.type)]
+    with pq.ParquetWriter(file, schema, use_dictionary=repeated) as writer:
         for batch in batches:
-            for piece in batch.cast(schema).to_batches():
-                writer.write_batch(piece, row_group_size=ROW_GROUP)
+            waiting.append(batch.cast(schema))
+            if sum(map(len, waiting)) >= ROW_GROUP:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
 
 
 def count(file: IO[bytes]) -> int:

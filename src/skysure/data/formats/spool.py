@@ -14,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from skysure.faults import Fault
+
 BATCH = 8_192  # rows that are in memory at a time while a table is written
 
 
@@ -66,11 +68,20 @@ class Spool:
     def _note(self, schema: pa.Schema) -> None:
         self.keys.add((schema.metadata or {}).get(b"key", b"").decode())
         self.parts += 1
-        schema = schema.remove_metadata()
-        if self.schema is None:
-            self.schema = schema
-        elif not self.schema.equals(schema):
-            self.schema = pa.unify_schemas([self.schema, schema], promote_options="permissive")
+        self.schema = self._joined(schema.remove_metadata())
+
+    def _joined(self, schema: pa.Schema) -> pa.Schema:
+        if self.schema is None or self.schema.equals(schema):
+            return schema
+        try:
+            return pa.unify_schemas([self.schema, schema], promote_options="permissive")
+        except pa.ArrowTypeError as error:
+            raise Fault(
+                f"a chunk with {', '.join(f'{f.name} ({f.type})' for f in schema)}",
+                "the kinds of the chunks before it",
+                str(error),
+                "give every chunk numbers, truth values or text in the same columns",
+            ) from error
 
     def _part(self, i: int) -> Path:
         return self.folder / f"{i:08d}.arrow"
@@ -78,6 +89,7 @@ class Spool:
     def append(self, table: pa.Table, key: str) -> None:
         """Set a chunk aside; it counts as done once it has its name."""
         part = self._part(self.parts)
+        self._joined(table.schema)  # what does not fit is told before it is kept
         table = table.replace_schema_metadata({"key": key})
         unfinished = part.with_suffix(".unfinished")
         with unfinished.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
