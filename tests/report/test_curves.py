@@ -78,6 +78,8 @@ def test_history_sorts_columns_into_panels(history):
     assert f"in epoch {lowest + 1}." in figure.caption
     assert training_history([]) is None
     assert training_history([{"epoch": 1, "seconds": 2.0}]) is None
+    rates = [{"epoch": i, "rate_hidden": 0.1, "rate_output": 0.2, "learning_rate": 1e-3} for i in (1, 2)]
+    assert [axes.get_ylabel() for axes in drawn(training_history(rates)).axes] == ["Dropout rate"]
     text = training_history([{"epoch": "1", "train_loss": "0.5", "accuracy": ""}, {"epoch": "2", "train_loss": ""}])
     assert [axes.get_ylabel() for axes in drawn(text).axes] == ["Loss"]
 
@@ -109,7 +111,7 @@ def test_at_most_six_examples_of_a_group(metrics):
     assert [figure.name for figure in standard_figures(many)] == [f"example-{i}" for i in range(1, 7)]
 
 
-@pytest.mark.parametrize("name", ["$\\frac", "</text><script>alert(1)</script>", "a & b --> c", "${x}_"])
+@pytest.mark.parametrize("name", ["$\\frac & b --> ${x}_", "</text><script>alert(1)"])
 def test_names_are_text_whatever_they_hold(metrics, name):
     example = metrics["examples"][0] | {"bands": [name], "time_label": name, "flux_label": name}
     example["points"] = {"time": [1.0], "band": [0], "flux": [2.0], "flux_error": [1.0]}

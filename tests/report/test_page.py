@@ -79,6 +79,11 @@ def test_what_was_trained_is_told(run_card):
     assert "learning_rate = 0.002" in text  # run.toml itself
 
 
+def test_parts_stand_in_the_order_of_their_use():
+    text = page({"parts": {"calibration": 3, "test": 4, "train": 1, "validation": 2}}, {})
+    assert 'aria-label="train 1, validation 2, calibration 3, test 4"' in text
+
+
 def test_another_number_is_another_page(run_card, metrics):
     bare = metrics | {"curves": {}, "examples": []}
     before = page(run_card, bare)

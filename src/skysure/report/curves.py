@@ -213,7 +213,7 @@ def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = N
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(style.in_percent)
         _legend(axes, loc="upper left")
-        below.set(xlabel="Claimed", ylabel="Found − claimed [%]")
+        below.set(xlabel="Claimed", ylabel="Difference [%]")
 
     return draw
 

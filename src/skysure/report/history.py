@@ -13,7 +13,7 @@ from . import style
 from .figure import Figure
 
 _LEFT_OUT = ("epoch", "seconds", "learning_rate")
-_PANELS = {"Loss": ("loss", "nll"), "Dropout rate": ("dropout",), "Return": ("return", "reward")}
+_PANELS = {"Loss": ("loss", "nll"), "Dropout rate": ("dropout", "rate_"), "Return": ("return", "reward")}
 
 
 def training_history(rows: Sequence[dict[str, Any]]) -> Figure | None:
@@ -23,7 +23,7 @@ def training_history(rows: Sequence[dict[str, Any]]) -> Figure | None:
     ----------
     rows : sequence of dict
         A row an epoch, as `history.csv` holds them. Columns with "loss" or "nll" in their name share a panel,
-        so do those with "dropout", and those with "return" or "reward"; `seconds*` and `learning_rate*` are
+        so do those with "dropout" or "rate_", and those with "return" or "reward"; `seconds*` and `learning_rate*` are
         left out; any other column has its own panel.
     """
     panels = _panels(rows)

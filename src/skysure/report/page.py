@@ -119,7 +119,7 @@ def _score(score: Mapping[str, Any]) -> dict[str, Any]:
         shown, error = number(value, score["digits"]), ""
     else:
         shown, error = with_error(value, low, high)
-    wanted = score.get("wanted")
+    wanted = tuple(score.get("wanted") or (None, None))
     return {
         "label": score["label"],
         "value": shown,
@@ -129,8 +129,8 @@ def _score(score: Mapping[str, Any]) -> dict[str, Any]:
         "headline": bool(score.get("headline")),
         "before": _plain(score.get("before"), unit),
         "against": _plain(score.get("against"), unit),
-        "wanted": _range(*wanted, unit) if wanted else "",
-        "met": _inside(value, wanted),
+        "wanted": _range(wanted[0], wanted[1], unit),
+        "met": _inside(value, wanted[0], wanted[1]),
     }
 
 
@@ -144,15 +144,16 @@ def _range(low: float | None, high: float | None, unit: str) -> str:
     >>> _range(97, None, "%"), _range(0.09, 0.11, "")
     ('at least 97 %', '0.09 to 0.11')
     """
+    if low is high is None:
+        return ""
     low_text, high_text = ("" if end is None else f"{end:,.10g}".replace("-", "−") for end in (low, high))
     words = "at least " if high is None else "at most " if low is None else ""
     return f"{words}{' to '.join(filter(None, (low_text, high_text)))} {unit}".strip()
 
 
-def _inside(value: float | None, wanted: Sequence[float | None] | None) -> bool | None:
-    if value is None or not wanted:
+def _inside(value: float | None, low: float | None, high: float | None) -> bool | None:
+    if value is None or low is high is None:
         return None
-    low, high = wanted
     return (low is None or value >= low) and (high is None or value <= high)
 
 
@@ -167,8 +168,10 @@ def _facts(card: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _parts(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    counts = {name: int(n) for name, n in parts.items() if isinstance(n, int | float)}
-    return [{"name": name, "n": number(n), "share": max(n, 0)} for name, n in counts.items()]
+    """Counts by part, in the order in which the parts are used."""
+    order = ("train", "validation", "calibration", "test")
+    known = sorted(parts, key=lambda name: order.index(name) if name in order else len(order))
+    return [{"name": name, "n": number(parts[name]), "share": max(parts[name], 0)} for name in known]
 
 
 def _tables(card: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -215,7 +218,9 @@ def _as_list(value: Any) -> list[str]:
 
 def _unbroken(sentence: str) -> str:
     """Keep a number together with its error and unit at the end of a line."""
-    return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
+    for sign in (" ± ", " %", " = "):
+        sentence = sentence.replace(sign, sign.replace(" ", "\u00a0"))
+    return sentence
 
 
 def _without_none(value: Any) -> Any:
