@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from . import style
 from .figure import Figure
+from .quantities import number
 
 _LEFT_OUT = ("epoch", "seconds", "learning_rate")
 _PANELS = {"Loss": ("loss", "nll"), "Dropout rate": ("dropout", "rate_"), "Return": ("return", "reward")}
@@ -74,7 +75,7 @@ def _best(rows: Sequence[dict[str, Any]], epochs: Sequence[float]) -> str:
         values = np.array([_value(row.get(name)) for row in rows])
         if np.isfinite(values).any():
             best = int(np.nanargmin(values))
-            return f" Lowest {name.replace('_', ' ')} {values[best]:.4g} in epoch {epochs[best]:g}."
+            return f" Lowest {name.replace('_', ' ')} {number(values[best])} in epoch {epochs[best]:g}."
     return ""
 
 
