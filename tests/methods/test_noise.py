@@ -29,11 +29,12 @@ def splitmix(x):
 def one_number(seed, sample, row, layer, feature):
     """The same number, in Python's integers."""
     key = splitmix(seed & LONG)
-    for number in (sample, row, layer):
+    for number in (sample, row):
         key = splitmix(key ^ splitmix(number & LONG))
-    x = ((key & WORD) + (splitmix(feature + 1) & WORD)) & WORD
+    unit = splitmix(splitmix(layer) ^ splitmix(feature))
+    x = (key + unit) & WORD
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & WORD
-    x ^= key >> 32
+    x = ((x ^ (key >> 32)) + (unit >> 32)) & WORD
     x = ((x ^ (x >> 15)) * 0x846CA68B) & WORD
     return ((x >> 9) + 0.5) / 2**23
 

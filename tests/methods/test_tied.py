@@ -87,7 +87,7 @@ def test_results_equal_the_reference_step_of_each_object(kind, layers, bidirecti
     assert torch.allclose(output, torch.stack([e[0] for e in expected]), atol=tolerance, rtol=0)
     assert torch.allclose(state, torch.stack([e[1] for e in expected], 1), atol=tolerance, rtol=0)
     assert any((m == 0).any() for m in masks[0].values())
-    assert len({tuple(m["state_0"].tolist()) for m in masks}) == (1 if shared else 4)
+    assert (len({tuple(m["state_0"].tolist()) for m in masks}) == 1) == shared
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["fused", "stepped"])

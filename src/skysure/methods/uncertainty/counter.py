@@ -1,13 +1,16 @@
 """Random numbers by counting: each is a hash of what it is for, so no generator has a state to keep in step.
 
-A number belongs to (seed, sample, row, layer, feature), and is the same in any chunk, process or device. The key of
-a (seed, sample, row) is 64 bits, mixed by SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195); the many
-numbers under one key come from its halves by a 32-bit multiply-and-xorshift hash with the constants of C. Wellons'
-"lowbias32" (https://nullprogram.com/blog/2018/07/31/). We add the second half of the key between the two
-multiplications, so that no two rows share a shifted stream. As fast as `torch.rand` where one key has many features.
+A number belongs to (seed, sample, row, layer, feature), and is the same in any chunk, process or device. (seed, sample,
+row) and (layer, feature) are mixed into 64 bits each by SplitMix64 (Steele, Lea, Flood 2014,
+doi:10.1145/2660193.2660195): few numbers, dear. Each pair of the two then goes through a 32-bit hash of two rounds,
+multiply and xorshift, with the constants of C. Wellons' "lowbias32" (https://nullprogram.com/blog/2018/07/31/): many
+numbers, as fast as `torch.rand`. One word of each enters before the first round and one before the second, so that no
+two rows and no two features share a stream.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float32, Int32, Int64
@@ -18,8 +21,8 @@ _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _LOWBIAS = (0x7FEB352D, 0x846CA68B - (1 << 32))
 
 
-def keys(seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row"]) -> Int64[Tensor, "sample row"]:
-    """Mix a seed, the samples and the rows into one 64-bit key for each pair.
+def keys(seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row"]) -> Int32[Tensor, "sample row 2"]:
+    """Mix a seed, the samples and the rows into one 64-bit key for each pair, as two words.
 
     Parameters
     ----------
@@ -28,16 +31,16 @@ def keys(seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row
     samples, rows : Tensor, int64
         Which posterior samples, and which objects: any integers.
     """
-    start = torch.full((), _signed(seed, 64), dtype=torch.int64, device=rows.device)
-    return _absorb(_absorb(_mix(start), samples)[:, None], rows)
+    start = _mix(torch.full((), _signed(seed), dtype=torch.int64, device=rows.device))
+    return _words(_absorb(_absorb(start, samples)[:, None], rows))
 
 
-def uniform(key: Int64[Tensor, "sample row"], layer: int, features: int) -> Float32[Tensor, "sample row {features}"]:
+def uniform(key: Int32[Tensor, "sample row 2"], layer: int, features: int) -> Float32[Tensor, "sample row {features}"]:
     """Draw uniform numbers strictly inside (0, 1), on the grid (k + 1/2) / 2^23.
 
     Parameters
     ----------
-    key : Tensor, int64
+    key : Tensor
         From `keys`.
     layer, features : int
         Which layer asks, and for how many numbers; the first ones do not depend on how many.
@@ -50,14 +53,19 @@ def uniform(key: Int64[Tensor, "sample row"], layer: int, features: int) -> Floa
     >>> torch.equal(u[:, 2:], uniform(keys(1, torch.tensor([0]), rows[2:]), layer=0, features=3))
     True
     """
-    key = _absorb(key, torch.full((), layer, dtype=torch.int64, device=key.device))[..., None]
-    low, high = _int32(key), _int32(_shifted(key, 32))
-    bits = low + _int32(_mix(torch.arange(features, device=key.device) + 1))
+    unit = _units(layer, features, key.device)
+    bits = key[..., :1] + unit[0]
     spare = torch.empty_like(bits)
-    _xorshift(bits, 16, spare).mul_(_LOWBIAS[0]).bitwise_xor_(high)
+    _xorshift(bits, 16, spare).mul_(_LOWBIAS[0]).bitwise_xor_(key[..., 1:]).add_(unit[1])
     _xorshift(bits, 15, spare).mul_(_LOWBIAS[1])
     # 23 bits: with the half they fill the 24 of a float32, so that neither 0 nor 1 can come out.
     return bits.bitwise_right_shift_(9).bitwise_and_(0x7FFFFF).float().add_(0.5).mul_(2.0**-23)
+
+
+@lru_cache(maxsize=256)
+def _units(layer: int, features: int, device: torch.device) -> Int32[Tensor, "2 feature"]:
+    start = _mix(torch.full((), layer, dtype=torch.int64))
+    return _words(_absorb(start, torch.arange(features))).T.contiguous().to(device)
 
 
 def _absorb(state: Int64[Tensor, "*state"], number: Int64[Tensor, "*number"]) -> Int64[Tensor, "*both"]:
@@ -66,9 +74,9 @@ def _absorb(state: Int64[Tensor, "*state"], number: Int64[Tensor, "*number"]) ->
 
 def _mix(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
     """SplitMix64: one step of the Weyl sequence, then its finaliser."""
-    x = x + _signed(_WEYL, 64)
-    x = (x ^ _shifted(x, 30)) * _signed(_MIX[0], 64)
-    x = (x ^ _shifted(x, 27)) * _signed(_MIX[1], 64)
+    x = x + _signed(_WEYL)
+    x = (x ^ _shifted(x, 30)) * _signed(_MIX[0])
+    x = (x ^ _shifted(x, 27)) * _signed(_MIX[1])
     return x ^ _shifted(x, 31)
 
 
@@ -82,12 +90,13 @@ def _shifted(x: Int64[Tensor, "*any"], shift: int) -> Int64[Tensor, "*any"]:
     return (x >> shift) & ((1 << (64 - shift)) - 1)
 
 
-def _int32(x: Int64[Tensor, "*any"]) -> Int32[Tensor, "*any"]:
-    """Keep the lowest 32 bits, as a signed number (narrowing a number out of range is not defined everywhere)."""
-    x = x & 0xFFFFFFFF
-    return torch.where(x >= 1 << 31, x - (1 << 32), x).to(torch.int32)
+def _words(x: Int64[Tensor, "*any"]) -> Int32[Tensor, "*any 2"]:
+    """Split into the low and the high 32 bits, as signed numbers."""
+    low = x & 0xFFFFFFFF
+    low = torch.where(low >= 1 << 31, low - (1 << 32), low)
+    return torch.stack([low, x >> 32], -1).to(torch.int32)
 
 
-def _signed(x: int, bits: int) -> int:
-    x &= (1 << bits) - 1
-    return x - (1 << bits) if x >> (bits - 1) else x
+def _signed(x: int) -> int:
+    """The signed 64-bit integer of the same bits."""
+    return (x + (1 << 63)) % (1 << 64) - (1 << 63)

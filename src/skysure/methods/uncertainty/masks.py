@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor, nn
 
 from skysure.faults import Fault
@@ -52,21 +52,28 @@ class Draw:
 
     Parameters
     ----------
-    own : Tensor, shape (sample, row)
-        Keys of the rows, for masks of their own.
-    common : Tensor, shape (sample, 1)
+    own : Tensor, shape (sample, row, 2), or None
+        Keys of the rows, for masks of their own; None: all masks are shared.
+    common : Tensor, shape (sample, 1, 2)
         Keys for masks that all rows share.
-    shared : bool
-        Whether all masks are shared.
     """
 
-    own: Int64[Tensor, "sample row"]
-    common: Int64[Tensor, "sample 1"]
-    shared: bool = False
+    own: Int32[Tensor, "sample row 2"] | None
+    common: Int32[Tensor, "sample 1 2"]
+
+    @classmethod
+    def of(cls, seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row"] | None) -> Draw:
+        """Key a draw by a seed, samples and rows (None: one set of masks for all of them)."""
+        common = counter.keys(seed, samples, torch.tensor([_EVERY_ROW], device=samples.device))
+        return cls(None if rows is None else counter.keys(seed, samples, rows), common)
+
+    def of_samples(self, part: slice) -> Draw:
+        """Take some of its samples."""
+        return Draw(None if self.own is None else self.own[part], self.common[part])
 
     def uniform(self, layer: int, batch: int, features: int, shared: bool) -> Float[Tensor, "batch feature"]:
         """Numbers for each row of a batch, which runs through the rows sample by sample; one row if all share."""
-        shared = shared or self.shared
+        shared = shared or self.own is None
         u = counter.uniform(self.common if shared else self.own, layer, features)
         samples = len(u)
         if shared and samples == 1:
@@ -136,8 +143,9 @@ class Mask(nn.Module):
             u = torch.rand(1 if shared else batch, self.features, device=self.logit.device)
         else:
             return None
-        keep = relaxed_keep(self.logit, u) if self.training and self.learned else hard_keep(self.rate, u)
-        return keep / (1 - self.rate)
+        rate = self.rate
+        keep = relaxed_keep(self.logit, u) if self.training and self.learned else hard_keep(rate, u)
+        return keep / (1 - rate)
 
     def extra_repr(self) -> str:
         return f"features={self.features}, rate={float(self.rate.detach()):.3g}, learned={self.learned}"
@@ -167,19 +175,22 @@ def noise(
         Which rows (objects). None: one set of masks for all of them.
     """
     mine = list(masks(model).values())
-    before = [(mask.place, mask.draw) for mask in mine]
-    if mine:
-        device = mine[0].logit.device
-        which = torch.as_tensor(samples, device=device).reshape(-1)
-        common = counter.keys(seed, which, torch.tensor([_EVERY_ROW], device=device))
-        own = common if rows is None else counter.keys(seed, which, rows.to(device))
-        draw = Draw(own, common, shared=rows is None)
+    device = mine[0].logit.device if mine else None
+    which = torch.as_tensor(samples, device=device).reshape(-1)
+    with drawing(mine, Draw.of(seed, which, None if rows is None else rows.to(device))):
+        yield
+
+
+@contextmanager
+def drawing(masks: list[Mask], draw: Draw) -> Iterator[None]:
+    """Let masks take their numbers from a draw, each in its place."""
+    before = [(mask.place, mask.draw) for mask in masks]
+    for place, mask in enumerate(masks):
+        mask.place, mask.draw = place, draw
     try:
-        for place, mask in enumerate(mine):
-            mask.place, mask.draw = place, draw
         yield
     finally:
-        for mask, (place, draw) in zip(mine, before, strict=True):
+        for mask, (place, draw) in zip(masks, before, strict=True):
             mask.place, mask.draw = place, draw
 
 

@@ -21,12 +21,13 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from skysure.faults import Fault
-from skysure.methods.uncertainty.masks import masks, noise
+from skysure.methods.uncertainty.masks import Draw, drawing, masks
 from skysure.methods.uncertainty.tied import TiedDropout
 from skysure.methods.uncertainty.trees import Tree, joined, mapped
 
 _ROWS = {"cpu": 256}
 _ROWS_ELSEWHERE = 4096
+_STEPPED = 6  # objects: up to here recurrent steps over folded samples are faster than fused passes over one
 
 
 def sample(
@@ -91,33 +92,27 @@ def sample(
     if rows is None:
         rows = torch.arange(first_row, first_row + objects, device=device)
     block = max(1, ceil(objects / max(1, ceil(objects / batch))))
-    fold = 1 if shared and block > 1 and _fuses(model) else min(samples, max(1, batch // block))
-    which = torch.arange(first_sample, first_sample + samples, device=device).split(fold)
+    fold = 1 if shared and block > _STEPPED and _fuses(model) else min(samples, max(1, batch // block))
+    which = torch.arange(first_sample, first_sample + samples, device=device)
     prefix, suffix = split(model)
-    done = []
+    mine, done = list(masks(model).values()), []
     with torch.inference_mode(), evaluating(model):
         for start in range(0, objects, block):
             part = slice(start, start + block)
-            features = prefix(mapped(itemgetter(part), inputs))
-            drawn = [_folded(model, suffix, features, seed, some, rows[part], shared) for some in which]
+            draw = Draw.of(seed, which, None if shared else rows[part])
+            features, drawn = prefix(mapped(itemgetter(part), inputs)), []
+            for first in range(0, samples, fold):
+                with drawing(mine, draw.of_samples(slice(first, first + fold))):
+                    drawn.append(_folded(suffix, features, min(fold, samples - first), len(rows[part])))
             done.append(joined(drawn, 0))
     return joined(done, 1)  # outside inference mode, so that the samples may enter a fit
 
 
-def _folded(
-    model: nn.Module,
-    suffix: Callable[[Tree], Tree],
-    features: Tree,
-    seed: int,
-    samples: Int64[Tensor, " sample"],
-    rows: Int64[Tensor, " object"],
-    shared: bool,
-) -> Tree:
+def _folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, objects: int) -> Tree:
     """Run the random part once, on the features repeated for each sample; gives (sample, object, ...)."""
-    n, objects = len(samples), len(rows)
-    repeated = features if n == 1 else mapped(lambda x: x.repeat(n, *[1] * (x.ndim - 1)), features)
-    with noise(model, seed, samples=samples, rows=None if shared else rows):
-        return mapped(lambda x: x.unflatten(0, (n, objects)), suffix(repeated))
+    if samples > 1:
+        features = mapped(lambda x: x.repeat(samples, *[1] * (x.ndim - 1)), features)
+    return mapped(lambda x: x.unflatten(0, (samples, objects)), suffix(features))
 
 
 def split(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
