@@ -13,6 +13,8 @@ from skysure.data.lightcurves import LightCurves
 
 from .settings import KINDS, Settings
 
+Batch = dict[str, Tensor]
+
 
 @dataclass(frozen=True)
 class Nights:
@@ -30,6 +32,8 @@ class Nights:
         Modified Julian date of the trigger; infinite where there is none.
     redshift, redshift_error : ndarray of float32, shape (object,)
         NaN where not known.
+    position : ndarray of float32, shape (object, 3)
+        Right ascension and declination [deg], Galactic reddening [mag]; 0 where not known.
     """
 
     offsets: np.ndarray
@@ -40,6 +44,7 @@ class Nights:
     trigger: np.ndarray
     redshift: np.ndarray
     redshift_error: np.ndarray
+    position: np.ndarray
 
     def __len__(self) -> int:
         return len(self.trigger)
@@ -79,7 +84,7 @@ class Nights:
         offsets = np.concatenate([[0], np.cumsum(counts)])
         nights = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
         flat = {n: getattr(self, n)[nights] for n in ("time", "flux", "flux_error", "measured")}
-        rows = {n: getattr(self, n)[which] for n in ("trigger", "redshift", "redshift_error")}
+        rows = {n: getattr(self, n)[which] for n in ("trigger", "redshift", "redshift_error", "position")}
         return Nights(offsets=offsets, **flat, **rows)
 
 
@@ -113,6 +118,7 @@ def nights(curves: LightCurves, bands: Sequence[str], settings: Settings) -> Nig
         flux_error=error.reshape(count, width).astype(np.float32),
         measured=(total > 0).reshape(count, width),
         trigger=start,
+        position=np.stack([np.nan_to_num(curves.column(n)) for n in ("ra", "dec", "mwebv")], 1).astype(np.float32),
         **_redshift(curves, settings),
     )
 
@@ -173,7 +179,7 @@ def augmented(given: Nights, settings: Settings, rng: np.random.Generator) -> Ni
     end = np.where(rng.random(n) < settings.truncate, 80 * rng.random(n), np.inf)
     some &= (given.time <= end[owner])[:, None]
     hidden = settings.hide_redshift * (settings.redshift == "optional") > rng.random(n)
-    shift = given.redshift_error * 0.5 * rng.standard_normal(n)
+    shift = given.redshift_error * settings.shift_redshift * rng.standard_normal(n)
     redshift = np.where(hidden, np.nan, np.maximum(given.redshift + shift, 0.005))
     left = replace(
         given,
@@ -216,6 +222,7 @@ def tensors(given: Nights) -> dict[str, Tensor]:
         "flux_error": padded(given.flux_error, 1.0),
         "measured": padded(given.measured, 0.0),
         "redshift": torch.from_numpy(redshift.astype(np.float32)),
+        "position": torch.from_numpy(given.position),
         "nights": torch.from_numpy(counts.astype(np.int64)),
     }
 

@@ -14,10 +14,10 @@ from skysure.methods.calibration.scaling import VectorScaling
 from skysure.methods.novelty.distance import FeatureDistance
 from skysure.methods.uncertainty import Dropout, TiedDropout
 
-from .batches import Nights
+from .batches import Batch, Nights
+from .published import CharnockMoss
 from .settings import Schema, Settings
 
-Batch = dict[str, Tensor]
 OMEGA_M = 0.3
 STAGES = (3.0, 10.0, 20.0, 40.0)
 """Days since the trigger that part light curves into stages, each with a calibration of its own."""
@@ -85,10 +85,46 @@ class Stage(nn.Module):
         self.distance = FeatureDistance(features, classes)
 
 
+class Recurrent(nn.Module):
+    """Recurrent layers over the nights, and the mean and maximum of their states so far.
+
+    They run forwards in time, so that a night sees no later one: the answers of all nights cost one pass.
+    """
+
+    def __init__(self, settings: Settings, bands: int) -> None:
+        super().__init__()
+        width = settings.hidden
+        cell = {"gru": nn.GRU, "lstm": nn.LSTM}[settings.cell]
+        layers = [cell(width, width, batch_first=True) for _ in range(settings.layers)]
+        if settings.dropout == "tied":
+            layers = [TiedDropout(layer, settings.rate, **learning(settings)) for layer in layers]
+        self.register_buffer("scale", torch.ones(bands))
+        self.embedding = nn.Linear(5 * bands + 7, width)
+        self.layers = nn.ModuleList(layers)
+        self.units = 2 * width + 3
+
+    def forward(self, batch: Batch) -> Float[Tensor, "object night unit"]:
+        x = F.gelu(self.embedding(features(batch, self.scale)))
+        for k, layer in enumerate(self.layers):
+            y, _ = layer(x)
+            x = x + y if k else y
+        redshift = batch["redshift"] * batch["redshift"][:, 2:]
+        return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
+
+    def adapt(self, given: Nights) -> None:
+        """Take the scale of the fluxes from training objects: three median errors of each band."""
+        for k in range(len(self.scale)):
+            errors = given.flux_error[given.measured[:, k], k]
+            if len(errors):
+                self.scale[k] = 3 * float(np.median(errors))
+
+    def versions(self, given: Nights, seed: int) -> list[Nights]:
+        """Give the light curves as this network reads them: as they are."""
+        return [given]
+
+
 class Classifier(nn.Module):
     """Class logits of every night of a light curve, and what turns them into answers.
-
-    Layers run forwards in time, so that a night sees no later one: the answers of all nights cost one pass.
 
     Parameters
     ----------
@@ -101,53 +137,46 @@ class Classifier(nn.Module):
         self.settings, self.schema = settings, schema
         self.bands = settings.bands or schema.bands
         self.classes = settings.classes or schema.classes
-        width, count = settings.hidden, len(self.classes)
-        options = {"learned": settings.learned_rate, "length_scale": settings.length_scale}
         self.tied = settings.dropout == "tied"
-        self.register_buffer("scale", torch.ones(len(self.bands)))
+        count = len(self.classes)
+        if settings.network == "charnock-moss":
+            self.encoder = CharnockMoss(settings, len(self.bands))
+            self.head = nn.Linear(self.encoder.units, count)
+        else:
+            self.encoder = Recurrent(settings, len(self.bands))
+            dense = [nn.Linear(self.encoder.units, settings.head), nn.Linear(settings.head, count)]
+            if settings.dropout != "none":
+                dense = [Dropout(layer, settings.rate, **learning(settings)) for layer in dense]
+            self.head = nn.Sequential(dense[0], nn.GELU(), dense[1])
         self.register_buffer("frequency", torch.full((count,), 1 / count))
-        self.embedding = nn.Linear(5 * len(self.bands) + 7, width)
-        cell = {"gru": nn.GRU, "lstm": nn.LSTM}[settings.cell]
-        layers = [cell(width, width, batch_first=True) for _ in range(settings.layers)]
-        self.recurrent = nn.ModuleList(TiedDropout(c, settings.rate, **options) if self.tied else c for c in layers)
-        dense = [nn.Linear(2 * width + 3, settings.head), nn.Linear(settings.head, count)]
-        if settings.dropout != "none":
-            dense = [Dropout(layer, settings.rate, **options) for layer in dense]
-        self.hidden, self.output = dense
-        self.stages = nn.ModuleList(Stage(2 * width + 3, count) for _ in range(len(STAGES) + 1))
+        self.stages = nn.ModuleList(Stage(self.encoder.units, count) for _ in range(len(STAGES) + 1))
 
     def adapt(self, given: Nights, truth: np.ndarray) -> None:
         """Take the scale of the fluxes and the frequencies of the classes from training objects."""
-        for k in range(len(self.bands)):
-            errors = given.flux_error[given.measured[:, k], k]
-            if len(errors):
-                self.scale[k] = 3 * float(np.median(errors))
+        self.encoder.adapt(given)
         counts = np.bincount(truth, minlength=len(self.classes))
         self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
 
     def prefix(self, batch: Batch) -> Batch:
         """Compute what comes before the first random layer."""
-        state = {"x": F.gelu(self.embedding(features(batch, self.scale))), "redshift": batch["redshift"]}
-        return state if self.tied else {"summary": self.summary(state)}
+        return batch if self.tied else {"summary": self.encoder(batch)}
+
+    def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
+        """Give what the head reads; how unlike that of the training set it is, is the novelty."""
+        return self.encoder(state) if self.tied else state["summary"]
 
     def suffix(self, state: Batch) -> Float[Tensor, "object *night class"]:
         """Compute logits from what `prefix` gave."""
-        return self.output(F.gelu(self.hidden(self.summary(state))))
+        return self.head(self.summary(state))
 
     def forward(self, batch: Batch) -> Float[Tensor, "object night class"]:
         """Give the logits of all nights."""
         return self.suffix(self.prefix(batch))
 
-    def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
-        """Compute what the dense layers read; how unlike that of the training set it is, is the novelty."""
-        if "summary" in state:
-            return state["summary"]
-        x = state["x"]
-        for k, layer in enumerate(self.recurrent):
-            y, _ = layer(x)
-            x = x + y if k else y
-        redshift = state["redshift"] * state["redshift"][:, 2:]
-        return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
+
+def learning(settings: Settings) -> dict[str, float | bool]:
+    """Give how the rates of dropout are treated."""
+    return {"learned": settings.learned_rate, "length_scale": settings.length_scale}
 
 
 def network(settings: Settings, schema: Schema) -> Classifier:

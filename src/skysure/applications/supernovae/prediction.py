@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
@@ -14,7 +15,7 @@ from skysure.faults import SettingsFault
 from skysure.methods.uncertainty import masks, sample, split_classes
 from skysure.predictions import Classes, concat
 
-from .batches import Nights, by_length, nights, tensors
+from .batches import Batch, Nights, by_length, nights, tensors
 from .networks import STAGES, Classifier, Stage
 from .settings import Query
 
@@ -85,21 +86,36 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
     choose : Choice
     """
     usable = np.where(given.classifiable, given.counts, 0)
-    device = model.scale.device
+    device = model.frequency.device
     model.eval()
+    versions = model.encoder.versions(given, query.seed)
     for some in by_length(usable, query.batch):
-        batch = {name: values.to(device) for name, values in tensors(given[some]).items()}
-        there = torch.arange(batch["time"].shape[1], device=device) < batch["nights"][:, None]
-        row, night = choose(batch["time"], there)
-        with torch.inference_mode():
-            state = model.prefix(batch)
-            summary = model.summary(state)[row, night]
-            if model.tied:
-                logits = drawn(model, state, query)[:, row, night]
-            else:
-                logits = drawn(model, {"summary": summary}, query)
-        since = batch["time"][row, night].cpu().numpy().astype(np.float64)
-        yield Answers(some[row.cpu().numpy()], since, logits.clone(), summary.clone())
+        summaries, logits = [], []
+        for version in versions:
+            batch = {name: values.to(device) for name, values in tensors(version[some]).items()}
+            there = torch.arange(batch["time"].shape[1], device=device) < batch["nights"][:, None]
+            if not summaries:
+                row, night = choose(batch["time"], there)
+                days = batch["time"][row, night].cpu().numpy().astype(np.float64)
+            summary, drawn = run(model, batch, row, night, query)
+            summaries.append(summary)
+            logits.append(drawn)
+        owner = some[row.cpu().numpy()]
+        yield Answers(owner, days, torch.cat(logits), torch.stack(summaries).mean(0))
+
+
+def run(
+    model: Classifier, batch: Batch, row: Tensor, night: Tensor, query: Query
+) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
+    """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
+    with torch.no_grad():
+        state = model.prefix(batch)
+        summary = model.summary(state)[row, night]
+        if not masks(model):
+            return summary, model.head(summary)[None]
+        if model.tied:
+            return summary, sample(Tail(model), state, query.samples, query.seed, shared=True)[:, row, night]
+        return summary, sample(Tail(model), {"summary": summary}, query.samples, query.seed, shared=True)
 
 
 class Tail(nn.Module):
@@ -109,15 +125,8 @@ class Tail(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, state: dict[str, Tensor]) -> Tensor:
+    def forward(self, state: Batch) -> Tensor:
         return self.model.suffix(state)
-
-
-def drawn(model: Classifier, state: dict[str, Tensor], query: Query) -> Tensor:
-    """Draw logits from what the deterministic part gave, shape (sample, object, ...); each sample is one function."""
-    if not masks(model):
-        return model.suffix(state)[None]
-    return sample(Tail(model), state, query.samples, query.seed, shared=True)
 
 
 def last(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,8 @@ class Settings:
         Days before the first point with S/N > `trigger_snr` that are seen [d].
     trigger_snr : float
         Signal-to-noise ratio of the point from which time counts.
+    network : {"nights", "charnock-moss"}
+        Our network, or the published one of 2017.
     cell : {"gru", "lstm"}
         Kind of recurrent layer.
     hidden : int
@@ -64,6 +66,8 @@ class Settings:
         Mean share of the points that are left out in training.
     scatter : float
         Grey scatter of brightness in training [mag].
+    shift_redshift : float
+        Scatter of the redshifts in training, in units of their errors.
     truncate : float
         Share of the light curves that end early in training.
     hide_redshift : float
@@ -87,6 +91,7 @@ class Settings:
     redshift: Literal["optional", "always", "never"] = "optional"
     before: float = 30.0
     trigger_snr: float = 4.0
+    network: Literal["nights", "charnock-moss"] = "nights"
     cell: Literal["gru", "lstm"] = "gru"
     hidden: int = 128
     layers: int = 2
@@ -104,6 +109,7 @@ class Settings:
     drop_nights: float = 0.1
     drop_points: float = 0.05
     scatter: float = 0.03
+    shift_redshift: float = 0.5
     truncate: float = 0.3
     hide_redshift: float = 0.25
     validation: float = 0.04

@@ -17,8 +17,8 @@ from skysure.data.sources import TRAIN, VALIDATION
 from skysure.faults import Fault
 from skysure.fit import State, combine, fit
 
-from .batches import Nights, augmented, by_length, nights, targets, tensors
-from .networks import Batch, Classifier, network
+from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
+from .networks import Classifier, network
 from .settings import Settings
 
 
@@ -39,9 +39,9 @@ def train(
 
     def batches(part: str, epoch: int) -> Padded:
         if part != TRAIN:
-            return padded(*held[part], settings.batch)
+            return padded(*copied(model, *held[part]), settings.batch)
         rng = np.random.default_rng(combine(settings.seed, epoch))
-        return padded(augmented(given, settings, rng), truth, settings.batch, rng)
+        return padded(*copied(model, augmented(given, settings, rng), truth), settings.batch, rng)
 
     yield from fit(
         model, batches, partial(nll, every_epoch=settings.every_epoch), objects=len(truth),
@@ -66,6 +66,12 @@ def labelled(source: Any, part: str | None, model: Classifier) -> tuple[Nights, 
             "--classes with the names of your labels, or the label column in [reading]",
         )  # fmt: skip
     return Nights.concat([n for n, _ in found]), np.concatenate([truth for _, truth in found])
+
+
+def copied(model: Classifier, given: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
+    """Give light curves as the network reads them, each once or in several versions."""
+    versions = model.encoder.versions(given, model.settings.seed)
+    return Nights.concat(versions), np.tile(truth, len(versions))
 
 
 @dataclass(frozen=True)
