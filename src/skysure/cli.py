@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import field, fields, make_dataclass
@@ -21,6 +22,8 @@ Outs = Annotated[list[Path], Parameter(name="--out", negative=())]
 Flag = Annotated[bool, Parameter(negative=())]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda")]
 Fields = Parameter(name="*")
+LEADS = os.environ.get("RANK", "0") == "0"
+"""Whether this is the process that speaks, of those that a launcher started."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -379,6 +382,8 @@ def _able(name: str) -> list[str]:
 
 
 def _summary(folder: Path, *, as_json: bool) -> None:
+    if not LEADS:
+        return
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     if as_json:
         print(_dumps({key: metrics[key] for key in ("part", "objects", "scores") if key in metrics}))
@@ -413,7 +418,8 @@ def _version() -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    if LEADS:
+        print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -423,7 +429,7 @@ class Progress:
         from time import monotonic
 
         self.clock, self.last, self.stage, self.bar = monotonic, float("-inf"), "", None
-        if sys.stderr.isatty():
+        if LEADS and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar

@@ -29,6 +29,8 @@ from skysure.fit import State
 from skysure.models import find
 
 FORMAT = 1
+_UMASK = os.umask(0)
+os.umask(_UMASK)
 CITE = "skysure {version}: deep learning for astronomy with calibrated uncertainties (BSD-3-Clause)"
 
 
@@ -266,6 +268,7 @@ def _replace(path: Path, write: Any) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write(str(temporary))
+        temporary.chmod(0o666 & ~_UMASK)
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise Fault(

@@ -15,13 +15,13 @@ import tomli_w
 from skysure import run as runs
 from skysure import settings as layers
 from skysure.applications import application
-from skysure.data.parts import assign_parts, hash_of_ids, write_parts
+from skysure.data.parts import Split, assign_parts, hash_of_ids, write_parts
 from skysure.data.reading import Reading
 from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Memory, Parted, Source
 from skysure.faults import Fault, SettingsFault
 from skysure.fit import State
 from skysure.predictions import Evaluation
-from skysure.report import page
+from skysure.report import figures_pdf, page
 from skysure.run import Run
 
 
@@ -90,15 +90,16 @@ class Training:
         data = {"sources": [os.path.abspath(p) for p in self.data]}
         if not isinstance(source, Parted):
             return runs.new_card(data=data)
-        data |= {"objects": len(source.ids), "description": "" if self.data else "simulated by skysure"}
-        return runs.new_card(data=data, parts=source.counts, ids_hash=hash_of_ids(source.ids))
+        data |= {"objects": len(source.split.ids), "description": "" if self.data else "simulated by skysure"}
+        return runs.new_card(data=data, parts=source.counts, ids_hash=hash_of_ids(source.split.ids))
 
     def finish(
         self, run: Run, source: Any, evaluation: Evaluation, history: list[dict[str, float]], *, force: bool
     ) -> None:
         """Write the run, its evaluation and its report, and give the folder its name."""
         if isinstance(source, Parted):
-            write_parts(self.folder / "split.parquet", source.ids, source.groups, source.parts)
+            split = source.split
+            write_parts(self.folder / "split.parquet", split.ids, split.groups, split.parts)
         runs.save(run, self.folder)
         runs.write_history(self.folder, history)
         write_evaluation(self.folder, evaluation)
@@ -124,14 +125,14 @@ def in_parts(source: Source, sizes: Mapping[str, Any], seed: int, tell: Callable
     ids, groups, count = [], [], 0
     for chunk in source.chunks():
         ids.append(chunk.ids)
-        groups.append(getattr(chunk, "groups", chunk.ids))
+        groups.append(getattr(chunk, "groups", np.full(len(chunk), "")))
         count += len(chunk)
         tell("reading", count, None)
     if not count:
         raise Fault("the data hold no object", "some to learn from", "all were set aside", "see what was rejected")
     joined, relatives = np.concatenate(ids), np.concatenate(groups)
     parts = assign_parts(joined, relatives, **sizes, seed=seed)
-    return Parted(source, joined, parts, relatives)
+    return Parted(source, Split(joined, relatives, parts))
 
 
 def sizes_of(settings: Any) -> dict[str, Any]:
@@ -151,3 +152,6 @@ def write_report(folder: Path) -> None:
     metrics = runs.read_metrics(folder)
     figures = list(application(content["application"]).figures(Evaluation(metrics)))
     runs.write_text(folder / "report.html", page(content, metrics, runs.read_history(folder), figures))
+    (folder / "figures").mkdir(exist_ok=True)
+    for name, content in figures_pdf(figures).items():
+        runs.write_bytes(folder / "figures" / f"{name}.pdf", content)

@@ -18,14 +18,14 @@ from skysure import settings as layers
 from skysure.applications import VERBS, application, presets, settings_of
 from skysure.data.parts import drop_seen, hash_of_ids, read_parts
 from skysure.data.reading import Reading
-from skysure.data.sources import CALIBRATION, TEST, Memory, Parted, Source
+from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Memory, Parted, Source
 from skysure.data.tables import ResultWriter, rejected_path, write_rejected
 from skysure.faults import Fault, SettingsFault
 from skysure.fit import State, prefixed
 from skysure.models import find, shipped
 from skysure.predictions import Evaluation, Prediction, concat
 from skysure.run import Run
-from skysure.training import Training, in_parts, open_data, sizes_of, write_evaluation
+from skysure.training import Training, in_parts, open_data, sizes_of, write_evaluation, write_report
 
 Paths = Sequence[str | Path]
 Progress = Callable[[str, float, float | None], None]
@@ -214,7 +214,7 @@ def calibrate(
     training = Training(out, run.application, run.settings, known, given)
     training.begin(resume=False)
     source = _opened(run, data, known)
-    source = in_parts(source, {CALIBRATION: None, TEST: test}, seed, tell)
+    source = in_parts(source, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
     model = deepcopy(run.model).to(accelerator_on(device).device)
     tell("calibrating", 0, None)
     verb(model, source)
@@ -411,13 +411,13 @@ def _test_source(run: Run, data: Any, reading: dict[str, Any], tell: Progress) -
     if not _given(data):
         sources = run.card.get("data", {}).get("sources", [])
         source = open_data(run.application, run.settings, sources, reading)
-        return (source if split is None else Parted(source, *split)), 0
+        return (source if split is None else Parted(source, split)), 0
     source = _opened(run, data, reading)
     if split is None:
         return source, 0
     unseen, seen = [], 0
     for chunk in source.chunks():
-        mask, count = drop_seen(chunk.ids, split)
+        mask, count = drop_seen(chunk.ids, split, getattr(chunk, "groups", None))
         unseen.append(chunk[mask])
         seen += count
         tell("reading", seen, None)
@@ -454,6 +454,12 @@ def _line(record: Mapping[str, float]) -> str:
 
 def _silent(text: str, done: float, total: float | None) -> None:
     pass
+
+
+def report_of(folder: str | Path) -> Path:
+    """Make `report.html` anew from what lies in a run or evaluation folder; gives its path."""
+    write_report(Path(folder))
+    return Path(folder) / "report.html"
 
 
 def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) -> None:

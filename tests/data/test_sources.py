@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+
 from skysure.data.lightcurves import LightCurves
+from skysure.data.parts import Split
 from skysure.data.sources import Memory, Parted
 
 
@@ -17,7 +19,7 @@ def curves(names: str) -> LightCurves:
 def test_parts_hold_their_objects_and_no_others() -> None:
     source = Memory("schema", [curves("abc"), curves("de"), curves("xf")])
     ids = np.array(list("fedcba"))
-    parted = Parted(source, ids, np.where(ids < "d", "train", "test"), ids)
+    parted = Parted(source, Split(ids, np.full(6, ""), np.where(ids < "d", "train", "test")))
     assert [c.ids.tolist() for c in parted.chunks("train")] == [["a", "b", "c"]]
     assert [c.ids.tolist() for c in parted.chunks("test")] == [["d", "e"], ["f"]]
     assert [len(c) for c in parted.chunks()] == [3, 2, 2]

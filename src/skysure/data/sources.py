@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
-TRAIN, VALIDATION, CALIBRATION, TEST = "train", "validation", "calibration", "test"
+from .parts import PARTS, Split
+
+TRAIN, VALIDATION, CALIBRATION, TEST = PARTS
 
 
 class Chunk(Protocol):
@@ -53,20 +56,11 @@ class Parted:
     Parameters
     ----------
     source : Source
-    ids : ndarray of str, shape (object,)
-    parts : ndarray of str, shape (object,)
-    groups : ndarray of str, shape (object,)
-        Relatives share one, and so a part.
+    split : Split
     """
 
     source: Any
-    ids: np.ndarray
-    parts: np.ndarray
-    groups: np.ndarray
-    _order: np.ndarray = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_order", np.argsort(self.ids))
+    split: Split
 
     @property
     def schema(self) -> Any:
@@ -76,11 +70,7 @@ class Parted:
     @property
     def counts(self) -> dict[str, int]:
         """Number of objects of each part."""
-        return {str(p): int(n) for p, n in zip(*np.unique(self.parts, return_counts=True), strict=True)}
-
-    def count(self, part: str) -> int:
-        """Number of objects of a part."""
-        return int((self.parts == part).sum())
+        return {part: n for part in PARTS if (n := len(self.split.of(part)))}
 
     def chunks(self, part: str | None = None) -> Iterator[Any]:
         """Give the objects of a part, or all, chunk by chunk; an object of no known part is left out."""
@@ -94,7 +84,12 @@ class Parted:
 
     def part_of(self, ids: np.ndarray) -> np.ndarray:
         """Name the part of each id; "" where it is unknown."""
-        if len(self.ids) == 0:
-            return np.full(len(ids), "", self.parts.dtype)
-        place = self._order[np.minimum(np.searchsorted(self.ids, ids, sorter=self._order), len(self.ids) - 1)]
-        return np.where(self.ids[place] == ids, self.parts[place], "")
+        known, parts = self.split.ids, self.split.parts
+        if len(known) == 0:
+            return np.full(len(ids), "", parts.dtype)
+        place = self._order[np.minimum(np.searchsorted(known, ids, sorter=self._order), len(known) - 1)]
+        return np.where(known[place] == ids, parts[place], "")
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.split.ids)

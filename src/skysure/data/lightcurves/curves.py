@@ -57,9 +57,8 @@ class LightCurves:
 
     @property
     def groups(self) -> np.ndarray:
-        """Group of each object, its id where it has none, shape (object,)."""
-        named = self.objects.get("group")
-        return self.ids if named is None else np.where(named == "", self.ids, named)
+        """Group of each object, "" where it has none, shape (object,)."""
+        return self.objects.get("group", np.full(len(self), ""))
 
     @property
     def counts(self) -> np.ndarray:

@@ -1,0 +1,109 @@
+"""The supervised loop: it learns, it stops, it resumes to the same bits, and processes do not change it."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from skysure.fit import Batch, State, combine, fit, schedule, seeded
+from skysure.methods.uncertainty import Dropout, gaussian_nll
+
+
+def model(seed: int = 0) -> nn.Module:
+    with seeded(seed):
+        return nn.Sequential(nn.Linear(1, 16), nn.ReLU(), Dropout(nn.Linear(16, 2), learned=True))
+
+
+def batches(part: str, epoch: int) -> list[Batch]:
+    generator = torch.Generator().manual_seed(combine(0, epoch) if part == "train" else 1)
+    x = torch.rand(64, 1, generator=generator)
+    return [{"x": x[k : k + 16], "y": 2 * x[k : k + 16]} for k in range(0, 64, 16)]
+
+
+def nll(network: nn.Module, batch: Batch) -> Tensor:
+    mean, log_variance = network(batch["x"]).split(1, dim=1)
+    return gaussian_nll(mean, log_variance, batch["y"])
+
+
+def states(network: nn.Module, state: State | None = None, **changes: object) -> list[State]:
+    how = {"objects": 64, "epochs": 6, "learning_rate": 0.01, "patience": 9, "seed": 3} | changes
+    return list(fit(network, batches, nll, state=state, accelerator=Accelerator(cpu=True), **how))
+
+
+def test_it_learns_and_keeps_the_best() -> None:
+    course = states(model(), epochs=30)
+    losses = [s.record["validation_nll"] for s in course]
+    assert losses[-1] < losses[0] - 0.5
+    assert course[-1].counters["best_nll"] == min(losses)
+    best = course[losses.index(min(losses))]
+    for name, tensor in course[-1].weights.items():
+        torch.testing.assert_close(tensor, best.tensors[f"model.{name}"], rtol=0, atol=0)
+    assert [s.done for s in course] == [False] * 29 + [True]
+
+
+def test_it_stops_when_validation_no_longer_improves() -> None:
+    course = states(model(), epochs=50, learning_rate=1e-12, patience=2)
+    assert len(course) < 50
+    assert course[-1].done
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_resumed_at_any_epoch_it_ends_with_the_same_bits(stop: int) -> None:
+    whole = states(model())
+    first = list(islice(fit(model(), batches, nll, objects=64, epochs=6, learning_rate=0.01, patience=9, seed=3), stop))
+    rest = states(model(seed=99), first[-1])
+    assert [s.record for s in first + rest] == [s.record for s in whole]
+    assert rest[-1].tensors.keys() == whole[-1].tensors.keys()
+    for name, tensor in rest[-1].tensors.items():
+        assert torch.equal(tensor, whole[-1].tensors[name]), name
+
+
+def test_the_world_outside_does_not_change_it() -> None:
+    torch.manual_seed(1)
+    one = states(model())
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    other = states(model())
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert [s.record for s in one] == [s.record for s in other]
+
+
+def test_schedule_rises_and_falls() -> None:
+    rates = [schedule(t / 100, 0.1) for t in range(101)]
+    assert max(rates) == rates[10] == 1
+    assert rates[-1] == pytest.approx(0)
+    assert all(a <= b for a, b in pairwise(rates[:11]))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
+
+
+def test_seeds_combine_without_collisions() -> None:
+    assert len({combine(a, b, c) for a in range(9) for b in range(9) for c in range(9)}) == 729
+    assert 0 <= combine(2**40, 3) < 2**63
+
+
+SMALL = ["--objects", "200", "--validation", "40", "--calibration", "40", "--test", "40", "--epochs", "8"]
+
+
+def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
+    """To 1e-5 of each tensor's largest value, dropout and its learned rates included."""
+    command = ["-m", "skysure.cli", "train", "sine", *SMALL, "--hidden", "16", "--device", "cpu", "--out"]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command]
+    for line in ([sys.executable, *command, "one"], [*run, "two"]):
+        done = subprocess.run(line, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    for name, tensor in one.items():
+        largest = max(float(tensor.double().abs().max()), 1e-3)
+        assert float((tensor.double() - two[name].double()).abs().max()) < 1e-5 * largest, name
+    assert not math.isnan(sum(float(t.double().sum()) for t in one.values()))

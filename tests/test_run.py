@@ -1,0 +1,184 @@
+"""The run directory: what it holds, what it refuses, and a training that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tomli_w
+import torch
+
+import skysure
+from skysure import run as runs
+from skysure import verbs
+from skysure.faults import Fault, SettingsFault
+from skysure.settings import load_toml
+
+SMALL = {"objects": 120, "validation": 30, "calibration": 30, "test": 30, "epochs": 4, "hidden": 8, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "sine"
+    verbs.train("sine", out=out, **SMALL)
+    return out
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def test_it_holds_what_is_promised(made: Path) -> None:
+    names = {"run.toml", "model.safetensors", "split.parquet", "history.csv", "metrics.json", "report.html"}
+    assert {p.name for p in made.iterdir()} >= names
+    assert not made.with_name("sine.training").exists()
+    content = load_toml(made / "run.toml")
+    assert content["format"] == 1
+    assert content["parts"] == {"train": 30, "validation": 30, "calibration": 30, "test": 30}
+    assert {"licence", "cite", "versions", "ids_hash", "settings", "schema", "reading"} <= content.keys()
+    assert len(runs.read_history(made)) == 4
+
+
+def test_its_settings_are_a_config(made: Path, tmp_path: Path) -> None:
+    run = verbs.train("sine", out=tmp_path / "again", config=made / "run.toml", device="cpu")
+    first, again = (skysure.load(p).model.state_dict() for p in (made, run.path))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_evaluating_anew_gives_the_same_numbers(made: Path, copy: Path) -> None:
+    metrics = verbs.evaluate(copy, device="cpu").metrics
+    assert json.loads((copy / "metrics.json").read_text()) == json.loads((made / "metrics.json").read_text())
+    assert metrics["objects"] == 30
+
+
+def test_the_page_follows_the_numbers(copy: Path) -> None:
+    metrics = runs.read_metrics(copy)
+    metrics["scores"][0]["value"] = 123.456
+    runs.write_metrics(copy, metrics)
+    before = (copy / "report.html").read_text()
+    skysure.report_of(copy)
+    after = (copy / "report.html").read_text()
+    assert "123.456" not in before
+    assert "123.5" in after or "123.456" in after or "123.46" in after
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(tomli_w.dumps(load_toml(path) | changes))
+
+
+def damage(copy: Path, how: str) -> None:
+    weights = copy / "model.safetensors"
+    match how:
+        case "no weights":
+            weights.unlink()
+        case "truncated weights":
+            weights.write_bytes(weights.read_bytes()[:-10])
+        case "pickled weights":
+            torch.save({"a": torch.ones(1)}, weights)
+        case "edited settings":
+            content = load_toml(copy / "run.toml")
+            edit(copy / "run.toml", settings=content["settings"] | {"hidden": 9})
+        case "newer format":
+            edit(copy / "run.toml", format=2)
+        case "no run.toml":
+            (copy / "run.toml").unlink()
+        case "broken run.toml":
+            (copy / "run.toml").write_text("format = ")
+        case "another application":
+            edit(copy / "run.toml", application="os")
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("no weights", "no such file"),
+        ("truncated weights", "SHA-256"),
+        ("pickled weights", "SHA-256"),
+        ("edited settings", "was changed"),
+        ("newer format", "upgrade"),
+        ("no run.toml", "no run.toml"),
+        ("broken run.toml", "valid TOML"),
+        ("another application", "application 'os'"),
+    ],
+)
+def test_a_damaged_run_is_refused(copy: Path, how: str, said: str) -> None:
+    damage(copy, how)
+    with pytest.raises(Fault, match=said) as raised:
+        skysure.load(copy)
+    assert raised.value.status == 1
+
+
+def test_weights_that_do_not_fit_are_refused_even_when_signed(copy: Path) -> None:
+    torch_file = copy / "model.safetensors"
+    content = load_toml(copy / "run.toml")
+    settings = content["settings"] | {"hidden": 9}
+    signed = {k: v for k, v in content.items() if k != "sha256"} | {"settings": settings}
+    digests = {"run.toml": runs._digest_of(signed), "model.safetensors": runs._digest(torch_file)}
+    (copy / "run.toml").write_text(tomli_w.dumps(signed | {"sha256": digests}))
+    with pytest.raises(Fault, match="has shape"):
+        skysure.load(copy)
+
+
+def test_what_exists_is_not_overwritten(made: Path) -> None:
+    with pytest.raises(Fault, match="--force"):
+        verbs.train("sine", out=made, **SMALL)
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3, 5, 8])
+def test_a_training_that_dies_while_writing_resumes_to_the_same_bits(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    replace, calls = os.replace, []
+
+    def dies(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == moment:
+            raise KeyboardInterrupt
+        replace(*arguments)
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        verbs.train("sine", out=tmp_path / "sine", **SMALL)
+    monkeypatch.undo()
+    assert not (tmp_path / "sine").exists()
+    verbs.train("sine", out=tmp_path / "sine", resume=True, **SMALL)
+    for name in ("model.safetensors", "metrics.json", "history.csv"):
+        assert (tmp_path / "sine" / name).read_bytes() == (made / name).read_bytes(), name
+
+
+def test_a_killed_process_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    flags = [f"--{name}={value}" for name, value in (SMALL | {"epochs": 300}).items()]
+    command = [sys.executable, "-m", "skysure.cli", "train", "sine", *flags, "--out"]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    quiet = {"cwd": tmp_path, "env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([*command, "whole"], check=True, **quiet)
+    last = tmp_path / "killed.training" / "checkpoints" / "last.safetensors"
+    process = subprocess.Popen([*command, "killed"], **quiet)
+    while not last.exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last.exists()
+    subprocess.run([*command, "killed", "--resume"], check=True, **quiet)
+    one, other = (tmp_path / name / "model.safetensors" for name in ("whole", "killed"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_resuming_with_other_settings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs.Checkpoints, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        verbs.train("sine", out=tmp_path / "sine", **SMALL)
+    monkeypatch.undo()
+    with pytest.raises(Fault, match=r"--resume"):
+        skysure.load(tmp_path / "sine")
+    with pytest.raises(SettingsFault, match="other settings"):
+        verbs.train("sine", out=tmp_path / "sine", resume=True, **(SMALL | {"hidden": 9}))
