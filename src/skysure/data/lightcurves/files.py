@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from skysure.faults import Fault
 
@@ -95,8 +95,10 @@ def telling(name: str) -> Iterator[None]:
         raise Fault(name, "a readable file", "permission denied", "change its permissions") from None
 
 
-def walk(paths: Iterable[str | Path]) -> Iterator[tuple[Entry, bytes]]:
+def walk(paths: Iterable[str | Path], within_folders: bool = True) -> Iterator[tuple[Entry, bytes]]:
     """Walk over files, folders, globs and archives; with each file comes the head of its content.
+
+    An archive in a folder is opened where `within_folders` says so, else it comes as a file.
 
     Raises
     ------
@@ -107,12 +109,12 @@ def walk(paths: Iterable[str | Path]) -> Iterator[tuple[Entry, bytes]]:
         path = Path(given)
         if path.is_dir():
             for file in _folder(path):
-                yield from _expand(file, explicit=False)
+                yield from _expand(file, explicit=False, unpack=within_folders)
         elif path.exists():
             yield from _expand(path, explicit=True)
         elif glob.has_magic(str(given)) and (found := sorted(glob.glob(str(given), recursive=True))):
             for file in found:
-                yield from _expand(Path(file), explicit=False) if os.path.isfile(file) else walk([file])
+                yield from _expand(Path(file), explicit=False) if os.path.isfile(file) else walk([file], within_folders)
         else:
             raise Fault(str(given), "a file, folder, glob or archive", "there is no such file", "check the path")
 
@@ -145,6 +147,8 @@ def kind_of(entry: Entry, head: bytes) -> str:
     ):  # fmt: skip
         if head.startswith(magic) if magic else not head.strip():
             return kind
+    if is_archive(head):
+        return "archive"
     if re.match(rb"\x80[\x02-\x05]", head):
         return "pickle"
     if re.match(rb"\s*(<!doctype html|<html)", head, re.IGNORECASE):
@@ -153,18 +157,28 @@ def kind_of(entry: Entry, head: bytes) -> str:
         return "votable"
     if b"\0" in head:
         return "binary"
-    return "snana" if re.search(rb"^(SURVEY|SNID):", head, re.MULTILINE) and b"SNID:" in head else "text"
+    keys = set(re.findall(rb"^(SNID|VARLIST|OBS):", head, re.MULTILINE))
+    return "snana" if b"SNID" in keys or len(keys) == 2 else "text"
 
 
 def check_claim(entry: Entry, kind: str) -> None:
     """Refuse a file that is not what its suffix claims, or is nothing that can be read."""
-    bare = re.sub(r"\.(gz|xz|bz2)$", "", entry.leaf.lower())
-    claimed = SUFFIXES.get(PurePosixPath(bare).suffix, kind)
+    claimed = SUFFIXES.get(PurePosixPath(bare(entry.leaf)).suffix, kind)
     if kind not in READABLE or claimed != kind:
         wanted = claimed if claimed != kind else "light curves as SNANA, Parquet, FITS, VOTable, ECSV or CSV"
         told = {"text": "plain text", "empty": "empty"}.get(kind, f"{kind}")
         cure = CURES.get(kind, f"name it after its content ({kind}), or write it again")
         raise Fault(entry.name, wanted, f"its content is {told}", cure)
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether decompressed content is that of a tar or zip archive."""
+    return head[257:262] == b"ustar" or head.startswith(b"PK\x03\x04")
+
+
+def bare(leaf: str) -> str:
+    """Name in lower case, without the suffix of its compression."""
+    return re.sub(r"\.(gz|xz|bz2)$", "", leaf.lower())
 
 
 def compression(head: bytes) -> str:
@@ -175,11 +189,18 @@ def compression(head: bytes) -> str:
     return ""
 
 
-def _decompressed(raw: IO[bytes]) -> IO[bytes]:
-    kind = compression(raw.read(8))
-    raw.seek(0)
-    opened = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}.get(kind)
-    return raw if opened is None else opened(raw)  # type: ignore[return-value]
+@contextmanager
+def _decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Read through the compression, if there is one, and close the file in the end."""
+    with raw:
+        kind = compression(raw.read(8))
+        raw.seek(0)
+        opener: Any = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}.get(kind)
+        if opener is None:
+            yield raw
+        else:
+            with opener(raw) as stream:
+                yield stream
 
 
 def _folder(folder: Path) -> Iterator[Path]:
@@ -204,7 +225,7 @@ def _folder(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _expand(path: Path, explicit: bool) -> Iterator[tuple[Entry, bytes]]:
+def _expand(path: Path, explicit: bool, unpack: bool = True) -> Iterator[tuple[Entry, bytes]]:
     with telling(str(path)):
         with open(path, "rb") as raw:
             packed = compression(raw.read(8))
@@ -214,10 +235,10 @@ def _expand(path: Path, explicit: bool) -> Iterator[tuple[Entry, bytes]]:
         claimed = SUFFIXES.get(path.suffix.lower(), "")
         if claimed in ("gzip", "xz", "bzip2") and packed != claimed:
             raise Fault(str(path), f"{claimed} compression", "its content is not compressed so", "fetch it again")
-        archive = head[257:262] == b"ustar" or (zipfile.is_zipfile(path) and head[:2] == b"PK")
+        archive = is_archive(head)
         if not archive and (claimed in ("tar", "zip") or re.search(r"\.(tar\.\w+|tgz|txz)$", path.name)):
             raise Fault(str(path), "an archive", "it is empty, truncated or something else", "fetch it again")
-        if not archive:
+        if not archive or not unpack:
             yield Entry(path, explicit=explicit), head
             return
         for member, stream in _members(path):

@@ -10,7 +10,8 @@ import pyarrow as pa
 from skysure.data.reading import FILE_NAME
 
 from .blocks import LABEL, Block
-from .columns import Columns, convert_objects, convert_points
+from .columns import Columns
+from .conversion import convert_objects, convert_points
 from .tables import Table
 from .values import run_starts, texts
 

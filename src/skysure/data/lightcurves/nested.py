@@ -12,7 +12,8 @@ from skysure.data.reading import Reading
 from skysure.faults import Fault
 
 from .blocks import Block
-from .columns import Columns, convert_objects, convert_points, find, resolve_points
+from .columns import Columns, find, resolve_points
+from .conversion import convert_objects, convert_points
 from .tables import Table
 from .values import texts
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 from skysure.data.reading import OBJECT_COLUMNS, Reading
 
 from .blocks import Block, missing
-from .columns import Columns, convert_objects, find
+from .columns import Columns, find
+from .conversion import convert_objects
 from .tables import Table
 from .values import texts
 

@@ -24,7 +24,6 @@ class ParquetTable:
         with self._open() as file:
             schema = file.schema_arrow
             self._rows = file.metadata.num_rows
-            self._groups = max(file.metadata.num_row_groups, 1)
         self.schema = {f.name: f.type for f in schema}
         self.units = {f.name: _unit(f) for f in schema} | _astropy_units(schema.metadata or {})
 
@@ -34,9 +33,13 @@ class ParquetTable:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read some columns; the size of a batch is bounded also where a row is a whole light curve."""
-        nested = any(pa.types.is_nested(self.schema[c]) for c in columns)
+        size = 2048 if any(pa.types.is_nested(self.schema[c]) for c in columns) else BATCH
         with self._open() as file:
-            yield from file.iter_batches(batch_size=2048 if nested else BATCH, columns=list(columns), use_threads=False)
+            rows = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
+            for groups in _together(rows, size):
+                yield from file.iter_batches(
+                    batch_size=size, row_groups=groups, columns=list(columns), use_threads=False
+                )
 
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
@@ -53,6 +56,18 @@ class ParquetTable:
                 self.entry.name, "a whole Parquet file", f"truncated or damaged ({str(error).splitlines()[0]})",
                 "fetch or write it again",
             ) from None  # fmt: skip
+
+
+def _together(rows: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Row groups to read in one go: Arrow keeps all that one reader has passed, so that readers are kept short."""
+    groups: list[int] = []
+    for k in range(len(rows)):
+        groups.append(k)
+        if sum(rows[g] for g in groups) >= size:
+            yield groups
+            groups = []
+    if groups:
+        yield groups
 
 
 def _unit(field: pa.Field) -> str:

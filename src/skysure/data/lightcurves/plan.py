@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skysure.data.reading import OBJECT_COLUMNS, Reading, recognise
-from skysure.faults import Fault, nearest
+from skysure.data.reading import Reading, recognise
+from skysure.faults import Fault
 
 from . import nested, snana_fits
-from .columns import find, resolve_points
-from .files import READABLE, SUFFIXES, Entry, check_claim, kind_of, telling, walk
+from .columns import check_named, find, resolve_points
+from .files import READABLE, SUFFIXES, Entry, bare, check_claim, kind_of, telling, walk
 from .objects import joinable
 from .snana_text import Ignored, read_ignored
 from .tables import Table, open_table
@@ -30,10 +30,18 @@ class Plan:
     nested: list[tuple[Table, str]] = field(default_factory=list)
     objects: list[Table] = field(default_factory=list)
     ignored: Ignored = field(default_factory=dict)
+    archives: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     formats: dict[str, int] = field(default_factory=dict)
     reading: Reading = field(default_factory=Reading)
     snana: Reading = field(default_factory=Reading)
+
+    alone: list[Entry] = field(default_factory=list)
+
+    @property
+    def found(self) -> bool:
+        """Whether there is any light curve."""
+        return bool(self.texts or self.heads or self.long or self.nested)
 
     @property
     def kept(self) -> Reading:
@@ -49,8 +57,19 @@ def make(paths: Sequence[str | Path], user: Reading, strict: bool = True) -> Pla
     Fault
         Where a file is not there, damaged, not what it claims; where nothing holds light curves.
     """
+    plan = _placed(paths, user, within_folders=False)
+    if plan.archives and not plan.found:
+        plan = _placed(paths, user, within_folders=True)
+    if not plan.found:
+        _nothing(plan, paths)
+    if strict:
+        _check_objects(plan)
+    return plan
+
+
+def _placed(paths: Sequence[str | Path], user: Reading, within_folders: bool) -> Plan:
     plan = Plan(user)
-    tables, fits = _sorted(plan, paths)
+    tables, fits = _sorted(plan, walk(paths, within_folders))
     phots = {e.leaf: e for e in fits if snana_fits.kind_of(e) == "phot"}
     for entry in fits:
         kind = snana_fits.kind_of(entry)
@@ -63,29 +82,28 @@ def make(paths: Sequence[str | Path], user: Reading, strict: bool = True) -> Pla
     _settle_readings(plan, tables)
     for table in tables:
         _place(plan, table)
-    if not (plan.texts or plan.heads or plan.long or plan.nested):
-        _nothing(plan, paths, phots)
-    if strict:
-        _check_objects(plan)
+    plan.alone = list(phots.values()) if not plan.heads else []
     return plan
 
 
-def _sorted(plan: Plan, paths: Sequence[str | Path]) -> tuple[list[Table], list[Entry]]:
+def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Table], list[Entry]]:
     """Put files apart by format; tables are opened, files of other kinds are skipped or refused."""
     tables: list[Table] = []
     fits: list[Entry] = []
     known: set[tuple[Path, str]] = set()
-    for entry, head in walk(paths):
+    for entry, head in files:
         if (entry.path.resolve(), entry.member) in known:
             continue
         known.add((entry.path.resolve(), entry.member))
         kind = kind_of(entry, head)
         if kind == "list" and entry.explicit:
-            more, others = _sorted(plan, _listed(entry))
+            more, others = _sorted(plan, walk(_listed(entry)))
             tables, fits = tables + more, fits + others
         elif kind == "ignore":
             with entry.open() as stream:
                 plan.ignored.setdefault(entry.folder, {}).update(read_ignored(stream.read()))
+        elif kind == "archive" and not entry.member:
+            plan.archives.append(entry.leaf)
         elif not entry.explicit and _foreign(entry, kind):
             plan.skipped.append(entry.leaf)
         else:
@@ -102,7 +120,7 @@ def _sorted(plan: Plan, paths: Sequence[str | Path]) -> tuple[list[Table], list[
 
 def _foreign(entry: Entry, kind: str) -> bool:
     """Whether a file in a folder is none of ours: notes, filter curves, scripts."""
-    name = entry.leaf.lower().removesuffix(".gz")
+    name = bare(entry.leaf)
     if kind == "text":
         return not name.endswith(TEXTS) and SUFFIXES.get(Path(name).suffix) not in READABLE
     return kind not in READABLE and SUFFIXES.get(Path(name).suffix) not in READABLE
@@ -143,8 +161,8 @@ def _place(plan: Plan, table: Table) -> None:
     if column is not None:
         plan.nested.append((table, column))
         return
-    given = [bool(find(reading, table.units, c)) for c in ("time", "band")]
-    given.append(bool(find(reading, table.units, "flux") or find(reading, table.units, "mag")))
+    given = [bool(find(reading, table.units, c, file)) for c in ("time", "band")]
+    given.append(bool(find(reading, table.units, "flux", file) or find(reading, table.units, "mag", file)))
     if sum(given) >= 2:
         plan.long.append(table)
     elif joinable(table, reading):
@@ -155,13 +173,12 @@ def _place(plan: Plan, table: Table) -> None:
         plan.skipped.append(table.entry.leaf)
 
 
-def _nothing(plan: Plan, paths: Sequence[str | Path], phots: dict[str, Entry]) -> None:
+def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
     if plan.objects:
         table = plan.objects[0]
         resolve_points(table.entry.name, plan.reading, plan.user, table.units)
-    if phots:
-        entry = next(iter(phots.values()))
-        raise Fault(entry.name, "also its HEAD file", "only the PHOT file was given", "give both files")
+    if plan.alone:
+        raise Fault(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
     raise Fault(
         ", ".join(map(str, paths)), "light curves (SNANA, Parquet, FITS, VOTable, ECSV, CSV)",
         f"no file of these kinds is there{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
@@ -170,18 +187,10 @@ def _nothing(plan: Plan, paths: Sequence[str | Path], phots: dict[str, Entry]) -
 
 
 def _check_objects(plan: Plan) -> None:
-    """Refuse a column of objects that the user names and no table has; a label may be missing."""
+    """Look for the columns of objects that the user names; text has its own look at its headers."""
     if plan.texts:
         return
     tables = [*plan.long, *(t for t, _ in plan.nested), *plan.objects]
     there = {n for t in tables for n in t.units} | {n for h, _ in plan.heads for n in snana_fits.head_columns(h)}
     there |= {n for t, c in plan.nested for n in nested.nested_columns(t.schema)[c]}
-    for column in OBJECT_COLUMNS:
-        names = [n for n in plan.user.names_of(column) if n]
-        if names and column != "label" and not there & set(names):
-            files = ", ".join(t.entry.name for t in tables) or plan.heads[0][0].name
-            raise Fault(
-                f"{files}: no column '{names[0]}'", f"a column that is the {column} ({nearest(names[0], there)})",
-                "another name for it, or a table of objects that was not given",
-                f'correct in [reading.columns]: {column} = "..." ("" where there is none)',
-            )  # fmt: skip
+    check_named(", ".join([t.entry.name for t in tables] + [h.name for h, _ in plan.heads]), plan.user, there)

@@ -19,13 +19,18 @@ class Seen:
     def add(self, ids: np.ndarray) -> np.ndarray:
         """Add ids; say which came before, here or in an earlier call."""
         new = hashes(ids)
-        unique, first = np.unique(new, return_index=True)
-        before = np.ones(len(new), bool)
-        before[first] = False
+        order = np.argsort(new, kind="stable")
+        ranked = new[order]
+        repeats = np.concatenate([[False], ranked[1:] == ranked[:-1]])[: len(new)]
+        unique = ranked[~repeats]
+        before = np.zeros(len(new), bool)
+        before[order[repeats]] = True
         for run in self._runs:
             before |= run[np.minimum(np.searchsorted(run, new), len(run) - 1)] == new
         if len(unique):
             self._runs.append(unique)
         while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
-            self._runs.append(np.union1d(self._runs.pop(), self._runs.pop()))
+            merged = np.concatenate([self._runs.pop(), self._runs.pop()])
+            merged.sort(kind="stable")
+            self._runs.append(merged)
         return before

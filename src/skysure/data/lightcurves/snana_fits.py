@@ -16,7 +16,8 @@ from skysure.data.reading import OBJECT_COLUMNS, Reading
 from skysure.faults import Fault
 
 from .blocks import Block
-from .columns import convert_objects, convert_points, resolve_points
+from .columns import resolve_points
+from .conversion import convert_objects, convert_points
 from .files import Entry
 from .snana_text import Ignored, Notes, points_to_ignore
 from .values import texts
@@ -73,7 +74,7 @@ def blocks(
                 "pair's", "give the files that belong together",
             )  # fmt: skip
         inner = [n for n in columns.wanted if n in rows.columns.names]
-        outer = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry) | {"SNID"}
+        outer = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry) | set(columns.of["id"])
         for start in range(0, len(first), OBJECTS):
             part = slice(start, start + OBJECTS)
             counts = last[part] - first[part] + 1
@@ -81,7 +82,7 @@ def blocks(
             index = np.repeat(first[part] - 1 - offsets[:-1], counts) + np.arange(offsets[-1])
             values = {n: _arrow(rows.data[n][index]) for n in inner}
             made, kept = convert_points(columns, values, index + 1)
-            codes, names = texts(_arrow(table.data["SNID"][part]))
+            codes, names = texts(_arrow(table.data[columns.of["id"][0]][part]))
             ids = names[codes]
             kept &= ~points_to_ignore([head.folder] * len(ids), ids, counts, made, ignored, reading)
             objects, faults = convert_objects(
@@ -99,18 +100,17 @@ def _open(entry: Entry):
         told = (str(error).splitlines() or [type(error).__name__])[0]
         return Fault(entry.name, "a whole FITS file", f"truncated or damaged ({told})", "fetch it again")
 
-    if entry.plain:
-        source: object = entry.path
-    else:
+    content = b""
+    if not entry.plain:
         with entry.open() as stream:
-            source = io.BytesIO(stream.read())
+            content = stream.read()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", message=".*may have been truncated.*")
-            with fits.open(source, memmap=entry.plain) as probe:
+            with fits.open(entry.path if entry.plain else io.BytesIO(content), memmap=entry.plain) as probe:
                 probe.info(output=False)
-            file = fits.open(source, memmap=entry.plain)
+            file = fits.open(entry.path if entry.plain else io.BytesIO(content), memmap=entry.plain)
     except Exception as error:  # astropy raises what its parsers raise
         raise damaged(error) from None
     with file:

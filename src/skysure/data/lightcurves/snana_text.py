@@ -12,7 +12,8 @@ import pyarrow as pa
 from skysure.data.reading import OBJECT_COLUMNS, Reading
 
 from .blocks import Block, Points
-from .columns import band_names, convert_objects, convert_points, resolve_points
+from .columns import band_names, check_named, resolve_points
+from .conversion import convert_objects, convert_points
 from .files import Entry, contents
 
 FILES = 256
@@ -77,20 +78,24 @@ def blocks(
 ) -> Iterator[Block]:
     """Read files of SNANA text, some hundred at a time."""
     group: list[tuple[Entry, Parsed]] = []
+    keys: set[str] = set()
     for entry, content in contents(entries):
         parsed = parse(content.decode("latin-1"))
+        keys.update(parsed.header)
         if group and (len(group) == FILES or parsed.names != group[0][1].names):
             yield _block(group, reading, user, ignored, notes)
             group = []
         group.append((entry, parsed))
     if group:
+        check_named(group[0][0].folder, user, keys)
         yield _block(group, reading, user, ignored, notes)
 
 
 def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, ignored: Ignored, notes: Notes) -> Block:
     parsed = [p for _, p in group]
     faults = {k: p.fault for k, p in enumerate(parsed) if p.fault}
-    ids = np.array([p.header.get("SNID", "") for p in parsed])
+    keys = reading.names_of("id")
+    ids = np.array([next((p.header[key] for key in keys if key in p.header), "") for p in parsed])
     files = np.array([e.name for e, _ in group])
     headers = dict.fromkeys(key for p in parsed for key in p.header)
     if not parsed[0].names:

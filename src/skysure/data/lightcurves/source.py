@@ -73,7 +73,12 @@ class LightCurveSource:
         """What was done to the data, told once each: of the files, and of the last walk."""
         told = [f"{n:,} {text}" for text, n in self._notes.items() if n]
         if skipped := self._plan.skipped:
-            told.append(f"{len(skipped):,} files of other kinds were skipped ({', '.join(skipped[:3])} ...)")
+            names = ", ".join(skipped[:3]) + (" ..." if len(skipped) > 3 else "")
+            told.append(f"{len(skipped):,} files of other kinds skipped: {names}")
+        if archives := self._plan.archives:
+            told.append(
+                f"archives beside the files were not opened ({', '.join(archives[:3])}); name them to read them"
+            )
         if self.reading.dialect and not self._plan.user.dialect:
             told.append(f'read as the dialect "{self.reading.dialect}"')
         if self._scattered_known and self._scattered[0]:

@@ -1,0 +1,188 @@
+"""Columns of a table as they stand in the file, turned into points and columns of objects as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from skysure.data.reading import OBJECT_COLUMNS
+from skysure.faults import Fault, nearest
+
+from .blocks import BAND, ERROR, NAN, TEXT, Points
+from .columns import BANDS, Columns, band_names, guess_band
+from .curves import ZERO_POINT
+from .values import arrow, numbers, texts
+
+MEANINGLESS = ("", "0", "-1", "-9")
+
+
+def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarray) -> tuple[Points, np.ndarray]:
+    """Turn columns of a table into points and say which of them to keep (masks of the reading)."""
+    of, time_text = columns.of, None
+    time, time_text = _times(columns, batch[of["time"][0]])
+    if "flux" in of:
+        flux, flux_text = numbers(batch[of["flux"][0]])
+        error, error_text = numbers(batch[of["flux_error"][0]])
+        scale = columns.scale
+        if scale is None:
+            scale = 10 ** (0.4 * (ZERO_POINT - numbers(batch[of["zero_point"][0]])[0]))
+        flux, error = flux * scale, error * (scale * columns.error_scale)
+    else:
+        flux, error, flux_text, error_text = _from_magnitudes(columns, batch)
+    band = _band_codes(columns, batch[of["band"][0]])
+    flaw = np.zeros(len(time), np.int8)
+    flaw[band < 0] = BAND
+    with np.errstate(invalid="ignore"):
+        flaw[error <= 0] = ERROR
+    for k, values in reversed(list(enumerate((time, flux, error)))):
+        flaw[~np.isfinite(values)] = NAN + k
+    for k, text in reversed(list(enumerate((time_text, flux_text, error_text)))):
+        flaw[text] = TEXT + k
+    return Points(time, band, flux, error, flaw, rows), _kept(columns, batch, len(time))
+
+
+def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict[str, np.ndarray], dict[int, str]]:
+    """Turn columns of objects into ours (first of several names that has a value); say which cannot be used."""
+    out: dict[str, np.ndarray] = {}
+    faults: dict[int, str] = {}
+    for column in OBJECT_COLUMNS:
+        for name in columns.of.get(column, ()):
+            if name not in batch:
+                continue
+            if column in ("label", "group"):
+                codes, names = texts(batch[name])
+                meaning = _label if column == "label" else _group
+                values = np.array([meaning(columns, n) for n in names.tolist()], dtype=str)[codes]
+                empty = (out[column] == "") if column in out else None
+            else:
+                values, text = numbers(batch[name])
+                for k in np.flatnonzero(text)[:1000]:
+                    faults[int(k)] = f"text in a number: {name}"
+                if column.startswith("redshift"):
+                    values = np.where(values > -0.1 if column == "redshift" else values >= 0, values, np.nan)
+                empty = np.isnan(out[column]) if column in out else None
+            out[column] = values if empty is None else np.where(empty, values, out[column])
+    for name in columns.reading.carry:
+        if name in batch:
+            out[name] = _carried(arrow(batch[name]))
+    return out, faults
+
+
+def _carried(values: pa.Array) -> np.ndarray:
+    kind = values.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return numbers(values)[0]
+    codes, names = texts(values)
+    return names[codes]
+
+
+def _times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
+    if columns.time_format not in ("mjd", "jd"):
+        return _parsed_times(columns, values)
+    time, text = numbers(values)
+    if len(time) and text.all():
+        raise Fault(
+            f"{columns.file}: column '{columns.of['time'][0]}'", f"numbers ({columns.time_format.upper()})",
+            "its values are text or dates", 'add to [reading]: time_format = "isot" (or iso, fits, unix ...)',
+        )  # fmt: skip
+    finite = time[np.isfinite(time)]
+    if len(finite) and (np.median(finite) > 1e6) != (columns.time_format == "jd"):
+        other = "mjd" if columns.time_format == "jd" else "jd"
+        raise Fault(
+            f"{columns.file}: column '{columns.of['time'][0]}' around {np.median(finite):.1f}",
+            f"{columns.time_format.upper()}", f"the values look like {other.upper()}",
+            f'add to [reading]: time_format = "{other}"',
+        )  # fmt: skip
+    return (time - 2400000.5 if columns.time_format == "jd" else time), text
+
+
+def _parsed_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
+    from astropy.time import Time
+
+    codes, names = texts(values)
+    try:
+        given = names.astype(float) if columns.time_format in Time.FORMATS and _numeric(names) else names
+        return Time(given, format=columns.time_format).mjd[codes], np.zeros(len(codes), bool)
+    except ValueError as error:
+        raise Fault(
+            f"{columns.file}: column '{columns.of['time'][0]}'", f'times of the format "{columns.time_format}"',
+            str(error).splitlines()[0], "correct time_format in [reading]: mjd, jd, isot, unix ...",
+        ) from None  # fmt: skip
+
+
+def _numeric(names: np.ndarray) -> bool:
+    try:
+        names.astype(float)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.ndarray, ...]:
+    """Magnitudes (AB) to flux: f = 10^(0.4 (27.5 - m)), and its error f ln(10) / 2.5 times that of m."""
+    mag, mag_text = numbers(batch[columns.of["mag"][0]])
+    mag_error, error_text = numbers(batch[columns.of["mag_error"][0]])
+    with np.errstate(over="ignore"):
+        flux = 10 ** (0.4 * (ZERO_POINT - mag))
+    error = flux * mag_error * (0.4 * np.log(10))
+    if "sign" in columns.of:
+        codes, names = texts(batch[columns.of["sign"][0]])
+        flux = flux * np.array([-1.0 if n.lower() in ("f", "false", "0", "-1", "-") else 1.0 for n in names])[codes]
+    return flux, error, mag_text, error_text
+
+
+def _band_codes(columns: Columns, values: object) -> np.ndarray:
+    """Codes of bands, -1 where it is missing; a name that is not known is a fault."""
+    codes, names = texts(values)
+    known = band_names(columns.reading)
+    place = np.full(len(names), -1, np.int16)
+    for k, name in enumerate(names.tolist()):
+        if name == "":
+            continue
+        ours = columns.reading.bands.get(name, name)
+        if ours not in known:
+            guess = guess_band(name)
+            raise Fault(
+                f"{columns.file}: band '{name}'",
+                f"a band that is known ({nearest(name, (*columns.reading.bands, *BANDS))})",
+                "the survey's own name of a band", f'add to [reading.bands]: "{name}" = "{guess or "r"}"',
+            )  # fmt: skip
+        place[k] = known.index(ours)
+    return place[codes]
+
+
+def _kept(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:
+    kept = np.ones(n, bool)
+    for name, wanted in columns.reading.keep.items():
+        if name in batch:
+            codes, names = texts(batch[name])
+            allowed = {_as_text(w) for w in (wanted if isinstance(wanted, (list, tuple)) else [wanted])}
+            kept &= np.array([str(v).lower() in allowed for v in names])[codes]
+    for name, bits in columns.reading.reject_bits.items():
+        if name in batch:
+            kept &= (np.nan_to_num(numbers(batch[name])[0]).astype(np.int64) & bits) == 0
+    return kept
+
+
+def _as_text(value: object) -> str:
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).lower()
+
+
+def _label(columns: Columns, name: str) -> str:
+    """Class of a label: as mapped; itself where no mapping is given or it is one of the classes."""
+    mapping = columns.reading.labels
+    if name in mapping:
+        return mapping[name]
+    if not mapping and name.lower() not in ("nan", "unknown", "-9", "-", "none", "null"):
+        return name
+    if name in mapping.values():
+        return name
+    if name.lower() not in ("", "nan", "unknown", "-9", "0", "-", "none", "null"):
+        columns.notes(f"the label '{name}' is not in [reading.labels] and was taken as unknown", 1)
+    return ""
+
+
+def _group(columns: Columns, name: str) -> str:
+    return "" if name in MEANINGLESS or name.lower() == "nan" else name
