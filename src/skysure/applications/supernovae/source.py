@@ -1,0 +1,75 @@
+"""Light curves in files, as a source for the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
+from skysure.data.reading import Reading
+
+from .settings import Schema
+
+
+def read(paths: list[str], reading: Reading) -> Files:
+    """Open light curves in files, folders, globs and archives of any known format.
+
+    Raises
+    ------
+    Fault
+        Where a file cannot be read, or a column, unit or band is missing or unknown.
+    """
+    return Files(open_lightcurves(paths, reading))
+
+
+@dataclass(frozen=True)
+class Files:
+    """A source of light curves in files.
+
+    Parameters
+    ----------
+    source : LightCurveSource
+    """
+
+    source: LightCurveSource
+
+    def chunks(self, part: str | None = None) -> Iterator[LightCurves]:
+        """Walk through the objects; without parts, every part is the whole."""
+        return self.source.chunks()
+
+    @property
+    def rejected(self) -> list[Any]:
+        """Objects that the last walk set aside."""
+        return self.source.rejected
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the data."""
+        return self.source.notes
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Bands, labels, and the ranges of redshift and error; found by walking through all once."""
+        bands: dict[str, None] = {}
+        labels: set[str] = set()
+        redshifts, errors = [], []
+        for curves in self.source.chunks():
+            bands |= dict.fromkeys(curves.bands)
+            labels |= set(np.unique(curves.objects.get("label", np.array([], str))).tolist()) - {""}
+            redshifts.append(curves.column("redshift"))
+            errors.append(curves.flux_error[:: max(1, len(curves.flux_error) // 2000)])
+        known = np.concatenate([z[np.isfinite(z)] for z in redshifts] or [np.array([])])
+        return Schema(
+            tuple(sorted(bands, key=_place)), tuple(sorted(labels)),
+            redshift=(float(known.min()), float(known.max())) if len(known) else Schema.redshift,
+            flux_error=tuple(np.quantile(np.concatenate(errors), [0.01, 0.99]).tolist()) if errors else Schema.flux_error,
+        )  # fmt: skip
+
+
+def _place(band: str) -> tuple[int, str]:
+    """Order bands by wavelength where we know it."""
+    return ("ugrizyY".find(band) % 8 if len(band) == 1 else 8, band)
