@@ -83,7 +83,7 @@ class Chain(gymnasium.Env[int, int]):
     (0, 2.0, False, False, {})
     """
 
-    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012
+    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012
     observation_space: Discrete
     action_space: Discrete
 

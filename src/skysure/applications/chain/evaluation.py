@@ -40,9 +40,9 @@ def evaluate(model: Agents, source: Any, query: Query) -> Evaluation:
     q_star = exact_values(settings, settings.discount)
     learned = predict(model, States(np.arange(settings.length)), query)
     best = best_return(settings)
-    courses = {"this run": model.course.cpu().numpy()}
-    if query.beside:
-        courses |= {name: course_of(other) for name, other in others(settings)}
+    beside = {name: course_of(other) for name, other in others(settings)} if query.beside else {}
+    ranked = sorted(beside.items(), key=lambda item: -item[1][-1].mean())
+    courses = {"this run": model.course.cpu().numpy(), **dict(ranked)}
     metrics = {
         "application": "chain",
         "title": "Agents on a chain",
