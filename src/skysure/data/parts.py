@@ -81,7 +81,7 @@ def assign_parts(
     ids = _unique(ids)
     names = _families(ids, groups)
     families, family, members = np.unique(names, return_inverse=True, return_counts=True)
-    sizes = dict(zip(PARTS, (train, validation, calibration, test), strict=True))
+    sizes = {"train": train, "validation": validation, "calibration": calibration, "test": test}
     counts = part_counts(len(ids), sizes)
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(families))
     cuts = _nearest_cuts(np.cumsum(members[order]), np.cumsum(list(counts.values())))
@@ -141,9 +141,9 @@ def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
     rest = [part for part, size in sizes.items() if size is None]
     if len(rest) > 1:
         raise contradiction(f"{' and '.join(rest)} cannot both be the rest")
-    exact = {part: _exact(size, n) for part, size in sizes.items() if size is not None}
-    if wrong := [part for part, size in exact.items() if size is None]:
+    if wrong := [part for part, size in sizes.items() if size is not None and not _possible(size)]:
         raise contradiction(f"{wrong[0]} is neither a fraction nor a number of objects")
+    exact = {part: size if size >= 1 else size * n for part, size in sizes.items() if size is not None}
     if not rest and abs(sum(exact.values()) - n) > 1e-6 * n:
         raise contradiction(f"together they are {sum(exact.values()):.10g} objects")
     counts = _rounded(exact, n) if not rest else {part: int(size + 0.5) for part, size in exact.items()}
@@ -153,10 +153,9 @@ def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
     return {part: counts[part] for part in sizes}
 
 
-def _exact(size: float, n: int) -> float | None:
-    if 0 <= size < 1:
-        return size * n
-    return size if size > 0 and float(size).is_integer() and not (size == 1 and isinstance(size, float)) else None
+def _possible(size: float) -> bool:
+    """Tell a fraction or a count from the rest; 1.0 could be either."""
+    return 0 <= size < 1 or (size > 0 and float(size).is_integer() and not (size == 1 and isinstance(size, float)))
 
 
 def _rounded(exact: dict[str, float], n: int) -> dict[str, int]:
