@@ -110,7 +110,8 @@ def draw_block(
     explosions = draw_explosions(survey, seasons.start[season], seasons.end[season], unknowns, rng)
     worth = np.flatnonzero(_may_be_found(explosions, seasons, season))
     explosions, season = explosions[worth], season[worth]
-    owner, visit = _visits_in_window(explosions, seasons, season, rng)
+    peak = explosions.peak_time()
+    owner, visit = _visits_in_window(explosions, seasons, season, peak, rng)
     time, band = seasons.time[visit], seasons.band[visit].astype(np.int64)
     clean = explosions.flux(owner, time, band)
     flux, error = observe(clean, seasons.sky_error[visit], survey, rng)
@@ -118,7 +119,7 @@ def draw_block(
     if survey.detections:
         found &= nights_detected(flux / error, owner, time, len(worth), rng) >= survey.detections
     curves = LightCurves(
-        _objects(explosions, seasons, season, photoz, rng),
+        _objects(explosions, seasons, season, peak, photoz, rng),
         np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(worth)))]),
         time, seasons.band[visit], flux, error, survey.passbands.names,
     )[found]  # fmt: skip
@@ -140,22 +141,19 @@ def observe(
 def _may_be_found(explosions: Explosions, seasons: Seasons, season: np.ndarray) -> np.ndarray:
     """Whether noise could lift the second best band over S/N 5: spares the points of the hopeless."""
     bands, n = explosions.wavelength.shape[1], len(explosions)
-    stretch = 1 + explosions.redshift
-    best = np.zeros((n, bands))
-    everyone = np.arange(n)
-    deepest = np.array([np.percentile(seasons.sky_error[seasons.band == b], 5) for b in range(bands)])
-    for phase in (0.0, 6.0, 13.0, 22.0, 40.0, 75.0):
-        time = explosions.origin + phase * stretch
-        inside = (time > seasons.start[season] - 10) & (time < seasons.end[season] + 10)
-        for b in range(bands):
-            rows = everyone[inside]
-            flux = explosions.flux(rows, time[rows], np.full(len(rows), b)) / deepest[b]
-            best[rows, b] = np.maximum(best[rows, b], flux)
-    return np.sort(best, axis=1)[:, -2] > 2.5
+    phase = np.array([0.0, 6.0, 13.0, 22.0, 40.0, 75.0])
+    time = explosions.origin[:, None] + phase * (1 + explosions.redshift)[:, None]
+    inside = (time > seasons.start[season, None] - 10) & (time < seasons.end[season, None] + 10)
+    owner, moment = (np.repeat(x, bands) for x in np.nonzero(inside))
+    band = np.tile(np.arange(bands), len(owner) // bands)
+    flux = np.zeros((n, len(phase), bands))
+    flux[owner, moment, band] = explosions.at_middle().flux(owner, time[owner, moment], band)
+    deepest = [np.percentile(seasons.sky_error[seasons.band == b], 5) for b in range(bands)]
+    return np.sort(flux.max(axis=1) / deepest, axis=1)[:, -2] > 2.5
 
 
 def _visits_in_window(
-    explosions: Explosions, seasons: Seasons, season: np.ndarray, rng: np.random.Generator
+    explosions: Explosions, seasons: Seasons, season: np.ndarray, peak: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points of each object: the visits of its season inside an observer's window that knows no redshift."""
     n = len(explosions)
@@ -163,14 +161,14 @@ def _visits_in_window(
     owner = np.repeat(np.arange(n), counts)
     ends = np.cumsum(counts)
     visit = np.arange(ends[-1]) + np.repeat(seasons.offsets[season] - (ends - counts), counts)
-    peak = explosions.peak_time()
     low, high = peak - rng.uniform(40, 90, n), peak + rng.uniform(80, 150, n)
     inside = (seasons.time[visit] > low[owner]) & (seasons.time[visit] < high[owner])
     return owner[inside], visit[inside]
 
 
 def _objects(
-    explosions: Explosions, seasons: Seasons, season: np.ndarray, photoz: str, rng: np.random.Generator
+    explosions: Explosions, seasons: Seasons, season: np.ndarray, peak: np.ndarray, photoz: str,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     n = len(explosions)
     redshift, redshift_error = draw_photoz(explosions.redshift, photoz, rng)
@@ -178,7 +176,6 @@ def _objects(
     dec = seasons.dec[season] + radius * np.sin(angle)
     ra = seasons.ra[season] + radius * np.cos(angle) / np.cos(np.radians(dec))
     kinds = explosions.kinds
-    peak = explosions.peak_time()
     return {
         "label": np.array([k.label for k in kinds])[explosions.kind],
         "subtype": np.array([k.subtype for k in kinds])[explosions.kind],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,11 +30,13 @@ class Explosions:
         Index into `kinds`.
     redshift, mwebv, origin : ndarray, shape (object,)
         True redshift, Milky Way E(B−V) [mag], and the time of phase zero [MJD].
-    shape : dict of str to ndarray, shape (object,)
-        Parameters of cooling photospheres (of no meaning for Ia) and "stretch" (one for others).
-    wavelength : ndarray, shape (object, band, node)
+    stretch : ndarray, shape (object,)
+        Of time, for Ia; one for others.
+    shape : ndarray of float32, shape (object, parameter)
+        Parameters of cooling photospheres, in the order of `COOLING`; of no meaning for Ia.
+    wavelength : ndarray of float32, shape (object, band, node)
         Rest-frame wavelengths [Å].
-    dimming : ndarray, shape (object, band, node)
+    dimming : ndarray of float32, shape (object, band, node)
         All that does not change with time [mag]: distance, dust, scatter.
     weight : ndarray, shape (node,)
         Weights of the nodes.
@@ -44,7 +47,8 @@ class Explosions:
     redshift: np.ndarray
     mwebv: np.ndarray
     origin: np.ndarray
-    shape: dict[str, np.ndarray]
+    stretch: np.ndarray
+    shape: np.ndarray
     wavelength: np.ndarray
     dimming: np.ndarray
     weight: np.ndarray
@@ -52,9 +56,8 @@ class Explosions:
 
     def __getitem__(self, which: np.ndarray) -> Explosions:
         return Explosions(
-            self.kind[which], self.redshift[which], self.mwebv[which], self.origin[which],
-            {name: values[which] for name, values in self.shape.items()},
-            self.wavelength[which], self.dimming[which], self.weight, self.kinds,
+            self.kind[which], self.redshift[which], self.mwebv[which], self.origin[which], self.stretch[which],
+            self.shape[which], self.wavelength[which], self.dimming[which], self.weight, self.kinds,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -65,29 +68,38 @@ class Explosions:
         """Whether an object follows the Ia surface, shape (object,)."""
         return np.array([not kind.mean for kind in self.kinds])[self.kind]
 
+    def at_middle(self) -> Explosions:
+        """The same with spectra read in the middle of each band alone: good to a tenth, three times as fast."""
+        wavelength, dimming = self.wavelength[..., 1:2], self.dimming[..., 1:2]
+        return replace(self, wavelength=wavelength, dimming=dimming, weight=np.ones(1, np.float32))
+
     def flux(self, owner: np.ndarray, time: np.ndarray, band: np.ndarray) -> np.ndarray:
         """Flux (zero point 27.5) of objects `owner` at times [MJD] in bands, all of shape (point,).
 
         f_ν = (1 + z) L_ν(λ / (1 + z)) / 4π d_L², averaged over the band; phases run 1 + z slower than clocks.
         """
-        phase = (time - self.origin[owner]) / ((1 + self.redshift) * self.shape["stretch"])[owner]
+        phase = (time - self.origin[owner]) / ((1 + self.redshift) * self.stretch)[owner]
+        phase = phase.astype(np.float32)[:, None]
         wavelength = self.wavelength[owner, band]
         magnitude = np.empty_like(wavelength)
         ia = self.is_ia[owner]
-        magnitude[ia] = ia_magnitude(phase[ia, None], wavelength[ia])
+        magnitude[ia] = ia_magnitude(phase[ia], wavelength[ia])
         other = ~ia
-        of = owner[other]
-        cooling = {name: self.shape[name][of, None] for name in COOLING}
-        magnitude[other] = cooling_magnitude(phase[other, None], wavelength[other], cooling)
+        shape = _named(self.shape[owner[other]])
+        magnitude[other] = cooling_magnitude(phase[other], wavelength[other], shape)
         magnitude += self.dimming[owner, band]
-        return np.exp(-0.4 * np.log(10) * (magnitude - ZERO_POINT)) @ self.weight
+        return (np.exp((ZERO_POINT - magnitude) * (0.4 * math.log(10))) @ self.weight).astype(np.float64)
 
     def peak_time(self) -> np.ndarray:
-        """Time of maximum at 5,500 Å in the rest frame [MJD], shape (object,)."""
-        phase = np.linspace(1.0, 121.0, 61)
-        curve = cooling_curve(phase, {name: self.shape[name][:, None] for name in COOLING})
+        """Time of maximum at 5,500 Å in the rest frame [MJD], to a day or so, shape (object,)."""
+        phase = np.arange(1, 121, 3, dtype=np.float32)
+        curve = cooling_curve(phase, _named(self.shape))
         peak = np.where(self.is_ia, 0.0, phase[curve.argmin(axis=1)])
         return self.origin + peak * (1 + self.redshift)
+
+
+def _named(shape: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: shape[:, k, None] for k, name in enumerate(COOLING)}
 
 
 def draw_explosions(
@@ -112,7 +124,11 @@ def draw_explosions(
     true_dust = mwebv * np.maximum(1 + 0.16 * rng.standard_normal(n), 0)
     dimming += true_dust[:, None, None] * extinction(bands.wavelength)
     origin = rng.uniform(start - 40, end)
-    return Explosions(kind, redshift, mwebv, origin, shape, wavelength, dimming, bands.weight, kinds)
+    return Explosions(
+        kind, redshift, mwebv, origin, shape["stretch"],
+        np.stack([shape[name] for name in COOLING], axis=1).astype(np.float32),
+        wavelength.astype(np.float32), dimming.astype(np.float32), bands.weight.astype(np.float32), kinds,
+    )  # fmt: skip
 
 
 def _draw_shapes(

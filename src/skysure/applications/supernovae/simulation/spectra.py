@@ -8,13 +8,15 @@ surface over phase and wavelength, stretched in time and reddened.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from .ia_surface import PHASE, SURFACE, WAVELENGTH
 
-_LOG_WAVELENGTH = np.log(WAVELENGTH)
+_LOG_WAVELENGTH = np.log(WAVELENGTH).astype(np.float32)
+_PHASE, _SURFACE = PHASE.astype(np.float32), SURFACE.astype(np.float32).ravel()
 REFERENCE = 5500.0
 """Wavelength at which light curves of cooling photospheres are given [Å]."""
 COOLING = (
@@ -24,17 +26,19 @@ COOLING = (
 """Parameters of a cooling photosphere; those in `LOGARITHMIC` are drawn as natural logarithms."""
 LOGARITHMIC = ("rise", "power", "bend", "sharpness", "hot", "cold", "cooling")
 _HC_OVER_K = 1.438776877e8
+_MAGNITUDE = 2.5 / math.log(10)
 
 
 def black_body(wavelength: np.ndarray, temperature: np.ndarray) -> np.ndarray:
     """AB magnitude of a black body relative to that at 5,500 Å: −2.5 log10 of B_ν(λ, T) / B_ν(5500 Å, T)."""
     x, reference = _HC_OVER_K / (wavelength * temperature), _HC_OVER_K / (REFERENCE * temperature)
-    return 2.5 * np.log10(np.expm1(x) / np.expm1(reference)) + 7.5 * np.log10(wavelength / REFERENCE)
+    planck = x + np.log(1 - np.exp(-x)) - reference - np.log(1 - np.exp(-reference))
+    return _MAGNITUDE * planck + 7.5 * np.log10(wavelength / REFERENCE)
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
     """Smooth max(x, 0): log(1 + exp x)."""
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return np.maximum(x, 0) + np.log(1 + np.exp(-np.abs(x)))
 
 
 def cooling_curve(phase: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -52,23 +56,23 @@ def cooling_curve(phase: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
         slopes [mag/d]; bend [d]: when one turns into the other; drop [mag]: the step there; sharpness [d]: of
         corner and step.
     """
-    after = np.maximum(phase, 1e-3)
+    after = np.maximum(phase, 1e-2)
     late = (phase - p["bend"]) / p["sharpness"]
     turned = softplus(late)
-    risen = -np.expm1(-((after / p["rise"]) ** p["power"]))
+    risen = 1 - np.exp(-np.exp(p["power"] * np.log(after / p["rise"])))
     magnitude = (
         p["magnitude"]
         + p["decline"] * phase
         + p["sharpness"] * (p["tail"] - p["decline"]) * turned
         + p["drop"] * np.exp(late - turned)
-        - 2.5 * np.log10(risen)
+        - 2.5 * np.log10(np.maximum(risen, 1e-6))
     )
     return np.where(phase > 0, magnitude, np.inf)
 
 
 def temperature(phase: np.ndarray, p: Mapping[str, np.ndarray]) -> np.ndarray:
     """Colour temperature [K]: cold + (hot − cold) exp(−phase / cooling)."""
-    fall = np.exp(-np.maximum(phase, 0.0) / p["cooling"])
+    fall = np.exp(-np.maximum(phase, 0) / p["cooling"])
     return np.clip(p["cold"] + (p["hot"] - p["cold"]) * fall, 2500.0, 40_000.0)
 
 
@@ -97,14 +101,13 @@ def ia_magnitude(phase: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
     those of stretch one, counted from maximum. Before −20 d there is nothing; beyond the edges the slope in
     time goes on, and the colour stays.
     """
-    row, time = _place(phase, PHASE, len(PHASE) - 2)
+    row, time = _place(phase, _PHASE, len(PHASE) - 2)
     column, share = _place(np.log(wavelength), _LOG_WAVELENGTH, len(WAVELENGTH) - 2)
-    share = np.clip(share, 0.0, 1.0)
+    share = np.clip(share, 0, 1)
     start = row * len(WAVELENGTH) + column
-    flat = SURFACE.ravel()
-    early = flat[start] + share * (flat[start + 1] - flat[start])
+    early = _SURFACE[start] + share * (_SURFACE[start + 1] - _SURFACE[start])
     start = start + len(WAVELENGTH)
-    late = flat[start] + share * (flat[start + 1] - flat[start])
+    late = _SURFACE[start] + share * (_SURFACE[start + 1] - _SURFACE[start])
     return np.where(phase < PHASE[0], np.inf, early + time * (late - early))
 
 

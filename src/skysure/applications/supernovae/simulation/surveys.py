@@ -33,8 +33,8 @@ class Survey:
         Median error of a flux in a moonless night of each band (zero point 27.5).
     moonlight : tuple of float
         Magnitudes by which a full moon brightens the sky in each band.
-    night_scatter, visit_scatter : float
-        Scatter of ln(error) that a night's visits share, and that of single visits.
+    clouds, visit_scatter : float
+        Mean rise of ln(error) in a night by clouds and seeing, and the scatter of single visits.
     photon : float
         Variance of a flux for each unit of it, from photon counts.
     calibration : float
@@ -60,7 +60,7 @@ class Survey:
     bright: tuple[tuple[str, float], ...]
     sky: tuple[float, ...]
     moonlight: tuple[float, ...]
-    night_scatter: float
+    clouds: float
     visit_scatter: float
     photon: float
     calibration: float
@@ -79,7 +79,7 @@ _DES_NIGHTS = (("griz", 0.40), ("gr", 0.30), ("iz", 0.30))
 SURVEYS = {
     "des": Survey(
         "des", 56_165.0, 5, 145.0, 180.0, 0.19, 0.50, _DES_NIGHTS, _DES_NIGHTS,
-        sky=(3.3, 2.3, 3.7, 3.9), moonlight=(2.6, 1.6, 1.0, 0.5), night_scatter=0.40, visit_scatter=0.25,
+        sky=(3.2, 2.1, 3.6, 3.8), moonlight=(2.6, 1.6, 1.0, 0.5), clouds=0.27, visit_scatter=0.32,
         photon=1 / 150, calibration=0.02, nearest=0.02, detections=0,
         fields=(
             (7.9, -43.0), (9.5, -44.0), (42.8, 0.0), (41.2, -1.0), (54.3, -27.1),
@@ -92,7 +92,7 @@ SURVEYS = {
         (("ug", 0.12), ("ur", 0.12), ("gr", 0.24), ("gi", 0.18), ("ri", 0.18), ("z", 0.08), ("y", 0.08)),
         (("ri", 0.20), ("iz", 0.22), ("zy", 0.24), ("rz", 0.16), ("y", 0.08), ("gr", 0.10)),
         sky=(4.9, 2.0, 2.6, 4.4, 8.2, 19.0), moonlight=(2.8, 2.2, 1.3, 0.8, 0.4, 0.2),
-        night_scatter=0.18, visit_scatter=0.12, photon=1 / 60, calibration=0.005,
+        clouds=0.18, visit_scatter=0.12, photon=1 / 60, calibration=0.005,
         nearest=0.02, detections=2, fields=(), dust=0.05,
     ),
 }  # fmt: skip
@@ -174,7 +174,8 @@ def _sky_error(
     survey: Survey, night: np.ndarray, season: np.ndarray, day: np.ndarray, band: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
-    quality = survey.night_scatter * rng.standard_normal(night.shape)[season, day]
+    # clouds and bad seeing only ever make it worse: a long tail to one side, with its median at zero
+    quality = survey.clouds * (rng.standard_exponential(night.shape)[season, day] - np.log(2))
     quality += survey.visit_scatter * rng.standard_normal(len(band))
     up = rng.random(night.shape) < 0.5
     light = (moon(night) * up)[season, day] * np.array(survey.moonlight)[band]
