@@ -86,6 +86,12 @@ def test_the_band_of_a_conformal_level_counts_the_calibration_objects():
     assert calibrated_band(0.9, m, calibrated_on=5) == (1.0, 1.0)
 
 
+def test_the_band_of_a_conformal_level_by_counting():
+    # nine calibration scores bound 90 % by their largest: all of 91 new ones lie below with probability 9 / 100
+    assert calibrated_band(0.9, 91, 0.81, calibrated_on=9)[1] == 90 / 91
+    assert calibrated_band(0.9, 91, 0.83, calibrated_on=9)[1] == 1.0
+
+
 def test_bins_of_a_column_share_the_rows_and_leave_out_what_is_missing():
     rng = np.random.default_rng(2)
     column = np.r_[rng.lognormal(size=1000), np.nan, np.inf]

@@ -191,7 +191,7 @@ def _spread(mean: Tensor, std: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _minimise(objective: Callable[[], Tensor], parameters: list[Tensor]) -> None:
-    ends = {"max_iter": 200, "tolerance_grad": 1e-9, "tolerance_change": 1e-14}
+    ends = {"max_iter": 200, "tolerance_grad": 1e-9, "tolerance_change": 1e-12}
     optimiser = torch.optim.LBFGS(parameters, line_search_fn="strong_wolfe", **ends)
 
     def closure() -> Tensor:
