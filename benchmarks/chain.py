@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from record import record, row
 
+from record import record, row
 from skysure.applications import chain, preset
 from skysure.applications.chain.environments import States
 from skysure.applications.chain.evaluation import NEAR, proportion
