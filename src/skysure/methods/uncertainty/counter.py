@@ -31,8 +31,7 @@ def keys(seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row
     samples, rows : Tensor, int64
         Which posterior samples, and which objects: any integers.
     """
-    start = _mix(torch.full((), _signed(seed), dtype=torch.int64, device=rows.device))
-    return _words(_absorb(_absorb(start, samples)[:, None], rows))
+    return _words(_absorb(_absorb(_signed(seed), samples)[:, None], rows))
 
 
 def uniform(key: Int32[Tensor, "sample row 2"], layer: int, features: int) -> Float32[Tensor, "sample row {features}"]:
@@ -64,12 +63,11 @@ def uniform(key: Int32[Tensor, "sample row 2"], layer: int, features: int) -> Fl
 
 @lru_cache(maxsize=256)
 def _units(layer: int, features: int, device: torch.device) -> Int32[Tensor, "2 feature"]:
-    start = _mix(torch.full((), layer, dtype=torch.int64))
-    return _words(_absorb(start, torch.arange(features))).T.contiguous().to(device)
+    return _words(_absorb(layer, torch.arange(features))).T.contiguous().to(device)
 
 
-def _absorb(state: Int64[Tensor, "*state"], number: Int64[Tensor, "*number"]) -> Int64[Tensor, "*both"]:
-    return _mix(state ^ _mix(number))
+def _absorb(state: Int64[Tensor, "*state"] | int, number: Int64[Tensor, "*number"]) -> Int64[Tensor, "*both"]:
+    return _mix(_mix(number) ^ state)
 
 
 def _mix(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
@@ -91,10 +89,8 @@ def _shifted(x: Int64[Tensor, "*any"], shift: int) -> Int64[Tensor, "*any"]:
 
 
 def _words(x: Int64[Tensor, "*any"]) -> Int32[Tensor, "*any 2"]:
-    """Split into the low and the high 32 bits, as signed numbers."""
-    low = x & 0xFFFFFFFF
-    low = torch.where(low >= 1 << 31, low - (1 << 32), low)
-    return torch.stack([low, x >> 32], -1).to(torch.int32)
+    """The low and the high 32 bits, as signed numbers (in this order on all machines that torch runs on)."""
+    return x[..., None].view(torch.int32)
 
 
 def _signed(x: int) -> int:

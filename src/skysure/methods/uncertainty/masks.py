@@ -64,8 +64,9 @@ class Draw:
     @classmethod
     def of(cls, seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row"] | None) -> Draw:
         """Key a draw by a seed, samples and rows (None: one set of masks for all of them)."""
-        common = counter.keys(seed, samples, torch.tensor([_EVERY_ROW], device=samples.device))
-        return cls(None if rows is None else counter.keys(seed, samples, rows), common)
+        every = torch.tensor([_EVERY_ROW], device=samples.device)
+        keys = counter.keys(seed, samples, every if rows is None else torch.cat([rows, every]))
+        return cls(None if rows is None else keys[:, :-1], keys[:, -1:])
 
     def of_samples(self, part: slice) -> Draw:
         """Take some of its samples."""
