@@ -107,6 +107,24 @@ def test_truncated_files(tmp_path, form):
     refused(path, path.name)
 
 
+@pytest.mark.parametrize("form", ["parquet", "fits", "ecsv", "vot"])
+def test_damaged_bytes_are_a_fault_or_harmless_never_a_crash(tmp_path, form):
+    path, rng = tmp_path / f"p.{form}", np.random.default_rng(7)
+    Table(points(10)).write(path, format={"vot": "votable"}.get(form, form))
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    faults = 0
+    for _ in range(25):
+        damaged = whole.copy()
+        damaged[rng.integers(0, len(whole), 10)] = rng.integers(0, 256, 10)
+        path.write_bytes(damaged.tobytes())
+        try:
+            read(path)
+        except Fault as fault:
+            faults += 1
+            assert path.name in str(fault)
+    assert faults
+
+
 @pytest.mark.parametrize("packing", ["tar", "tar.gz", "tar.xz", "zip"])
 def test_truncated_archives(tmp_path, packing):
     data = write_csv(tmp_path / "p.csv", {n: np.repeat(v, 40) for n, v in points(50).items()})

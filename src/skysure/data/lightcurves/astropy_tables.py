@@ -72,5 +72,5 @@ def _to_arrow(column) -> pa.Array:
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
     if values.dtype.kind in "SU":
-        values = np.char.strip(values.astype(str))
+        values = np.char.strip(np.char.decode(values, "latin-1") if values.dtype.kind == "S" else values)
     return pa.array(values, mask=mask) if mask.any() else pa.array(values)

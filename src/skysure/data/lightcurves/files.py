@@ -27,6 +27,9 @@ SUFFIXES = {
     ".ecsv": "ecsv", ".vot": "votable", ".votable": "votable", ".gz": "gzip", ".xz": "xz", ".bz2": "bzip2",
     ".tgz": "gzip", ".txz": "xz", ".tar": "tar", ".zip": "zip",
 }  # fmt: skip
+DAMAGE = (
+    EOFError, OSError, NotImplementedError, lzma.LZMAError, zlib.error, tarfile.ReadError, zipfile.BadZipFile
+)  # fmt: skip
 CURES = {
     "web page": "a download that failed: fetch the file itself",
     "Git LFS pointer": "the file was not fetched: run `git lfs pull`",
@@ -87,12 +90,12 @@ def telling(name: str) -> Iterator[None]:
     """Turn what goes wrong with a file into a fault that names it."""
     try:
         yield
-    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, tarfile.ReadError, zipfile.BadZipFile) as e:
-        raise Fault(name, "a whole file", f"it is truncated or damaged ({e})", "fetch it again") from None
     except FileNotFoundError:
         raise Fault(name, "a file", "there is no such file", "check the path") from None
     except PermissionError:
         raise Fault(name, "a readable file", "permission denied", "change its permissions") from None
+    except DAMAGE as error:
+        raise Fault(name, "a whole file", f"it is truncated or damaged ({error})", "fetch it again") from None
 
 
 def walk(paths: Iterable[str | Path], within_folders: bool = True) -> Iterator[tuple[Entry, bytes]]:
@@ -251,7 +254,7 @@ def _members(path: Path, wanted: set[str] | None = None) -> Iterator[tuple[str, 
         with zipfile.ZipFile(path) as pack:
             for info in pack.infolist():
                 if not info.is_dir() and (wanted is None or info.filename in wanted):
-                    with pack.open(info) as stream, _decompressed(io.BytesIO(stream.read())) as plain:
+                    with _decompressed(io.BytesIO(_unzipped(pack, info))) as plain:
                         yield info.filename, plain
         return
     with _decompressed(open(path, "rb")) as stream, tarfile.open(fileobj=stream, mode="r|") as pack:
@@ -259,6 +262,13 @@ def _members(path: Path, wanted: set[str] | None = None) -> Iterator[tuple[str, 
             if info.isfile() and (wanted is None or info.name in wanted):
                 with _decompressed(io.BytesIO(pack.extractfile(info).read())) as plain:  # type: ignore[union-attr]
                     yield info.name, plain
+
+
+def _unzipped(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        return pack.read(info)
+    except RuntimeError as error:  # a password, or a way of packing that Python does not know
+        raise zipfile.BadZipFile(str(error)) from None
 
 
 def _unpack(archive: Path | None, waiting: dict[str, Entry]) -> Iterator[tuple[Entry, bytes]]:

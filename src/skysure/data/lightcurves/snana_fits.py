@@ -114,7 +114,10 @@ def _open(entry: Entry):
     except Exception as error:  # astropy raises what its parsers raise
         raise damaged(error) from None
     with file:
-        yield file
+        try:
+            yield file
+        except (fits.VerifyError, OSError) as error:
+            raise damaged(error) from None
 
 
 def _table(file, entry: Entry):
@@ -130,4 +133,5 @@ def _native(values: np.ndarray) -> np.ndarray:
 
 def _arrow(values: np.ndarray) -> pa.Array:
     values = np.asarray(values)
-    return pa.array(np.char.strip(values.astype(str)) if values.dtype.kind in "SU" else _native(values))
+    values = np.char.decode(values, "latin-1") if values.dtype.kind == "S" else values
+    return pa.array(np.char.strip(values) if values.dtype.kind == "U" else _native(values))

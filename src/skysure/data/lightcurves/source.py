@@ -74,7 +74,7 @@ class LightCurveSource:
         told = [f"{n:,} {text}" for text, n in self._notes.items() if n]
         if skipped := self._plan.skipped:
             names = ", ".join(skipped[:3]) + (" ..." if len(skipped) > 3 else "")
-            told.append(f"{len(skipped):,} files of other kinds skipped: {names}")
+            told.append(f"files of other kinds skipped ({len(skipped):,}): {names}")
         if archives := self._plan.archives:
             told.append(
                 f"archives beside the files were not opened ({', '.join(archives[:3])}); name them to read them"

@@ -50,7 +50,7 @@ def texts(values: object) -> tuple[np.ndarray, np.ndarray]:
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         column = column.cast(pa.string()) if not pa.types.is_string(column.type) else column
     coded = column.dictionary_encode(null_encoding="encode")
-    names = np.array([_text(v) for v in coded.dictionary.to_pylist()] or [""], dtype=str)
+    names = np.array([_text(v) for v in _python(coded.dictionary)] or [""], dtype=str)
     codes = coded.indices.to_numpy(zero_copy_only=False)
     unique, place = np.unique(names, return_inverse=True)
     return place[codes].astype(np.int64), unique
@@ -70,6 +70,13 @@ def run_starts(values: object) -> np.ndarray:
 
 def _floats(column: pa.Array) -> np.ndarray:
     return column.to_numpy(zero_copy_only=False) if not column.null_count else pc.fill_null(column, np.nan).to_numpy()
+
+
+def _python(column: pa.Array) -> list:
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        return [None if v is None else v.decode("latin-1") for v in column.cast(pa.binary()).to_pylist()]
 
 
 def _text(value: object) -> str:
