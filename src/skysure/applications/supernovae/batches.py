@@ -156,9 +156,10 @@ def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     array([ 1,  0, -1])
     """
     known, which = np.unique(labels.astype(str), return_inverse=True)
+    bare = np.array([name.removeprefix("SN").strip() for name in known.tolist()], str)
     place = np.full(len(known), -1)
     for k, name in enumerate(classes):
-        mine = np.isin(np.strings.replace(known, "SN", ""), KINDS.get(name, (name,))) | (known == name)
+        mine = np.isin(bare, KINDS.get(name, (name,))) | (known == name)
         place[mine & (place < 0)] = k
     return place[which]
 
