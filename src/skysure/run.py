@@ -19,18 +19,18 @@ from typing import Any
 
 import tomli_w
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 
 from skysure import settings as layers
 from skysure.applications import NAMES, application
+from skysure.data.targets import replacing
 from skysure.faults import Fault, SettingsFault, nearest
 from skysure.fit import State
 from skysure.models import find
 
 FORMAT = 1
-_UMASK = os.umask(0)
-os.umask(_UMASK)
 CITE = "skysure {version}: deep learning for astronomy with calibrated uncertainties (BSD-3-Clause)"
 
 
@@ -82,7 +82,7 @@ def save(run: Run, folder: Path) -> None:
     """Write `run.toml` and `model.safetensors` into a folder, and check them by loading them again."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.detach().cpu().contiguous() for name, t in run.model.state_dict().items()}
-    _replace(folder / "model.safetensors", lambda temporary: save_file(tensors, temporary))
+    write_bytes(folder / "model.safetensors", serialised(tensors))
     content = {"format": FORMAT, "application": run.application} | run.card
     content |= {
         "settings": layers.plain(run.settings),
@@ -183,11 +183,7 @@ class Checkpoints:
         """Keep a state and the history up to it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         book = {"epoch": state.epoch, "counters": state.counters, "done": state.done, "history": history}
-        text = json.dumps(book)
-        _replace(
-            self.folder / "last.safetensors",
-            lambda temporary: save_file(state.tensors, temporary, {"book": text}),
-        )
+        write_bytes(self.folder / "last.safetensors", serialised(state.tensors, {"book": json.dumps(book)}))
 
     def load(self) -> tuple[State, list[dict[str, float]]] | None:
         """Give the last state and its history; None where nothing was kept yet."""
@@ -239,12 +235,13 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one stroke."""
-    _replace(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a binary file in one stroke."""
-    _replace(path, lambda temporary: Path(temporary).write_bytes(content))
+    """Write a file in one stroke: under another name, brought to the disk, renamed."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def publish(made: Path, out: Path, *, force: bool = False) -> None:
@@ -262,22 +259,6 @@ def require_free(out: Path, *, force: bool = False) -> None:
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise Fault(f"{parent}: no folder that can be written to", "an existing folder", "a misspelling")
-
-
-def _replace(path: Path, write: Any) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(str(temporary))
-        temporary.chmod(0o666 & ~_UMASK)
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise Fault(
-            f"{path}: {getattr(error, 'strerror', None) or error}",
-            "a place that can be written to",
-            "a full disk",
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:
