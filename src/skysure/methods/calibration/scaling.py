@@ -36,7 +36,7 @@ def marginal_nll(
 
 
 class TemperatureScaling(nn.Module):
-    """Divide logits by one temperature (Guo et al. 2017, section 4.2): the most probable class stays as it was.
+    """Divide logits by one temperature (Guo et al. 2017, section 4.2): in each sample the order of classes stays.
 
     >>> TemperatureScaling()(torch.tensor([2.0, 0.0]))
     tensor([2., 0.])

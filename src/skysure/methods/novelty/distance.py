@@ -2,11 +2,14 @@
 
 d² = min_k (x - m_k)' C^-1 (x - m_k), with class means m_k and one shared covariance C (Lee et al. 2018, eq. 2).
 C is shrunk after Ledoit & Wolf (2004), so more features than objects are no trouble. Entropy cannot do this:
-a network for cats and dogs is sure of a human. Features of an early layer, or of several, know more about what is
-unlike than those of the last, which training empties of all but the classes (on pairs of digits, worst AUROC
-0.98 with the first of two hidden layers, 0.93 with the second). Features are not standardised, and distances not
-taken relative to one common Gaussian (Ren et al. 2021): both lost on the same digits (0.94; under 0.1), as that
-ratio is small exactly for what is far from everything.
+a network for cats and dogs is sure of a human.
+
+Features of an early layer, or of several, know more about what is unlike than those of the last, which training
+empties of all but the classes. On all 45 pairs of digits (two hidden layers of 128, the other eight unknown) the mean
+and worst AUROC are 0.99 and 0.98 with the first layer or both, 0.98 and 0.93 with the second. Features are not
+standardised (worst 0.94 if they are: noise of hardly used units counts as much as the rest). Distances are not taken
+relative to one common Gaussian (Ren et al. 2021), which leaves only the directions in which the classes differ:
+0.87 and 0.65 here, no better than entropy.
 """
 
 from __future__ import annotations
