@@ -112,7 +112,7 @@ def test_damaged_bytes_are_a_fault_or_harmless_never_a_crash(tmp_path, form):
     path, rng = tmp_path / f"p.{form}", np.random.default_rng(7)
     Table(points(10)).write(path, format={"vot": "votable"}.get(form, form))
     whole = np.frombuffer(path.read_bytes(), np.uint8)
-    faults = 0
+    told = []
     for _ in range(25):
         damaged = whole.copy()
         damaged[rng.integers(0, len(whole), 10)] = rng.integers(0, 256, 10)
@@ -120,9 +120,9 @@ def test_damaged_bytes_are_a_fault_or_harmless_never_a_crash(tmp_path, form):
         try:
             read(path)
         except Fault as fault:
-            faults += 1
-            assert path.name in str(fault)
-    assert faults
+            told.append(str(fault))
+    assert told
+    assert all(path.name in words for words in told)
 
 
 @pytest.mark.parametrize("packing", ["tar", "tar.gz", "tar.xz", "zip"])

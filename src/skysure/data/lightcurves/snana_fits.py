@@ -6,8 +6,9 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -100,20 +101,20 @@ def _open(entry: Entry):
         told = (str(error).splitlines() or [type(error).__name__])[0]
         return Fault(entry.name, "a whole FITS file", f"truncated or damaged ({told})", "fetch it again")
 
-    content = b""
-    if not entry.plain:
-        with entry.open() as stream:
-            content = stream.read()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", message=".*may have been truncated.*")
-            with fits.open(entry.path if entry.plain else io.BytesIO(content), memmap=entry.plain) as probe:
-                probe.info(output=False)
-            file = fits.open(entry.path if entry.plain else io.BytesIO(content), memmap=entry.plain)
-    except Exception as error:  # astropy raises what its parsers raise
-        raise damaged(error) from None
-    with file:
+    with ExitStack() as stack:
+        if entry.plain:
+            raw: Any = stack.enter_context(open(entry.path, "rb"))
+        else:
+            raw = io.BytesIO(stack.enter_context(entry.open()).read())
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", message=".*may have been truncated.*")
+                file = stack.enter_context(fits.open(raw, memmap=entry.plain))
+                for hdu in file:  # parsed now, so that what is wrong with them is told here
+                    _ = [card.value for card in hdu.header.cards], getattr(hdu, "columns", None)
+        except Exception as error:  # astropy raises what its parsers raise
+            raise damaged(error) from None
         try:
             yield file
         except (fits.VerifyError, OSError) as error:
