@@ -212,6 +212,11 @@ def test_a_unit_that_is_none_of_flux_density(tmp_path, unit):
     refused(path, f"'{unit}'", "[reading]", reading=Reading(unit=unit))
 
 
+def test_a_reading_may_be_its_toml_table(tmp_path):
+    path = write_csv(tmp_path / "p.csv", points())
+    assert len(joined(open_lightcurves([path], {"zero_point": 27.5}))) == 3
+
+
 def test_counts_of_the_file_need_a_zero_point(tmp_path):
     Table(points(), units={"flux": "ct"}).write(tmp_path / "p.ecsv")
     refused(tmp_path / "p.ecsv", "zero point", reading=Reading())

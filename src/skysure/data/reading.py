@@ -109,6 +109,11 @@ class Reading:
         return cls(**{name: _checked(name, value) for name, value in table.items()})
 
     @classmethod
+    def of(cls, given: Reading | Mapping[str, Any] | None) -> Reading:
+        """Take a reading as it is, or build it from a TOML table; none is the empty one."""
+        return given if isinstance(given, Reading) else cls.from_toml(given or {})
+
+    @classmethod
     def from_file(cls, path: str | Path) -> Reading:
         """Read the `[reading]` table of a TOML file, as `skysure inspect --write` writes it."""
         try:

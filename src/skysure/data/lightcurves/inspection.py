@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from .tables import Table
 from .values import texts
 
 
-def propose(paths: Sequence[str | Path], reading: Reading | None = None) -> Reading:
+def propose(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Reading:
     """Propose a reading for files: the dialect where one is recognised, else columns, unit and bands by name.
 
     What a name does not tell stays open: the zero point of a flux without unit is for its owner to say.
@@ -28,17 +28,16 @@ def propose(paths: Sequence[str | Path], reading: Reading | None = None) -> Read
     Fault
         Where a file is not there, damaged, or holds no light curves.
     """
-    found = plan.make(paths, reading or Reading(), strict=False)
-    return _proposed(found)
+    return _proposed(plan.make(paths, Reading.of(reading), strict=False))
 
 
-def describe(paths: Sequence[str | Path], reading: Reading | None = None) -> dict[str, Any]:
+def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Tell what is in files of light curves, as plain data.
 
     Parameters
     ----------
     paths : sequence of str or Path
-    reading : Reading, optional
+    reading : Reading or mapping (its TOML table), optional
         Where it is not given, the one that `propose` gives.
 
     Returns
@@ -50,9 +49,9 @@ def describe(paths: Sequence[str | Path], reading: Reading | None = None) -> dic
     """
     out: dict[str, Any] = {"paths": [str(p) for p in paths], "problems": []}
     try:
-        found = plan.make(paths, reading or Reading(), strict=False)
+        found = plan.make(paths, Reading.of(reading), strict=False)
         out |= {"formats": found.formats, "tables": _tables(found)}
-        proposed = reading or _proposed(found)
+        proposed = Reading.of(reading) if reading else _proposed(found)
         out["reading"] = proposed.to_toml()
         out |= _walked(LightCurveSource(paths, proposed))
     except Fault as fault:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,9 +61,9 @@ class LightCurveSource:
         Objects that the last walk set aside, at most 100,000 of them; `rejected_count` counts all.
     """
 
-    def __init__(self, paths: Sequence[str | Path], reading: Reading | None = None) -> None:
+    def __init__(self, paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> None:
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
-        self._plan = plan.make(paths, reading or Reading())
+        self._plan = plan.make(paths, Reading.of(reading))
         self.reading = self._plan.kept
         self.rejected: list[Rejected] = []
         self.rejected_count = 0
@@ -199,14 +200,16 @@ class LightCurveSource:
                 yield whole.take(np.arange(start, min(start + JOINED, len(whole))))
 
 
-def open_lightcurves(paths: Sequence[str | Path], reading: Reading | None = None) -> LightCurveSource:
+def open_lightcurves(
+    paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None
+) -> LightCurveSource:
     """Open light curves in files of any known format.
 
     Parameters
     ----------
     paths : sequence of str or Path
         Files, folders, globs, archives (tar, tar.gz, tar.xz, zip).
-    reading : Reading, optional
+    reading : Reading or mapping (its TOML table), optional
         What the files call things; recognised where the format or the columns leave no doubt.
 
     Raises
