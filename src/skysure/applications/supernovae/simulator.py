@@ -167,7 +167,11 @@ def _visits_in_window(
 
 
 def _objects(
-    explosions: Explosions, seasons: Seasons, season: np.ndarray, peak: np.ndarray, photoz: str,
+    explosions: Explosions,
+    seasons: Seasons,
+    season: np.ndarray,
+    peak: np.ndarray,
+    photoz: str,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     n = len(explosions)

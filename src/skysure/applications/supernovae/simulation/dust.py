@@ -39,9 +39,7 @@ def _table(r_v: float) -> np.ndarray:
     ]
     infrared = [0.0, 0.26469 * r_v / 3.1, 0.82925 * r_v / 3.1]
     values = np.array([*infrared, *optical, *_ultraviolet(knots[-2:], r_v)])
-    return np.where(
-        x > 1e4 / 2700, _ultraviolet(x, r_v), _natural_spline(knots, values, np.minimum(x, 3.846))
-    )
+    return np.where(x > 1e4 / 2700, _ultraviolet(x, r_v), _natural_spline(knots, values, np.minimum(x, 3.846)))
 
 
 def _ultraviolet(x: np.ndarray, r_v: float) -> np.ndarray:
@@ -62,8 +60,4 @@ def _natural_spline(knots: np.ndarray, values: np.ndarray, x: np.ndarray) -> np.
     k = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(knots) - 2)
     h, a, b = step[k], knots[k + 1] - x, x - knots[k]
     cubic = (curvature[k] * a**3 + curvature[k + 1] * b**3) / (6 * h)
-    return (
-        cubic
-        + (values[k] / h - curvature[k] * h / 6) * a
-        + (values[k + 1] / h - curvature[k + 1] * h / 6) * b
-    )
+    return cubic + (values[k] / h - curvature[k] * h / 6) * a + (values[k + 1] / h - curvature[k + 1] * h / 6) * b

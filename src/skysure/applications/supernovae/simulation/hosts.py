@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def draw_photoz(
-    redshift: np.ndarray, quality: str, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_photoz(redshift: np.ndarray, quality: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw host redshifts and their errors, NaN where there is none.
 
     "good" is as optimistic as the supernova challenge: median error 0.0285, none missing, no wild ones.

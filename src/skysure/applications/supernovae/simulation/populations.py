@@ -60,15 +60,13 @@ class Kind:
         x = mean + rng.standard_normal((n, len(self.axes))) @ self.axes
         x += scatter * rng.standard_normal(x.shape)
         drawn = {name: np.exp(x[:, k]) if name in LOGARITHMIC else x[:, k] for k, name in enumerate(COOLING)}
-        return {
-            name: np.clip(values, *_LIMITS.get(name, (-np.inf, np.inf))) for name, values in drawn.items()
-        }
+        return {name: np.clip(values, *_LIMITS.get(name, (-np.inf, np.inf))) for name, values in drawn.items()}
 
 
 _LIMITS = {
     "rise": (0.2, 150.0), "power": (0.6, 5.0), "decline": (-0.08, 2.0), "bend": (1.0, 250.0), "tail": (0.0, 1.0),
-    "drop": (-0.3, 3.0), "sharpness": (0.3, 40.0), "hot": (5000.0, 40_000.0), "cold": (2500.0, 30_000.0),
-    "lines": (-2.0, 3.0), "cold_lines": (-1.5, 7.0), "far_lines": (-2.0, 6.0), "cold_far_lines": (-2.0, 8.0),
+    "drop": (-0.3, 3.0), "sharpness": (0.3, 40.0), "hot": (5000.0, 30_000.0), "cold": (2500.0, 30_000.0),
+    "lines": (-1.2, 3.0), "cold_lines": (-0.5, 7.0), "far_lines": (-0.5, 6.0), "cold_far_lines": (-1.0, 8.0),
 }  # fmt: skip
 
 
@@ -87,9 +85,7 @@ def draw_ia(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     }
 
 
-def two_sided(
-    n: int, below: float, above: float, limits: tuple[float, float], rng: np.random.Generator
-) -> np.ndarray:
+def two_sided(n: int, below: float, above: float, limits: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """Draw from two half normals joined at zero; what falls outside the limits is drawn anew, twice at most."""
     drawn = _half_normals(n, below, above, rng)
     for _ in range(2):
@@ -165,13 +161,13 @@ KINDS = (
 
 UNKNOWNS = (
     Kind(
-        "SLSN", "SLSN", 4e-7, 3.0, 2.0,
-        _named(-22.2, 3.4, 0.6, 0.030, 4.6, 0.015, 0.3, 2.3, 9.6, 8.8, 3.8, 0.3, 0.6, 0.8, 0.5),
+        "SLSN", "SLSN", 2.5e-7, 3.0, 2.0,
+        _named(-22.2, 3.4, 0.6, 0.030, 4.6, 0.015, 0.3, 2.3, 9.8, 8.9, 3.9, 0.1, 0.5, 0.3, 0.3),
         _named(0.6, 0.3, 0.15, 0.008, 0.2, 0.004, 0.2, 0.3, 0.15, 0.1, 0.3, 0.3, 0.4, 0.5, 0.4),
     ),
     Kind(
-        "TDE", "TDE", 1.5e-6, 0.0, 1.1,
-        _named(-19.9, 3.1, 0.6, 0.022, 4.7, 0.010, 0.1, 2.3, 9.95, 9.95, 4.0, 0.0, 0.0, 0.0, 0.0),
+        "TDE", "TDE", 2.5e-6, 0.0, 1.1,
+        _named(-19.9, 3.1, 0.6, 0.022, 4.7, 0.010, 0.1, 2.3, 10.05, 10.05, 4.0, 0.0, 0.0, 0.0, 0.0),
         _named(0.9, 0.3, 0.15, 0.008, 0.2, 0.003, 0.1, 0.3, 0.25, 0.1, 0.3, 0.1, 0.1, 0.1, 0.1),
     ),
     Kind(
