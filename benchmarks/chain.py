@@ -1,6 +1,6 @@
 """Agents on the chain against the exact optimum: `python benchmarks/chain.py [--quick]`.
 
-Measures the exact values against the published ones, the lecture's agent, its two mendings and the default:
+Measures the exact values against the reference's, the lecture's agent, its two mendings and the default:
 the mean exact return of their greedy policies and the share within 1 % of the best; and the speed of learning.
 """
 
@@ -21,7 +21,7 @@ from skysure.applications.chain.truth import best_return, exact_values, random_r
 from skysure.settings import build
 
 Q_STAR = [[61.38, 64.89, 69.51, 75.59, 83.59], [60.58, 61.46, 62.61, 64.13, 66.13]]
-PUBLISHED = {
+REFERENCE = {
     "lecture": ("1548", "1 %"),
     "lecture-epsilon": ("2378", "24 %"),
     "epsilon-small-step": ("3601", "90 %"),
@@ -29,12 +29,12 @@ PUBLISHED = {
 
 
 def exact() -> Iterator[dict[str, Any]]:
-    """Exact values beside the rounded ones that were published."""
+    """Exact values beside the reference's rounded ones."""
     settings = chain.Settings()
-    yield row("best return, exact", best_return(settings), note="published 3663.7")
-    yield row("random return, exact", random_return(settings), note="published 1311.3")
+    yield row("best return, exact", best_return(settings), note="reference 3663.7")
+    yield row("random return, exact", random_return(settings), note="reference 1311.3")
     distance = np.abs(exact_values(settings, 0.95).T - Q_STAR).max()
-    yield row("Q* at 0.95, largest distance", distance, note="published to 0.005")
+    yield row("Q* at 0.95, largest distance", distance, note="reference rounded to 0.005")
 
 
 def learned(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
@@ -46,10 +46,10 @@ def learned(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
     returns = last.tensors["model.course"][-1].numpy()
     n, best = len(returns), best_return(settings)
     share, low, high = proportion(int((returns >= NEAR * best).sum()), n)
-    label, (mean, optimal) = name or "default", PUBLISHED.get(name or "", ("", ""))
+    label, (mean, optimal) = name or "default", REFERENCE.get(name or "", ("", ""))
     note = {"return": f"of {best:.1f}", "optimal": ""}
     if mean:
-        note = {"return": f"published {mean}", "optimal": f"published {optimal}"}
+        note = {"return": f"reference, 100 agents: {mean}", "optimal": f"reference, 100 agents: {optimal}"}
     error = float(returns.std(ddof=1) / np.sqrt(n))
     yield row(f"{label}: return", float(returns.mean()), error=error, n=n, note=note["return"])
     yield row(f"{label}: optimal", 100 * share, "%", error=50 * (high - low), n=n, note=note["optimal"])

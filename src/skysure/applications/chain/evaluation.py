@@ -97,8 +97,9 @@ def scores(
         pulls = np.abs(distance) / learned.values_error
     right = np.where(learned.values.argmax(axis=1) == q_star.argmax(axis=1), 1.0, 0.0)
     return [
-        _score("return", "Return of the learned policies", mean, mean - error, mean + error, wanted=[NEAR * best, None],
-               headline=True, help="Exact mean over an episode from the first state; error of the mean over agents."),
+        _score("return", "Return of the learned policies", mean, mean - error, mean + error,
+               wanted=[round(NEAR * best, 1), None], headline=True,
+               help="Exact mean over an episode from the first state; error of the mean over agents."),
         _score("optimal", "Agents within 1 % of the best return", 100 * share, 100 * low, 100 * high, unit="%",
                headline=True, wanted=[95, None]),
         _score("best", "Return of the best policy, exact", best, digits=1),

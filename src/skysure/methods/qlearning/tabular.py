@@ -6,7 +6,7 @@ Watkins & Dayan (1992), equation 1. After a step from s to s' by action a that p
 
 with a step size α = α₁ n^-p at the n-th visit of (s, a). p = 0 keeps it constant; 1/2 < p <= 1 lets it shrink
 slowly enough to forget the beginning and fast enough to average the noise, and then Q converges to Q*
-(Even-Dar & Mansour 2003, section 2). An agent acts at random in a state it knows nothing about (all values
+(Even-Dar & Mansour 2003). An agent acts at random in a state it knows nothing about (all values
 still zero) and with probability ε elsewhere; otherwise it takes the action of largest value.
 
 Agents share nothing: they are repetitions that differ in their random numbers alone, and their scatter is the
