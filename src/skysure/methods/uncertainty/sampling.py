@@ -90,7 +90,8 @@ def sample(
     objects, device = _objects(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
     if rows is None:
-        rows = torch.arange(first_row, first_row + objects, device=device)
+        rows = torch.arange(first_row, first_row + objects)
+    rows = rows.to(device)
     block = max(1, ceil(objects / max(1, ceil(objects / batch))))
     fold = 1 if shared and block > _STEPPED and _fuses(model) else min(samples, max(1, batch // block))
     which = torch.arange(first_sample, first_sample + samples, device=device)

@@ -6,80 +6,25 @@ on its state (for each direction): K = features + directions x units, whatever t
 
 State masks that all objects share are a change of weights, W_hh diag(mask), and cost nothing: then torch's fused
 kernel runs. That is so in training (where inputs still have masks of their own) and in a draw with shared masks. Else
-the steps run here, one by one. nn.GRU, nn.LSTM and nn.RNN call their biases and gates as torch does; the formulas are
-those of its documentation.
+the steps run one by one.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from skysure.faults import Fault
 from skysure.methods.uncertainty.dropout import NARROW
 from skysure.methods.uncertainty.masks import Mask
+from skysure.methods.uncertainty.steps import STEPS, State, stepped
 
-State = tuple[Tensor, ...]
-
-
-def gru_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
-    """Step a gated recurrent unit from W_ih x + b_ih and W_hh h + b_hh."""
-    (h,) = state
-    reset_x, update_x, new_x = inputs.chunk(3, -1)
-    reset_h, update_h, new_h = recurrent.chunk(3, -1)
-    new = torch.tanh(new_x + torch.sigmoid(reset_x + reset_h) * new_h)
-    return (new + torch.sigmoid(update_x + update_h) * (h - new),)
-
-
-def lstm_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
-    """Step a long short-term memory: hidden state and cell."""
-    _, cell = state
-    enter, forget, new, leave = (inputs + recurrent).chunk(4, -1)
-    cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
-    return torch.sigmoid(leave) * torch.tanh(cell), cell
-
-
-def tanh_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row unit"], state: State) -> State:
-    """Step a plain recurrent layer with tanh."""
-    return (torch.tanh(inputs + recurrent),)
-
-
-def relu_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row unit"], state: State) -> State:
-    """Step a plain recurrent layer with ReLU."""
-    return (torch.relu(inputs + recurrent),)
-
-
-_STEPS = {"GRU": gru_step, "LSTM": lstm_step, "RNN_TANH": tanh_step, "RNN_RELU": relu_step}
 _FUSED = {"GRU": torch.gru, "LSTM": torch.lstm, "RNN_TANH": torch.rnn_tanh, "RNN_RELU": torch.rnn_relu}
-
-
-def stepped(
-    step: Callable[[Tensor, Tensor, State], State],
-    x: Float[Tensor, "row time feature"],
-    valid: Bool[Tensor, "row time"] | None,
-    state: State,
-    weights: list[Tensor],
-    mask: Float[Tensor, "row unit"],
-    backwards: bool,
-) -> tuple[Float[Tensor, "row time unit"], State]:
-    """Run one direction of one layer with a state mask for each row; a state rests where it is not valid."""
-    w_ih, w_hh, b_ih, b_hh = weights if len(weights) == 4 else (*weights, None, None)
-    inputs = linear(x, w_ih, b_ih)
-    times = range(x.shape[1])
-    outputs: list[Tensor] = []
-    for t in reversed(times) if backwards else times:
-        after = step(inputs[:, t], linear(state[0] * mask, w_hh, b_hh), state)
-        if valid is not None:
-            after = tuple(torch.where(valid[:, t, None], a, b) for a, b in zip(after, state, strict=True))
-        state = after
-        outputs.append(state[0])
-    return torch.stack(outputs[::-1] if backwards else outputs, 1), state
 
 
 class TiedDropout(nn.Module):
@@ -125,7 +70,7 @@ class TiedDropout(nn.Module):
         drop_state: bool = True,
     ) -> None:
         super().__init__()
-        if not isinstance(layer, nn.RNNBase) or layer.mode not in _STEPS or layer.dropout or layer.proj_size:
+        if not isinstance(layer, nn.RNNBase) or layer.mode not in STEPS or layer.dropout or layer.proj_size:
             raise Fault(
                 f"TiedDropout of {layer}",
                 "nn.GRU, nn.LSTM or nn.RNN with dropout=0 and proj_size=0",
@@ -225,7 +170,7 @@ class TiedDropout(nn.Module):
         if sizes is not None:
             x, lengths = pad_packed_sequence(PackedSequence(x, sizes), batch_first=True)
             valid = (torch.arange(x.shape[1]) < lengths[:, None]).to(x.device)
-        step, outputs, last = _STEPS[self.layer.mode], [], []
+        step, outputs, last = STEPS[self.layer.mode], [], []
         for d, (weights, m) in enumerate(zip(each, per_direction, strict=True)):
             y, s = stepped(step, x, valid, tuple(h[d] for h in state), weights, m, backwards=d == 1)
             outputs.append(y)
