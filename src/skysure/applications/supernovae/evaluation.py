@@ -131,7 +131,8 @@ def score_list(rows: dict[str, np.ndarray], classes: tuple[str, ...], query: Que
     """Give all scores with their bootstrap intervals, those of probabilities also before calibration."""
     p, before, truth, first = rows["probability"], rows["before"], rows["truth"], classes[0]
     positive, selected = truth == 0, p[:, 0] > 0.5
-    one = np.arange(len(truth))
+    right = (selected == positive).astype(float)
+    held = rows["members"][np.arange(len(truth)), truth]
 
     def score(name: str, label: str, function: Callable, *arrays: np.ndarray, unit: str = "", **more: Any) -> dict:
         found, factor = with_interval(function, *arrays, resamples=RESAMPLES), 100 if unit == "%" else 1
@@ -139,7 +140,7 @@ def score_list(rows: dict[str, np.ndarray], classes: tuple[str, ...], query: Que
         return {"name": name, "label": label, "unit": unit} | values | more
 
     many = [
-        score(f"accuracy_{first}", f"Accuracy, {first} against the rest", scores.mean_of, selected == positive,
+        score(f"accuracy_{first}", f"Accuracy, {first} against the rest", scores.mean_of, right,
               unit="%", headline=True, help=f"{first} where its probability is above one half"),
         score("accuracy", f"Accuracy, {len(classes)} classes", scores.accuracy, p, truth, unit="%", headline=True),
         score(f"auc_{first}", f"Area under the ROC curve of {first}", ranking.auc, p[:, 0], positive, headline=True),
@@ -152,7 +153,7 @@ def score_list(rows: dict[str, np.ndarray], classes: tuple[str, ...], query: Que
         score("ece", "Expected calibration error", scores.ece, p, truth, headline=True,
               before=scores.ece(before, truth)),
         score("set_coverage", f"Coverage of the {100 * query.coverage:g} % sets", scores.mean_of,
-              rows["members"][one, truth], unit="%", headline=True),
+              held.astype(float), unit="%", headline=True),
         score("set_size", "Classes in a set", scores.mean_of, rows["members"].sum(1).astype(float)),
     ]  # fmt: skip
     return [row for row in many if np.isfinite(row["value"])]

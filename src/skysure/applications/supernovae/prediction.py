@@ -158,7 +158,7 @@ def probabilities(model: Classifier, answer: Answers, calibrated: bool = True) -
         logits = logits.clone()
         for stage, rows in in_stages(model, answer):
             logits[:, rows] = stage.scaling(logits[:, rows])
-    return logits.softmax(-1)
+    return logits.double().softmax(-1)
 
 
 def members(model: Classifier, answer: Answers, probability: Tensor, coverage: float) -> Tensor:

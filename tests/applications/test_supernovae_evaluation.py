@@ -1,0 +1,88 @@
+"""Evaluations: plain JSON, and the same scores as scikit-learn's."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss, roc_auc_score
+
+from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
+from skysure.applications.supernovae.simulator import simulate_lightcurves
+from skysure.data.lightcurves import LightCurves
+from skysure.data.sources import Memory
+
+SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
+QUERY = Query(samples=4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    made = network(Settings(hidden=16, head=16), SCHEMA).eval()
+    calibrate(made, Memory(SCHEMA, [simulate_lightcurves(200, seed=1)]))
+    return made
+
+
+@pytest.fixture(scope="module")
+def curves() -> LightCurves:
+    return simulate_lightcurves(150, seed=2, unknowns=True)
+
+
+@pytest.fixture(scope="module")
+def metrics(model, curves) -> dict:
+    return evaluate(model, Memory(SCHEMA, [curves[:70], curves[70:]]), QUERY).metrics
+
+
+def test_scores_are_those_of_scikit_learn(model, curves, metrics) -> None:
+    found = predict(model, curves, QUERY)
+    known = np.isin(curves.objects["label"], SCHEMA.classes)
+    truth = np.array([SCHEMA.classes.index(x) for x in curves.objects["label"][known]])
+    p = found.probability[known]
+    scores = {row["name"]: row["value"] for row in metrics["scores"]}
+    assert scores["accuracy"] == pytest.approx(100 * (p.argmax(1) == truth).mean())
+    assert scores["accuracy_Ia"] == pytest.approx(100 * ((p[:, 0] > 0.5) == (truth == 0)).mean())
+    assert scores["auc_Ia"] == pytest.approx(roc_auc_score(truth == 0, p[:, 0]))
+    assert scores["nll"] == pytest.approx(log_loss(truth, p, labels=[0, 1, 2]))
+    assert scores["brier"] == pytest.approx(sum(brier_score_loss(truth == k, p[:, k]) for k in range(3)))
+    assert scores["set_coverage"] == pytest.approx(100 * found.members[known][np.arange(known.sum()), truth].mean())
+    assert metrics["curves"]["confusion"]["counts"] == confusion_matrix(truth, p.argmax(1), labels=[0, 1, 2]).tolist()
+
+
+def test_metrics_are_plain_and_bounded(metrics) -> None:
+    text = json.dumps(metrics, allow_nan=False)
+    assert len(text) < 400_000
+    assert metrics["objects"] == 150
+    assert metrics["truth"] is True
+    assert {row["name"] for row in metrics["scores"]} >= {"unknown_flagged", "unknown_auroc", "ece", "set_size"}
+    for bins in metrics["curves"]["by"].values():
+        assert all(b["coverage_low"] - 1e-9 <= b["coverage"] <= b["coverage_high"] + 1e-9 for b in bins)
+    assert sum(b["n"] for b in metrics["curves"]["by"]["Largest signal-to-noise ratio"]) <= 150
+    assert {e["group"] for e in metrics["examples"]} == {"example", "uncertain", "novel"}
+    assert 0.9 in metrics["curves"]["sets"]["nominal"]
+
+
+def test_the_uncertain_are_uncertain(model, curves, metrics) -> None:
+    found = predict(model, curves, QUERY)
+    doubt = dict(zip(found.rows["id"].tolist(), found.aleatoric + found.epistemic, strict=True))
+    shown = [doubt[e["id"]] for e in metrics["examples"] if e["group"] == "uncertain"]
+    assert shown == pytest.approx(sorted(doubt.values(), reverse=True)[: len(shown)])
+
+
+def test_without_truth_there_are_no_scores(model, curves) -> None:
+    bare = {name: values for name, values in curves.objects.items() if name != "label"}
+    unknown = LightCurves(bare, curves.offsets, curves.time, curves.band, curves.flux, curves.flux_error, curves.bands)
+    found = evaluate(model, Memory(SCHEMA, [unknown[:30]]), QUERY)
+    assert found.metrics["truth"] is False
+    assert found.metrics["scores"] == []
+    assert len(found.metrics["examples"]) > 0
+    json.dumps(found.metrics, allow_nan=False)
+    assert list(figures(found))
+
+
+def test_figures_are_drawn_from_the_numbers_alone(model, curves) -> None:
+    from skysure.predictions import Evaluation
+
+    found = evaluate(model, Memory(SCHEMA, [curves]), QUERY)
+    again = Evaluation(json.loads(json.dumps(found.metrics)))
+    assert [f.name for f in figures(found)] == [f.name for f in figures(again)]

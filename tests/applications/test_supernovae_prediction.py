@@ -1,0 +1,146 @@
+"""Predictions: the same in any chunk, at any epoch what was known then, and no confidence without data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binom, entropy
+
+from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict, train
+from skysure.applications.supernovae.simulator import simulate_lightcurves
+from skysure.data.lightcurves import LightCurves
+from skysure.data.sources import Memory
+from skysure.faults import SettingsFault
+from skysure.predictions import concat
+
+SMALL = Settings(hidden=16, head=16, rate=0.2, epochs=2, batch=32)
+SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"), redshift=(0.0, 1.5))
+
+
+@pytest.fixture(scope="module")
+def curves() -> LightCurves:
+    return simulate_lightcurves(160, seed=3)
+
+
+@pytest.fixture(scope="module")
+def model(curves: LightCurves):
+    """An untrained network, calibrated on simulated labels: what holds of it holds of any."""
+    made = network(SMALL, SCHEMA).eval()
+    calibrate(made, Memory(SCHEMA, [curves]))
+    return made
+
+
+def test_rows_are_the_objects_in_their_order(model, curves) -> None:
+    found = predict(model, curves, Query())
+    assert found.rows["id"].tolist() == curves.ids.tolist()
+    assert np.allclose(found.probability.sum(1), 1)
+    assert np.allclose(found.aleatoric + found.epistemic, entropy(found.probability, axis=1))
+    assert (found.probability_error > 0).any()
+    assert len(found.to_table()) == len(curves)
+
+
+def test_the_same_in_any_chunk_and_batch(model, curves) -> None:
+    whole = predict(model, curves, Query())
+    parts = concat([predict(model, curves[a:b], Query(batch=7)) for a, b in ((0, 50), (50, 51), (51, 160))])
+    assert np.allclose(whole.probability, parts.probability, atol=1e-6)
+    assert np.allclose(whole.epistemic, parts.epistemic, atol=1e-6)
+    assert np.array_equal(whole.members, parts.members)
+    assert whole.rows["id"].tolist() == parts.rows["id"].tolist()
+
+
+def test_another_seed_gives_other_samples(model, curves) -> None:
+    one, two = (predict(model, curves, Query(seed=s)).probability for s in (0, 1))
+    assert not np.array_equal(one, two)
+    assert np.allclose(one, two, atol=0.2)
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])
+def test_at_an_epoch_only_what_was_known_then(curves, options) -> None:
+    model = network(Settings(hidden=16, head=16, rate=0.2, **options), SCHEMA).eval()
+    some = curves[:40]
+    asked = predict(model, some, Query(at_epoch="15", samples=4))
+    trigger = dict(zip(asked.rows["id"], asked.rows["mjd"] - asked.rows["days"], strict=True))
+    start = np.array([trigger[i] for i in some.ids])[some.owner]
+    # just after the last night that was asked about, where no night is cut in two
+    end = np.nan_to_num(asked.rows["days"] + 0.45, nan=1e9)[some.owner]
+    known = np.nan_to_num(some.time - start, nan=0.0) <= end
+    cut = predict(model, some.select_points(known), Query(samples=4))
+    assert np.isfinite(asked.rows["days"]).sum() > 20
+    assert np.allclose(asked.probability, cut.probability, atol=1e-6)
+    nights = predict(model, some, Query(at_epoch="all", samples=4))
+    for k, name in enumerate(some.ids):
+        mine = (nights.rows["id"] == name) & (nights.rows["days"] == asked.rows["days"][k])
+        if mine.any():
+            assert np.allclose(nights.probability[mine][0], asked.probability[k], atol=1e-6)
+
+
+def test_all_epochs_are_rows_in_order_of_time(model, curves) -> None:
+    found = predict(model, curves[:20], Query(at_epoch="all", samples=3))
+    for name in np.unique(found.rows["id"]):
+        assert (np.diff(found.rows["mjd"][found.rows["id"] == name]) > 0).all()
+    assert list(dict.fromkeys(found.rows["id"].tolist())) == curves.ids[:20].tolist()
+
+
+def lonely() -> LightCurves:
+    """One night; flat noise; nothing; and one detection after a non-detection."""
+    return LightCurves(
+        {"id": np.array(["one night", "noise", "empty", "two nights"])}, np.array([0, 2, 12, 12, 14]),
+        np.array([5.0, 5.1, *np.arange(10.0), 1.0, 2.0]), np.zeros(14, np.int16),
+        np.array([90.0, 95.0, *np.tile([2.0, -2.0], 5), 1.0, 90.0]), np.full(14, 3.0), ("r",),
+    )  # fmt: skip
+
+
+def test_no_confidence_without_data(model, curves) -> None:
+    model.frequency.copy_(torch.tensor([0.2, 0.5, 0.3]))
+    found = predict(model, lonely(), Query())
+    assert np.allclose(found.probability[:3], [0.2, 0.5, 0.3], atol=1e-6)
+    assert found.members[:3].all()
+    assert [bool(f) for f in found.flags] == [True, True, True, False]
+    assert not np.allclose(found.probability[3], [0.2, 0.5, 0.3])
+    with_others = predict(model, LightCurves.concat([curves[:3], lonely()]), Query())
+    assert with_others.rows["id"][3:].tolist() == lonely().ids.tolist()
+    none = predict(model, lonely()[2:3], Query(at_epoch="all"))
+    assert len(none) == 1
+
+
+def test_sets_hold_the_truth_as_often_as_asked_whatever_the_network() -> None:
+    model = network(Settings(hidden=8, head=8), SCHEMA).eval()
+    calibrate(model, Memory(SCHEMA, [simulate_lightcurves(400, seed=5)]))
+    fresh = simulate_lightcurves(800, seed=6)
+    truth = np.array([SCHEMA.classes.index(label) for label in fresh.objects["label"]])
+    for coverage in (0.5, 0.9):
+        found = predict(model, fresh, Query(samples=4, coverage=coverage))
+        hits = found.members[np.arange(800), truth].sum()
+        low, high = binom.ppf([1e-4, 1 - 1e-4], 800, coverage) + 800 * np.array([-0.06, 0.06])
+        assert low <= hits <= high
+
+
+def test_unlike_what_was_trained_on(model, curves) -> None:
+    strange = LightCurves(
+        curves.objects, curves.offsets, curves.time, curves.band, 500 * curves.flux, curves.flux_error, curves.bands
+    )
+    assert predict(model, curves, Query()).unlike.mean() < 0.05
+    assert predict(model, strange, Query()).unlike.mean() > 0.5
+
+
+def test_a_redshift_out_of_range_is_flagged(model, curves) -> None:
+    far = curves.objects | {"redshift": np.full(len(curves), 2.5)}
+    given = LightCurves(far, curves.offsets, curves.time, curves.band, curves.flux, curves.flux_error, curves.bands)
+    assert all("redshift" in flag for flag in predict(model, given[:5], Query(samples=2)).flags)
+
+
+def test_a_query_that_makes_no_sense(model, curves) -> None:
+    with pytest.raises(SettingsFault, match="at_epoch"):
+        predict(model, curves[:2], Query(at_epoch="soon"))
+
+
+def test_training_learns_and_repeats_itself() -> None:
+    source = Memory(SCHEMA, [simulate_lightcurves(240, seed=9)])
+    one, two = (list(train(source, SMALL)) for _ in range(2))
+    losses = [state.record["validation_nll"] for state in one]
+    assert losses[-1] < np.log(3)
+    assert losses[-1] < losses[0]
+    assert all(torch.equal(tensor, two[-1].tensors[name]) for name, tensor in one[-1].tensors.items())
+    resumed = list(train(source, SMALL, one[0]))
+    assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in one[-1].tensors.items())
