@@ -114,18 +114,20 @@ def open_data(name: str, settings: Any, data: Sequence[str], reading: dict[str, 
     if data:
         if not hasattr(module, "read"):
             raise Fault(f"{name} reads no data", "no DATA", "an agent learns from its environment")
-        return module.read(list(data), layers.build(Reading, reading, where="[reading]"))
+        return module.read(list(data), Reading.from_toml(reading))
     if hasattr(module, "simulate"):
         return module.simulate(settings, getattr(settings, "objects", None), settings.seed)
     return Memory(module.Schema(), ())
 
 
-def in_parts(source: Source, sizes: Mapping[str, Any], seed: int, tell: Callable[..., None]) -> Parted:
-    """Divide a source into parts of given sizes: shares, counts, or None for the rest."""
+def in_parts(
+    source: Source, sizes: Mapping[str, Any], seed: int, tell: Callable[..., None], *, grouped: bool = True
+) -> Parted:
+    """Divide a source into parts of given sizes: shares, counts, or None for the rest; relatives stay together."""
     ids, groups, count = [], [], 0
     for chunk in source.chunks():
         ids.append(chunk.ids)
-        groups.append(getattr(chunk, "groups", np.full(len(chunk), "")))
+        groups.append(getattr(chunk, "groups", np.full(len(chunk), "")) if grouped else np.full(len(chunk), ""))
         count += len(chunk)
         tell("reading", count, None)
     if not count:

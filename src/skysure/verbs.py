@@ -60,7 +60,7 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
         Walked with `chunks()`.
     """
     verb = _verb(application(name), name, "read")
-    return verb([str(path) for path in data], layers.build(Reading, reading or {}, where="[reading]"))
+    return verb([str(path) for path in data], Reading.from_toml(reading or {}))
 
 
 def simulate(
@@ -150,7 +150,7 @@ def train(
     training.begin(resume)
     source = open_data(name, settings, training.data, training.reading) if given is data else data
     if hasattr(module, "read") or hasattr(module, "simulate"):
-        source = in_parts(source, sizes_of(settings), settings.seed, tell)
+        source = in_parts(source, sizes_of(settings), settings.seed, tell, grouped=getattr(settings, "groups", True))
     state, history = training.checkpoints.load() or (None, [])
     if start is not None and state is None:
         state = State(0, {}, prefixed(load(start).model.state_dict(), "model."))
@@ -199,7 +199,7 @@ def calibrate(
     out : path
         The new run directory.
     reading : mapping, optional
-        Over the `[reading]` table of the run.
+        Instead of the `[reading]` table of the run.
     test : float
         Share of the objects (or, from 1 on, how many) kept to prove the new calibration on.
     seed : int
@@ -209,7 +209,7 @@ def calibrate(
     module, tell = run.verbs, progress or _silent
     verb = _verb(module, run.application, "calibrate")
     runs.require_free(out, force=force)
-    known = dict(run.reading) | dict(reading or {})
+    known = dict(run.reading if reading is None else reading)
     given = tuple(map(str, data)) if isinstance(data, (list, tuple)) else ()
     training = Training(out, run.application, run.settings, known, given)
     training.begin(resume=False)
@@ -252,7 +252,7 @@ def predict(
     out : path or sequence of paths
         Result tables; the suffix of each decides its format.
     reading : mapping, optional
-        Over the `[reading]` table of the run.
+        Instead of the `[reading]` table of the run.
     resume : bool
         Go on with a prediction that was interrupted.
     **query
@@ -267,7 +267,7 @@ def predict(
     verb = _verb(run.verbs, run.application, "predict")
     asked = layers.build(run.verbs.Query, query, where=run.application)
     model = deepcopy(run.model).to(accelerator_on(device).device).eval()
-    known = dict(run.reading) | dict(reading or {})
+    known = dict(run.reading if reading is None else reading)
     source = _opened(run, data, known)
     if not out:
         return concat([verb(model, chunk, asked) for chunk in source.chunks()])
@@ -318,7 +318,7 @@ def evaluate(
     run, tell = load(run), progress or _silent
     verb = _verb(run.verbs, run.application, "evaluate")
     asked = layers.build(run.verbs.Query, query, where=run.application)
-    source, dropped = _test_source(run, data, dict(run.reading) | dict(reading or {}), tell)
+    source, dropped = _test_source(run, data, dict(run.reading if reading is None else reading), tell)
     device_ = accelerator_on(device).device
     tell("evaluating", 0, None)
     metrics = verb(deepcopy(run.model).to(device_).eval(), source, asked).metrics

@@ -13,8 +13,10 @@ class Settings:
     ----------
     objects : int
         Number of points to simulate; 500 of them are trained on by default.
-    low, high : float
-        Range of x.
+    low : float
+        Least x.
+    high : float
+        Largest x.
     sigma : float
         Standard deviation of the noise in y.
     hidden : int
@@ -33,8 +35,12 @@ class Settings:
         Points a step.
     learning_rate : float
         Peak learning rate.
-    validation, calibration, test : float
-        Shares of the points kept for each part; from 1 on, how many.
+    validation : float
+        Share of the points that stop the training; from 1 on, how many.
+    calibration : float
+        Share that calibrates.
+    test : float
+        Share that proves the result.
     seed : int
         Of the data, the parts and the training.
     """

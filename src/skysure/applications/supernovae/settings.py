@@ -72,8 +72,14 @@ class Settings:
         Share of the light curves that end early in training.
     hide_redshift : float
         Share of the redshifts that are hidden in training, where redshift is "optional".
-    validation, calibration, test : float
-        Shares of the objects kept for each part; from 1 on, how many.
+    validation : float
+        Share of the objects that stop the training; from 1 on, how many.
+    calibration : float
+        Share that calibrates.
+    test : float
+        Share that proves the result.
+    groups : bool
+        Whether relatives (the column "group": host, template) stay in one part.
     survey : {"des", "lsst"}
         Survey to simulate.
     photoz : {"good", "realistic", "none"}
@@ -115,6 +121,7 @@ class Settings:
     validation: float = 0.04
     calibration: float = 0.04
     test: float = 0.4
+    groups: bool = True
     survey: Literal["des", "lsst"] = "des"
     photoz: Literal["good", "realistic", "none"] = "realistic"
     unknowns: bool = False
