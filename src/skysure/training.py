@@ -17,7 +17,7 @@ from skysure import settings as layers
 from skysure.applications import application
 from skysure.data.parts import Split, assign_parts, hash_of_ids, write_parts
 from skysure.data.reading import Reading
-from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Memory, Parted, Source
+from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Parted, Source
 from skysure.faults import Fault, SettingsFault
 from skysure.fit import State
 from skysure.predictions import Evaluation
@@ -117,7 +117,7 @@ def open_data(name: str, settings: Any, data: Sequence[str], reading: dict[str, 
         return module.read(list(data), Reading.from_toml(reading))
     if hasattr(module, "simulate"):
         return module.simulate(settings, getattr(settings, "objects", None), settings.seed)
-    return Memory(module.Schema(), ())
+    return module.environment(settings)
 
 
 def in_parts(

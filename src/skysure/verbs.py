@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +155,12 @@ def train(
     state, history = training.checkpoints.load() or (None, [])
     if start is not None and state is None:
         state = State(0, {}, prefixed(load(start).model.state_dict(), "model."))
+    total = getattr(settings, "epochs", None) or getattr(settings, "episodes", None)
     course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
     for state in course:
         history.append(state.record)
         training.keep(state, history)
-        tell(f"training: {_line(state.record)}", state.epoch, getattr(settings, "epochs", None))
+        tell(f"training: {_line(state.record)}", state.epoch, total)
         if on_state:
             on_state(state)
     accelerator.wait_for_everyone()
@@ -169,7 +171,7 @@ def train(
         if hasattr(module, "calibrate"):
             tell("calibrating", 0, None)
             module.calibrate(model, source)
-        tell("evaluating on the test part", 0, None)
+        tell("evaluating", 0, None)
         evaluation = module.evaluate(model, source, module.Query())
         run = Run(name, settings, source.schema, model, training.reading, training.card(source))
         training.finish(run, source, evaluation, history, force=force)
@@ -281,7 +283,7 @@ def predict(
             if not writer.has(key):
                 writer.write(verb(model, chunk, asked).to_table(), key)
             tell("predicting", done, None)
-        set_aside = write_rejected(paths[0], getattr(source, "rejected", ()))
+        set_aside = write_rejected(paths[0], map(astuple, getattr(source, "rejected", ())))
     if set_aside:
         tell(f"{set_aside} objects set aside in {rejected_path(paths[0])}", done, done)
     for note in getattr(source, "notes", ()):

@@ -10,6 +10,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "environments": ["environment"],
         "evaluation": ["evaluate"],
         "networks": ["network"],
+        "playing": ["play"],
         "plots": ["figures"],
         "prediction": ["predict"],
         "training": ["train"],
