@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from skysure.fit import seeded
@@ -64,12 +64,19 @@ def features(batch: Batch, scale: Float[Tensor, " band"]) -> Float[Tensor, "obje
     return torch.cat([b * measured for b in bands] + [torch.stack(nights, -1)], -1)
 
 
-def running(
-    states: Float[Tensor, "object night unit"],
-) -> Float[Tensor, "object night 2*unit"]:
+def running(states: Float[Tensor, "object night unit"]) -> Float[Tensor, "object night 2*unit"]:
     """Give mean and maximum over the nights so far."""
     count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=states.dtype)
     return torch.cat([states.cumsum(1) / count[:, None], states.cummax(1).values], -1)
+
+
+def until(
+    states: Float[Tensor, "object night unit"], night: Int64[Tensor, " object"]
+) -> Float[Tensor, "object 2*unit"]:
+    """Give mean and maximum over the nights until one of each object: `running` of that night, for less."""
+    later = (torch.arange(states.shape[1], device=states.device) > night[:, None])[..., None]
+    mean = states.masked_fill(later, 0.0).sum(1) / (night + 1)[:, None]
+    return torch.cat([mean, states.masked_fill(later, -torch.inf).amax(1)], -1)
 
 
 class Stage(nn.Module):
@@ -103,12 +110,15 @@ class Recurrent(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.units = 2 * width + 3
 
-    def forward(self, batch: Batch) -> Float[Tensor, "object night unit"]:
+    def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
+        """Give the summary of all nights, or of the night "at" of each object."""
         x = F.gelu(self.embedding(features(batch, self.scale)))
         for k, layer in enumerate(self.layers):
             y, _ = layer(x)
             x = x + y if k else y
         redshift = batch["redshift"] * batch["redshift"][:, 2:]
+        if "at" in batch:
+            return torch.cat([until(x, batch["at"]), redshift], -1)
         return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
 
     def adapt(self, given: Nights) -> None:
@@ -169,8 +179,8 @@ class Classifier(nn.Module):
         """Compute logits from what `prefix` gave."""
         return self.head(self.summary(state))
 
-    def forward(self, batch: Batch) -> Float[Tensor, "object night class"]:
-        """Give the logits of all nights."""
+    def forward(self, batch: Batch) -> Float[Tensor, "object *night class"]:
+        """Give the logits of all nights, or of the night "at" of each object."""
         return self.suffix(self.prefix(batch))
 
 

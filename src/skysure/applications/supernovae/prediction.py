@@ -108,13 +108,16 @@ def run(
     model: Classifier, batch: Batch, row: Tensor, night: Tensor, query: Query
 ) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
     """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
+    where: tuple[Tensor, ...] = (row, night)
+    if len(row) == len(batch["nights"]) and bool((row.diff() == 1).all()):
+        batch, where = batch | {"at": night}, (slice(None),)  # one night an object: the others need no summary
     with torch.no_grad():
         state = model.prefix(batch)
-        summary = model.summary(state)[row, night]
+        summary = model.summary(state)[where]
         if not masks(model):
             return summary, model.head(summary)[None]
         if model.tied:
-            return summary, sample(Tail(model), state, query.samples, query.seed, shared=True)[:, row, night]
+            return summary, sample(Tail(model), state, query.samples, query.seed, shared=True)[:, *where]
         return summary, sample(Tail(model), {"summary": summary}, query.samples, query.seed, shared=True)
 
 

@@ -42,7 +42,8 @@ class CharnockMoss(nn.Module):
         self.layers = nn.ModuleList(nn.LSTM(read, wrote, batch_first=True) for read, wrote in pairwise(widths))
         self.dropout = nn.Dropout(settings.rate)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "object night unit"]:
+    def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
+        """Give the mean state of all nights, or until the night "at" of each object."""
         time = batch["time"] - batch["time"][:, :1]
         fixed = torch.cat([batch["position"], batch["redshift"][:, : int(self.with_redshift)]], 1)
         fixed = fixed[:, None].expand(-1, time.shape[1], -1)
@@ -50,7 +51,8 @@ class CharnockMoss(nn.Module):
         for layer in self.layers:
             x = self.dropout(layer(x)[0])
         count = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
-        return x.cumsum(1) / count[:, None]
+        mean = x.cumsum(1) / count[:, None]
+        return mean[torch.arange(len(x)), batch["at"]] if "at" in batch else mean
 
     def adapt(self, given: Nights) -> None:
         """Take nothing: inputs are read as they come."""
