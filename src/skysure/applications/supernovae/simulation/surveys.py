@@ -79,7 +79,7 @@ _DES_NIGHTS = (("griz", 0.40), ("gr", 0.30), ("iz", 0.30))
 SURVEYS = {
     "des": Survey(
         "des", 56_165.0, 5, 145.0, 180.0, 0.19, 0.50, _DES_NIGHTS, _DES_NIGHTS,
-        sky=(3.2, 2.1, 3.6, 3.8), moonlight=(2.6, 1.6, 1.0, 0.5), clouds=0.27, visit_scatter=0.32,
+        sky=(3.2, 2.1, 3.6, 3.8), moonlight=(2.6, 1.6, 1.0, 0.5), clouds=0.27, visit_scatter=0.38,
         photon=1 / 150, calibration=0.02, nearest=0.02, detections=0,
         fields=(
             (7.9, -43.0), (9.5, -44.0), (42.8, 0.0), (41.2, -1.0), (54.3, -27.1),
