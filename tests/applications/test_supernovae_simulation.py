@@ -85,12 +85,12 @@ def test_time_span_hardly_tells_redshift(des: LightCurves) -> None:
 
 
 def test_brightness_is_that_of_the_challenge(des: LightCurves) -> None:
-    # medians of SPCC (all of it): peak r 24.0, i 23.9, points 101, host redshift 0.67
+    # medians of the 19,243 objects of SPCC at hand: peak r 24.06, i 23.88, points 101, host redshift 0.656
     numbers = summary(des)
-    assert np.nanmedian(numbers["peak_r"]) == pytest.approx(24.0, abs=0.3)
-    assert np.nanmedian(numbers["peak_i"]) == pytest.approx(23.9, abs=0.3)
+    assert np.nanmedian(numbers["peak_r"]) == pytest.approx(24.06, abs=0.25)
+    assert np.nanmedian(numbers["peak_i"]) == pytest.approx(23.88, abs=0.25)
     assert np.median(numbers["points"]) == pytest.approx(101, abs=15)
-    assert np.median(numbers["redshift"]) == pytest.approx(0.67, abs=0.06)
+    assert np.median(numbers["redshift"]) == pytest.approx(0.656, abs=0.06)
 
 
 def test_noise_has_no_bias_and_the_size_it_claims() -> None:
