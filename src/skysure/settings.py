@@ -112,6 +112,14 @@ def _convert_plain(value: Any, kind: Any, name: str) -> Any:
     raise SettingsFault(f"{name} = {value!r}", _WORDS.get(kind, str(kind)))
 
 
+def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raise a SettingsFault where a field of a dataclass lies outside its range, whose ends belong to it."""
+    for name, (low, high) in ranges.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise SettingsFault(f"{name} = {value:g}", f"a number from {low:g} to {high:g}")
+
+
 def load_toml(path: Path | str) -> dict[str, Any]:
     """Read a TOML file; a fault names the file and the line."""
     path = Path(path)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skysure.faults import SettingsFault
+from skysure.settings import check_ranges
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -62,6 +65,14 @@ class Settings:
     test: float = 1000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        ranges = dict.fromkeys(("hidden", "batch", "epochs", "patience", "objects"), (1, 10**9))
+        ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
+        ranges |= {"sigma": (0, 10**6), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "length_scale": (0, 10**6)}
+        check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})
+        if not self.low < self.high:
+            raise SettingsFault(f"low = {self.low:g}, high = {self.high:g}", "low below high", "they were exchanged")
+
 
 @dataclass(frozen=True)
 class Query:
@@ -77,6 +88,9 @@ class Query:
 
     samples: int = 100
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"samples": (2, 10**6), "seed": (0, 2**63 - 1)})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
-from skysure.faults import SettingsFault
 from skysure.methods.uncertainty import masks, sample, split_classes
 from skysure.predictions import Classes, concat
 
@@ -22,6 +21,7 @@ from .settings import Query
 EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
 NO_REDSHIFT = "no redshift, which this model was trained with"
 FAR = "redshift outside the range of the training set"
+STRANGE = "points in the band {}, which this model was not trained for, were left out"
 
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
@@ -41,6 +41,8 @@ def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
         parts.append(unclassified(model, rest, query, given, chunk.ids))
         owners.append(rest)
     whole, owner = concat(parts), np.concatenate(owners)
+    if not set(chunk.bands) <= set(model.bands):
+        whole = replace(whole, flags=joined(whole.flags, strange_bands(chunk, model.bands)[owner]))
     return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days"]), owner)))
 
 
@@ -96,12 +98,14 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
             there = torch.arange(batch["time"].shape[1], device=device) < batch["nights"][:, None]
             if not summaries:
                 row, night = choose(batch["time"], there)
+                if not len(row):
+                    break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
             summary, drawn = run(model, batch, row, night, query)
             summaries.append(summary)
             logits.append(drawn)
-        owner = some[row.cpu().numpy()]
-        yield Answers(owner, days, torch.cat(logits), torch.stack(summaries).mean(0))
+        if summaries:
+            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), torch.stack(summaries).mean(0))
 
 
 def run(
@@ -235,6 +239,21 @@ def _rows(owner: np.ndarray, days: np.ndarray, given: Nights, ids: np.ndarray) -
     return {"id": ids[owner], "mjd": given.trigger[owner] + days, "days": days}
 
 
+def strange_bands(chunk: LightCurves, bands: Sequence[str]) -> np.ndarray:
+    """Flag the objects with points in bands that a model was not trained for, shape (object,)."""
+    strange = [k for k, band in enumerate(chunk.bands) if band not in bands]
+    flags = np.full(len(chunk), "", object)
+    for k in strange:
+        with_points = np.unique(chunk.owner[chunk.band == k])
+        flags[with_points] = joined(flags[with_points], np.full(len(with_points), STRANGE.format(chunk.bands[k])))
+    return flags.astype(str)
+
+
+def joined(flags: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Join two arrays of flags, row by row; "" is none."""
+    return np.array(["; ".join(filter(None, pair)) for pair in zip(flags.tolist(), more.tolist(), strict=True)], str)
+
+
 def _flags(model: Classifier, given: Nights, owner: np.ndarray) -> np.ndarray:
     redshift, (low, high) = given.redshift[owner], model.schema.redshift
     flags = np.full(len(owner), "", dtype=f"<U{len(FAR)}")
@@ -248,9 +267,4 @@ def chosen(at_epoch: str) -> Choice:
     """Say which nights a query is about."""
     if at_epoch in ("", "all"):
         return every if at_epoch else last
-    try:
-        return after([float(at_epoch)])
-    except ValueError:
-        raise SettingsFault(
-            f"at_epoch = {at_epoch!r}", "a number of days since the first detection, or all", "", "--at-epoch 10"
-        ) from None
+    return after([float(at_epoch)])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from skysure.faults import SettingsFault
+from skysure.settings import check_ranges
+
 KINDS: dict[str, tuple[str, ...]] = {
     "Ia": ("Ia", "Ia-norm", "Ia-91T", "Ia-91bg", "Iax"),
     "II": ("II", "IIP", "IIL", "IIn"),
@@ -128,6 +131,23 @@ class Settings:
     objects: int = 6000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        ranges = dict.fromkeys(("hidden", "head", "batch", "epochs", "patience", "objects"), (1, 10**9))
+        ranges |= dict.fromkeys(("every_epoch", "drop_nights", "drop_points", "truncate", "hide_redshift"), (0, 1))
+        ranges |= dict.fromkeys(("noise", "scatter", "shift_redshift", "trigger_snr", "length_scale"), (0, 10**6))
+        ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
+        ranges |= {"layers": (1, 100), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "before": (0, 10**12)}
+        check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})
+        for name in ("classes", "bands"):
+            given = getattr(self, name)
+            if len(set(given)) < len(given):
+                raise SettingsFault(f"{name} = {', '.join(given)}", "each once", "", "leave one out")
+        if len(self.classes) == 1:
+            raise SettingsFault(
+                f"classes = {self.classes[0]}", "two at least", "one class leaves nothing to tell apart",
+                f"--classes {self.classes[0]},{'CC' if self.classes[0] == 'Ia' else 'Ia'}",
+            )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Query:
@@ -157,6 +177,15 @@ class Query:
     batch: int = 512
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        ranges = {"samples": (2, 10**6), "batch": (1, 10**9), "seed": (0, 2**63 - 1)}
+        check_ranges(self, ranges | dict.fromkeys(("coverage", "unlike"), (1e-6, 1 - 1e-6)))
+        if self.at_epoch not in ("", "all") and not _is_number(self.at_epoch):
+            raise SettingsFault(
+                f"at_epoch = {self.at_epoch!r}", "a number of days since the first detection, or all", "",
+                "--at-epoch 10",
+            )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -181,3 +210,10 @@ class Schema:
     zero_point: float = 27.5
     redshift: tuple[float, float] = (0.0, 3.0)
     flux_error: tuple[float, float] = (0.0, float("inf"))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) >= 0
+    except ValueError:
+        return False
