@@ -1,0 +1,38 @@
+"""Put error bars on any PyTorch network: wrap its layers, train with KL / N, sample, split."""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from torch import nn
+
+from skysure.methods.uncertainty import Dropout, gaussian_nll, kl, sample, split_values
+
+STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+
+generator = torch.Generator().manual_seed(0)
+x = torch.rand(500, 1, generator=generator) * 6 - 3
+y = torch.sin(x) + 0.1 * torch.randn(500, 1, generator=generator)
+
+# The single input is not dropped: what is lost of it no depth can make good.
+network = nn.Sequential(
+    nn.Linear(1, 128), nn.ReLU(),
+    Dropout(nn.Linear(128, 128), learned=True), nn.ReLU(),
+    Dropout(nn.Linear(128, 2), learned=True),
+)  # fmt: skip
+optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+for _ in range(STEPS):
+    some = torch.randint(500, (64,), generator=generator)
+    mean, log_variance = network(x[some]).split(1, dim=1)
+    loss = gaussian_nll(mean, log_variance, y[some]).mean() + kl(network, n=500)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+where = torch.tensor([[0.0], [3.0], [9.0]])
+mean, log_variance = sample(network, where, samples=100, seed=0, shared=True).split(1, dim=2)
+parts = split_values(mean, variance=log_variance.exp())
+for k, (at,) in enumerate(where.tolist()):
+    noise, ignorance = (part[k, 0, 0].sqrt() for part in (parts.aleatoric, parts.epistemic))
+    print(f"y({at:g}) = {parts.mean[k, 0]:.2f} ± {noise:.2f} (noise) ± {ignorance:.2f} (ignorance)")

@@ -1,0 +1,111 @@
+"""The documentation holds: its Python runs, its links lead somewhere, its command lines are understood."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import skysure
+from skysure.cli import commands
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+APPLICATION = {"chain.md": "chain", "qlearning.md": "chain", "sine.md": "sine"}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def command_lines(page: Path) -> Iterator[str]:
+    text = page.read_text(encoding="utf-8")
+    shown = [*blocks(page, ""), *blocks(page, "sh"), *blocks(page, "bash")]
+    lines = [line for block in shown for line in block.splitlines() if line.startswith("skysure ")]
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    started = re.findall(r"^    (?:torchrun|accelerate launch) .* -m skysure\.cli (.*)$", prose, re.MULTILINE)
+    quoted = re.findall(r"`(skysure [a-z]+ [^`\n]*)`", prose)
+    yield from (line.split(" #")[0].strip() for line in [*lines, *quoted, *(f"skysure {rest}" for rest in started)])
+
+
+COMMANDS = [(page.name, line) for page in PAGES for line in command_lines(page)]
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier that learned a little from the thirty light curves of the examples."""
+    tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skysure.training.write_report", lambda folder: None)
+        run = skysure.train("supernovae", [EXAMPLES / "night.ecsv"], tmp_path_factory.mktemp("runs") / "small", **tiny)
+    assert run.path is not None
+    return run.path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in; nothing is drawn, as the report has tests of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("skysure.training.write_report", lambda folder: None)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_runs(page: Path, folder: Path, small_run: Path) -> None:
+    """Top to bottom in one namespace, where a small run has the name of a model that ships."""
+    (folder / "supernovae-griz").symlink_to(small_run)
+    names: dict[str, object] = {"__name__": "__main__"} | (own_data(folder) if page.name == "README.md" else {})
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), names)
+
+
+def own_data(folder: Path) -> dict[str, object]:
+    """What the README's reader has: arrays in memory, and two folders of light curves."""
+    from skysure.applications.supernovae.simulator import simulate_lightcurves
+
+    curves = simulate_lightcurves(60, "des", seed=3)
+    for name, some in (("survey", curves[:50]), ("other_survey", curves[50:])):
+        (folder / name).mkdir()
+        some.to_table().write(folder / name / "curves.ecsv")
+    return {
+        "ids": curves.ids[curves.owner], "names": curves.ids, "mjd": curves.time, "flux": curves.flux,
+        "band": [curves.bands[b] for b in curves.band], "error": curves.flux_error,
+        "photoz": curves.objects["redshift"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line}" for page, line in COMMANDS])
+def test_command_line_is_understood(page: str, line: str, folder: Path) -> None:
+    tokens = [token for token in shlex.split(line)[1:] if token not in ("...", "…")]
+    if len(tokens) > 1 and tokens[0] in ("predict", "evaluate"):
+        run = folder / tokens[1]
+        run.mkdir(parents=True)
+        (run / "run.toml").write_text(f'application = "{APPLICATION.get(page, "supernovae")}"\n')
+    for flag, value in pairwise(tokens):
+        if flag == "--config":
+            (folder / value).parent.mkdir(parents=True, exist_ok=True)
+            (folder / value).write_text("[settings]\nseed = 1\n")
+    wanted = "help_print" if "--help" in tokens else tokens[0]
+    command, bound, _ = commands(tokens).parse_args(tokens, exit_on_error=False, print_error=False)
+    assert command.__name__.strip("_") == wanted
+    assert bound.arguments or len(tokens) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    missing = [link for link in links if ":" not in link and not (page.parent / link.split("#")[0]).exists()]
+    assert not missing
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)\s:]+)\)", text)}
+    assert not set((ROOT / "docs").rglob("*.md")) - linked - {ROOT / "docs" / "index.md"}

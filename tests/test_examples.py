@@ -1,0 +1,65 @@
+"""The examples run, on the light curves that lie beside them, with a tiny budget."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import skysure
+from skysure.data.lightcurves import open_lightcurves
+from skysure.data.tables import read_table
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier that learned a little from the thirty light curves of the examples."""
+    tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skysure.training.write_report", lambda folder: None)
+        run = skysure.train("supernovae", [EXAMPLES / "night.ecsv"], tmp_path_factory.mktemp("runs") / "small", **tiny)
+    assert run.path is not None
+    return run.path
+
+
+def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_classify(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = run("classify.py", str(small_run), monkeypatch=monkeypatch, capsys=capsys)
+    assert said.count("90 % set") == 30
+    assert len(read_table(tmp_path / "classes.fits")) == 30
+
+
+def test_any_network(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    said = run("any_network.py", "20", monkeypatch=monkeypatch, capsys=capsys)
+    assert said.count("(ignorance)") == 3
+
+
+def test_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("skysure.training.write_report", lambda folder: None)
+    said = run("agents.py", "2", monkeypatch=monkeypatch, capsys=capsys)
+    assert [f"s{k}:" in said for k in range(5)] == [True] * 5
+    assert "3664" in said
+
+
+def test_the_night_needs_no_reading() -> None:
+    (curves,) = open_lightcurves([EXAMPLES / "night.ecsv"]).chunks()
+    assert len(curves) == 30
+    assert curves.bands == ("g", "r", "i", "z")
+    assert {"id", "label", "redshift", "redshift_error"} <= set(curves.objects)
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.py")))
+def test_short(name: str) -> None:
+    assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 40
