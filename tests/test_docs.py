@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import skysure
+from skysure.applications.supernovae import Query
 from skysure.cli import commands
+from skysure.data.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
+from skysure.predictions import Actions, Classes, Values
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -103,6 +107,25 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", text)
     missing = [link for link in links if ":" not in link and not (page.parent / link.split("#")[0]).exists()]
     assert not missing
+
+
+def named_in(page: str) -> set[str]:
+    """What a page writes in code: whole, and its words without dashes."""
+    quoted = re.findall(r"`([^`\n]+)`", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    return {*quoted, *(word.lstrip("-").replace("-", "_") for text in quoted for word in text.split())}
+
+
+def test_what_can_be_said_is_documented() -> None:
+    from skysure.applications.supernovae import prediction
+
+    assert {f.name for f in fields(Reading)} | {*POINT_COLUMNS, *OBJECT_COLUMNS, *DIALECTS} <= named_in("reading.md")
+    supernovae = named_in("supernovae.md")
+    assert {f.name for f in fields(Query)} <= supernovae
+    assert {prediction.EARLY, prediction.NO_REDSHIFT, prediction.FAR, prediction.STRANGE} <= supernovae
+    predictions = named_in("predictions.md")
+    for kind in (Classes, Values, Actions):
+        hidden = {"samples", "classes", "names", "units", "actions", "coverage"}
+        assert {f.name for f in fields(kind)} - hidden <= predictions
 
 
 def test_every_page_is_reached_from_the_index() -> None:
