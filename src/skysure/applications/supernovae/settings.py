@@ -114,9 +114,9 @@ class Settings:
     batch: int = 128
     learning_rate: float = 3e-3
     every_epoch: float = 0.5
-    noise: float = 0.5
-    drop_nights: float = 0.1
-    drop_points: float = 0.05
+    noise: float = 1.0
+    drop_nights: float = 0.2
+    drop_points: float = 0.1
     scatter: float = 0.03
     shift_redshift: float = 0.5
     truncate: float = 0.3
