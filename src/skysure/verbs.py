@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 import torch
 from accelerate import Accelerator
@@ -17,20 +18,23 @@ from astropy.table import QTable
 from skysure import run as runs
 from skysure import settings as layers
 from skysure.applications import VERBS, application, presets, settings_of
-from skysure.data.parts import drop_seen, hash_of_ids, read_parts
+from skysure.data.parts import hash_of_ids
 from skysure.data.reading import Reading
 from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Memory, Parted, Source
-from skysure.data.tables import ResultWriter, rejected_path, write_rejected
+from skysure.data.tables import ResultWriter
 from skysure.faults import Fault, SettingsFault
 from skysure.fit import State, prefixed
 from skysure.models import find, shipped
 from skysure.predictions import Evaluation, Prediction, concat
 from skysure.run import Run
-from skysure.training import Training, in_parts, open_data, sizes_of, write_evaluation, write_report
+from skysure.training import (
+    Training, in_parts, left_out, open_data, require_objects, sizes_of, split_of, tell_left_out, unseen, with_seen,
+    write_evaluation, write_report,
+)  # fmt: skip
 
 Paths = Sequence[str | Path]
 Progress = Callable[[str, float, float | None], None]
-"""Told what is being done, how much of it is done, and of how much (None where nobody knows)."""
+"""Told what is being done, how much of it is done, and of how much (None where nobody knows; 0: a note)."""
 
 
 def load(run: str | Path | Run) -> Run:
@@ -85,13 +89,18 @@ def simulate(
     """
     verb, tell = _verb(application(name), name, "simulate"), progress or _silent
     settings = settings_of(name, preset, config, fields)
-    source = verb(settings, n, seed)
-    total, done = n or getattr(settings, "objects", None), 0
+    if n is not None and n < 1:
+        raise SettingsFault(f"n = {n}", "one object or more")
+    total, done = settings.objects if n is None else n, 0
+    source = verb(settings, total, seed)
     with ResultWriter([Path(out)], force=force) as writer:
         for chunk in source.chunks():
-            writer.write(chunk.to_table())
+            table = chunk.to_table()
+            writer.write(table)
             done += len(chunk)
             tell("simulating", done, total)
+    if ".csv" in Path(out).suffixes and (unit := getattr(table, "columns", {}).get("flux")) is not None:
+        _noted(tell)(f'CSV keeps no units: its flux is in {unit.unit}; [reading] unit = "{unit.unit}" reads it back')
     return done
 
 
@@ -146,36 +155,40 @@ def train(
     runs.require_free(out, force=force)
     accelerator, tell = accelerator_on(device), progress or _silent
     settings = settings_of(name, preset, config, fields)
+    parted = hasattr(module, "read") or hasattr(module, "simulate")
+    sizes = sizes_of(settings) if parted else {}
     given = data if isinstance(data, (list, tuple)) else ()
     training = Training(out, name, settings, dict(reading or {}), tuple(map(str, given)), accelerator.is_main_process)
-    training.begin(resume)
-    source = open_data(name, settings, training.data, training.reading) if given is data else data
-    if hasattr(module, "read") or hasattr(module, "simulate"):
-        source = in_parts(source, sizes_of(settings), settings.seed, tell, grouped=getattr(settings, "groups", True))
-    state, history = training.checkpoints.load() or (None, [])
-    if start is not None and state is None:
-        state = State(0, {}, prefixed(load(start).model.state_dict(), "model."))
-    total = getattr(settings, "epochs", None) or getattr(settings, "episodes", None)
-    course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
-    for state in course:
-        history.append(state.record)
-        training.keep(state, history)
-        tell(f"training: {_line(state.record)}", state.epoch, total)
-        if on_state:
-            on_state(state)
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        model = module.network(settings, source.schema)
-        runs.load_weights(model, state.weights, training.folder)
-        model = model.to(accelerator.device).eval()
-        if hasattr(module, "calibrate"):
-            tell("calibrating", 0, None)
-            module.calibrate(model, source)
-        tell("evaluating", 0, None)
-        evaluation = module.evaluate(model, source, module.Query())
-        run = Run(name, settings, source.schema, model, training.reading, training.card(source))
-        training.finish(run, source, evaluation, history, force=force)
-    accelerator.wait_for_everyone()
+    with training.under_way(resume=resume, force=force):
+        source = open_data(name, settings, training.data, training.reading) if given is data else data
+        if parted:
+            source = in_parts(source, sizes, settings.seed, tell, grouped=getattr(settings, "groups", True))
+        state, history = training.checkpoints.load() or (None, [])
+        if start is not None and state is None:
+            state = _first_state(start, name, module.network(settings, source.schema))
+        total = getattr(settings, "epochs", None) or getattr(settings, "episodes", None)
+        course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
+        for state in course:
+            history.append(state.record)
+            training.keep(state, history)
+            tell(f"training: {_line(state.record)}", state.epoch, total)
+            if on_state:
+                on_state(state)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            model = module.network(settings, source.schema)
+            runs.load_weights(model, state.weights, training.folder)
+            model = model.to(accelerator.device).eval()
+            if hasattr(module, "calibrate"):
+                tell("calibrating", 0, None)
+                module.calibrate(model, source)
+            tell("evaluating", 0, None)
+            metrics = module.evaluate(model, source, module.Query()).metrics
+            metrics |= left_out(source, len(source.split)) if parted else {}
+            run = Run(name, settings, source.schema, model, training.reading, training.card(source))
+            training.finish(run, source, metrics, history, force=force)
+            tell_left_out(source, out, _noted(tell))
+        accelerator.wait_for_everyone()
     return runs.load(out)
 
 
@@ -206,30 +219,30 @@ def calibrate(
         Share of the objects (or, from 1 on, how many) kept to prove the new calibration on.
     seed : int
         Of the division into these two.
+
+    What the network was trained on is left out: it would look better calibrated than it is.
     """
     run, out = load(run), Path(out)
     module, tell = run.verbs, progress or _silent
     verb = _verb(module, run.application, "calibrate")
     runs.require_free(out, force=force)
+    if not test > 0:
+        raise SettingsFault(f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration")
     known = dict(run.reading if reading is None else reading)
     given = tuple(map(str, data)) if isinstance(data, (list, tuple)) else ()
     training = Training(out, run.application, run.settings, known, given)
-    training.begin(resume=False)
-    source = _opened(run, data, known)
-    source = in_parts(source, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
     model = deepcopy(run.model).to(accelerator_on(device).device)
-    tell("calibrating", 0, None)
-    verb(model, source)
-    tell("evaluating", 0, None)
-    evaluation = module.evaluate(model, source, module.Query())
-    card = training.card(source) | {"calibrated_from": str(run.path or run.application)}
-    training.finish(
-        Run(run.application, run.settings, run.schema, model, known, card),
-        source,
-        evaluation,
-        [],
-        force=force,
-    )
+    with training.under_way(force=force, resumable=False):
+        fresh = unseen(_opened(run, data, known), run)
+        source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
+        tell("calibrating", 0, None)
+        verb(model, source)
+        tell("evaluating", 0, None)
+        metrics = module.evaluate(model, source, module.Query()).metrics | left_out(fresh, len(source.split))
+        card = training.card(source) | {"calibrated_from": str(run.path or run.application)}
+        made = Run(run.application, run.settings, run.schema, model, known, card)
+        training.finish(made, Parted(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
+        tell_left_out(fresh, out, _noted(tell))
     return runs.load(out)
 
 
@@ -274,20 +287,22 @@ def predict(
     if not out:
         return concat([verb(model, chunk, asked) for chunk in source.chunks()])
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
-    about, done = _about(run, asked), 0
-    identity = about | {"data": list(map(str, data))} if isinstance(data, (list, tuple)) else None
+    about, done, flags = _about(run, asked), 0, Counter()
+    identity = about | {"data": list(map(str, data)), "reading": known} if isinstance(data, (list, tuple)) else None
     with ResultWriter(paths, force=force, resume=resume, metadata=about, identity=identity) as writer:
         for k, chunk in enumerate(source.chunks()):
             done += len(chunk)
             key = f"{k}:{hash_of_ids(chunk.ids)}"
             if not writer.has(key):
-                writer.write(verb(model, chunk, asked).to_table(), key)
+                prediction = verb(model, chunk, asked)
+                writer.write(prediction.to_table(), key)
+                flags.update(_flagged(prediction))
             tell("predicting", done, None)
-        set_aside = write_rejected(paths[0], map(astuple, getattr(source, "rejected", ())))
-    if set_aside:
-        tell(f"{set_aside} objects set aside in {rejected_path(paths[0])}", done, done)
-    for note in getattr(source, "notes", ()):
-        tell(note, done, done)
+        if not writer.rows:
+            tell_left_out(source, paths[0], _noted(tell))
+    tell_left_out(source, paths[0], _noted(tell))
+    for flag, count in flags.items():
+        _noted(tell)(f"{count:,} rows flagged: {flag}")
     return writer.rows
 
 
@@ -320,18 +335,27 @@ def evaluate(
     run, tell = load(run), progress or _silent
     verb = _verb(run.verbs, run.application, "evaluate")
     asked = layers.build(run.verbs.Query, query, where=run.application)
-    source, dropped = _test_source(run, data, dict(run.reading if reading is None else reading), tell)
+    folder = Path(out) if out else None if _given(data) else run.path
+    if out:
+        runs.require_free(Path(out), force=force)
+    source = _test_source(run, data, dict(run.reading if reading is None else reading))
+    other = None if against is None else _comparable(load(against), run)
+    if other is not None and hasattr(source, "chunks"):
+        source = unseen(source, other)
     device_ = accelerator_on(device).device
+    require_objects(source)
     tell("evaluating", 0, None)
     metrics = verb(deepcopy(run.model).to(device_).eval(), source, asked).metrics
-    if dropped:
-        metrics["dropped"] = {"count": dropped, "why": "trained or calibrated on"}
-    if against is not None:
-        other = load(against)
+    if _given(data):
+        metrics |= {"part": "given data"} | left_out(source, metrics.get("objects", 0))
+    if other is not None:
         metrics |= _beside(metrics, other, verb(deepcopy(other.model).to(device_).eval(), source, asked).metrics)
-    folder = Path(out) if out else run.path
-    if folder is not None and (out or not _given(data)):
-        _publish_evaluation(run, folder, Evaluation(metrics), force=force or not out)
+    if folder is not None:
+        _publish_evaluation(run, folder, Evaluation(metrics), force=force)
+    if folder is not None and _given(data):
+        tell_left_out(source, folder, _noted(tell))
+    if not metrics.get("truth", True):
+        _noted(tell)("the data hold no truth (labels): nothing can be proven, the report shows what was answered")
     return Evaluation(metrics)
 
 
@@ -407,23 +431,38 @@ def _opened(run: Run, data: Any, reading: dict[str, Any]) -> Source:
     return data if hasattr(data, "chunks") else Memory(run.schema, [data])
 
 
-def _test_source(run: Run, data: Any, reading: dict[str, Any], tell: Progress) -> tuple[Source, int]:
-    """The objects to prove a run on, and how many were left out as seen before."""
-    split = read_parts(run.path / "split.parquet") if run.path and (run.path / "split.parquet").is_file() else None
-    if not _given(data):
-        sources = run.card.get("data", {}).get("sources", [])
-        source = open_data(run.application, run.settings, sources, reading)
-        return (source if split is None else Parted(source, split)), 0
-    source = _opened(run, data, reading)
-    if split is None:
-        return source, 0
-    unseen, seen = [], 0
-    for chunk in source.chunks():
-        mask, count = drop_seen(chunk.ids, split, getattr(chunk, "groups", None))
-        unseen.append(chunk[mask])
-        seen += count
-        tell("reading", seen, None)
-    return Memory(run.schema, [c for c in unseen if len(c)]), seen
+def _test_source(run: Run, data: Any, reading: dict[str, Any]) -> Source:
+    """The objects to prove a run on, without those that it has seen."""
+    if _given(data):
+        return unseen(_opened(run, data, reading), run)
+    sources, split = run.card.get("data", {}).get("sources", []), split_of(run)
+    source = open_data(run.application, run.settings, sources, reading)
+    return source if split is None else Parted(source, split)
+
+
+def _comparable(other: Run, run: Run) -> Run:
+    """Give a run to compare with, if it answers the same question."""
+    if other.application != run.application:
+        raise Fault(f"{other.path}: a run of {other.application}", f"one of {run.application}", "another run was meant")
+    return other
+
+
+def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -> State:
+    """Take the weights of a run as those to start from, if they fit."""
+    other = load(start)
+    if other.application != name:
+        raise Fault(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
+    tensors = other.model.state_dict()
+    runs.load_weights(network, tensors, Path(f"--from {start}"))
+    return State(0, {}, prefixed(tensors, "model."))
+
+
+def _flagged(prediction: Prediction) -> Counter[str]:
+    """Count the rows of each flag."""
+    found: Counter[str] = Counter()
+    for text, count in Counter(np.asarray(getattr(prediction, "flags", None), str).ravel().tolist()).items():
+        found.update(dict.fromkeys(filter(None, text.split("; ")), count))
+    return found
 
 
 def _beside(metrics: dict[str, Any], other: Run, theirs: dict[str, Any]) -> dict[str, Any]:
@@ -452,6 +491,11 @@ def _about(run: Run, query: Any) -> dict[str, Any]:
 def _line(record: Mapping[str, float]) -> str:
     shown = [n for n in record if n.endswith("nll") or n.startswith("return")]
     return ", ".join(f"{n.replace('_', ' ')} {record[n]:.4g}" for n in shown)
+
+
+def _noted(tell: Progress) -> Callable[[str], None]:
+    """Tell something once, apart from the progress."""
+    return lambda text: tell(text, 0, 0)
 
 
 def _silent(text: str, done: float, total: float | None) -> None:
