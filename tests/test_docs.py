@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import skysure
-from skysure.applications.supernovae import Query
+from skysure.applications.supernovae import Query, Settings
 from skysure.cli import commands
 from skysure.data.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from skysure.predictions import Actions, Classes, Values
@@ -126,6 +126,18 @@ def test_what_can_be_said_is_documented() -> None:
     for kind in (Classes, Values, Actions):
         hidden = {"samples", "classes", "names", "units", "actions", "coverage"}
         assert {f.name for f in fields(kind)} - hidden <= predictions
+
+
+def test_defaults_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "supernovae.md").read_text(encoding="utf-8")
+    defaults = {(f.name, f.default) for f in (*fields(Settings), *fields(Query))}
+    told = set()
+    for names, values in re.findall(r"^\| ((?:`[a-z_-]+`(?:, )?)+) \| ([^|]*?) \|", text, re.MULTILINE):
+        given = re.findall(r"[a-z][a-z_-]*", names)
+        told |= {(n.replace("-", "_"), v) for n, v in zip(given, values.split(", "), strict=False)}
+    numbers = {(name, float(v)) for name, v in told if re.fullmatch(r"[0-9.]+", v)}
+    assert len(numbers) > 15
+    assert numbers <= defaults
 
 
 def test_every_page_is_reached_from_the_index() -> None:
