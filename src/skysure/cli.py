@@ -22,6 +22,7 @@ Outs = Annotated[list[Path], Parameter(name="--out", negative=())]
 Flag = Annotated[bool, Parameter(negative=())]
 Device = Annotated[str, Parameter(help="auto, cpu or cuda")]
 Fields = Parameter(name="*")
+COMMANDS = ("demo", "list", "simulate", "train", "calibrate", "predict", "evaluate", "inspect", "play")
 LEADS = os.environ.get("RANK", "0") == "0"
 """Whether this is the process that speaks, of those that a launcher started."""
 
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"skysure: {fault}")
         return fault.status
     except CycloptsError as error:
-        _say(f"skysure: {error} — skysure {' '.join(tokens[:1])} --help")
+        command = f" {tokens[0]}" if tokens and tokens[0] in COMMANDS else ""
+        _say(f"skysure: {error} — skysure{command} --help")
         return 2
     except KeyboardInterrupt:
         resumable = tokens[:1] in (["train"], ["predict"])
@@ -44,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        _say(f"skysure: {error.filename or 'a file'}: {error.strerror or error}")
         return 1
 
 
@@ -275,7 +280,7 @@ def _evaluate(defaults: Any) -> Callable[..., None]:
 def inspect(
     paths: list[str], /, *, reading: Path | None = None, write: Path | None = None, force: Flag = False,
     json: Flag = False,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Say what is in files, a table or a run.
 
     Parameters
@@ -293,7 +298,13 @@ def inspect(
     if write:
         verbs.write_reading(write, facts, force=force)
         _say(f"reading proposed in {write}")
-    print(_dumps(facts) if json else _listing(facts))
+    problems = facts.get("problems", ())
+    print(
+        _dumps(facts) if json else _listing({n: v for n, v in facts.items() if n != "problems" and v not in ([], {})})
+    )
+    for problem in problems:
+        _say(f"skysure: {problem}")
+    return 1 if problems else 0
 
 
 def play(run: str, *, out: Annotated[Path | None, Parameter(name="--out")] = None, steps: int = 20, seed: int = 0,
@@ -317,18 +328,22 @@ def play(run: str, *, out: Annotated[Path | None, Parameter(name="--out")] = Non
 
 def _settings_asked(tokens: Sequence[str]) -> Any:
     """Settings whose values are the defaults of flags: of the application named, with its preset and file."""
-    if len(tokens) > 1 and tokens[0] in ("train", "simulate") and tokens[1] in NAMES:
-        config = _value_of(tokens, "--config")
-        return settings_of(tokens[1], _value_of(tokens, "--preset"), config)
+    name = next((token for token in tokens[1:] if token in NAMES), None)
+    if name and tokens[0] in ("train", "simulate"):
+        return settings_of(name, _value_of(tokens, "--preset"), _value_of(tokens, "--config"))
     return None
 
 
 def _query_asked(tokens: Sequence[str]) -> Any:
-    """The questions that may be asked of the run named."""
-    if len(tokens) > 1 and tokens[0] in ("predict", "evaluate") and not tokens[1].startswith("-"):
-        name = layers.load_toml(find(tokens[1]) / "run.toml").get("application")
-        return application(str(name)).Query()
-    return None
+    """The questions that may be asked of the run named: the first word that is one, else the first word."""
+    if tokens[:1] not in (["predict"], ["evaluate"]):
+        return None
+    words = [token for token in tokens[1:] if not token.startswith("-")]
+    run = next((word for word in words if (Path(word) / "run.toml").is_file() or word in shipped()), None)
+    if run is None and (not words or tokens[1] != words[0]):
+        return None
+    name = layers.load_toml(find(run or words[0]) / "run.toml").get("application")
+    return application(str(name)).Query()
 
 
 def _value_of(tokens: Sequence[str], flag: str) -> str | None:
@@ -365,7 +380,12 @@ def _with_fields(command: Callable[..., None], name: str, defaults: Any, without
 def _flag(name: str, kind: Any) -> Parameter:
     if kind is bool:
         return Parameter(negative=f"--no-{name.replace('_', '-')}")
-    return Parameter(converter=lambda _, tokens: layers.convert(tokens[0].value, kind, f"--{name.replace('_', '-')}"))
+    flag = f"--{name.replace('_', '-')}"
+
+    def convert(_: Any, tokens: Sequence[Any]) -> Any:
+        return layers.convert(",".join(token.value for token in tokens), kind, flag)
+
+    return Parameter(converter=convert, n_tokens=1, negative=())
 
 
 def _values(settings: Any) -> dict[str, Any]:
@@ -392,15 +412,19 @@ def _summary(folder: Path, *, as_json: bool) -> None:
         low, high = score.get("low"), score.get("high")
         band = f"  ({low:.4g} to {high:.4g})" if low is not None and high is not None else ""
         value = "-" if score["value"] is None else f"{score['value']:.4g}"
-        print(f"{score['label']:<44} {value:>9} {score.get('unit') or '':<4}{band}")
+        print(f"{score['label']:<44} {value:>9} {score.get('unit') or '':<4}{band}".rstrip())
     print(folder / "report.html")
 
 
 def _listing(facts: Any, indent: str = "") -> str:
     lines = []
     for key, value in facts.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value.keys() == {"type", "unit"}:
+            lines.append(f"{indent}{key}: {value['type']} {value['unit']}".rstrip())
+        elif isinstance(value, dict):
             lines += [f"{indent}{key}:", _listing(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            lines += [f"{indent}{key}:"] + [_listing(item, indent + "  ") for item in value]
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
             lines.append(f"{indent}{key}: {shown}")
@@ -408,7 +432,9 @@ def _listing(facts: Any, indent: str = "") -> str:
 
 
 def _dumps(facts: Any) -> str:
-    return json.dumps(facts, indent=1, default=str)
+    """Give facts as JSON, which has no infinity and no NaN: they become null."""
+    plain = json.loads(json.dumps(facts, default=str), parse_constant=lambda _: None)
+    return json.dumps(plain, indent=1)
 
 
 def _version() -> str:
@@ -441,6 +467,9 @@ class Progress:
         return self
 
     def __call__(self, text: str, done: float, total: float | None) -> None:
+        if total == 0:
+            _say(text) if self.bar is None else self.bar.console.print(text, highlight=False, markup=False)
+            return
         if self.bar is not None:
             self.bar.update(self.task, description=text, completed=done, total=total)
             return

@@ -28,8 +28,19 @@ from skysure.models import find, shipped
 from skysure.predictions import Evaluation, Prediction, concat
 from skysure.run import Run
 from skysure.training import (
-    Training, in_parts, left_out, open_data, require_objects, sizes_of, split_of, tell_left_out, unseen, with_seen,
-    write_evaluation, write_report,
+    Training,
+    in_parts,
+    left_out,
+    open_data,
+    require_objects,
+    require_replaceable,
+    sizes_of,
+    split_of,
+    tell_left_out,
+    unseen,
+    with_seen,
+    write_evaluation,
+    write_report,
 )  # fmt: skip
 
 Paths = Sequence[str | Path]
@@ -152,7 +163,7 @@ def train(
         Where a setting is unknown, of a wrong type or contradictory.
     """
     out, module = Path(out), application(name)
-    runs.require_free(out, force=force)
+    require_replaceable(out, force=force)
     accelerator, tell = accelerator_on(device), progress or _silent
     settings = settings_of(name, preset, config, fields)
     parted = hasattr(module, "read") or hasattr(module, "simulate")
@@ -225,9 +236,11 @@ def calibrate(
     run, out = load(run), Path(out)
     module, tell = run.verbs, progress or _silent
     verb = _verb(module, run.application, "calibrate")
-    runs.require_free(out, force=force)
+    require_replaceable(out, force=force)
     if not test > 0:
-        raise SettingsFault(f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration")
+        raise SettingsFault(
+            f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration"
+        )
     known = dict(run.reading if reading is None else reading)
     given = tuple(map(str, data)) if isinstance(data, (list, tuple)) else ()
     training = Training(out, run.application, run.settings, known, given)
@@ -337,7 +350,7 @@ def evaluate(
     asked = layers.build(run.verbs.Query, query, where=run.application)
     folder = Path(out) if out else None if _given(data) else run.path
     if out:
-        runs.require_free(Path(out), force=force)
+        require_replaceable(Path(out), force=force)
     source = _test_source(run, data, dict(run.reading if reading is None else reading))
     other = None if against is None else _comparable(load(against), run)
     if other is not None and hasattr(source, "chunks"):
@@ -351,7 +364,7 @@ def evaluate(
     if other is not None:
         metrics |= _beside(metrics, other, verb(deepcopy(other.model).to(device_).eval(), source, asked).metrics)
     if folder is not None:
-        _publish_evaluation(run, folder, Evaluation(metrics), force=force)
+        _publish_evaluation(run, folder, Evaluation(metrics))
     if folder is not None and _given(data):
         tell_left_out(source, folder, _noted(tell))
     if not metrics.get("truth", True):
@@ -460,7 +473,8 @@ def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -
 def _flagged(prediction: Prediction) -> Counter[str]:
     """Count the rows of each flag."""
     found: Counter[str] = Counter()
-    for text, count in Counter(np.asarray(getattr(prediction, "flags", None), str).ravel().tolist()).items():
+    flags = getattr(prediction, "flags", None)
+    for text, count in Counter([] if flags is None else np.asarray(flags).tolist()).items():
         found.update(dict.fromkeys(filter(None, text.split("; ")), count))
     return found
 
@@ -472,14 +486,20 @@ def _beside(metrics: dict[str, Any], other: Run, theirs: dict[str, Any]) -> dict
     return {"scores": scores, "against": other.path.name if other.path else other.application}
 
 
-def _publish_evaluation(run: Run, folder: Path, evaluation: Evaluation, *, force: bool) -> None:
-    if folder != run.path:
-        runs.require_free(folder, force=force)
-        folder.mkdir(exist_ok=True)
-        for name in ("run.toml", "history.csv"):
-            if run.path and (run.path / name).is_file():
-                shutil.copy(run.path / name, folder / name)
-    write_evaluation(folder, evaluation)
+def _publish_evaluation(run: Run, folder: Path, evaluation: Evaluation) -> None:
+    """Write an evaluation into a folder; one that it has made goes again where that fails."""
+    there = folder.exists()
+    try:
+        if folder != run.path:
+            folder.mkdir(exist_ok=True)
+            for name in ("run.toml", "history.csv"):
+                if run.path and (run.path / name).is_file():
+                    runs.write_bytes(folder / name, (run.path / name).read_bytes())
+        write_evaluation(folder, evaluation)
+    except BaseException:
+        if not there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _about(run: Run, query: Any) -> dict[str, Any]:
