@@ -259,7 +259,9 @@ def _bin_counts(axes: Axes, bins: Sequence[Curve]) -> None:
 
 def _bin_ticks(axes: Axes, bins: Sequence[Curve]) -> None:
     edges = [bin.get("low") for bin in bins] + [bins[-1].get("high")]
-    shown = ["" if edge is None else f"{edge:g}".replace("-", "−") for edge in edges]
+    known = [edge for edge in edges if edge is not None]
+    digits = next((d for d in (2, 3, 4) if len({f"{edge:.{d}g}" for edge in known}) == len(known)), 6)
+    shown = ["" if edge is None else f"{float(f'{edge:.{digits}g}'):g}".replace("-", "−") for edge in edges]
     axes.set_xticks(np.arange(len(edges)) - 0.5, shown)
     axes.set_xlim(-0.6, len(bins) - 0.4)
 

@@ -38,11 +38,11 @@ class Settings:
         Points a step.
     learning_rate : float
         Peak learning rate.
-    validation : float
+    validation : int or float
         Share of the points that stop the training; from 1 on, how many.
-    calibration : float
+    calibration : int or float
         Share that calibrates.
-    test : float
+    test : int or float
         Share that proves the result.
     seed : int
         Of the data, the parts and the training.
@@ -60,9 +60,9 @@ class Settings:
     patience: int = 400
     batch: int = 64
     learning_rate: float = 3e-3
-    validation: float = 500
-    calibration: float = 500
-    test: float = 1000
+    validation: int | float = 500
+    calibration: int | float = 500
+    test: int | float = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:

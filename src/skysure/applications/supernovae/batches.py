@@ -50,6 +50,13 @@ class Nights:
         return len(self.trigger)
 
     @property
+    def smallest_error(self) -> np.ndarray:
+        """Smallest error of a flux of each object, shape (object,); NaN where there is none."""
+        smallest = np.full(len(self), np.inf)
+        np.minimum.at(smallest, self.owner, np.where(self.measured, self.flux_error, np.inf).min(1))
+        return np.where(np.isfinite(smallest), smallest, np.nan)
+
+    @property
     def counts(self) -> np.ndarray:
         """Number of nights of each object, shape (object,)."""
         return np.diff(self.offsets)

@@ -15,6 +15,8 @@ from .prediction import predict
 from .settings import Query
 
 SHOWN = 6
+LONG = 40
+"""Points from which a light curve is long enough to be an example."""
 GROUPS = ("example", "uncertain", "novel")
 
 
@@ -28,12 +30,10 @@ class Gallery:
         """Keep objects of a chunk that go before those held so far."""
         novelty = np.nan_to_num(found.novelty) if found.novelty is not None else np.zeros(len(owner))
         ranks = {
-            "example": -np.arange(len(owner), dtype=float) - 1e6 * (len(self.held["example"]) >= SHOWN),
+            "example": _spread(found.best) - 100.0 * (chunk.counts[owner] < LONG),
             "uncertain": found.aleatoric + found.epistemic,
             "novel": novelty + 1e-3 * found.epistemic,
         }
-        if len(self.held["example"]) < SHOWN:
-            ranks["example"] = _spread(found.best)
         for group, rank in ranks.items():
             best = np.argsort(-rank, kind="stable")[:SHOWN]
             self.held[group] += [(float(rank[k]), chunk[owner[k : k + 1]]) for k in best]

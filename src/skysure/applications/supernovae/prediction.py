@@ -21,6 +21,7 @@ from .settings import Query
 EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
 NO_REDSHIFT = "no redshift, which this model was trained with"
 FAR = "redshift outside the range of the training set"
+DEPTH = "errors of the fluxes outside the range of the training set"
 STRANGE = "points in the band {}, which this model was not trained for, were left out"
 
 
@@ -188,10 +189,10 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
     if len(p) == 1:
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
-    novelty, unlike = torch.zeros(p.shape[1]), torch.zeros(p.shape[1], dtype=torch.bool)
+    novelty, unlike = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
         distance = stage.distance(answer.summary[rows])
-        novelty[rows.cpu()] = stage.distance.novelty(distance).cpu()
+        novelty[rows.cpu()] = stage.distance.novelty(distance).double().cpu()
         unlike[rows.cpu()] = stage.distance.unlike(distance, query.unlike).cpu()
     return Classes(
         rows=_rows(answer.owner, answer.days, given, ids),
@@ -202,7 +203,7 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         epistemic=parts.epistemic.cpu().numpy(),
         members=members(model, answer, parts.probability, query.coverage).cpu().numpy(),
         coverage=query.coverage,
-        novelty=novelty.numpy().astype(np.float64),
+        novelty=novelty.numpy().round(4),
         unlike=unlike.numpy(),
         flags=_flags(model, given, answer.owner),
     )
@@ -260,7 +261,10 @@ def _flags(model: Classifier, given: Nights, owner: np.ndarray) -> np.ndarray:
     flags[(redshift < low) | (redshift > high)] = FAR
     if model.settings.redshift == "always":
         flags[np.isnan(redshift)] = NO_REDSHIFT
-    return flags
+    low, high = model.schema.flux_error
+    smallest = given.smallest_error[owner]
+    deep = np.where((smallest < low / 3) | (smallest > high * 3), DEPTH, "")
+    return joined(flags, deep) if deep.any() else flags
 
 
 def chosen(at_epoch: str) -> Choice:

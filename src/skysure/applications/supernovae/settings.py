@@ -75,11 +75,11 @@ class Settings:
         Share of the light curves that end early in training.
     hide_redshift : float
         Share of the redshifts that are hidden in training, where redshift is "optional".
-    validation : float
+    validation : int or float
         Share of the objects that stop the training; from 1 on, how many.
-    calibration : float
+    calibration : int or float
         Share that calibrates.
-    test : float
+    test : int or float
         Share that proves the result.
     groups : bool
         Whether relatives (the column "group": host, template) stay in one part.
@@ -121,9 +121,9 @@ class Settings:
     shift_redshift: float = 0.5
     truncate: float = 0.3
     hide_redshift: float = 0.25
-    validation: float = 0.04
-    calibration: float = 0.04
-    test: float = 0.4
+    validation: int | float = 0.04
+    calibration: int | float = 0.04
+    test: int | float = 0.4
     groups: bool = True
     survey: Literal["des", "lsst"] = "des"
     photoz: Literal["good", "realistic", "none"] = "realistic"

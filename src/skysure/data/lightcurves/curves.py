@@ -126,7 +126,7 @@ class LightCurves:
         table = QTable({"id": self.ids[self.owner], "time": self.time * u.d})
         table["band"] = np.asarray(self.bands)[self.band]
         table["flux"], table["flux_error"] = self.flux * njy, self.flux_error * njy
-        for name in self.objects.keys() - {"id"}:
+        for name in (n for n in self.objects if n != "id"):
             table[name] = self.objects[name][self.owner]
         return table
 
