@@ -48,7 +48,7 @@ class Settings:
         Of the data, the parts and the training.
     """
 
-    objects: int = 2500
+    objects: int = 4000
     low: float = -3.141592653589793
     high: float = 3.141592653589793
     sigma: float = 0.1
@@ -61,8 +61,8 @@ class Settings:
     batch: int = 64
     learning_rate: float = 3e-3
     validation: int | float = 500
-    calibration: int | float = 500
-    test: int | float = 1000
+    calibration: int | float = 1000
+    test: int | float = 2000
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ class Files:
         return Schema(
             tuple(sorted(bands, key=_place)), tuple(sorted(labels)),
             redshift=(float(known.min()), float(known.max())) if len(known) else Schema.redshift,
-            flux_error=tuple(np.quantile(np.concatenate(errors), [0.01, 0.99]).tolist()) if errors else Schema.flux_error,
+            flux_error=tuple(np.quantile(np.concatenate(errors), [0.01, 0.99])) if errors else Schema.flux_error,
         )  # fmt: skip
 
 
