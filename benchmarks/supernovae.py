@@ -20,6 +20,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+
 import skysure
 from record import record, row
 from skysure.applications.supernovae.simulator import simulate_lightcurves
