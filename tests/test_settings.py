@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+
 from skysure.faults import Fault, SettingsFault
 from skysure.settings import build, load_toml, plain, table_of
 
