@@ -60,7 +60,9 @@ def test_it_stops_when_validation_no_longer_improves() -> None:
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_resumed_at_any_epoch_it_ends_with_the_same_bits(stop: int) -> None:
     whole = states(model())
-    first = list(islice(fit(model(), batches, nll, objects=64, epochs=6, learning_rate=0.01, patience=99, seed=3), stop))
+    first = list(
+        islice(fit(model(), batches, nll, objects=64, epochs=6, learning_rate=0.01, patience=99, seed=3), stop)
+    )
     rest = states(model(seed=99), first[-1])
     assert [s.record for s in first + rest] == [s.record for s in whole]
     assert rest[-1].tensors.keys() == whole[-1].tensors.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy import units as u
+
 from skysure.predictions import Actions, Classes, Values, concat
 
 
