@@ -24,10 +24,10 @@ class Chunk(Protocol):
 
 
 class Source(Protocol):
-    """Files, a simulator or memory; `schema` says what the application needs to know of it."""
+    """Files, a simulator, an environment or memory; `schema` says what the application needs to know of it."""
 
-    schema: Any
-
+    @property
+    def schema(self) -> Any: ...
     def chunks(self, part: str | None = None) -> Iterator[Any]: ...
 
 
