@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,41 @@ def sky_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set SKYSURE_DATA to their folder")
     return folder
+
+
+TINY = {
+    "objects": 300, "epochs": 2, "hidden": 16, "head": 16, "validation": 50, "calibration": 50, "test": 100,
+    "device": "cpu",
+}  # fmt: skip
+"""A training of the supernova classifier that takes seconds."""
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without their figures, which take longer than all the rest and have their own tests."""
+    from skysure.applications import supernovae
+
+    monkeypatch.setattr(supernovae, "figures", lambda evaluation: iter(()))
+
+
+@pytest.fixture(scope="session")
+def supernova_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the supernova classifier, trained on 100 simulated objects; not to be changed."""
+    from skysure import verbs
+    from skysure.applications import supernovae
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supernovae, "figures", lambda evaluation: iter(()))
+        return verbs.train("supernovae", out=tmp_path_factory.mktemp("runs") / "tiny", **TINY).path
+
+
+@pytest.fixture
+def flags() -> list[str]:
+    """The flags with which the command line trains the same run."""
+    return [f"--{name}={value}" for name, value in TINY.items()]
+
+
+@pytest.fixture
+def run_copy(supernova_run: Path, tmp_path: Path) -> Path:
+    """A copy of that run, to be damaged."""
+    return Path(shutil.copytree(supernova_run, tmp_path / "copy"))

@@ -57,6 +57,7 @@ def commands(tokens: Sequence[str]) -> App:
     app = App(
         name="skysure", help="Deep learning for astronomy that says how sure it is.",
         version=_version, result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )  # fmt: skip
     settings, query = _settings_asked(tokens), _query_asked(tokens)
     for command in (

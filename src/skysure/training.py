@@ -105,7 +105,11 @@ class Training:
         elif self.main:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
-            runs.write_text(path, tomli_w.dumps(plan))
+            try:
+                runs.write_text(path, tomli_w.dumps(plan))
+            except Fault:
+                self.folder.rmdir()
+                raise
 
     def keep(self, state: State, history: list[dict[str, float]]) -> None:
         """Keep a checkpoint."""

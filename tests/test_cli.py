@@ -1,0 +1,576 @@
+"""The command line in process: usage, settings, outputs, runs, interruptions, and what it says of each."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+
+from skysure import run as runs
+from skysure import verbs
+from skysure.applications import presets, supernovae
+from skysure.applications.supernovae.simulator import simulate_lightcurves
+from skysure.cli import main
+from skysure.data.lightcurves import LightCurves
+from skysure.data.tables import ResultWriter, read_table
+from skysure.faults import Fault
+from skysure.settings import load_toml
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Run a command in an empty folder; gives its status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main([str(word) for word in words])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return run
+
+
+@pytest.fixture
+def refuses(say: Say, tmp_path: Path) -> Callable[..., str]:
+    """Run a command that must be refused in one line, with these words, and leave no file behind."""
+
+    def run(status: int, said: tuple[str, ...], *words: object) -> str:
+        before = listing(tmp_path)
+        found, out, err = say(*words)
+        last = err.strip().splitlines()[-1]
+        assert (found, out) == (status, "")
+        assert last.startswith("skysure: ")
+        assert "Traceback" not in err
+        assert all(word in last for word in said), last
+        assert listing(tmp_path) == before
+        return last
+
+    return run
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
+
+
+def write(path: Path, curves: LightCurves) -> Path:
+    with ResultWriter([path], force=True) as writer:
+        writer.write(curves.to_table())
+    return path
+
+
+def fresh(n: int, seed: int = 5, prefix: str = "new-") -> LightCurves:
+    """Simulated light curves whose ids no run has seen."""
+    curves = simulate_lightcurves(n, seed=seed)
+    ids = np.array([f"{prefix}{k}" for k in range(n)])
+    groups = {"group": np.full(n, "")} if "group" in curves.objects else {}
+    curves.objects.update({"id": ids} | groups)
+    return curves
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    return write(tmp_path / "night.parquet", fresh(12))
+
+
+# usage
+
+
+def test_without_a_command_it_tells_what_there_is(say: Say) -> None:
+    status, out, err = say()
+    assert (status, err) == (0, "")
+    assert all(name in out for name in ("demo", "train", "predict", "evaluate", "calibrate", "inspect", "simulate"))
+    assert say("--help")[1] == out
+
+
+def test_version(say: Say) -> None:
+    from importlib.metadata import version
+
+    assert say("--version") == (0, version("skysure") + "\n", "")
+
+
+def test_help_shows_the_fields_of_an_application_and_the_questions_of_a_run(say: Say, supernova_run: Path) -> None:
+    out = say("train", "supernovae", "--help")[1]
+    assert all(f"--{flag}" in out for flag in ("preset", "resume", "classes", "learning-rate", "hide-redshift"))
+    assert "default: 3" not in say("train", "--help")[1]
+    objects = presets("supernovae")["demo"]["objects"]
+    assert f"default: {objects}" in say("train", "supernovae", "--preset", "demo", "--help")[1]
+    out = say("predict", supernova_run, "--help")[1]
+    assert all(f"--{flag}" in out for flag in ("samples", "at-epoch", "coverage", "out"))
+    assert "--empty" not in out
+    assert "--at-epoch" in say("evaluate", supernova_run, "--help")[1]
+
+
+def test_list_for_people_and_machines(say: Say) -> None:
+    assert "supernovae" in say("list")[1]
+    facts = json.loads(say("list", "--json")[1])
+    assert "spcc" in facts["applications"]["supernovae"]["presets"]
+    assert "play" in facts["applications"]["chain"]["verbs"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("frobnicate",), ("frobnicate", "skysure --help")),
+        (("trian", "supernovae"), ("train",)),
+        (("train", "supernovae"), ("--out", "skysure train --help")),
+        (("predict",), ("RUN", "skysure predict --help")),
+        (("train", "supernovae", "--out", "r", "--epoch", "3"), ("--epoch", "--epochs")),
+        (("train", "supernovae", "--out", "r", "--epochs", "many"), ("--epochs", "many", "a whole number")),
+        (("train", "supernovae", "--out", "r", "--epochs", "0"), ("epochs = 0", "from 1")),
+        (("train", "supernovae", "--out", "r", "--hidden", "0"), ("hidden = 0", "from 1")),
+        (("train", "supernovae", "--out", "r", "--learning-rate", "-1"), ("learning_rate = -1",)),
+        (("train", "supernovae", "--out", "r", "--cell", "rnn"), ("--cell", "gru, lstm")),
+        (("train", "supernovae", "--out", "r", "--classes", "Ia"), ("classes = Ia", "two", "--classes Ia,CC")),
+        (("train", "supernovae", "--out", "r", "--classes", "Ia,Ia"), ("each once",)),
+        (("train", "supernovae", "--out", "r", "--test", "0.9", "--calibration", "0.5"), ("test = 0.9", "1.44")),
+        (("train", "supernovae", "--out", "r", "--preset", "dmo"), ("dmo", "nearest: demo")),
+        (("train", "supernovae", "--out", "r", "--device", "tpu"), ("device = 'tpu'", "auto, cpu or cuda")),
+        (("train", "sine", "--out", "r", "--epochs", "0"), ("epochs = 0", "from 1")),
+        (("train", "chain", "--out", "r", "--slip", "2"), ("slip = 2", "from 0 to 1")),
+        (("simulate", "supernovae", "--out", "s.csv", "-n", "0"), ("n = 0",)),
+        (("simulate", "supernovae", "--out", "s.csv", "-n", "1.5"), ("-n", "a whole number")),
+    ],
+)
+def test_wrong_usage(refuses: Callable[..., str], words: tuple[str, ...], said: tuple[str, ...]) -> None:
+    refuses(2, said, *words)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (("--coverage", "1.5"), ("coverage = 1.5",)),
+        (("--samples", "0"), ("samples = 0", "from 2")),
+        (("--samples", "1"), ("samples = 1", "from 2")),
+        (("--at-epoch", "soon"), ("at_epoch = 'soon'", "--at-epoch 10")),
+        (("--at-epoch", "nan"), ("at_epoch = 'nan'",)),
+        (("--unlike", "-1"), ("unlike = -1",)),
+        (("--batch", "0"), ("batch = 0",)),
+        (("--covrage", "0.9"), ("--covrage", "--coverage")),
+    ],
+)
+def test_wrong_questions(
+    refuses: Callable[..., str], supernova_run: Path, night: Path, question: tuple[str, str], said: tuple[str, ...]
+) -> None:
+    refuses(2, said, "predict", supernova_run, night, "--out", "o.csv", *question)
+
+
+def test_settings_in_a_file(refuses: Callable[..., str], tmp_path: Path) -> None:
+    for text, status, said in (
+        ("[settings]\nhiden = 3\n", 2, ("c.toml", "hiden", "nearest: hidden")),
+        ("[settings]\nhidden = 'wide'\n", 2, ("c.toml", "hidden", "a whole number")),
+        ("[settings\n", 1, ("c.toml", "line 1", "valid TOML")),
+    ):
+        (tmp_path / "c.toml").write_text(text)
+        refuses(status, said, "train", "supernovae", "--out", "r", "--config", "c.toml")
+    refuses(1, ("no.toml", "no such file"), "train", "supernovae", "--out", "r", "--config", "no.toml")
+    refuses(1, ("supernove", "nearest: supernovae"), "train", "supernove", "--out", "r")
+
+
+def test_layers_and_lists_of_flags() -> None:
+    from skysure.cli import commands
+
+    words = ["train", "supernovae", "a.csv", "--classes", "Ia,II", "b.csv", "--preset=demo", "--epochs", "1e1"]
+    _, bound, *_ = commands(words).parse_args([*words, "--out", "r", "--no-unknowns"], exit_on_error=False)
+    settings = bound.arguments["settings"]
+    assert bound.arguments["data"] == ["a.csv", "b.csv"]
+    assert settings.classes == ("Ia", "II")
+    objects = presets("supernovae")["demo"]["objects"]
+    assert (settings.epochs, settings.objects, settings.unknowns) == (10, objects, False)
+
+
+# counts, JSON, outputs
+
+
+def test_simulate_writes_what_predict_reads(say: Say, supernova_run: Path) -> None:
+    status, out, err = say("simulate", "supernovae", "--out", "s.parquet", "-n", "1_0", "--seed", 3)
+    assert (status, out) == (0, "")
+    assert "10 objects in s.parquet" in err
+    assert say("simulate", "supernovae", "--out", "s.csv", "-n", "1e1", "--seed", 3)[0] == 0
+    Path("reading.toml").write_text('[reading]\nunit = "nJy"\n')
+    assert say("predict", supernova_run, "s.parquet", "--out", "a.csv")[0] == 0
+    assert say("predict", supernova_run, "s.csv", "--out", "b.csv", "--reading", "reading.toml")[0] == 0
+    a, b = read_table("a.csv"), read_table("b.csv")
+    assert a["id"].tolist() == b["id"].tolist()
+    assert np.allclose(a["p_Ia"], b["p_Ia"], atol=1e-5)
+
+
+def test_flags_may_stand_before_the_run(say: Say, supernova_run: Path, night: Path) -> None:
+    status, _, err = say("predict", "--out", "a.csv", "--samples", 3, supernova_run, night)
+    assert status == 0, err
+
+
+def test_out_twice_gives_the_same_table_twice(say: Say, supernova_run: Path, night: Path) -> None:
+    status, out, err = say("predict", supernova_run, night, "--out", "a.csv", "--out", "a.fits")
+    assert (status, out) == (0, "")
+    assert "12 rows in a.csv, a.fits" in err
+    a, b = read_table("a.csv"), read_table("a.fits")
+    assert a.colnames == b.colnames
+    assert a["class"].tolist() == b["class"].tolist()
+    assert np.allclose(a["p_Ia"], b["p_Ia"], atol=1e-12)
+    assert np.array_equal(a["in_set_Ia"].astype(str), b["in_set_Ia"].astype(str))
+
+
+def test_json_is_all_that_stands_on_standard_output(say: Say, run_copy: Path) -> None:
+    status, out, _ = say("inspect", run_copy, "--json")
+    assert status == 0
+    assert json.loads(out, parse_constant=lambda text: pytest.fail(text))["application"] == "supernovae"
+
+
+def test_outputs_that_cannot_be(
+    refuses: Callable[..., str], supernova_run: Path, night: Path, tmp_path: Path, flags: list[str]
+) -> None:
+    predict = ("predict", supernova_run, night, "--out")
+    (tmp_path / "there.csv").write_text("mine")
+    refuses(1, ("there.csv exists", "--force"), *predict, "there.csv")
+    refuses(1, ("no folder", "mkdir -p"), *predict, "no/o.csv")
+    refuses(1, (".xyz", ".parquet"), *predict, "o.xyz")
+    refuses(1, ("each file once",), *predict, "o.csv", "--out", "o.csv")
+    (tmp_path / "folder.csv").mkdir()
+    refuses(1, ("is a folder",), *predict, "folder.csv")
+    refuses(1, ("no folder",), "train", "supernovae", "--out", "no/r", *flags)
+    refuses(1, ("exists", "--force"), "train", "supernovae", "--out", tmp_path, *flags)
+    refuses(1, ("is no run",), "train", "supernovae", "--out", tmp_path, "--force", *flags)
+    refuses(1, ("exists", "--force"), "evaluate", supernova_run, night, "--out", tmp_path)
+    refuses(1, ("exists", "--force"), "calibrate", supernova_run, night, "--out", tmp_path)
+    refuses(1, ("exists", "--force"), "simulate", "supernovae", "--out", "there.csv", "-n", "5")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to the superuser")
+def test_a_folder_that_is_closed(
+    refuses: Callable[..., str], supernova_run: Path, night: Path, tmp_path: Path, flags: list[str]
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    refuses(1, ("closed", "cannot be written"), "predict", supernova_run, night, "--out", "closed/o.csv")
+    refuses(1, ("closed",), "train", "supernovae", "--out", "closed/r", *flags)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_full_disk_leaves_no_partial_file(
+    refuses: Callable[..., str], supernova_run: Path, night: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    predict = ("predict", supernova_run, night, "--out", "o.csv", "--device", "cpu")
+    for place in ("skysure.data.targets.synced", "skysure.data.tables.synced"):
+        monkeypatch.setattr(place, full)
+        refuses(1, ("o.csv", "disk is full", "free some space"), *predict)
+    refuses(1, ("disk is full",), "evaluate", supernova_run, night, "--out", "e", "--device", "cpu")
+    refuses(1, ("disk is full",), "calibrate", supernova_run, night, "--out", "c", "--device", "cpu")
+    refuses(1, ("disk is full",), "train", "supernovae", "--out", "r", *flags)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_disk_that_fills_later_keeps_what_was_learned(
+    say: Say, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    inner, words = runs.write_metrics, ("train", "supernovae", "--out", "r", *flags)
+
+    def full(*_: object) -> None:
+        raise Fault("r could not be written whole", "room", "the disk is full", "free some space")
+
+    monkeypatch.setattr(runs, "write_metrics", full)
+    status, _, err = say(*words)
+    assert status == 1
+    assert "--resume goes on" in err
+    assert not Path("r").exists()
+    monkeypatch.setattr(runs, "write_metrics", inner)
+    status, _, err = say(*words, "--resume")
+    assert status == 0
+    assert "training:" not in err
+
+
+# runs
+
+
+def sign(copy: Path, **changes: object) -> None:
+    """Edit a run.toml as somebody would who knows how to sign it."""
+    content = {k: v for k, v in load_toml(copy / "run.toml").items() if k != "sha256"} | changes
+    digests = {"run.toml": runs._digest_of(content), "model.safetensors": runs._digest(copy / "model.safetensors")}
+    (copy / "run.toml").write_text(tomli_w.dumps(content | {"sha256": digests}))
+
+
+def damage(copy: Path, how: str) -> None:
+    import pickle
+
+    content = load_toml(copy / "run.toml")
+    match how:
+        case "incomplete":
+            (copy / "model.safetensors").unlink()
+        case "truncated":
+            (copy / "model.safetensors").write_bytes((copy / "model.safetensors").read_bytes()[:-5])
+        case "edited":
+            (copy / "run.toml").write_text(tomli_w.dumps(content | {"settings": content["settings"] | {"hidden": 8}}))
+        case "newer":
+            (copy / "run.toml").write_text(tomli_w.dumps(content | {"format": 2}))
+        case "pickle":
+            (copy / "model.safetensors").write_bytes(pickle.dumps(Trap()))
+            sign(copy)
+        case "other shapes":
+            sign(copy, settings=content["settings"] | {"hidden": 8})
+        case "nonsense":
+            sign(copy, settings=content["settings"] | {"hidden": 0})
+        case "another application":
+            sign(copy, application="os")
+        case "no split":
+            (copy / "split.parquet").write_bytes(b"PAR1")
+
+
+class Trap:
+    """Something that tells when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, ("trapped",)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("incomplete", ("model.safetensors", "no such file")),
+        ("truncated", ("model.safetensors", "copy it again")),
+        ("edited", ("run.toml", "was changed", "--config")),
+        ("newer", ("format 2", "upgrade skysure")),
+        ("pickle", ("model.safetensors", "a safetensors file")),
+        ("other shapes", ("has shape",)),
+        ("nonsense", ("hidden = 0", "edited")),
+        ("another application", ("'os'",)),
+    ],
+)
+def test_a_run_that_is_not_as_it_was(
+    refuses: Callable[..., str], run_copy: Path, night: Path, how: str, said: tuple[str, ...]
+) -> None:
+    damage(run_copy, how)
+    refuses(1, said, "predict", run_copy, night, "--out", "o.csv")
+    refuses(1, said, "evaluate", run_copy, night, "--out", "e")
+
+
+def test_a_run_that_is_none(refuses: Callable[..., str], run_copy: Path, night: Path, tmp_path: Path) -> None:
+    refuses(1, ("nope", "no such run"), "predict", "nope", night, "--out", "o.csv")
+    refuses(1, ("no run.toml",), "predict", tmp_path, night, "--out", "o.csv")
+    refuses(1, ("no DATA",), "predict", run_copy, "--out", "o.csv")
+    refuses(1, ("cannot play",), "play", run_copy)
+    damage(run_copy, "no split")
+    refuses(1, ("split.parquet",), "evaluate", run_copy, night, "--out", "e")
+
+
+# interruptions
+
+
+def interrupted_after(monkeypatch: pytest.MonkeyPatch, target: object, name: str, calls: int) -> None:
+    """Let the n-th call of something be interrupted, as by ctrl-C."""
+    inner, count = getattr(target, name), []
+
+    def call(*arguments: object, **options: object) -> object:
+        count.append(1)
+        if len(count) == calls:
+            raise KeyboardInterrupt
+        return inner(*arguments, **options)
+
+    monkeypatch.setattr(target, name, call)
+
+
+def test_an_interrupted_prediction_goes_on(
+    say: Say, supernova_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import skysure.data.lightcurves.source as files
+
+    write(tmp_path / "night.parquet", fresh(30))
+    inner = files.LightCurveSource.chunks
+    monkeypatch.setattr(files.LightCurveSource, "chunks", lambda self, size=8: inner(self, size))
+    words = ("predict", supernova_run, "night.parquet", "--device", "cpu", "--out")
+    assert say(*words, "whole.fits")[0] == 0
+    with monkeypatch.context() as patch:
+        interrupted_after(patch, supernovae, "predict", 3)
+        status, _, err = say(*words, "cut.fits")
+    assert status == 130
+    assert "--resume" in err
+    assert not Path("cut.fits").exists()
+    status, _, err = say(*words, "cut.fits")
+    assert status == 1
+    assert "--resume" in err
+    assert say(*words, "cut.fits", "--resume", "--samples", 7)[0] == 1
+    with monkeypatch.context() as patch:
+        interrupted_after(patch, supernovae, "predict", 4)  # only the last two chunks are left to do
+        assert say(*words, "cut.fits", "--resume")[0] == 0
+    assert Path("cut.fits").read_bytes() == Path("whole.fits").read_bytes()
+    assert not Path("cut.fits.partial").exists()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_an_interrupted_training_goes_on(
+    say: Say, supernova_run: Path, refuses: Callable[..., str], monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    words = ("train", "supernovae", "--out", "r", *flags)
+    with monkeypatch.context() as patch:
+        interrupted_after(patch, runs.Checkpoints, "save", 2)
+        status, _, err = say(*words)
+    assert status == 130
+    assert "--resume" in err
+    assert not Path("r").exists()
+    refuses(1, ("--resume", "--force"), *words)
+    refuses(2, ("other settings", "--resume"), *words, "--resume", "--seed", "3")
+    refuses(1, ("not finished", "--resume"), "predict", "r", "night.csv", "--out", "o.csv")
+    status, out, _ = say(*words, "--resume", "--json")
+    assert status == 0
+    assert json.loads(out)["objects"] == 100
+    for name in ("model.safetensors", "metrics.json", "history.csv", "split.parquet"):
+        assert (Path("r") / name).read_bytes() == (supernova_run / name).read_bytes(), name
+    assert not Path("r.training").exists()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_nothing_to_resume_is_a_beginning_and_weights_to_start_from(
+    say: Say, supernova_run: Path, flags: list[str]
+) -> None:
+    few = [f for f in flags if "epochs" not in f]
+    status, _, err = say("train", "supernovae", "--out", "r", "--resume", "--from", supernova_run, "--epochs=1", *few)
+    assert status == 0, err
+    assert "reading 300" in err
+    first, again = (runs.read_history(f)[0]["train_nll"] for f in (supernova_run, Path("r")))
+    assert first != again
+
+
+def test_weights_that_do_not_fit_are_no_start(
+    refuses: Callable[..., str], supernova_run: Path, flags: list[str]
+) -> None:
+    few = [f for f in flags if "hidden" not in f]
+    refuses(1, ("has shape", "other settings"), "train", "supernovae", "--out", "r", "--from", supernova_run, *few)
+    small = ("--objects=120", "--validation=30", "--calibration=30", "--test=30", "--epochs=1", "--hidden=8")
+    refuses(1, ("a run of supernovae",), "train", "sine", "--out", "r", "--from", supernova_run, *small)
+
+
+def test_the_interruption_of_what_cannot_go_on(
+    say: Say, supernova_run: Path, night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = listing(tmp_path)
+    interrupted_after(monkeypatch, supernovae, "calibrate", 1)
+    status, _, err = say("calibrate", supernova_run, night, "--out", "c", "--device", "cpu")
+    assert status == 130
+    assert "--resume" not in err
+    assert listing(tmp_path) == before
+
+
+# proofs
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_evaluate_leaves_out_what_was_seen(say: Say, supernova_run: Path, tmp_path: Path) -> None:
+    simulated = simulate_lightcurves(40, seed=0)
+    known = set(load_split(supernova_run))
+    seen = sum(i in known for i in simulated.ids.tolist())
+    assert 0 < seen < 40
+    write(tmp_path / "seen.parquet", simulated)
+    status, out, err = say("evaluate", supernova_run, "seen.parquet", "--json", "--device", "cpu")
+    assert status == 0, err
+    facts = json.loads(out)
+    assert facts["objects"] == 40 - seen
+    assert facts["part"] == "given data"
+    assert f"{seen} objects left out" in err
+    folder = tmp_path / "tiny-on-seen"
+    assert json.loads((folder / "metrics.json").read_text())["dropped"]["count"] == seen
+    assert f"{seen} light curves were left out" in (folder / "report.html").read_text()
+    all_seen = simulated[np.isin(simulated.ids, list(known))]
+    write(tmp_path / "all.parquet", all_seen)
+    status, _, err = say("evaluate", supernova_run, "all.parquet")
+    assert status == 1
+    assert "no object that is new" in err
+
+
+def load_split(run: Path) -> list[str]:
+    from skysure.data.parts import SEEN, read_parts
+
+    split = read_parts(run / "split.parquet")
+    return split.ids[np.isin(split.parts, SEEN)].tolist()
+
+
+def test_evaluate_without_truth_still_makes_the_page(say: Say, supernova_run: Path, tmp_path: Path) -> None:
+    curves = fresh(8)
+    curves.objects.pop("label")
+    write(tmp_path / "night.parquet", curves)
+    status, out, err = say("evaluate", supernova_run, "night.parquet", "--device", "cpu")
+    assert status == 0, err
+    assert "no truth" in err
+    assert out.strip() == "tiny-on-night/report.html"
+    assert Path("tiny-on-night/report.html").stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_evaluate_against_another_run(say: Say, supernova_run: Path, run_copy: Path, night: Path) -> None:
+    status, _, err = say("evaluate", run_copy, night, "--against", supernova_run, "--out", "e", "--device", "cpu")
+    assert status == 0, err
+    scores = json.loads(Path("e/metrics.json").read_text())["scores"]
+    assert all(s["against"] == s["value"] for s in scores)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_calibrate_on_a_hundred_labels(say: Say, supernova_run: Path, tmp_path: Path) -> None:
+    write(tmp_path / "labelled.parquet", fresh(100, seed=9))
+    status, out, err = say("calibrate", supernova_run, "labelled.parquet", "--out", "c", "--json", "--device", "cpu")
+    assert status == 0, err
+    assert json.loads(out)["objects"] == 30
+    a, b = (verbs.load(p).model.state_dict() for p in (supernova_run, "c"))
+    changed = {name.split(".")[0] for name in a if not np.array_equal(a[name].numpy(), b[name].numpy())}
+    assert changed == {"stages"}
+    assert load_toml(Path("c/run.toml"))["parts"] == {"calibration": 70, "test": 30}
+    status, _, err = say("evaluate", "c", "labelled.parquet", "--out", "e", "--device", "cpu")
+    assert "70 objects left out" in err
+    assert set(load_split(Path("c"))) >= set(load_split(supernova_run))
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_labels_that_cannot_calibrate(refuses: Callable[..., str], supernova_run: Path, tmp_path: Path) -> None:
+    for name, labels in (("none", ""), ("unknown", "AGN")):
+        curves = fresh(40)
+        curves.objects["label"] = np.full(40, labels)
+        write(tmp_path / f"{name}.parquet", curves)
+        said = ("labels",)
+        refuses(1, said, "calibrate", supernova_run, f"{name}.parquet", "--out", "c", "--device", "cpu")
+    write(tmp_path / "two.parquet", fresh(2))
+    refuses(2, ("test = 0",), "calibrate", supernova_run, "two.parquet", "--out", "c", "--test", "0")
+    refuses(1, ("calibration",), "calibrate", supernova_run, "two.parquet", "--out", "c", "--test", "2")
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_one_class_calibrates_but_says_so(say: Say, supernova_run: Path, tmp_path: Path) -> None:
+    curves = fresh(60)
+    write(tmp_path / "ia.parquet", curves[curves.objects["label"] == "II"])
+    status, _, err = say("calibrate", supernova_run, "ia.parquet", "--out", "c", "--device", "cpu")
+    assert status in (0, 1)
+    assert "Traceback" not in err
+
+
+# progress
+
+
+def test_progress_in_a_log_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    from skysure.cli import Progress
+
+    with Progress() as progress:
+        for k in range(1000):
+            progress("reading", k + 1, 1000)
+        progress("3 objects set aside", 0, 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["reading 1 of 1000", "reading 1000 of 1000", "3 objects set aside"]
+
+
+def test_no_thread_is_left(say: Say) -> None:
+    say("list")
+    assert threading.active_count() <= 2
+
+
+def test_a_folder_goes_only_with_force(say: Say, run_copy: Path, tmp_path: Path) -> None:
+    shutil.copytree(run_copy, tmp_path / "again")
+    assert say("simulate", "supernovae", "--out", "s.csv", "-n", "3")[0] == 0
+    assert say("simulate", "supernovae", "--out", "s.csv", "-n", "3")[0] == 1
+    assert say("simulate", "supernovae", "--out", "s.csv", "-n", "3", "--force")[0] == 0
