@@ -170,7 +170,7 @@ def in_parts(
         count += len(chunk)
         tell("reading", count, None)
     if not count:
-        raise _no_object(source)
+        raise no_object(source)
     joined, relatives = np.concatenate(ids), np.concatenate(groups)
     parts = assign_parts(joined, relatives, **sizes, seed=seed)
     return Parted(source, Split(joined, relatives, parts))
@@ -229,10 +229,11 @@ def with_seen(split: Split, earlier: Split) -> Split:
 def require_objects(source: Any) -> None:
     """Raise a fault where a source has no object to evaluate."""
     if hasattr(source, "chunks") and next(iter(source.chunks(TEST)), None) is None:
-        raise _no_object(source)
+        raise no_object(source)
 
 
-def _no_object(source: Any) -> Fault:
+def no_object(source: Any) -> Fault:
+    """Say why a source that was walked through gave nothing."""
     if dropped := _dropped(source):
         cause = f"{dropped} were trained or calibrated on (their ids or groups are in its split.parquet)"
         return Fault("the data hold no object that is new to the run", "others", cause, "give other data")

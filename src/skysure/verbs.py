@@ -31,6 +31,7 @@ from skysure.training import (
     Training,
     in_parts,
     left_out,
+    no_object,
     open_data,
     require_objects,
     require_replaceable,
@@ -298,7 +299,10 @@ def predict(
     known = dict(run.reading if reading is None else reading)
     source = _opened(run, data, known)
     if not out:
-        return concat([verb(model, chunk, asked) for chunk in source.chunks()])
+        found = [verb(model, chunk, asked) for chunk in source.chunks()]
+        if not found:
+            raise no_object(source)
+        return concat(found)
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
     about, done, flags = _about(run, asked), 0, Counter()
     identity = about | {"data": list(map(str, data)), "reading": known} if isinstance(data, (list, tuple)) else None

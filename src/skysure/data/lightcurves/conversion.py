@@ -15,6 +15,8 @@ from .columns import BANDS, Columns, band_names, guess_band
 from .curves import ZERO_POINT
 from .values import arrow, numbers, texts
 
+HUGE = 1e15
+"""What is larger, or as an error smaller than its inverse, is a slip and would overflow in single precision."""
 MEANINGLESS = ("", "0", "-1", "-9")
 
 
@@ -35,9 +37,9 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
     flaw = np.zeros(len(time), np.int8)
     flaw[band < 0] = BAND
     with np.errstate(invalid="ignore"):
-        flaw[error <= 0] = ERROR
+        flaw[error <= 1 / HUGE] = ERROR
     for k, values in reversed(list(enumerate((time, flux, error)))):
-        flaw[~np.isfinite(values)] = NAN + k
+        flaw[~(np.abs(values) < HUGE)] = NAN + k
     for k, text in reversed(list(enumerate((time_text, flux_text, error_text)))):
         flaw[text] = TEXT + k
     return Points(time, band, flux, error, flaw, rows), _kept(columns, batch, len(time))
@@ -60,6 +62,8 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
                 values, text = numbers(batch[name])
                 for k in np.flatnonzero(text)[:1000]:
                     faults[int(k)] = f"text in a number: {name}"
+                for k in np.flatnonzero(np.abs(values) >= HUGE)[:1000]:
+                    faults[int(k)] = f"no number of this world: {name}"
                 if column.startswith("redshift"):
                     values = np.where(values > -0.1 if column == "redshift" else values >= 0, values, np.nan)
                 empty = np.isnan(out[column]) if column in out else None
