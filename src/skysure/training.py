@@ -258,11 +258,20 @@ def left_out(source: Any, objects: int) -> dict[str, Any]:
 def tell_left_out(source: Any, out: Path, note: Callable[[str], None]) -> None:
     """List what was set aside beside `out`, and say what was done to the data."""
     if dropped := _dropped(source):
-        note(f"{dropped} objects left out: trained or calibrated on")
+        note(f"{counted(dropped)} left out: trained or calibrated on")
     if count := write_rejected(out, map(astuple, set_aside(source))):
-        note(f"{count} objects set aside, with their reasons in {rejected_path(out)}")
+        note(f"{counted(count)} set aside, with their reasons in {rejected_path(out)}")
     for text in getattr(_origin(source), "notes", ()):
         note(text)
+
+
+def counted(n: int) -> str:
+    """Count objects in words.
+
+    >>> counted(1), counted(2000)
+    ('1 object', '2,000 objects')
+    """
+    return f"{n:,} object{'' if n == 1 else 's'}"
 
 
 def _dropped(source: Any) -> int:

@@ -29,6 +29,7 @@ from skysure.predictions import Evaluation, Prediction, concat
 from skysure.run import Run
 from skysure.training import (
     Training,
+    counted,
     in_parts,
     left_out,
     no_object,
@@ -44,6 +45,8 @@ from skysure.training import (
     write_report,
 )  # fmt: skip
 
+FEW = 100
+"""Objects below which a calibration is told to be rough."""
 Paths = Sequence[str | Path]
 Progress = Callable[[str, float, float | None], None]
 """Told what is being done, how much of it is done, and of how much (None where nobody knows; 0: a note)."""
@@ -249,6 +252,8 @@ def calibrate(
     with training.under_way(force=force, resumable=False):
         fresh = unseen(_opened(run, data, known), run)
         source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
+        if (count := source.counts[CALIBRATION]) < FEW:
+            _noted(tell)(f"{counted(count)} to calibrate on: error bars stay rough below {FEW}")
         tell("calibrating", 0, None)
         verb(model, source)
         tell("evaluating", 0, None)
@@ -319,7 +324,7 @@ def predict(
             tell_left_out(source, paths[0], _noted(tell))
     tell_left_out(source, paths[0], _noted(tell))
     for flag, count in flags.items():
-        _noted(tell)(f"{count:,} rows flagged: {flag}")
+        _noted(tell)(f"{count:,} row{'s' if count > 1 else ''} flagged: {flag}")
     return writer.rows
 
 

@@ -275,7 +275,7 @@ def test_bands_and_redshifts_beyond_the_training_are_flagged_and_told_once(
     assert np.isclose(rows["J too"]["p_Ia"], rows["usual"]["p_Ia"], atol=1e-6)
     assert err.count("band J") == 1
     assert "2 rows flagged: points in the band J" in err
-    assert f"1 rows flagged: {FAR}" in err
+    assert f"1 row flagged: {FAR}" in err
 
 
 def test_too_little_never_gets_a_confident_class(
@@ -381,7 +381,7 @@ def test_training_on_a_file_tells_what_was_set_aside(
     status = main(["train", "supernovae", "own.parquet", "--out", "r", *small])
     err = capsys.readouterr().err
     assert status == 0, err
-    assert "1 objects set aside, with their reasons in r.rejected.csv" in err
+    assert "1 object set aside, with their reasons in r.rejected.csv" in err
     assert "1 of 150 light curves was set aside" in Path("r/report.html").read_text()
     assert main(["evaluate", "r", "--out", "again", "--device", "cpu"]) == 0
     assert main(["train", "supernovae", "own.parquet", "--out", "q", "--classes", "AGN,TDE", *small]) == 1

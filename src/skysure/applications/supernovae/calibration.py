@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from skysure.data.sources import CALIBRATION, TRAIN
+from skysure.faults import Fault
 
 from .batches import Nights
 from .networks import STAGES, Classifier
@@ -30,9 +31,15 @@ def calibrate(model: Classifier, source: Any) -> None:
     Raises
     ------
     Fault
-        Where the calibration part has no labelled light curve.
+        Where the calibration part has no labelled light curve, or those of one class only.
     """
     given, truth = labelled(source, CALIBRATION, model)
+    if len(np.unique(truth)) == 1:
+        raise Fault(
+            f"all {len(truth)} light curves to calibrate on are {model.classes[truth[0]]}", "several classes",
+            "a sample selected by class: the probabilities would all become its own",
+            "add labelled objects of the other classes, simulated ones if need be",
+        )  # fmt: skip
     learned = rows_of(model, *labelled(source, TRAIN, model), samples=2) if has(source, TRAIN) else None
     rows = rows_of(model, given, truth, SAMPLES)
     for k, stage in enumerate(model.stages):
