@@ -174,6 +174,8 @@ def train(
     sizes = sizes_of(settings) if parted else {}
     given = data if isinstance(data, (list, tuple)) else ()
     training = Training(out, name, settings, dict(reading or {}), tuple(map(str, given)), accelerator.is_main_process)
+    source: Any
+    state: Any
     with training.under_way(resume=resume, force=force):
         source = open_data(name, settings, training.data, training.reading) if given is data else data
         if parted:
@@ -383,7 +385,7 @@ def evaluate(
 
 def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Say what is in files, tables or a run: as plain data, with the `[reading]` it would be read with."""
-    from skysure.data.lightcurves import describe
+    from skysure.data.lightcurves.inspection import describe
 
     first = Path(str(paths[0]))
     if (first / "run.toml").is_file() or str(first) in shipped():
