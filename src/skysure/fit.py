@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from skysure.methods.uncertainty import kl, noise, rates
 
@@ -60,6 +61,7 @@ def fit(
     seed: int,
     clip: float = 1.0,
     warm_up: float = 0.1,
+    average: float = 0.0,
     state: State | None = None,
     accelerator: Accelerator | None = None,
 ) -> Iterator[State]:
@@ -82,6 +84,9 @@ def fit(
         All random numbers derive from it, the epoch and the step.
     clip : float
         Largest norm of the gradient.
+    average : float
+        Epochs over which the weights are averaged (Polyak and Juditsky 1992); it is their mean that is validated
+        and kept. 0: the weights themselves.
     state : State, optional
         Where to go on.
     accelerator : Accelerator, optional
@@ -96,26 +101,34 @@ def fit(
     accelerator = accelerator or Accelerator()
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.0)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
+    steps = 0
+    mean = AveragedModel(model, multi_avg_fn=lambda *given: _towards(*given, span=average * steps))
     best: dict[str, Tensor] = {}
     counters = {"best_nll": math.inf, "best_epoch": 0}
     if state is not None:
         model.load_state_dict(unprefixed(state.tensors, "model."))
+        mean.load_state_dict(unprefixed(state.tensors, "mean.") or mean.state_dict())
         _restore(optimizer, unprefixed(state.tensors, "optimizer."))
         best, counters = prefixed(state.weights, "best."), counters | state.counters
     for epoch in range(state.epoch if state else 0, epochs):
         losses = []
-        for step, (batch, progress) in enumerate(_with_progress(batches("train", epoch))):
+        planned = batches("train", epoch)
+        steps = length_hint(planned, max(steps, 1))
+        for step, (batch, progress) in enumerate(_with_progress(planned)):
             rate = learning_rate * schedule((epoch + progress) / epochs, warm_up)
             key = (seed, epoch, step)
             losses.append(_step(wrapped, model, optimizer, batch, nll, objects, rate, key, clip, accelerator))
-        validation_nll = _validate(model, batches("validation", epoch), nll, accelerator)
+            mean.update_parameters(model)
+        validation_nll = _validate(mean.module, batches("validation", epoch), nll, accelerator)
         if validation_nll < counters["best_nll"]:
             counters |= {"best_nll": validation_nll, "best_epoch": epoch + 1}
-            best = prefixed(_copy(model.state_dict()), "best.")
+            best = prefixed(_copy(mean.module.state_dict()), "best.")
         done = epoch + 1 == epochs or epoch + 1 - counters["best_epoch"] >= patience
         record = {"epoch": epoch + 1, "learning_rate": rate, "train_nll": math.fsum(losses) / len(losses)}
         record |= {"validation_nll": validation_nll} | rates(model)
         tensors = prefixed(_copy(model.state_dict()), "model.") | best | prefixed(_saved(optimizer), "optimizer.")
+        if average:
+            tensors |= prefixed(_copy(mean.state_dict()), "mean.")
         yield State(epoch + 1, record, tensors, dict(counters), done)
         if done:
             return
@@ -149,6 +162,14 @@ def _with_progress(batches: Iterable[Batch]) -> Iterator[tuple[Batch, float]]:
     total = length_hint(batches, 0)
     for step, batch in enumerate(batches):
         yield batch, (step + 0.5) / total if total else 0.5
+
+
+@torch.no_grad()
+def _towards(mean: list[Tensor], weights: list[Tensor], count: Tensor, span: float) -> None:
+    """Move a running mean over about `span` steps towards the weights; over all of them while they are fewer."""
+    share = 1 / max(1.0, min(float(count) + 1, span))
+    for kept, now in zip(mean, weights, strict=True):
+        kept.lerp_(now.to(kept.device), share)
 
 
 def _step(

@@ -6,21 +6,48 @@ import shutil
 import sys
 from pathlib import Path
 
+from skysure import run as runs
 from skysure import verbs
 
 HERE = Path(__file__).parent
-MODELS = {"supernovae-griz": {"survey": "des"}, "supernovae-lsst": {"survey": "lsst"}}
-PRESET = "shipped"
+MODELS = {
+    "supernovae-griz": ({"survey": "des"}, "g, r, i, z; a survey as deep as the supernova fields of DES"),
+    "supernovae-lsst": ({"survey": "lsst"}, "u, g, r, i, z, y; the wide survey of LSST"),
+}
+CARD = """# {name}
+
+Class probabilities of supernovae (Ia, II, Ibc) from light curves in {bands}.
+
+- Trained on: {train} light curves drawn by skysure's own simulator, nothing else; {calibration} more calibrate it.
+  Host redshifts are used where there are any.
+- On {objects} simulated light curves that it has not seen: {scores}.
+- Meant for: light curves like the simulated ones. On real ones calibrate it first:
+  `skysure calibrate {name} LABELLED --out mine`, a few hundred labels do.
+- Not meant for: kinds that it does not know, which it flags only in part; other bands; fluxes already
+  contaminated by the host.
+- Made by `make models`; `run.toml` has every setting and version, `report.html` the proof. BSD-3-Clause.
+"""
 
 
 def main(names: list[str]) -> None:
     for name in names or MODELS:
+        changes, bands = MODELS[name]
         made = HERE / "making" / name
         made.parent.mkdir(exist_ok=True)
-        verbs.train("supernovae", out=made, preset=PRESET, resume=True, force=True, progress=tell, **MODELS[name])
+        resume = made.with_name(f"{name}.training").exists()
+        verbs.train("supernovae", out=made, preset="shipped", resume=resume, progress=tell, **changes)
         shutil.rmtree(made / "figures")
+        runs.write_text(made / "card.md", card(name, bands, made))
         shutil.rmtree(HERE / name, ignore_errors=True)
         made.rename(HERE / name)
+
+
+def card(name: str, bands: str, made: Path) -> str:
+    """Say in a page what a model is, from its run."""
+    metrics, parts = runs.read_metrics(made), runs.load(made).card["parts"]
+    shown = [s for s in metrics["scores"] if s.get("headline")]
+    scores = "; ".join(f"{s['label']} {s['value']:.4g} {s['unit']}".strip() for s in shown)
+    return CARD.format(name=name, bands=bands, objects=metrics["objects"], scores=scores, **parts)
 
 
 def tell(text: str, done: float, total: float | None) -> None:

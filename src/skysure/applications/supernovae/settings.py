@@ -59,6 +59,8 @@ class Settings:
         Objects a step.
     learning_rate : float
         Peak learning rate.
+    average : float
+        Epochs over which the weights are averaged; 0 takes them as they are.
     every_epoch : float
         Weight of the loss at every night beside the loss at the last one.
     noise : float
@@ -113,6 +115,7 @@ class Settings:
     patience: int = 15
     batch: int = 128
     learning_rate: float = 3e-3
+    average: float = 0.0
     every_epoch: float = 0.5
     noise: float = 1.0
     drop_nights: float = 0.2
@@ -134,7 +137,9 @@ class Settings:
     def __post_init__(self) -> None:
         ranges = dict.fromkeys(("hidden", "head", "batch", "epochs", "patience", "objects"), (1, 10**9))
         ranges |= dict.fromkeys(("every_epoch", "drop_nights", "drop_points", "truncate", "hide_redshift"), (0, 1))
-        ranges |= dict.fromkeys(("noise", "scatter", "shift_redshift", "trigger_snr", "length_scale"), (0, 10**6))
+        ranges |= dict.fromkeys(
+            ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "length_scale"), (0, 10**6)
+        )
         ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
         ranges |= {"layers": (1, 100), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "before": (0, 10**12)}
         check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})

@@ -46,7 +46,7 @@ def train(
     yield from fit(
         model, batches, partial(nll, every_epoch=settings.every_epoch), objects=len(truth),
         epochs=settings.epochs, learning_rate=settings.learning_rate, patience=settings.patience,
-        seed=settings.seed, state=state, accelerator=accelerator,
+        average=settings.average, seed=settings.seed, state=state, accelerator=accelerator,
     )  # fmt: skip
 
 
