@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from skysure.fit import Batch, State, combine, fit, schedule, seeded
+from skysure.fit import Batch, State, _towards, combine, fit, schedule, seeded
 from skysure.methods.uncertainty import Dropout, gaussian_nll
 
 
@@ -68,6 +68,29 @@ def test_resumed_at_any_epoch_it_ends_with_the_same_bits(stop: int) -> None:
     assert rest[-1].tensors.keys() == whole[-1].tensors.keys()
     for name, tensor in rest[-1].tensors.items():
         assert torch.equal(tensor, whole[-1].tensors[name]), name
+
+
+def test_averaged_weights_are_the_mean_of_the_last_steps_and_resume() -> None:
+    whole = states(model(), average=2.0, learning_rate=1e-3)
+    first = list(
+        islice(
+            fit(model(), batches, nll, objects=64, epochs=6, learning_rate=1e-3, patience=99, seed=3, average=2.0), 2
+        )
+    )
+    rest = states(model(seed=99), first[-1], average=2.0, learning_rate=1e-3)
+    for name, tensor in rest[-1].tensors.items():
+        assert torch.equal(tensor, whole[-1].tensors[name]), name
+
+
+def test_a_running_mean_is_the_plain_mean_while_it_is_young_and_forgets_after() -> None:
+    kept, span = torch.zeros(1), 4.0
+    values = [torch.tensor([float(v)]) for v in (3, 5, 1, 7, 100)]
+    kept.copy_(values[0])
+    for count, value in enumerate(values[1:4], start=1):
+        _towards([kept], [value], torch.tensor(count), span)
+    assert float(kept) == pytest.approx(4.0)
+    _towards([kept], [values[4]], torch.tensor(4), span)
+    assert float(kept) == pytest.approx(0.75 * 4 + 0.25 * 100)
 
 
 def test_the_world_outside_does_not_change_it() -> None:
