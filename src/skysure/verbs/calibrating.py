@@ -1,0 +1,81 @@
+"""Calibrate a trained model anew, on another survey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from skysure import run as runs
+from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Parted, Source
+from skysure.faults import SettingsFault
+from skysure.run import Run
+
+from .omissions import counted, left_out, tell_left_out
+from .opening import Paths, accelerator_on, load, opened, verb_of
+from .parts import in_parts
+from .progress import Progress, noted, silent
+from .seen import unseen, with_seen
+from .underway import Training, require_replaceable
+
+FEW = 100
+"""Objects below which a calibration is told to be rough."""
+
+
+def calibrate(
+    run: str | Path | Run,
+    data: Paths | Source,
+    out: str | Path,
+    *,
+    reading: Mapping[str, Any] | None = None,
+    test: float = 0.3,
+    seed: int = 0,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Adapt the calibration of a trained model to a survey with a few hundred labelled objects.
+
+    What the network was trained on is left out: it would look better calibrated than it is.
+
+    Parameters
+    ----------
+    run : path, name or Run
+    data : sequence of paths, or Source
+        Objects with truth.
+    out : path
+        The new run directory.
+    reading : mapping, optional
+        Instead of the `[reading]` table of the run.
+    test : float
+        Share of the objects (or, from 1 on, how many) kept to prove the new calibration on.
+    seed : int
+        Of the division into these two.
+    """
+    run, out = load(run), Path(out)
+    module, tell = run.verbs, progress or silent
+    verb = verb_of(module, run.application, "calibrate")
+    require_replaceable(out, force=force)
+    if not test > 0:
+        raise SettingsFault(
+            f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration"
+        )
+    known = dict(run.reading if reading is None else reading)
+    given = tuple(map(str, data)) if isinstance(data, (list, tuple)) else ()
+    training = Training(out, run.application, run.settings, known, given)
+    model = deepcopy(run.model).to(accelerator_on(device).device)
+    with training.under_way(force=force, resumable=False):
+        fresh = unseen(opened(run, data, known), run)
+        source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
+        if (count := source.counts[CALIBRATION]) < FEW:
+            noted(tell)(f"{counted(count)} to calibrate on: error bars stay rough below {FEW}")
+        tell("calibrating", 0, None)
+        verb(model, source)
+        tell("evaluating", 0, None)
+        metrics = module.evaluate(model, source, module.Query()).metrics | left_out(fresh, len(source.split))
+        card = training.card(source) | {"calibrated_from": str(run.path or run.application)}
+        made = Run(run.application, run.settings, run.schema, model, known, card)
+        training.finish(made, Parted(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
+        tell_left_out(fresh, out, noted(tell))
+    return runs.load(out)

@@ -1,0 +1,95 @@
+"""Opening what a verb works on: a run, the data given to it, the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from skysure import run as runs
+from skysure.applications import VERBS, application
+from skysure.data.reading import Reading
+from skysure.data.sources import Memory, Source
+from skysure.faults import Fault, SettingsFault
+from skysure.run import Run
+
+Paths = Sequence[str | Path]
+
+
+def load(run: str | Path | Run) -> Run:
+    """Open a run directory or a shipped model; a run that is open already stays as it is.
+
+    Raises
+    ------
+    Fault
+        Where a file is missing, edited, of a newer format, or does not fit its settings.
+    """
+    return run if isinstance(run, Run) else runs.load(run)
+
+
+def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> Source:
+    """Open data of an application: files, folders, globs, archives.
+
+    Parameters
+    ----------
+    name : str
+        The application.
+    data : sequence of paths
+    reading : mapping, optional
+        The `[reading]` table: columns, units, time format, bands, labels, dialect.
+
+    Returns
+    -------
+    Source
+        Walked with `chunks()`.
+    """
+    verb = verb_of(application(name), name, "read")
+    return verb([str(path) for path in data], Reading.from_toml(reading or {}))
+
+
+def verb_of(module: Any, name: str, verb: str) -> Any:
+    """Give a verb of an application, or say which others it has."""
+    if not hasattr(module, verb):
+        able = [v for v in VERBS if hasattr(module, v)]
+        raise Fault(f"{name} cannot {verb}", f"one of {', '.join(able)}")
+    return getattr(module, verb)
+
+
+def open_data(name: str, settings: Any, data: Sequence[str], reading: Mapping[str, Any]) -> Source:
+    """Open the data of an application: files where some are given, else what it simulates."""
+    module = application(name)
+    if data:
+        if not hasattr(module, "read"):
+            raise Fault(f"{name} reads no data", "no DATA", "an agent learns from its environment")
+        return module.read(list(data), Reading.from_toml(reading))
+    if hasattr(module, "simulate"):
+        return module.simulate(settings, getattr(settings, "objects", None), settings.seed)
+    return module.environment(settings)
+
+
+def opened(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
+    """Open paths, or take what is in memory, for a trained model."""
+    if isinstance(data, (str, Path)):
+        data = [data]
+    if isinstance(data, (list, tuple)):
+        if not data and hasattr(run.verbs, "read"):
+            raise Fault("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
+        return open_data(run.application, run.settings, [str(p) for p in data], reading)
+    return data if hasattr(data, "chunks") else Memory(run.schema, [data])
+
+
+def any_given(data: Any) -> bool:
+    """Whether there are data: a source, a chunk, or a path at least."""
+    return not isinstance(data, (list, tuple)) or len(data) > 0
+
+
+def accelerator_on(device: str) -> Accelerator:
+    """Give the engine of one device or many: "auto" takes what is there."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise SettingsFault(f"device = {device!r}", "auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Fault("device cuda", "a GPU", "there is none, or PyTorch was installed for the CPU", "--device auto")
+    return Accelerator(cpu=device == "cpu")

@@ -1,0 +1,34 @@
+"""From numbers to a page: `metrics.json`, `report.html`, the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skysure import run as runs
+from skysure import settings as layers
+from skysure.applications import application
+from skysure.predictions import Evaluation
+from skysure.report import figures_pdf, page
+
+
+def report_of(folder: str | Path) -> Path:
+    """Make `report.html` anew from what lies in a run or evaluation folder; gives its path."""
+    write_report(Path(folder))
+    return Path(folder) / "report.html"
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Write `metrics.json`, and from it `report.html` and the figures as PDF."""
+    runs.write_metrics(folder, evaluation.metrics)
+    write_report(folder)
+
+
+def write_report(folder: Path) -> None:
+    """Make the report of a folder anew from what lies in it."""
+    content = layers.load_toml(folder / "run.toml")
+    metrics = runs.read_metrics(folder)
+    figures = list(application(content["application"]).figures(Evaluation(metrics)))
+    runs.write_text(folder / "report.html", page(content, metrics, runs.read_history(folder), figures))
+    (folder / "figures").mkdir(exist_ok=True)
+    for name, content in figures_pdf(figures).items():
+        runs.write_bytes(folder / "figures" / f"{name}.pdf", content)

@@ -1,0 +1,49 @@
+"""Simulate objects of an application into a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from skysure.applications import application, settings_of
+from skysure.data.tables import ResultWriter
+from skysure.faults import SettingsFault
+
+from .opening import verb_of
+from .progress import Progress, noted, silent
+
+
+def simulate(
+    name: str,
+    out: str | Path,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    **fields: Any,
+) -> int:
+    """Simulate `n` objects of an application into a table; the suffix of `out` decides its format.
+
+    Returns
+    -------
+    int
+        How many objects were written.
+    """
+    verb, tell = verb_of(application(name), name, "simulate"), progress or silent
+    settings = settings_of(name, preset, config, fields)
+    if n is not None and n < 1:
+        raise SettingsFault(f"n = {n}", "one object or more")
+    total, done = settings.objects if n is None else n, 0
+    source = verb(settings, total, seed)
+    with ResultWriter([Path(out)], force=force) as writer:
+        for chunk in source.chunks():
+            table = chunk.to_table()
+            writer.write(table)
+            done += len(chunk)
+            tell("simulating", done, total)
+    if ".csv" in Path(out).suffixes and (unit := getattr(table, "columns", {}).get("flux")) is not None:
+        noted(tell)(f'CSV keeps no units: its flux is in {unit.unit}; [reading] unit = "{unit.unit}" reads it back')
+    return done

@@ -1,0 +1,137 @@
+"""Train an application; what comes out is calibrated and proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from skysure import run as runs
+from skysure.applications import application, settings_of
+from skysure.data.sources import Parted, Source
+from skysure.faults import Fault
+from skysure.fit import State, prefixed
+from skysure.run import Run
+
+from .omissions import left_out, tell_left_out
+from .opening import Paths, accelerator_on, load, open_data
+from .parts import in_parts, sizes_of
+from .progress import Progress, noted, silent
+from .underway import Training, require_replaceable
+
+
+def train(
+    name: str,
+    data: Paths | Source = (),
+    out: str | Path = "",
+    *,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    reading: Mapping[str, Any] | None = None,
+    start: str | Path | Run | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+    on_state: Callable[[State], None] | None = None,
+    **fields: Any,
+) -> Run:
+    """Train an application, calibrate it, evaluate it on its test part, and write a run directory.
+
+    Parameters
+    ----------
+    name : str
+        The application.
+    data : sequence of paths, or Source
+        Empty: simulated as the settings say.
+    out : path
+        The run directory. Until it is complete it is called `out.training`, from where `resume` goes on.
+    preset, config : str or path, optional
+        Layers of settings, under `fields`.
+    reading : mapping, optional
+        The `[reading]` table of the data.
+    start : run, optional
+        Where the weights start from.
+    resume : bool
+        Go on with a training that was interrupted; it ends with the same bits.
+    device : {"auto", "cpu", "cuda"}
+    progress, on_state : callable, optional
+        Told of every stage, and of every state of the training.
+    **fields
+        Fields of the application's Settings.
+
+    Raises
+    ------
+    Fault
+        Where the data or `out` cannot be used.
+    SettingsFault
+        Where a setting is unknown, of a wrong type or contradictory.
+    """
+    out, module = Path(out), application(name)
+    require_replaceable(out, force=force)
+    accelerator, tell = accelerator_on(device), progress or silent
+    settings = settings_of(name, preset, config, fields)
+    sizes = sizes_of(settings) if hasattr(module, "read") or hasattr(module, "simulate") else None
+    given = data if isinstance(data, (list, tuple)) else ()
+    training = Training(out, name, settings, dict(reading or {}), tuple(map(str, given)), accelerator.is_main_process)
+    source: Any
+    state: Any
+    with training.under_way(resume=resume, force=force):
+        source = open_data(name, settings, training.data, training.reading) if given is data else data
+        if sizes is not None:
+            source = in_parts(source, sizes, settings.seed, tell, grouped=getattr(settings, "groups", True))
+        state, history = training.checkpoints.load() or (None, [])
+        if start is not None and state is None:
+            state = _first_state(start, name, module.network(settings, source.schema))
+        total = getattr(settings, "epochs", None) or getattr(settings, "episodes", None)
+        course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
+        for state in course:
+            history.append(state.record)
+            training.keep(state, history)
+            tell(f"training: {_line(state.record)}", state.epoch, total)
+            if on_state:
+                on_state(state)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            run, metrics = _proven(training, source, state, accelerator.device, tell)
+            training.finish(run, source, metrics, history, force=force)
+            tell_left_out(source, out, noted(tell))
+        accelerator.wait_for_everyone()
+    return runs.load(out)
+
+
+def _proven(
+    training: Training, source: Source, state: State, device: torch.device, tell: Progress
+) -> tuple[Run, dict[str, Any]]:
+    """Make a run of what was trained: calibrated, and with the metrics of its test part."""
+    module = application(training.name)
+    model = module.network(training.settings, source.schema)
+    runs.load_weights(model, state.weights, training.folder)
+    model = model.to(device).eval()
+    if hasattr(module, "calibrate"):
+        tell("calibrating", 0, None)
+        module.calibrate(model, source)
+    tell("evaluating", 0, None)
+    metrics = module.evaluate(model, source, module.Query()).metrics
+    if isinstance(source, Parted):
+        metrics |= left_out(source, len(source.split))
+    card = training.card(source)
+    return Run(training.name, training.settings, source.schema, model, training.reading, card), metrics
+
+
+def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -> State:
+    """Take the weights of a run as those to start from, if they fit."""
+    other = load(start)
+    if other.application != name:
+        raise Fault(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
+    tensors = other.model.state_dict()
+    runs.load_weights(network, tensors, Path(f"--from {start}"))
+    return State(0, {}, prefixed(tensors, "model."))
+
+
+def _line(record: Mapping[str, float]) -> str:
+    """Say of an epoch what a reader of a log wants to see."""
+    shown = [n for n in record if n.endswith("nll") or n.startswith("return")]
+    return ", ".join(f"{n.replace('_', ' ')} {record[n]:.4g}" for n in shown)
