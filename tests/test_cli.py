@@ -177,10 +177,10 @@ def test_settings_in_a_file(refuses: Callable[..., str], tmp_path: Path) -> None
 
 
 def test_layers_and_lists_of_flags() -> None:
-    from skysure.cli import commands
+    from skysure.cli.commands import app
 
     words = ["train", "supernovae", "a.csv", "--classes", "Ia,II", "b.csv", "--preset=demo", "--epochs", "1e1"]
-    _, bound, *_ = commands(words).parse_args([*words, "--out", "r", "--no-unknowns"], exit_on_error=False)
+    _, bound, *_ = app(words).parse_args([*words, "--out", "r", "--no-unknowns"], exit_on_error=False)
     settings = bound.arguments["settings"]
     assert bound.arguments["data"] == ["a.csv", "b.csv"]
     assert settings.classes == ("Ia", "II")
@@ -548,7 +548,7 @@ def test_labels_that_cannot_calibrate(refuses: Callable[..., str], supernova_run
 
 
 def test_progress_in_a_log_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    from skysure.cli import Progress
+    from skysure.cli.showing import Progress
 
     with Progress() as progress:
         for k in range(1000):

@@ -13,7 +13,7 @@ import pytest
 
 import skysure
 from skysure.applications.supernovae import Query, Settings
-from skysure.cli import commands
+from skysure.cli.commands import app
 from skysure.data.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from skysure.predictions import Actions, Classes, Values
 
@@ -96,7 +96,7 @@ def test_command_line_is_understood(page: str, line: str, folder: Path) -> None:
             (folder / value).parent.mkdir(parents=True, exist_ok=True)
             (folder / value).write_text("[settings]\nseed = 1\n")
     wanted = "help_print" if "--help" in tokens else tokens[0]
-    command, bound, _ = commands(tokens).parse_args(tokens, exit_on_error=False, print_error=False)
+    command, bound, _ = app(tokens).parse_args(tokens, exit_on_error=False, print_error=False)
     assert command.__name__.strip("_") == wanted
     assert bound.arguments or len(tokens) == 1
 

@@ -1,0 +1,38 @@
+"""The command line: parses, calls the verb, draws progress. The only room that prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError
+
+from skysure.faults import Fault
+
+from .commands import COMMANDS, app
+from .showing import say
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit status: 0, 1 for a fault in what was given, 2 for usage, 130."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = app(tokens)(tokens, exit_on_error=False, print_error=False)
+        return result if isinstance(result, int) else 0
+    except Fault as fault:
+        say(f"skysure: {fault}")
+        return fault.status
+    except CycloptsError as error:
+        command = f" {tokens[0]}" if tokens and tokens[0] in COMMANDS else ""
+        say(f"skysure: {error} — skysure{command} --help")
+        return 2
+    except KeyboardInterrupt:
+        resumable = tokens[:1] in (["train"], ["predict"])
+        say("skysure: interrupted" + (" — the same command with --resume goes on" if resumable else ""))
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        say(f"skysure: {error.filename or 'a file'}: {error.strerror or error}")
+        return 1

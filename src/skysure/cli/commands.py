@@ -1,0 +1,302 @@
+"""The commands: each calls its verb. Those that name an application or a run have its fields as flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from skysure import settings as layers
+from skysure.applications import NAMES, VERBS, application, presets
+from skysure.models import find, shipped
+
+from .flags import Device, Flag, Out, Outs, query_asked, reading_of, settings_asked, values_of, with_fields
+from .showing import Progress, dumps, listing, print_scores, say
+
+COMMANDS = ("demo", "list", "simulate", "train", "calibrate", "predict", "evaluate", "inspect", "play")
+
+
+def app(tokens: Sequence[str]) -> App:
+    """Make the commands; those that name an application or a run have its fields as flags."""
+    made = App(
+        name="skysure", help="Deep learning for astronomy that says how sure it is.",
+        version=_version, result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )  # fmt: skip
+    settings, query = settings_asked(tokens), query_asked(tokens)
+    for command in (
+        demo, list_, _simulate(settings), _train(settings), calibrate, _predict(query), _evaluate(query), inspect, play,
+    ):  # fmt: skip
+        made.command(command, name=command.__name__.strip("_"))
+    return made
+
+
+def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = "auto", force: Flag = False) -> None:
+    """Go the whole way on embedded data, offline, in minutes.
+
+    Parameters
+    ----------
+    name
+        The application.
+    out
+        Folder for everything it makes.
+    force
+        Replace what is there.
+    """
+    from skysure import verbs
+
+    with Progress() as progress:
+        folder = verbs.demo(name, out, device=device, force=force, progress=progress)
+    print_scores(folder / "run", as_json=False)
+    for made in sorted(p for p in folder.iterdir() if p.is_file()):
+        print(made)
+
+
+def list_(*, json: Flag = False) -> None:
+    """List applications and what each can do, their presets, and the models that ship."""
+    known = {
+        name: {"does": (application(name).__doc__ or "").strip().splitlines()[0], "verbs": _able(name),
+               "presets": sorted(presets(name))}
+        for name in NAMES
+    }  # fmt: skip
+    if json:
+        print(dumps({"applications": known, "models": shipped()}))
+        return
+    for facts in known.values():
+        print(f"{facts['does']}\n    can: {', '.join(facts['verbs'])}")
+        print(f"    presets: {', '.join(facts['presets']) or '-'}\n")
+    print(f"models that ship: {', '.join(shipped()) or '-'}")
+
+
+def _simulate(defaults: Any) -> Callable[..., None]:
+    def simulate(
+        name: str, *, out: Out, n: Annotated[str | None, Parameter(name=["-n", "--number"])] = None, seed: int = 0,
+        preset: str | None = None, config: Path | None = None, force: Flag = False, settings: Any = None,
+    ) -> None:  # fmt: skip
+        """Simulate objects of an application into a table.
+
+        Parameters
+        ----------
+        name
+            The application.
+        out
+            The table; its suffix decides the format: .parquet .fits .ecsv .csv .vot
+        n
+            How many objects; 10_000 and 1e4 are understood.
+        preset, config
+            Settings under the flags: a preset's name, a TOML file.
+        force
+            Replace what is there.
+        """
+        from skysure import verbs
+
+        count = None if n is None else layers.convert(n, int, "-n")
+        with Progress() as progress:
+            done = verbs.simulate(name, out, count, seed=seed, force=force, progress=progress, **values_of(settings))
+        say(f"{done} objects in {out}")
+
+    return with_fields(simulate, "settings", defaults, without=("seed",))
+
+
+def _train(defaults: Any) -> Callable[..., None]:
+    def train(
+        name: str, data: list[str] | None = None, /, *, out: Out, preset: str | None = None, config: Path | None = None,
+        reading: Path | None = None, start: Annotated[str | None, Parameter(name="--from")] = None,
+        resume: Flag = False, device: Device = "auto", force: Flag = False, json: Flag = False, settings: Any = None,
+    ) -> None:  # fmt: skip
+        """Train, calibrate and prove a network; writes a run directory with its report.
+
+        Parameters
+        ----------
+        name
+            The application.
+        data
+            Files, folders, globs, archives; none: simulated.
+        out
+            The run directory.
+        preset, config
+            Settings under the flags: a preset's name, a TOML file (a run.toml will do).
+        reading
+            TOML file with a [reading] table: columns, units, bands.
+        start
+            A run whose weights to start from.
+        resume
+            Go on with a training that was interrupted.
+        force
+            Replace what is there.
+        json
+            Print the scores for machines.
+        """
+        from skysure import verbs
+
+        with Progress() as progress:
+            verbs.train(
+                name, data or (), out, reading=reading_of(reading), start=start, resume=resume, device=device,
+                force=force, progress=progress, **values_of(settings),
+            )  # fmt: skip
+        print_scores(out, as_json=json)
+
+    return with_fields(train, "settings", defaults)
+
+
+def calibrate(
+    run: str, data: list[str], /, *, out: Out, reading: Path | None = None, test: float = 0.3, seed: int = 0,
+    device: Device = "auto", force: Flag = False, json: Flag = False,
+) -> None:  # fmt: skip
+    """Adapt a trained model to a survey with a few hundred labelled objects.
+
+    Parameters
+    ----------
+    run
+        A run directory or a shipped model.
+    data
+        Files with labelled objects.
+    out
+        The new run directory.
+    reading
+        TOML file with a [reading] table.
+    test
+        Share of the objects, or how many, kept to prove the new calibration on.
+    """
+    from skysure import verbs
+
+    with Progress() as progress:
+        verbs.calibrate(
+            run, data, out, reading=reading_of(reading), test=test, seed=seed, device=device, force=force,
+            progress=progress,
+        )  # fmt: skip
+    print_scores(out, as_json=json)
+
+
+def _predict(defaults: Any) -> Callable[..., None]:
+    def predict(
+        run: str, data: list[str] | None = None, /, *, out: Outs, reading: Path | None = None, resume: Flag = False,
+        device: Device = "auto", force: Flag = False, query: Any = None,
+    ) -> None:  # fmt: skip
+        """Apply a trained model to data; results go to tables.
+
+        Parameters
+        ----------
+        run
+            A run directory or a shipped model.
+        data
+            Files, folders, globs, archives.
+        out
+            A table; repeat for more. The suffix decides: .parquet .fits .ecsv .csv .vot
+        reading
+            TOML file with a [reading] table.
+        resume
+            Go on with a prediction that was interrupted.
+        force
+            Replace what is there.
+        """
+        from skysure import verbs
+
+        with Progress() as progress:
+            rows = verbs.predict(
+                run, data or (), out, reading=reading_of(reading), resume=resume, device=device, force=force,
+                progress=progress, **values_of(query),
+            )  # fmt: skip
+        say(f"{rows} rows in {', '.join(map(str, out))}")
+
+    return with_fields(predict, "query", defaults)
+
+
+def _evaluate(defaults: Any) -> Callable[..., None]:
+    def evaluate(
+        run: str, data: list[str] | None = None, /, *, against: str | None = None,
+        out: Annotated[Path | None, Parameter(name="--out")] = None, reading: Path | None = None,
+        device: Device = "auto", force: Flag = False, json: Flag = False, query: Any = None,
+    ) -> None:  # fmt: skip
+        """Prove a model on its test part, or on other data; writes metrics.json and report.html.
+
+        Parameters
+        ----------
+        run
+            A run directory or a shipped model.
+        data
+            Files with truth; what was trained or calibrated on is left out. None: the test part.
+        against
+            Another run, on the same objects.
+        out
+            Folder for metrics.json and report.html; without it the run itself, or RUN-on-DATA.
+        reading
+            TOML file with a [reading] table.
+        force
+            Replace what is there.
+        json
+            Print the scores for machines.
+        """
+        from skysure import verbs
+
+        folder = out
+        if folder is None and data:
+            folder = Path(f"{Path(run).name}-on-{Path(data[0]).name.split('.')[0]}")
+        with Progress() as progress:
+            verbs.evaluate(
+                run, data or (), against=against, out=folder or "", reading=reading_of(reading), device=device,
+                force=force, progress=progress, **values_of(query),
+            )  # fmt: skip
+        print_scores(folder or find(run), as_json=json)
+
+    return with_fields(evaluate, "query", defaults)
+
+
+def inspect(
+    paths: list[str], /, *, reading: Path | None = None, write: Path | None = None, force: Flag = False,
+    json: Flag = False,
+) -> int:  # fmt: skip
+    """Say what is in files, a table or a run.
+
+    Parameters
+    ----------
+    paths
+        Files, folders, globs, archives, or a run.
+    reading
+        TOML file with a [reading] table.
+    write
+        Where to write the [reading] table that would read these files.
+    """
+    from skysure import verbs
+
+    facts = verbs.inspect(paths, reading_of(reading))
+    if write:
+        verbs.write_reading(write, facts, force=force)
+        say(f"reading proposed in {write}")
+    problems = facts.get("problems", ())
+    print(dumps(facts) if json else listing({n: v for n, v in facts.items() if n != "problems" and v not in ([], {})}))
+    for problem in problems:
+        say(f"skysure: {problem}")
+    return 1 if problems else 0
+
+
+def play(run: str, *, out: Annotated[Path | None, Parameter(name="--out")] = None, steps: int = 20, seed: int = 0,
+         force: Flag = False) -> None:  # fmt: skip
+    """Watch an agent: its states, actions and rewards, step by step.
+
+    Parameters
+    ----------
+    run
+        A run directory of an agent.
+    out
+        A table for the steps; else they are printed.
+    steps
+        How many.
+    """
+    from skysure import verbs
+
+    for line in verbs.play(run, steps, seed=seed, out=out, force=force):
+        print("  ".join(f"{name} {value}" for name, value in line.items()))
+
+
+def _able(name: str) -> list[str]:
+    offered = dir(application(name))
+    return [verb for verb in VERBS if verb in offered]
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("skysure")
