@@ -107,7 +107,7 @@ def resolve_points(
         flux, error = of["flux"][0], of["flux_error"][0]
         columns.scale = flux_scale(file, flux, user, reading, units.get(flux, ""), "zero_point" in of)
         if units.get(error, "") and units.get(flux, "") and not (user.unit or user.zero_point is not None):
-            columns.error_scale = _factor(file, error, units[error]) / _factor(file, flux, units[flux])
+            columns.error_scale = flux_factor(file, error, units[error]) / flux_factor(file, flux, units[flux])
     for name in (*reading.keep, *reading.reject_bits):
         if name not in units and (name in user.keep or name in user.reject_bits):
             _missing(file, reading, units, name)
@@ -119,9 +119,9 @@ def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: st
     if user.unit or user.zero_point is not None:
         reading, unit = user, ""
     if unit and unit.lower() not in ("adu", "ct", "count", "counts", "electron"):
-        return _factor(file, column, unit)
+        return flux_factor(file, column, unit)
     if reading.unit:
-        return _factor(file, column, reading.unit)
+        return flux_factor(file, column, reading.unit)
     if reading.zero_point is not None:
         return 10 ** (0.4 * (ZERO_POINT - reading.zero_point))
     if by_point:
@@ -162,7 +162,7 @@ def guess_band(name: str) -> str:
     return ""
 
 
-def _factor(file: str, column: str, unit: str) -> float:
+def flux_factor(file: str, column: str, unit: str) -> float:
     """Factor from a unit of flux density to AB zero point 27.5."""
     from astropy import units as u
 

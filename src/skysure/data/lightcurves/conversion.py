@@ -64,14 +64,19 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
                     faults[int(k)] = f"text in a number: {name}"
                 for k in np.flatnonzero(np.abs(values) >= HUGE)[:1000]:
                     faults[int(k)] = f"no number of this world: {name}"
-                if column.startswith("redshift"):
-                    values = np.where(values > -0.1 if column == "redshift" else values >= 0, values, np.nan)
+                values = measured(column, values)
                 empty = np.isnan(out[column]) if column in out else None
             out[column] = values if empty is None else np.where(empty, values, out[column])
     for name in columns.reading.carry:
         if name in batch:
             out[name] = _carried(arrow(batch[name]))
     return out, faults
+
+
+def measured(column: str, values: np.ndarray) -> np.ndarray:
+    """Values of a column of objects, NaN where a redshift or its error is a number that stands for none (-9)."""
+    least = {"redshift": -0.1, "redshift_error": 0.0}.get(column, -np.inf)
+    return np.where(values >= least, values, np.nan)
 
 
 def _carried(values: pa.Array) -> np.ndarray:

@@ -10,8 +10,6 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from skysure.faults import Fault, nearest
-
 ZERO_POINT = 27.5
 """AB magnitude of a flux of one: the FLUXCAL of SNANA. Readers convert to it."""
 
@@ -150,7 +148,7 @@ class LightCurves:
         columns: Mapping[str, str] | None = None,
         objects: Any = None,
         *,
-        zero_point: float = ZERO_POINT,
+        zero_point: float | None = None,
     ) -> LightCurves:
         """Build light curves from a long table in memory, one row a point.
 
@@ -159,17 +157,18 @@ class LightCurves:
         table : mapping of str to array-like (dict, astropy Table, pandas DataFrame, pyarrow Table)
             One row a point, in any order; objects are sorted by id, points by time.
         columns : mapping of str to str, optional
-            Our name to the table's: "id", "time" (MJD), "band", "flux", "flux_error".
+            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error".
         objects : like `table`, optional
-            One row an object with "id" and any of the columns of objects, e.g. "label", "redshift".
-        zero_point : float
-            AB magnitude of a flux of one in `table`.
+            One row an object, in any order, with "id" and any of the columns of objects, e.g. "label", "redshift";
+            what is missing, masked, None or NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.
+        zero_point : float, optional
+            AB magnitude of a flux of one in `table`; 27.5 by default. Not where the fluxes have a unit, which is kept.
 
         Raises
         ------
         Fault
-            Where a column is missing, a number is not finite, an error is not positive, or an object of the
-            table has no row in `objects`.
+            Where a column is missing, a number is masked or not finite, an error is not positive, a unit is no flux
+            density, times are Julian dates, or an object of the table has no row in `objects`, or several.
 
         Examples
         --------
@@ -178,66 +177,9 @@ class LightCurves:
         >>> len(curves), curves.time.tolist(), curves.bands
         (1, [1.0, 2.0], ('g', 'r'))
         """
-        named = {n: _take(table, (columns or {}).get(n, n)) for n in ("id", "time", "band", "flux", "flux_error")}
-        time, flux, error = (_numbers(named[n], n) for n in ("time", "flux", "flux_error"))
-        if not (error > 0).all():
-            raise Fault(
-                f"flux_error: row {int(np.argmin(error > 0))} is not positive",
-                "a standard error above zero",
-                "a missing value written as 0 or -9",
-                "drop those rows",
-            )
-        ids, owner = np.unique(named["id"].astype(str), return_inverse=True)
-        bands, band = np.unique(named["band"].astype(str), return_inverse=True)
-        order = np.lexsort((time, owner))
-        scale = 10 ** (0.4 * (ZERO_POINT - zero_point))
-        return LightCurves(
-            {"id": ids} | ({} if objects is None else _join(ids, objects)),
-            np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(ids)))]).astype(np.int64),
-            time[order],
-            band[order].astype(np.int16),
-            flux[order] * scale,
-            error[order] * scale,
-            tuple(bands.tolist()),
-        )
+        from .memory import from_table
 
-
-def _take(table: Any, name: str) -> np.ndarray:
-    names = list(getattr(table, "column_names", None) or getattr(table, "colnames", None) or table.keys())
-    if name not in names:
-        raise Fault(
-            f"the table has no column '{name}'",
-            f"one of its columns ({nearest(name, names)})",
-            "another name for the same thing",
-            f"columns={{'{name}': '...'}}",
-        )
-    return np.asarray(table[name])
-
-
-def _numbers(values: np.ndarray, name: str) -> np.ndarray:
-    try:
-        numbers = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise Fault(f"{name}: {error}", "numbers", "text in a column of numbers", "clean the column") from None
-    if not np.isfinite(numbers).all():
-        raise Fault(
-            f"{name}: row {int(np.argmin(np.isfinite(numbers)))} is not finite",
-            "finite numbers",
-            "a missing value",
-            "drop those rows",
-        )
-    return numbers
-
-
-def _join(ids: np.ndarray, objects: Any) -> dict[str, np.ndarray]:
-    names = list(getattr(objects, "column_names", None) or getattr(objects, "colnames", None) or objects.keys())
-    keys = _take(objects, "id").astype(str)
-    order = np.argsort(keys, kind="stable")
-    place = np.minimum(np.searchsorted(keys[order], ids), max(len(keys) - 1, 0))
-    if len(keys) == 0 or (keys[order][place] != ids).any():
-        missing = ids[0] if len(keys) == 0 else ids[keys[order][place] != ids][0]
-        raise Fault(f"object '{missing}' has points but no row in `objects`", "a row for every object")
-    return {n: np.asarray(objects[n])[order][place] for n in names if n != "id"}
+        return from_table(table, columns, objects, zero_point)
 
 
 def _column_or_missing(part: LightCurves, name: str, parts: Sequence[LightCurves]) -> np.ndarray:
