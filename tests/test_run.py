@@ -182,3 +182,15 @@ def test_resuming_with_other_settings_is_refused(tmp_path: Path, monkeypatch: py
         skysure.load(tmp_path / "sine")
     with pytest.raises(SettingsFault, match="other settings"):
         verbs.train("sine", out=tmp_path / "sine", resume=True, **(SMALL | {"hidden": 9}))
+
+
+def test_light_curves_in_memory_train_calibrate_and_predict(tmp_path: Path) -> None:
+    from skysure.applications.supernovae.simulator import simulate_lightcurves
+
+    curves = simulate_lightcurves(150, "des", seed=3)
+    sizes = {"epochs": 1, "hidden": 8, "head": 8, "validation": 30, "calibration": 30, "test": 30, "device": "cpu"}
+    run = verbs.train("supernovae", curves, tmp_path / "run", **sizes)
+    assert run.card["parts"]["train"] == 60
+    assert "Charnock" in (tmp_path / "run" / "report.html").read_text()
+    mine = verbs.calibrate(run, simulate_lightcurves(60, "des", seed=4), tmp_path / "mine", device="cpu")
+    assert len(verbs.predict(mine, curves[:5])) == 5

@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -67,13 +67,13 @@ class Run:
         return application(self.application)
 
 
-def new_card(**facts: Any) -> dict[str, Any]:
-    """Begin the card of a run: when, with which versions, under which licence, how to cite."""
+def new_card(papers: Sequence[str] = (), **facts: Any) -> dict[str, Any]:
+    """Begin the card of a run: when, with which versions, under which licence, how to cite it and which papers."""
     version = metadata.version("skysure")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "licence": "BSD-3-Clause",
-        "cite": CITE.format(version=version),
+        "cite": [CITE.format(version=version), *papers],
         "versions": {n: metadata.version(n) for n in ("skysure", "torch", "numpy", "astropy")},
     } | facts
 

@@ -13,7 +13,7 @@ from skysure.faults import SettingsFault
 from skysure.run import Run
 
 from .omissions import counted, left_out, tell_left_out
-from .opening import Paths, accelerator_on, load, opened, verb_of
+from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
 from .parts import in_parts
 from .progress import Progress, noted, silent
 from .seen import unseen, with_seen
@@ -42,7 +42,7 @@ def calibrate(
     Parameters
     ----------
     run : path, name or Run
-    data : sequence of paths, or Source
+    data : path, sequence of paths, chunk in memory (LightCurves, ...), or Source
         Objects with truth.
     out : path
         The new run directory.
@@ -62,8 +62,7 @@ def calibrate(
             f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration"
         )
     known = dict(run.reading if reading is None else reading)
-    given = tuple(map(str, data)) if isinstance(data, (list, tuple)) else ()
-    training = Training(out, run.application, run.settings, known, given)
+    training = Training(out, run.application, run.settings, known, paths_of(listed(data)))
     model = deepcopy(run.model).to(accelerator_on(device).device)
     with training.under_way(force=force, resumable=False):
         fresh = unseen(opened(run, data, known), run)

@@ -37,7 +37,7 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
     ----------
     name : str
         The application.
-    data : sequence of paths
+    data : path, sequence of paths, or of chunks in memory (LightCurves, ...)
     reading : mapping, optional
         The `[reading]` table: columns, units, time format, bands, labels, dialect.
 
@@ -47,7 +47,7 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
         Walked with `chunks()`.
     """
     verb = verb_of(application(name), name, "read")
-    return verb([str(path) for path in data], Reading.from_toml(reading or {}))
+    return verb(list(listed(data)), Reading.from_toml(reading or {}))
 
 
 def verb_of(module: Any, name: str, verb: str) -> Any:
@@ -58,8 +58,8 @@ def verb_of(module: Any, name: str, verb: str) -> Any:
     return getattr(module, verb)
 
 
-def open_data(name: str, settings: Any, data: Sequence[str], reading: Mapping[str, Any]) -> Source:
-    """Open the data of an application: files where some are given, else what it simulates."""
+def open_data(name: str, settings: Any, data: Sequence[Any], reading: Mapping[str, Any]) -> Source:
+    """Open the data of an application: files or chunks in memory where some are given, else what it simulates."""
     module = application(name)
     if data:
         if not hasattr(module, "read"):
@@ -72,13 +72,27 @@ def open_data(name: str, settings: Any, data: Sequence[str], reading: Mapping[st
 
 def opened(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
     """Open paths, or take what is in memory, for a trained model."""
-    if isinstance(data, (str, Path)):
-        data = [data]
-    if isinstance(data, (list, tuple)):
-        if not data and hasattr(run.verbs, "read"):
-            raise Fault("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
-        return open_data(run.application, run.settings, [str(p) for p in data], reading)
-    return data if hasattr(data, "chunks") else Memory(run.schema, [data])
+    if hasattr(data, "chunks"):
+        return data
+    given = listed(data)
+    if not given and hasattr(run.verbs, "read"):
+        raise Fault("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
+    if given and not paths_of(given):
+        return Memory(run.schema, given)
+    return open_data(run.application, run.settings, given, reading)
+
+
+def listed(data: Any) -> tuple[Any, ...]:
+    """Give what is given as a tuple: paths as text, or chunks in memory; nothing for a source."""
+    if hasattr(data, "chunks"):
+        return ()
+    several = data if isinstance(data, (list, tuple)) else [data]
+    return tuple(str(d) if isinstance(d, (str, Path)) else d for d in several)
+
+
+def paths_of(given: Sequence[Any]) -> tuple[str, ...]:
+    """Give those of what is given that are paths."""
+    return tuple(d for d in given if isinstance(d, str))
 
 
 def any_given(data: Any) -> bool:

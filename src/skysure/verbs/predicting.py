@@ -18,7 +18,7 @@ from skysure.predictions import Prediction, concat
 from skysure.run import Run
 
 from .omissions import no_object, tell_left_out
-from .opening import Paths, accelerator_on, load, opened, verb_of
+from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
 from .progress import Progress, noted, silent
 
 
@@ -77,7 +77,8 @@ def predict(
         return concat(found)
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
     about, done, flags = _about(run, asked), 0, Counter()
-    identity = about | {"data": list(map(str, data)), "reading": known} if isinstance(data, (list, tuple)) else None
+    files = list(paths_of(listed(data)))
+    identity = about | {"data": files, "reading": known} if files else None
     with ResultWriter(paths, force=force, resume=resume, metadata=about, identity=identity) as writer:
         for k, chunk in enumerate(source.chunks()):
             done += len(chunk)

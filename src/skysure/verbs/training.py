@@ -16,7 +16,7 @@ from skysure.fit import State, prefixed
 from skysure.run import Run
 
 from .omissions import left_out, tell_left_out
-from .opening import Paths, accelerator_on, load, open_data
+from .opening import Paths, accelerator_on, listed, load, open_data, paths_of
 from .parts import in_parts, sizes_of
 from .progress import Progress, noted, silent
 from .underway import Training, require_replaceable
@@ -44,7 +44,7 @@ def train(
     ----------
     name : str
         The application.
-    data : sequence of paths, or Source
+    data : path, sequence of paths, chunk in memory (LightCurves, ...), or Source
         Empty: simulated as the settings say.
     out : path
         The run directory. Until it is complete it is called `out.training`, from where `resume` goes on.
@@ -74,12 +74,12 @@ def train(
     accelerator, tell = accelerator_on(device), progress or silent
     settings = settings_of(name, preset, config, fields)
     sizes = sizes_of(settings) if hasattr(module, "read") or hasattr(module, "simulate") else None
-    given = data if isinstance(data, (list, tuple)) else ()
-    training = Training(out, name, settings, dict(reading or {}), tuple(map(str, given)), accelerator.is_main_process)
+    given = listed(data)
+    training = Training(out, name, settings, dict(reading or {}), paths_of(given), accelerator.is_main_process)
     source: Any
     state: Any
     with training.under_way(resume=resume, force=force):
-        source = open_data(name, settings, training.data, training.reading) if given is data else data
+        source = data if hasattr(data, "chunks") else open_data(name, settings, given, training.reading)
         if sizes is not None:
             source = in_parts(source, sizes, settings.seed, tell, grouped=getattr(settings, "groups", True))
         state, history = training.checkpoints.load() or (None, [])

@@ -14,6 +14,7 @@ import tomli_w
 
 from skysure import run as runs
 from skysure import settings as layers
+from skysure.applications import application
 from skysure.data.parts import hash_of_ids, write_parts
 from skysure.data.sources import Parted
 from skysure.faults import Fault, SettingsFault
@@ -117,10 +118,11 @@ class Training:
     def card(self, source: Any) -> dict[str, Any]:
         """Say what was trained on what."""
         data = {"sources": [os.path.abspath(p) for p in self.data]}
+        papers = application(self.name).PAPERS
         if not isinstance(source, Parted):
-            return runs.new_card(data=data)
-        data |= {"objects": len(source.split.ids), "description": "" if self.data else "simulated by skysure"}
-        return runs.new_card(data=data, parts=source.counts, ids_hash=hash_of_ids(source.split.ids))
+            return runs.new_card(papers, data=data)
+        data |= {"objects": len(source.split.ids), "description": "" if self.data else "simulated, or from memory"}
+        return runs.new_card(papers, data=data, parts=source.counts, ids_hash=hash_of_ids(source.split.ids))
 
     def finish(
         self, run: Run, source: Any, metrics: dict[str, Any], history: list[dict[str, float]], *, force: bool

@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-from .settings import Query, Schema, Settings
+from .settings import PAPERS, Query, Schema, Settings
 
 __getattr__, __dir__, _verbs = lazy_loader.attach(
     __name__,
@@ -16,4 +16,4 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "training": ["train"],
     },
 )
-__all__ = ["Query", "Schema", "Settings", *_verbs]
+__all__ = ["PAPERS", "Query", "Schema", "Settings", *_verbs]

@@ -7,6 +7,12 @@ from typing import Literal
 
 from skysure.faults import SettingsFault
 
+PAPERS = (
+    "Watkins & Dayan 1992, Q-learning (Machine Learning 8, 279)",
+    "Strens 2000, A Bayesian framework for reinforcement learning (ICML 2000)",
+)
+"""What to cite beside skysure."""
+
 LONGEST = 12  # all 2^12 policies are still evaluated exactly in a second
 
 

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from skysure.faults import SettingsFault
 from skysure.settings import check_ranges
 
+PAPERS = (
+    "Gal, Hron & Kendall 2017, Concrete dropout (arXiv:1705.07832)",
+    "Laves et al. 2020, Well-calibrated regression uncertainty in medical imaging with deep learning (MIDL 2020)",
+)
+"""What to cite beside skysure."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,15 @@ from .points import Points, joined
 from .settings import Schema
 
 
-def read(paths: list[str], reading: Reading) -> Memory:
-    """Open tables with a column x and, where it is known, y; a column id names the points.
+def read(data: Sequence[str | Points], reading: Reading) -> Memory:
+    """Open tables with a column x and, where it is known, y; a column id names the points. Or take points in memory.
 
     Raises
     ------
     Fault
         Where a file cannot be read, a column is missing, or x is not finite.
     """
-    points = joined(_points(Path(path)) for path in paths)
+    points = joined(d if isinstance(d, Points) else _points(Path(d)) for d in data)
     known = points.y[np.isfinite(points.y)]
     mean, scale = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
     return Memory(Schema(float(points.x.min()), float(points.x.max()), mean, scale), [points])

@@ -8,6 +8,15 @@ from typing import Literal
 from skysure.faults import SettingsFault
 from skysure.settings import check_ranges
 
+PAPERS = (
+    "Charnock & Moss 2017, Deep recurrent neural networks for supernovae classification (arXiv:1606.07442)",
+    "Gal, Hron & Kendall 2017, Concrete dropout (arXiv:1705.07832)",
+    "Guo et al. 2017, On calibration of modern neural networks (arXiv:1706.04599)",
+    "Sadinle, Lei & Wasserman 2019, Least ambiguous set-valued classifiers (arXiv:1609.00451)",
+    "Lee et al. 2018, A simple unified framework for detecting out-of-distribution samples (arXiv:1807.03888)",
+)
+"""What to cite beside skysure."""
+
 KINDS: dict[str, tuple[str, ...]] = {
     "Ia": ("Ia", "Ia-norm", "Ia-91T", "Ia-91bg", "Iax"),
     "II": ("II", "IIP", "IIL", "IIn"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,31 +11,33 @@ import numpy as np
 
 from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
 from skysure.data.reading import Reading
+from skysure.data.sources import Memory
 
 from .settings import Schema
 
 
-def read(paths: list[str], reading: Reading) -> Files:
-    """Open light curves in files, folders, globs and archives of any known format.
+def read(data: Sequence[str | LightCurves], reading: Reading) -> Files:
+    """Open light curves in files, folders, globs and archives of any known format, or in memory.
 
     Raises
     ------
     Fault
         Where a file cannot be read, or a column, unit or band is missing or unknown.
     """
-    return Files(open_lightcurves(paths, reading))
+    held = [d for d in data if isinstance(d, LightCurves)]
+    return Files(Memory(None, held) if held else open_lightcurves([str(d) for d in data], reading))
 
 
 @dataclass(frozen=True)
 class Files:
-    """A source of light curves in files.
+    """A source of light curves in files or in memory.
 
     Parameters
     ----------
-    source : LightCurveSource
+    source : LightCurveSource or Memory
     """
 
-    source: LightCurveSource
+    source: LightCurveSource | Memory
 
     def chunks(self, part: str | None = None) -> Iterator[LightCurves]:
         """Walk through the objects; without parts, every part is the whole."""
@@ -44,12 +46,12 @@ class Files:
     @property
     def rejected(self) -> list[Any]:
         """Objects that the last walk set aside."""
-        return self.source.rejected
+        return getattr(self.source, "rejected", [])
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was done to the data."""
-        return self.source.notes
+        return getattr(self.source, "notes", ())
 
     @cached_property
     def schema(self) -> Schema:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skysure.faults import Fault
@@ -25,21 +26,33 @@ class ParquetTable:
             schema = file.schema_arrow
             self._rows = file.metadata.num_rows
         self.schema = {f.name: f.type for f in schema}
-        self.units = {f.name: _unit(f) for f in schema} | _astropy_units(schema.metadata or {})
+        noted = _astropy_units(schema.metadata or {})
+        self.units = {f.name: noted.get(f.name, _unit(f)) for f in schema}
+        self._masks = {n: f"{n}.mask" for n in noted if n in self.schema and f"{n}.mask" in self.schema}
 
     def rows(self) -> int:
         """Number of rows."""
         return self._rows
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Read some columns; the size of a batch is bounded also where a row is a whole light curve."""
+        """Read some columns; the size of a batch is bounded also where a row is a whole light curve.
+
+        Astropy keeps the mask of a column in a column of its own; what it masks is null here.
+        """
         size = 2048 if any(pa.types.is_nested(self.schema[c]) for c in columns) else BATCH
         with self._open() as file:
             rows = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
             for groups in _together(rows, size):
-                yield from file.iter_batches(
-                    batch_size=size, row_groups=groups, columns=list(columns), use_threads=False
-                )
+                wanted = [*columns, *(self._masks[c] for c in columns if c in self._masks)]
+                for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=wanted, use_threads=False):
+                    yield self._unmasked(batch, columns) if len(wanted) > len(columns) else batch
+
+    def _unmasked(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+        values = [
+            pc.if_else(batch[self._masks[c]], pa.scalar(None, batch[c].type), batch[c]) if c in self._masks else batch[c]
+            for c in columns
+        ]
+        return pa.record_batch(values, names=list(columns))
 
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:

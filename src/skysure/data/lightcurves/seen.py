@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 
 
 def hashes(ids: np.ndarray) -> np.ndarray:
     """64-bit hashes of texts; among 10^7 ids two meet with a chance of 3 in 10^6."""
     return np.fromiter(map(hash, ids.tolist()), np.int64, len(ids))
+
+
+def shares(ids: np.ndarray, count: int) -> np.ndarray:
+    """Deal texts into `count` shares, in every process alike: Python's own hash is salted.
+
+    >>> shares(np.array(["a", "b", "a"]), 4).tolist()
+    [3, 1, 3]
+    """
+    return np.fromiter((crc32(text.encode()) % count for text in ids.tolist()), np.int64, len(ids))
 
 
 class Seen:

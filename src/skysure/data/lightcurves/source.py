@@ -19,7 +19,7 @@ from .blocks import Block
 from .columns import BANDS, Columns, resolve_points
 from .curves import LightCurves
 from .objects import Objects
-from .seen import Seen, hashes
+from .seen import Seen, shares
 from .validation import Rejected, clean
 
 REMEMBERED = 100_000
@@ -191,7 +191,7 @@ class LightCurveSource:
         passes = -(-rows // ROWS_AT_ONCE)
         for k in range(passes):
             parts = [
-                block if passes == 1 else block.take(np.flatnonzero(hashes(block.ids) % passes == k))
+                block if passes == 1 else block.take(np.flatnonzero(shares(block.ids, passes) == k))
                 for table, columns in pairs
                 for block in long.blocks(table, columns)
             ]
