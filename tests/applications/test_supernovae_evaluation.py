@@ -62,6 +62,17 @@ def test_metrics_are_plain_and_bounded(metrics) -> None:
     assert 0.9 in metrics["curves"]["sets"]["nominal"]
 
 
+def test_at_an_epoch_the_scores_are_those_of_what_was_known_then(model, curves) -> None:
+    early = Query(samples=QUERY.samples, at_epoch="8")
+    found = evaluate(model, Memory(SCHEMA, [curves]), early).metrics
+    p = predict(model, curves, early).probability
+    known = np.isin(curves.objects["label"], SCHEMA.classes)
+    truth = np.array([SCHEMA.classes.index(x) for x in curves.objects["label"][known]])
+    scores = {row["name"]: row["value"] for row in found["scores"]}
+    assert scores["nll"] == pytest.approx(log_loss(truth, p[known], labels=[0, 1, 2]))
+    assert found["curves"]["by"]["Days since detection"][-1]["low"] <= 8
+
+
 def test_the_uncertain_are_uncertain(model, curves, metrics) -> None:
     found = predict(model, curves, QUERY)
     doubt = dict(zip(found.rows["id"].tolist(), found.aleatoric + found.epistemic, strict=True))

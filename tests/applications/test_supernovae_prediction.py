@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -55,24 +57,40 @@ def test_another_seed_gives_other_samples(model, curves) -> None:
     assert np.allclose(one, two, atol=0.2)
 
 
-@pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])
-def test_at_an_epoch_only_what_was_known_then(curves, options) -> None:
+def detected(curves: LightCurves) -> np.ndarray:
+    """Time of the first point with a signal-to-noise ratio above 4, shape (object,); infinite without."""
+    bright = np.where(curves.flux > 4 * curves.flux_error, curves.time, np.inf)
+    return np.array([bright[a:b].min(initial=np.inf) for a, b in pairwise(curves.offsets)])
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": "tied"}, {"network": "charnock-moss", "dropout": "none"}])
+@pytest.mark.parametrize("days", [0.0, 9.7, 15.0])
+def test_at_an_epoch_only_what_was_known_then(curves, options, days) -> None:
     model = network(Settings(hidden=16, head=16, rate=0.2, **options), SCHEMA).eval()
     some = curves[:40]
-    asked = predict(model, some, Query(at_epoch="15", samples=4))
-    trigger = dict(zip(asked.rows["id"], asked.rows["mjd"] - asked.rows["days"], strict=True))
-    start = np.array([trigger[i] for i in some.ids])[some.owner]
-    # just after the last night that was asked about, where no night is cut in two
-    end = np.nan_to_num(asked.rows["days"] + 0.45, nan=1e9)[some.owner]
-    known = np.nan_to_num(some.time - start, nan=0.0) <= end
+    known = some.time <= detected(some)[some.owner] + days
+    asked = predict(model, some, Query(at_epoch=f"{days:g}", samples=4))
     cut = predict(model, some.select_points(known), Query(samples=4))
-    assert np.isfinite(asked.rows["days"]).sum() > 20
+    assert (asked.rows["days"] <= days + 1e-6).sum() > 20
+    assert not (asked.rows["days"] < -0.5).any()
     assert np.allclose(asked.probability, cut.probability, atol=1e-6)
-    nights = predict(model, some, Query(at_epoch="all", samples=4))
-    for k, name in enumerate(some.ids):
-        mine = (nights.rows["id"] == name) & (nights.rows["days"] == asked.rows["days"][k])
-        if mine.any():
-            assert np.allclose(nights.probability[mine][0], asked.probability[k], atol=1e-6)
+    assert np.array_equal(asked.flags, cut.flags)
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])
+def test_a_night_knows_nothing_of_those_after_it(curves, options) -> None:
+    model = network(Settings(hidden=16, head=16, rate=0.2, **options), SCHEMA).eval()
+    some = curves[:40]
+    early = some.select_points(some.time <= detected(some)[some.owner] + 10.49)
+    rows = []
+    for given in (some, early):
+        found = predict(model, given, Query(at_epoch="all", samples=4))
+        with np.errstate(invalid="ignore"):
+            rows.append((found.rows["id"], found.probability, found.rows["days"] < 9.5))
+    (ids, whole, soon), (same, cut, present) = rows
+    assert soon.sum() > 60
+    assert np.array_equal(ids[soon], same[present])
+    assert np.allclose(whole[soon], cut[present], atol=1e-6)
 
 
 def test_all_epochs_are_rows_in_order_of_time(model, curves) -> None:

@@ -95,8 +95,8 @@ class Nights:
         return Nights(offsets=offsets, **flat, **rows)
 
 
-def nights(curves: LightCurves, bands: Sequence[str], settings: Settings) -> Nights:
-    """Group the points of each night, from `settings.before` days before the trigger on.
+def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until: float = np.inf) -> Nights:
+    """Group the points of each night, from `settings.before` days before the trigger on, `until` days after it.
 
     A night is a day centred on the time of the trigger. Points without a positive error are left out.
     """
@@ -107,7 +107,7 @@ def nights(curves: LightCurves, bands: Sequence[str], settings: Settings) -> Nig
     owner = curves.owner
     start = first(owner, curves.time, curves.flux > settings.trigger_snr * curves.flux_error, len(curves))
     since = curves.time - np.where(np.isfinite(start), start, 0.0)[owner]
-    seen = np.isfinite(start)[owner] & (since >= -settings.before)
+    seen = np.isfinite(start)[owner] & (since >= -settings.before) & (since <= until)
     owner, since, band = owner[seen], since[seen], curves.band[seen]
     day = np.floor(since + 0.5)
     new = np.ones(len(day), bool)
@@ -149,11 +149,6 @@ def first(owner: np.ndarray, time: np.ndarray, hit: np.ndarray, objects: int) ->
     earliest = np.full(objects, np.inf)
     np.minimum.at(earliest, owner[hit], time[hit])
     return earliest
-
-
-def until(given: Nights, days: float) -> Nights:
-    """Give what was known `days` after the trigger."""
-    return given.select(given.time <= days)
 
 
 def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -46,11 +46,14 @@ class Tally:
 
 
 def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
-    """Hold predictions for whole light curves, and for one night in each stage, against the truth of the test part."""
+    """Hold predictions for whole light curves, and for one night in each stage, against the truth of the test part.
+
+    With a number as `at_epoch` the light curves end so many days after the trigger.
+    """
     whole, staged, gallery = Tally(), Tally(), Gallery()
     choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
-        given = nights(chunk, model.bands, model.settings)
+        given = nights(chunk, model.bands, model.settings, query.until)
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
         facts = {"truth": truth, "known": _known(chunk), "redshift": given.redshift, "snr": best_snr(chunk)}
         for answer in answers(model, given, query, last):

@@ -29,10 +29,10 @@ def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     """Class probabilities of light curves: a row an object, or with `at_epoch = "all"` a row a night.
 
     An object without a trigger or with fewer than two nights gets the frequencies of the training classes, every
-    class as its set, and a flag. With a number as `at_epoch`, what was known so many days after the trigger.
+    class as its set, and a flag. With a number as `at_epoch`, nothing that came later after the trigger is seen.
     """
-    given = nights(chunk, model.bands, model.settings)
-    choose = chosen(query.at_epoch)
+    given = nights(chunk, model.bands, model.settings, query.until)
+    choose = every if query.at_epoch == "all" else last
     parts, owners = [], []
     for answer in answers(model, given, query, choose):
         parts.append(classified(model, answer, query, given, chunk.ids))
@@ -148,17 +148,6 @@ def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
 
 
-def after(days: Sequence[float]) -> Choice:
-    """Choose the last night until each number of days since the trigger, if it is not the first of the object."""
-
-    def choose(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-        nights = torch.stack([(there & (time <= d)).sum(1) - 1 for d in days], 1)
-        row, which = torch.nonzero(nights > 0, as_tuple=True)
-        return row, nights[row, which]
-
-    return choose
-
-
 def probabilities(model: Classifier, answer: Answers, calibrated: bool = True) -> Tensor:
     """Class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
     logits = answer.logits
@@ -212,6 +201,7 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
 def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nights, ids: np.ndarray) -> Classes:
     """Give what is known of objects of which too little was seen: how common the classes are."""
     p = model.frequency.double().cpu().numpy()
+    p = p / p.sum()  # to double precision
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()
     n, shape = len(owner), (len(owner), len(p))
     return Classes(
@@ -265,10 +255,3 @@ def _flags(model: Classifier, given: Nights, owner: np.ndarray) -> np.ndarray:
     smallest = given.smallest_error[owner]
     deep = np.where((smallest < low / 3) | (smallest > high * 3), DEPTH, "")
     return joined(flags, deep) if deep.any() else flags
-
-
-def chosen(at_epoch: str) -> Choice:
-    """Say which nights a query is about."""
-    if at_epoch in ("", "all"):
-        return every if at_epoch else last
-    return after([float(at_epoch)])

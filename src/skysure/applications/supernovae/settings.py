@@ -200,6 +200,11 @@ class Query:
                 "--at-epoch 10",
             )  # fmt: skip
 
+    @property
+    def until(self) -> float:
+        """Days after the first detection from which on nothing is seen."""
+        return float("inf") if self.at_epoch in ("", "all") else float(self.at_epoch)
+
 
 @dataclass(frozen=True)
 class Schema:
