@@ -404,3 +404,19 @@ def test_a_parquet_in_a_tarball(tmp_path, objects):
         info.size = len(buffer.getvalue())
         pack.addfile(info, io.BytesIO(buffer.getvalue()))
     assert_same(joined(open_lightcurves([tmp_path / "t.tar.gz"], FLUX)), objects, about=False)
+
+
+def test_what_astropy_masks_in_a_parquet_file_is_missing(tmp_path, objects):
+    table = Table(objects[0], masked=True)
+    table["flux"].mask[5] = True
+    table.write(tmp_path / "masked.parquet")
+    source = open_lightcurves([tmp_path / "masked.parquet"], {"zero_point": 27.5, "drop_points": ["nan"]})
+    assert joined(source).flux.tolist() == np.delete(objects[0]["flux"], 5).tolist()
+    assert any("the flux is not a number" in note for note in source.notes)
+
+
+def test_some_columns_of_a_parquet_file_that_astropy_wrote(tmp_path, objects):
+    Table(objects[0] | {"label": np.repeat("Ia", len(objects[0]["id"]))}).write(tmp_path / "whole.parquet")
+    kept = pq.read_table(tmp_path / "whole.parquet").drop_columns(["label"])  # its header still speaks of the label
+    pq.write_table(kept, tmp_path / "some.parquet")
+    assert_same(joined(open_lightcurves([tmp_path / "some.parquet"], FLUX)), objects, about=False)

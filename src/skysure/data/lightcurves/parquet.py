@@ -49,7 +49,9 @@ class ParquetTable:
 
     def _unmasked(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         values = [
-            pc.if_else(batch[self._masks[c]], pa.scalar(None, batch[c].type), batch[c]) if c in self._masks else batch[c]
+            pc.if_else(batch[self._masks[c]], pa.scalar(None, batch[c].type), batch[c])
+            if c in self._masks
+            else batch[c]
             for c in columns
         ]
         return pa.record_batch(values, names=list(columns))
