@@ -162,7 +162,7 @@ class LightCurves:
             One row an object, in any order, with "id" and any of the columns of objects, e.g. "label", "redshift";
             what is missing, masked, None or NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.
         zero_point : float, optional
-            AB magnitude of a flux of one in `table`; 27.5 by default. Not where the fluxes have a unit, which is kept.
+            AB magnitude of a flux of one in `table`; 27.5 by default. Where the fluxes have a unit, that is kept.
 
         Raises
         ------

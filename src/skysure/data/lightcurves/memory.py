@@ -100,13 +100,14 @@ def _mjd(values: Any) -> np.ndarray:
 def _scales(flux: Any, error: Any, zero_point: float | None) -> tuple[float, float]:
     """Factors of flux and error to zero point 27.5, from their units where they have some."""
     unit, unit_of_error = (getattr(values, "unit", None) for values in (flux, error))
+    told = 10 ** (0.4 * (ZERO_POINT - (ZERO_POINT if zero_point is None else zero_point)))
     if unit is None:
-        scale = 10 ** (0.4 * (ZERO_POINT - (ZERO_POINT if zero_point is None else zero_point)))
-        return scale, scale
-    if zero_point is not None:
-        cause, cure = "both say what a flux of one means", "leave zero_point out, or take the unit off"
-        raise Fault(f"flux in {unit} and zero_point = {zero_point:g}", "one of them", cause, cure)
-    return tuple(flux_factor("table", n, str(x)) for n, x in (("flux", unit), ("flux_error", unit_of_error or unit)))
+        return told, told
+    scale = flux_factor("table", "flux", str(unit))
+    if zero_point is not None and abs(told / scale - 1) > 0.01:
+        cause, cure = "each says what a flux of one means", "leave zero_point out, or take the unit off"
+        raise Fault(f"flux in {unit} and zero_point = {zero_point:g}", "two that agree", cause, cure)
+    return scale, flux_factor("table", "flux_error", str(unit_of_error or unit))
 
 
 def _named(values: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
