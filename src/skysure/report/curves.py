@@ -223,8 +223,12 @@ def _coverage_panel(axes: Axes, curve: Curve, start: float, difference: bool) ->
     scale, offset = (100.0, 1.0) if difference else (1.0, 0.0)
     nominal, actual, low, high = (np.asarray(curve[key], dtype=float) for key in ("nominal", "actual", "low", "high"))
     grid = np.linspace(start, 1, 200)
-    band = [scale * (end / curve["n"] - offset * grid) for end in binom.interval(0.955, int(curve["n"]), grid)]
-    axes.fill_between(grid, *band, color=style.GREY, alpha=0.25, linewidth=0)
+    if curve.get("band_low"):
+        at, ends = nominal, [np.asarray(curve[key], dtype=float) for key in ("band_low", "band_high")]
+    else:
+        at, ends = grid, [end / curve["n"] for end in binom.interval(0.955, int(curve["n"]), grid)]
+    band = [scale * (end - offset * at) for end in ends]
+    axes.fill_between(at, *band, color=style.GREY, alpha=0.25, linewidth=0)
     axes.plot(grid, scale * (1 - offset) * grid, color=style.GREY, linewidth=0.8, linestyle=":")
     if curve.get("before"):
         before = scale * (np.asarray(curve["before"], dtype=float) - offset * nominal)

@@ -88,7 +88,11 @@ def _sets(metrics: Metrics) -> Iterator[str]:
         return
     size = f", with {point['size']:.2f} classes on average" if "size" in point else ""
     gap = point["actual"] - 0.9
-    verdict = "as promised" if abs(gap) <= point["high"] - point["low"] else "more" if gap > 0 else "less"
+    if "band_low" in point:  # of a calibrated model, by chance alone
+        fair = point["band_low"] <= point["actual"] <= point["band_high"]
+    else:
+        fair = abs(gap) <= point["high"] - point["low"]
+    verdict = "as promised" if fair else "more" if gap > 0 else "less"
     verdict += "" if verdict == "as promised" else " than promised"
     yield (
         f"Prediction sets at 90 % hold the true class for {_share(point)} of "
@@ -167,7 +171,7 @@ def _at(curve: dict[str, Any], nominal: float) -> dict[str, float] | None:
     found = [i for i, value in enumerate(curve["nominal"]) if abs(value - nominal) < 5e-4]
     if not found:
         return None
-    keys = (key for key in ("actual", "low", "high", "before", "size") if curve.get(key))
+    keys = (key for key in ("actual", "low", "high", "before", "size", "band_low", "band_high") if curve.get(key))
     return {key: curve[key][found[0]] for key in keys}
 
 

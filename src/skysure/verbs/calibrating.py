@@ -12,15 +12,12 @@ from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Parted, S
 from skysure.faults import SettingsFault
 from skysure.run import Run
 
-from .omissions import counted, left_out, tell_left_out
+from .omissions import left_out, note_few, tell_left_out
 from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
 from .parts import in_parts
 from .progress import Progress, noted, silent
 from .seen import unseen, with_seen
-from .underway import Training, require_replaceable
-
-FEW = 100
-"""Objects below which a calibration is told to be rough."""
+from .underway import IN_MEMORY, Training, require_replaceable
 
 
 def calibrate(
@@ -62,18 +59,18 @@ def calibrate(
             f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration"
         )
     known = dict(run.reading if reading is None else reading)
-    training = Training(out, run.application, run.settings, known, paths_of(listed(data)))
+    files = paths_of(listed(data))
+    training = Training(out, run.application, run.settings, known, files, "" if files else IN_MEMORY)
     model = deepcopy(run.model).to(accelerator_on(device).device)
     with training.under_way(force=force, resumable=False):
         fresh = unseen(opened(run, data, known), run)
         source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
-        if (count := source.counts[CALIBRATION]) < FEW:
-            noted(tell)(f"{counted(count)} to calibrate on: error bars stay rough below {FEW}")
+        note_few(source, noted(tell))
         tell("calibrating", 0, None)
         verb(model, source)
         tell("evaluating", 0, None)
         metrics = module.evaluate(model, source, module.Query()).metrics | left_out(fresh, len(source.split))
-        card = training.card(source) | {"calibrated_from": str(run.path or run.application)}
+        card = training.card(source) | {"calibrated_from": run.path.name if run.path else run.application}
         made = Run(run.application, run.settings, run.schema, model, known, card)
         training.finish(made, Parted(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
         tell_left_out(fresh, out, noted(tell))

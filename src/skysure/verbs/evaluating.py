@@ -12,6 +12,7 @@ from skysure import run as runs
 from skysure import settings as layers
 from skysure.data.sources import Parted, Source
 from skysure.faults import Fault
+from skysure.models import find, shipped
 from skysure.predictions import Evaluation
 from skysure.run import Run
 
@@ -20,7 +21,7 @@ from .opening import Paths, accelerator_on, any_given, load, open_data, opened, 
 from .progress import Progress, noted, silent
 from .reporting import write_evaluation
 from .seen import split_of, unseen
-from .underway import require_replaceable
+from .underway import IN_MEMORY, require_replaceable
 
 
 def evaluate(
@@ -55,6 +56,8 @@ def evaluate(
     folder = Path(out) if out else None if any_given(data) else run.path
     if out:
         require_replaceable(Path(out), force=force)
+    elif folder is not None and folder.name in shipped() and folder == find(folder.name):
+        raise Fault(f"{folder.name} ships with skysure", "a folder for its evaluation", "", "--out FOLDER")
     source = _test_source(run, data, dict(run.reading if reading is None else reading))
     other = None if against is None else _comparable(load(against), run)
     if other is not None and hasattr(source, "chunks"):
@@ -80,7 +83,10 @@ def _test_source(run: Run, data: Any, reading: dict[str, Any]) -> Source:
     """The objects to prove a run on, without those that it has seen."""
     if any_given(data):
         return unseen(opened(run, data, reading), run)
-    sources, split = run.card.get("data", {}).get("sources", []), split_of(run)
+    facts, split = run.card.get("data", {}), split_of(run)
+    sources = facts.get("sources", [])
+    if facts.get("description") == IN_MEMORY:
+        raise Fault("the run was trained or calibrated on data in memory", "these data, or others", "", "give DATA")
     source = open_data(run.application, run.settings, sources, reading)
     return source if split is None else Parted(source, split)
 

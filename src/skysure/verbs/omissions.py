@@ -7,9 +7,12 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from skysure.data.sources import TEST
+from skysure.data.sources import CALIBRATION, TEST
 from skysure.data.tables import rejected_path, write_rejected
 from skysure.faults import Fault
+
+FEW = 100
+"""Objects below which a calibration is told to be rough."""
 
 
 def require_objects(source: Any) -> None:
@@ -49,6 +52,13 @@ def tell_left_out(source: Any, out: Path, note: Callable[[str], None]) -> None:
         note(f"{counted(count)} set aside, with their reasons in {rejected_path(out)}")
     for text in getattr(_origin(source), "notes", ()):
         note(text)
+
+
+def note_few(source: Any, note: Callable[[str], None]) -> None:
+    """Tell where a calibration part is small."""
+    count = getattr(source, "counts", {}).get(CALIBRATION, FEW)
+    if count < FEW:
+        note(f"{counted(count)} to calibrate on: error bars stay rough below {FEW}")
 
 
 def counted(n: int) -> str:

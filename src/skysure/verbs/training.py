@@ -15,11 +15,11 @@ from skysure.faults import Fault
 from skysure.fit import State, prefixed
 from skysure.run import Run
 
-from .omissions import left_out, tell_left_out
+from .omissions import left_out, note_few, tell_left_out
 from .opening import Paths, accelerator_on, listed, load, open_data, paths_of
 from .parts import in_parts, sizes_of
 from .progress import Progress, noted, silent
-from .underway import Training, require_replaceable
+from .underway import IN_MEMORY, SIMULATED, Training, require_replaceable
 
 
 def train(
@@ -75,7 +75,9 @@ def train(
     settings = settings_of(name, preset, config, fields)
     sizes = sizes_of(settings) if hasattr(module, "read") or hasattr(module, "simulate") else None
     given = listed(data)
-    training = Training(out, name, settings, dict(reading or {}), paths_of(given), accelerator.is_main_process)
+    files = paths_of(given)
+    origin = "" if files else SIMULATED if isinstance(data, (list, tuple)) and not data else IN_MEMORY
+    training = Training(out, name, settings, dict(reading or {}), files, origin, accelerator.is_main_process)
     source: Any
     state: Any
     with training.under_way(resume=resume, force=force):
@@ -111,6 +113,7 @@ def _proven(
     runs.load_weights(model, state.weights, training.folder)
     model = model.to(device).eval()
     if hasattr(module, "calibrate"):
+        note_few(source, noted(tell))
         tell("calibrating", 0, None)
         module.calibrate(model, source)
     tell("evaluating", 0, None)

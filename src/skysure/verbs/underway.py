@@ -24,6 +24,8 @@ from skysure.run import Run
 
 from .reporting import write_evaluation
 
+SIMULATED, IN_MEMORY = "simulated by skysure", "in memory"
+
 
 @dataclass(frozen=True)
 class Training:
@@ -38,6 +40,8 @@ class Training:
     reading : dict
     data : tuple of str
         Paths; empty where the application simulates.
+    origin : str
+        Where objects come from that lie in no file.
     main : bool
         Whether this process is the one that writes.
     """
@@ -47,6 +51,7 @@ class Training:
     settings: Any
     reading: dict[str, Any]
     data: tuple[str, ...]
+    origin: str = ""
     main: bool = True
 
     @property
@@ -121,7 +126,7 @@ class Training:
         papers = application(self.name).PAPERS
         if not isinstance(source, Parted):
             return runs.new_card(papers, data=data)
-        data |= {"objects": len(source.split.ids), "description": "" if self.data else "simulated, or from memory"}
+        data |= {"objects": len(source.split.ids), "description": self.origin}
         return runs.new_card(papers, data=data, parts=source.counts, ids_hash=hash_of_ids(source.split.ids))
 
     def finish(

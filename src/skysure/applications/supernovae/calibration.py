@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skysure.data.sources import CALIBRATION, TRAIN
 from skysure.faults import Fault
+from skysure.methods.calibration import VectorScaling, held_out
 
 from .batches import Nights
 from .networks import STAGES, Classifier
@@ -51,7 +52,8 @@ def calibrate(model: Classifier, source: Any) -> None:
         logits, label = rows.logits[:, mine], rows.truth[mine]
         stage.scaling.fit(logits, label)
         device = stage.scaling.scale.device
-        stage.sets.fit(stage.scaling(logits.to(device)).double().softmax(-1).mean(0), label.to(device))
+        unseen = held_out(partial(VectorScaling, len(model.classes)), logits, label)
+        stage.sets.fit(unseen.to(device), label.to(device))
         stage.distance.calibrate(rows.summary[mine])
 
 

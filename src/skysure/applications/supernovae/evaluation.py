@@ -126,7 +126,8 @@ def metrics(
     if strange.any():
         found["scores"] += novelty_scores(mine, {n: v[strange] for n, v in rows.items()})
     staged = {name: values[by_stage["truth"] >= 0] for name, values in by_stage.items()}
-    found["curves"] = curves(mine, staged, model.classes, query)
+    calibrated_on = max(int(stage.sets.counts.sum()) for stage in model.stages)
+    found["curves"] = curves(mine, staged, model.classes, query, calibrated_on)
     return found
 
 
@@ -177,15 +178,19 @@ def novelty_scores(known: dict[str, np.ndarray], strange: dict[str, np.ndarray])
 
 
 def curves(
-    rows: dict[str, np.ndarray], staged: dict[str, np.ndarray], classes: tuple[str, ...], query: Query
+    rows: dict[str, np.ndarray],
+    staged: dict[str, np.ndarray],
+    classes: tuple[str, ...],
+    query: Query,
+    calibrated_on: int,
 ) -> dict[str, Any]:
-    """Give what the figures draw."""
+    """Give what the figures draw; `calibrated_on` objects fitted the sets."""
     p, truth = rows["probability"], rows["truth"]
     found: dict[str, Any] = {
         "confusion": {"classes": list(classes), "counts": ranking.confusion(truth, p.argmax(1), len(classes)).tolist()},
         "reliability": {"of": classes[0], "before": reliability_curve(rows["before"][:, 0], truth == 0),
                         "after": reliability_curve(p[:, 0], truth == 0)},
-        "sets": sets_curve(rows),
+        "sets": sets_curve(rows, calibrated_on),
         "by": {
             "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query),
             "Days since detection": by(staged, "days", np.array(STAGES), query),
@@ -205,10 +210,13 @@ def _roc(name: str, p: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
             "area": area.value, "area_low": area.low, "area_high": area.high}  # fmt: skip
 
 
-def sets_curve(rows: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Coverage and size of the prediction sets at several levels."""
+def sets_curve(rows: dict[str, np.ndarray], calibrated_on: int) -> dict[str, Any]:
+    """Coverage and size of the prediction sets at several levels, with the band that chance alone explains."""
     hits = rows["sets"][np.arange(len(rows["truth"])), :, rows["truth"]].T
-    return coverage_curve(hits, LEVELS) | {"size": rows["sets"].sum(2).mean(0).tolist(), "before": None}
+    return coverage_curve(hits, LEVELS, calibrated_on=calibrated_on or None) | {
+        "size": rows["sets"].sum(2).mean(0).tolist(),
+        "before": None,
+    }
 
 
 def by(rows: dict[str, np.ndarray], column: str, edges: np.ndarray, query: Query) -> list[dict[str, Any]]:

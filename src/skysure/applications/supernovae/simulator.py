@@ -17,6 +17,8 @@ from .simulation.surveys import SURVEYS, Seasons, Survey, draw_seasons
 
 CANDIDATES = 4096
 """Explosions drawn at a time; those that the survey finds make one chunk."""
+PILOT = 2026
+"""Seed of the objects whose ranges stand for those of the whole simulation."""
 SEASONS = 64
 """Seasons of fields drawn with them, each with its own weather."""
 
@@ -61,8 +63,18 @@ def simulate(settings: Settings, n: int | None, seed: int) -> Simulation:
     """
     survey = SURVEYS[settings.survey]
     kinds = ("Ia", "II", "Ibc", *(("SLSN", "TDE", "KN") if settings.unknowns else ()))
-    schema = Schema(bands=survey.passbands.names, classes=kinds, redshift=(0.0, 3.0))
+    redshift, errors = _ranges(survey, settings.photoz)
+    schema = Schema(bands=survey.passbands.names, classes=kinds, redshift=redshift, flux_error=errors)
     return Simulation(schema, survey, n, seed, settings.unknowns, settings.photoz)
+
+
+def _ranges(survey: Survey, photoz: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Least and largest redshift, and the middle 98 % of the errors of the fluxes, of some simulated objects."""
+    pilot = draw_block(survey, PILOT, 0, photoz=photoz)
+    z = pilot.column("redshift")
+    span = (float(np.nanmin(z)), float(np.nanmax(z))) if np.isfinite(z).any() else Schema.redshift
+    low, high = np.quantile(pilot.flux_error, [0.01, 0.99])
+    return span, (float(low), float(high))
 
 
 def simulate_lightcurves(

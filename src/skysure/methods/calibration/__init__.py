@@ -19,6 +19,7 @@ from .coverage import (
     uniformity,
     wilson_interval,
 )
+from .crossfit import held_out
 from .intervals import Interval, calibrated_resample, with_interval
 from .ranking import auc, completeness, confusion, figure_of_merit, purity, roc
 from .scaling import TemperatureScaling, VarianceScaling, VectorScaling, predictive_nll
@@ -64,6 +65,7 @@ __all__ = [
     "ece",
     "figure_of_merit",
     "gaussian_mixture_nll",
+    "held_out",
     "nll",
     "pit",
     "pit_hits",
