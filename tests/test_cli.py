@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -563,3 +566,16 @@ def test_a_folder_goes_only_with_force(say: Say, run_copy: Path, tmp_path: Path)
     assert say("simulate", "supernovae", "--out", "s.csv", "-n", "3")[0] == 0
     assert say("simulate", "supernovae", "--out", "s.csv", "-n", "3")[0] == 1
     assert say("simulate", "supernovae", "--out", "s.csv", "-n", "3", "--force")[0] == 0
+
+
+def test_help_costs_at_most_three_times_importing_numpy() -> None:
+    """The smallest of several CPU times of each, since other work can only add to them."""
+
+    def cpu(*arguments: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    numpy = min(cpu("-c", "import numpy") for _ in range(4))
+    assert min(cpu("-m", "skysure.cli", "--help") for _ in range(4)) <= 3 * numpy

@@ -7,7 +7,9 @@ observed is filled with a random number between its neighbours, in five copies o
 those of all copies, ours is their mean. Adam, batches of ten, 200 epochs.
 
 Corrected: their network for early light curves cut one copy in five, at the place of another object, so that most of
-what it saw was whole; here nothing after the epoch asked for is read. Their last epoch was scored on the objects that
+what it saw was whole; here light curves are cut at the epoch asked for before they are filled. Asked for all epochs at
+once (`at_epoch = "all"`, the curves of a report), a band that a night lacks is filled from later nights, as in theirs.
+Their last epoch was scored on the objects that
 the architecture was chosen by; here the best epoch on validation objects is scored on others. The mean of the dense
 outputs is the dense layer of the mean state, which is how it is computed. They pad in front under a mask, we behind:
 for a network that runs forwards it is the same. Our learning rate falls as a cosine, theirs stayed.
