@@ -70,7 +70,7 @@ def simulate(settings: Settings, n: int | None, seed: int) -> Simulation:
 
 def _ranges(survey: Survey, photoz: str) -> tuple[tuple[float, float], tuple[float, float]]:
     """Least and largest redshift, and the middle 98 % of the errors of the fluxes, of some simulated objects."""
-    pilot = draw_block(survey, PILOT, 0, photoz=photoz)
+    pilot = LightCurves.concat([draw_block(survey, PILOT, block, photoz=photoz) for block in range(4)])
     z = pilot.column("redshift")
     span = (float(np.nanmin(z)), float(np.nanmax(z))) if np.isfinite(z).any() else Schema.redshift
     low, high = np.quantile(pilot.flux_error, [0.01, 0.99])
