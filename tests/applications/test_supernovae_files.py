@@ -123,7 +123,7 @@ def test_files_that_hold_nothing(refuses: Callable[..., None], tmp_path: Path) -
         (tmp_path / name).write_bytes(b"")
         refuses(name, name, "empty")
     (tmp_path / "header.csv").write_text(",".join(COLUMNS) + "\n")
-    refuses("header.csv", "no rows")
+    refuses("header.csv", "header.csv", "no object")
 
 
 @pytest.mark.parametrize("form", ["csv.gz", "parquet", "tar.gz", "tar", "zip"])

@@ -21,15 +21,15 @@ def require_objects(source: Any) -> None:
         raise no_object(source)
 
 
-def no_object(source: Any) -> Fault:
+def no_object(source: Any, named: str = "the data") -> Fault:
     """Say why a source that was walked through gave nothing."""
     if dropped := _dropped(source):
         cause = f"{dropped} were trained or calibrated on (their ids or groups are in its split.parquet)"
-        return Fault("the data hold no object that is new to the run", "others", cause, "give other data")
+        return Fault(f"{named}: no object that is new to the run", "others", cause, "give other data")
     if some := set_aside(source):
         cause = f"{len(some)} were set aside; {some[0].id}: {some[0].reason}"
-        return Fault("the data hold no object that can be used", "some", cause, "skysure inspect tells all reasons")
-    return Fault("the data hold no object", "some", "the files were replaced, or are empty", "give the data themselves")
+        return Fault(f"{named}: no object that can be used", "some", cause, "skysure inspect tells all reasons")
+    return Fault(f"{named}: no object", "some", "the files were replaced, or are empty", "give the data themselves")
 
 
 def set_aside(source: Any) -> list[Any]:

@@ -90,7 +90,7 @@ def predict(
             tell("predicting", done, None)
         if not writer.rows:
             tell_left_out(source, paths[0], noted(tell))
-            raise no_object(source)
+            raise no_object(source, ", ".join(files) or "the data")
     tell_left_out(source, paths[0], noted(tell))
     for flag, count in flags.items():
         noted(tell)(f"{count:,} row{'s' if count > 1 else ''} flagged: {flag}")
