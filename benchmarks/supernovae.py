@@ -43,6 +43,7 @@ MEASURES = {
     "accuracy_10660_z": "accuracy_Ia",
     "auc_10660_z": "auc_Ia",
     "f1_10660_z": "f1_Ia",
+    "accuracy_3class_10660_z": "accuracy",
     "ece_10660_z": "ece",
     "set_coverage_90_10660_z": "set_coverage",
 }
