@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skysure.faults import SettingsFault
+from skysure.settings import check_ranges
 
 PAPERS = (
     "Watkins & Dayan 1992, Q-learning (Machine Learning 8, 279)",
@@ -78,11 +79,7 @@ class Settings:
         ranges = {"agents": (2, 10**6), "episodes": (1, 10**9), "horizon": (1, 10**9), "length": (2, LONGEST)}
         ranges |= dict.fromkeys(("discount", "learning_rate", "epsilon", "epsilon_decay", "slip"), (0, 1))
         ranges |= {"learning_rate_power": (0, 1), "seed": (0, 2**63)}
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                cause = "the scatter of agents is the error bar" if name == "agents" else ""
-                raise SettingsFault(f"{name} = {value:g}", f"a number from {low:g} to {high:g}", cause)
+        check_ranges(self, ranges)
         if self.placement == "lecture" and (self.learning_rate_power or not self.learning_rate):
             raise SettingsFault(
                 'placement = "lecture" with a step size that shrinks, or is 0',
