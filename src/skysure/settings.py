@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -151,8 +151,3 @@ def without_none(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [without_none(v) for v in value]
     return value
-
-
-def names(cls: type) -> list[str]:
-    """Names of the fields of a dataclass."""
-    return [f.name for f in fields(cls)]

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from skysure.data.reading import DIALECTS, Reading, load_dialect, recognise
-from skysure.faults import Fault, SettingsFault
+from skysure.faults import SettingsFault
+from skysure.settings import table_of
 
 
 def test_import_needs_neither_numpy_nor_torch():
@@ -43,7 +44,7 @@ def test_toml_document_or_its_table(tmp_path):
     (tmp_path / "reading.toml").write_text(
         '[reading]\nunit = "uJy"\n[reading.columns]\nid = "name"\n[reading.bands]\nlsst_g = "g"\n'
     )
-    assert Reading.from_file(tmp_path / "reading.toml") == reading
+    assert Reading.from_toml(table_of(tmp_path / "reading.toml", "reading")) == reading
 
 
 @pytest.mark.parametrize(
@@ -61,14 +62,6 @@ def test_toml_document_or_its_table(tmp_path):
 def test_settings_that_are_unknown_wrong_or_contradictory(table, told):
     with pytest.raises(SettingsFault, match=told):
         Reading.from_toml(table)
-
-
-def test_a_file_that_is_not_there_or_not_toml(tmp_path):
-    with pytest.raises(Fault, match=r"no\.toml"):
-        Reading.from_file(tmp_path / "no.toml")
-    (tmp_path / "bad.toml").write_text("unit = nJy")
-    with pytest.raises(Fault, match="TOML"):
-        Reading.from_file(tmp_path / "bad.toml")
 
 
 def test_dialects_are_recognised_by_their_columns_or_not_at_all():

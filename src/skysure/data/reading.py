@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from skysure.faults import Fault, SettingsFault, nearest
+from skysure.faults import SettingsFault, nearest
 
 POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error", "mag", "mag_error", "zero_point", "sign")
 OBJECT_COLUMNS = ("label", "redshift", "redshift_error", "ra", "dec", "mwebv", "group")
@@ -112,16 +111,6 @@ class Reading:
     def of(cls, given: Reading | Mapping[str, Any] | None) -> Reading:
         """Take a reading as it is, or build it from a TOML table; none is the empty one."""
         return given if isinstance(given, Reading) else cls.from_toml(given or {})
-
-    @classmethod
-    def from_file(cls, path: str | Path) -> Reading:
-        """Read the `[reading]` table of a TOML file, as `skysure inspect --write` writes it."""
-        try:
-            return cls.from_toml(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-        except OSError as error:
-            raise Fault(f"{path}", "a TOML file", str(error.strerror), "check the path") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Fault(f"{path}", "TOML", str(error), "correct that line") from None
 
     def to_toml(self) -> dict[str, Any]:
         """Give what differs from the defaults, as plain TOML values; `from_toml` gives the reading back."""

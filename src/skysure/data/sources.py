@@ -14,17 +14,11 @@ from .parts import PARTS, Split
 TRAIN, VALIDATION, CALIBRATION, TEST = PARTS
 
 
-class Chunk(Protocol):
-    """Some objects: they have ids, and a mask takes some of them."""
-
-    @property
-    def ids(self) -> np.ndarray: ...
-    def __len__(self) -> int: ...
-    def __getitem__(self, which: Any) -> Any: ...
-
-
 class Source(Protocol):
-    """Files, a simulator, an environment or memory; `schema` says what the application needs to know of it."""
+    """Files, a simulator, an environment or memory; `schema` says what the application needs to know of it.
+
+    A chunk is some of its objects: it has a length and `ids`, where it can a `groups`, and a mask takes some of them.
+    """
 
     @property
     def schema(self) -> Any: ...
