@@ -1,25 +1,35 @@
 """How sure a network is of itself: dropout as a posterior, its samples, and the split of what they say."""
 
 from .dropout import Dropout
-from .likelihoods import categorical_nll, gaussian_nll, mixture_nll
+from .ensembles import Ensemble
+from .heads import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
+from .likelihoods import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, mixture_nll
 from .masks import Mask, hard_keep, masks, noise, rates, relaxed_keep
-from .objective import dropout_kl, entropy_of_rate, kl
+from .objective import dropout_kl, entropy_of_rate, kl, kl_of_members
 from .sampling import sample
 from .split import ClassSplit, ValueSplit, split_classes, split_values
 from .tied import TiedDropout
 
 __all__ = [
+    "Categorical",
     "ClassSplit",
+    "CorrelatedGaussian",
     "Dropout",
+    "Ensemble",
+    "Gaussian",
+    "GaussianMixture",
     "Mask",
     "TiedDropout",
     "ValueSplit",
     "categorical_nll",
+    "correlated_nll",
+    "density_mixture_nll",
     "dropout_kl",
     "entropy_of_rate",
     "gaussian_nll",
     "hard_keep",
     "kl",
+    "kl_of_members",
     "masks",
     "mixture_nll",
     "noise",
