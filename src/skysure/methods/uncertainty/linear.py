@@ -123,9 +123,9 @@ def dropout(mean: Float64[Tensor, " weight"], rate: float, width: float) -> Weig
     The variance of a prediction is p / (1 - p) sum W^2 x^2 + width^2 |x|^2: zero only without weights, and blind to
     how many objects there are.
 
-    Points alone (width 0) have no density, hence no KL from a Gaussian prior: the paper takes narrow Gaussians
-    (appendix, section 4.2) and the entropy H(p) a mask, which `dropout_kl` has. Here that entropy is exact, and lower
-    where a weight is not well clear of zero: I(w; z) <= H(p), by quadrature. Hence
+    Points alone (width 0) have no density, hence no KL from a Gaussian prior: the paper's appendix (arXiv:1506.02157)
+    takes narrow Gaussians and, for each mask, the entropy H(p), as `dropout_kl` has it. Here that entropy is exact:
+    I(w; z) <= H(p), lower where a weight is not well clear of zero. Hence
 
     KL(q || prior) = N dropout_kl + K (l^2 width^2 - 1 - 2 log(l width)) / 2 + sum_j (H(p) - I_j)
 
