@@ -15,7 +15,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from skysure.methods.uncertainty import kl, noise, rates
+from skysure.methods.uncertainty import Ensemble, kl, noise, rates
+from skysure.methods.uncertainty.ensembles import clip_members
 
 Batch = dict[str, Tensor]
 
@@ -32,14 +33,14 @@ class State:
         This epoch's row of the history.
     tensors : dict of str to Tensor
         "model.*" as they are; "best.*" those of the best epoch; "optimizer.*".
-    counters : dict of str to number
+    counters : dict of str to number, or to a list of one for each member of an ensemble
     done : bool
     """
 
     epoch: int
     record: dict[str, float]
     tensors: dict[str, Tensor]
-    counters: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, Any] = field(default_factory=dict)
     done: bool = False
 
     @property
@@ -62,10 +63,14 @@ def fit(
     clip: float = 1.0,
     warm_up: float = 0.1,
     average: float = 0.0,
+    own: bool = False,
     state: State | None = None,
     accelerator: Accelerator | None = None,
 ) -> Iterator[State]:
     """Minimise the mean negative log-likelihood plus KL / N, an epoch at a time.
+
+    The members of an `Ensemble` train as if each were alone: the loss is the sum of theirs, each has its gradient
+    clipped by itself, and keeps the best epoch that it would have kept. Records hold means over the members.
 
     Parameters
     ----------
@@ -74,6 +79,7 @@ def fit(
     batches : callable (part, epoch) -> iterable of dict of Tensor
         The batches of "train" or "validation", the same for the same arguments; objects along axis 0.
     nll : callable (model, batch) -> Tensor, shape (object,)
+        Of an ensemble, called for each member.
     objects : int
         N, the number of training objects.
     epochs, patience : int
@@ -87,6 +93,8 @@ def fit(
     average : float
         Epochs over which the weights are averaged (Polyak and Juditsky 1992); it is their mean that is validated
         and kept. 0: the weights themselves.
+    own : bool
+        Whether each member of an ensemble has batches of its own: a member axis before the objects.
     state : State, optional
         Where to go on.
     accelerator : Accelerator, optional
@@ -103,6 +111,7 @@ def fit(
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     steps = 0
     mean = AveragedModel(model, multi_avg_fn=lambda *given: _towards(*given, span=average * steps))
+    scored, axis = (_of_members(nll, own) if isinstance(model, Ensemble) else nll), int(own)
     best: dict[str, Tensor] = {}
     counters = {"best_nll": math.inf, "best_epoch": 0}
     if state is not None:
@@ -117,15 +126,21 @@ def fit(
         for step, (batch, progress) in enumerate(_with_progress(planned)):
             rate = learning_rate * schedule((epoch + progress) / epochs, warm_up)
             key = (seed, epoch, step)
-            losses.append(_step(wrapped, model, optimizer, batch, nll, objects, rate, key, clip, accelerator))
+            losses.append(_step(wrapped, model, optimizer, batch, axis, scored, objects, rate, key, clip, accelerator))
             mean.update_parameters(model)
-        validation_nll = _validate(mean.module, batches("validation", epoch), nll, accelerator)
-        if validation_nll < counters["best_nll"]:
-            counters |= {"best_nll": validation_nll, "best_epoch": epoch + 1}
-            best = prefixed(_copy(mean.module.state_dict()), "best.")
-        done = epoch + 1 == epochs or epoch + 1 - counters["best_epoch"] >= patience
+        validation_nll = _validate(mean.module, batches("validation", epoch), scored, accelerator)
+        best_nll, best_epoch = torch.tensor(counters["best_nll"]).double(), torch.tensor(counters["best_epoch"])
+        better = (validation_nll < best_nll) & (epoch - best_epoch < patience)
+        if better.any():
+            best = _chosen(better, prefixed(_copy(mean.module.state_dict()), "best."), best)
+        best_epoch = torch.where(better, epoch + 1, best_epoch)
+        counters |= {
+            "best_nll": torch.where(better, validation_nll, best_nll).tolist(),
+            "best_epoch": best_epoch.tolist(),
+        }
+        done = epoch + 1 == epochs or bool((epoch + 1 - best_epoch >= patience).all())
         record = {"epoch": epoch + 1, "learning_rate": rate, "train_nll": math.fsum(losses) / len(losses)}
-        record |= {"validation_nll": validation_nll} | rates(model)
+        record |= {"validation_nll": float(validation_nll.mean())} | rates(model)
         tensors = prefixed(_copy(model.state_dict()), "model.") | best | prefixed(_saved(optimizer), "optimizer.")
         if average:
             tensors |= prefixed(_copy(mean.state_dict()), "mean.")
@@ -177,6 +192,7 @@ def _step(
     model: nn.Module,
     optimizer: Any,
     batch: Batch,
+    axis: int,
     nll: Callable[[nn.Module, Batch], Tensor],
     objects: int,
     rate: float,
@@ -184,21 +200,40 @@ def _step(
     clip: float,
     accelerator: Accelerator,
 ) -> float:
-    """One step down; gives the mean NLL of the whole batch, over all processes."""
+    """One step down; gives the mean NLL of the whole batch, over all processes, with objects along `axis`."""
     wrapped.train()
     for group in optimizer.param_groups:
         group["lr"] = rate
-    whole = len(next(iter(batch.values())))
+    whole = next(iter(batch.values())).shape[axis]
     rows = torch.arange(whole)[accelerator.process_index :: accelerator.num_processes]
-    share = {name: values[rows].to(accelerator.device) for name, values in batch.items()}
+    share = {name: values.index_select(axis, rows).to(accelerator.device) for name, values in batch.items()}
     with seeded(*key), noise(model, combine(*key), rows=rows):
         # The mean over processes of these sums is the mean over the whole batch, also where shares differ.
         mean_nll = nll(wrapped, share).sum() * accelerator.num_processes / whole
         accelerator.backward(mean_nll + kl(model, objects))
-    accelerator.clip_grad_norm_(model.parameters(), clip)
+    members = len(model) if isinstance(model, Ensemble) else 1
+    if isinstance(model, Ensemble):
+        accelerator.unscale_gradients()
+        clip_members(model, clip)
+    else:
+        accelerator.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
     optimizer.zero_grad()
-    return float(accelerator.reduce(mean_nll.detach(), "mean"))
+    return float(accelerator.reduce(mean_nll.detach(), "mean")) / members
+
+
+def _of_members(nll: Callable[[nn.Module, Batch], Tensor], own: bool) -> Callable[[nn.Module, Batch], Tensor]:
+    """Make an ensemble's NLL, of shape (member, object), from a member's; through forward, where processes meet."""
+    return lambda ensemble, batch: ensemble(batch, own, nll)
+
+
+def _chosen(better: Tensor, now: dict[str, Tensor], before: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take what is now where it is better, else what was before; for an ensemble by member."""
+    chosen = {}
+    for name, tensor in now.items():
+        which = better.reshape(better.shape + (1,) * (tensor.ndim - better.ndim))
+        chosen[name] = torch.where(which, tensor, before.get(name, tensor))
+    return chosen
 
 
 @torch.no_grad()
@@ -207,11 +242,11 @@ def _validate(
     batches: Iterable[Batch],
     nll: Callable[[nn.Module, Batch], Tensor],
     accelerator: Accelerator,
-) -> float:
-    """Mean NLL of the network without noise; every process computes the whole, so that all stop together."""
+) -> Tensor:
+    """Mean NLL of the network, or of each member, without noise; all processes compute the whole and stop together."""
     model.eval()
     per_object = [nll(model, {n: v.to(accelerator.device) for n, v in batch.items()}).double() for batch in batches]
-    return float(torch.cat(per_object).mean())
+    return torch.cat(per_object, -1).mean(-1).cpu()
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

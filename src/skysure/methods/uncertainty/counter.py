@@ -34,6 +34,12 @@ def keys(seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row
     return _words(_absorb(_absorb(_signed(seed), samples)[:, None], rows))
 
 
+def keys_of_members(key: Int32[Tensor, "sample row 2"], members: int) -> Int32[Tensor, "{members} sample row 2"]:
+    """Mix the number of each member of an ensemble into keys."""
+    number = torch.arange(members, device=key.device)[:, None, None]
+    return _words(_absorb(key.view(torch.int64)[..., 0], number))
+
+
 def uniform(key: Int32[Tensor, "sample row 2"], layer: int, features: int) -> Float32[Tensor, "sample row {features}"]:
     """Draw uniform numbers strictly inside (0, 1), on the grid (k + 1/2) / 2^23.
 
@@ -54,9 +60,8 @@ def uniform(key: Int32[Tensor, "sample row 2"], layer: int, features: int) -> Fl
     """
     unit = _units(layer, features, key.device)
     bits = key[..., :1] + unit[0]
-    spare = torch.empty_like(bits)
-    _xorshift(bits, 16, spare).mul_(_LOWBIAS[0]).bitwise_xor_(key[..., 1:]).add_(unit[1])
-    _xorshift(bits, 15, spare).mul_(_LOWBIAS[1])
+    _xorshift(bits, 16).mul_(_LOWBIAS[0]).bitwise_xor_(key[..., 1:]).add_(unit[1])
+    _xorshift(bits, 15).mul_(_LOWBIAS[1])
     # 23 bits: with the half they fill the 24 of a float32, so that neither 0 nor 1 can come out.
     return bits.bitwise_right_shift_(9).bitwise_and_(0x7FFFFF).float().add_(0.5).mul_(2.0**-23)
 
@@ -78,9 +83,9 @@ def _mix(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
     return x ^ _shifted(x, 31)
 
 
-def _xorshift(x: Int32[Tensor, "*any"], shift: int, spare: Int32[Tensor, "*any"]) -> Int32[Tensor, "*any"]:
-    torch.bitwise_right_shift(x, shift, out=spare)
-    return x.bitwise_xor_(spare.bitwise_and_((1 << (32 - shift)) - 1))
+def _xorshift(x: Int32[Tensor, "*any"], shift: int) -> Int32[Tensor, "*any"]:
+    # In place where torch.vmap allows it: `out=` it does not.
+    return x.bitwise_xor_((x >> shift).bitwise_and_((1 << (32 - shift)) - 1))
 
 
 def _shifted(x: Int64[Tensor, "*any"], shift: int) -> Int64[Tensor, "*any"]:

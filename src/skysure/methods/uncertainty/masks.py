@@ -72,6 +72,11 @@ class Draw:
         """Take some of its samples."""
         return Draw(None if self.own is None else self.own[part], self.common[part])
 
+    def of_members(self, members: int) -> dict[str, Int32[Tensor, "member sample row 2"]]:
+        """Give the keys of each member of an ensemble, by name."""
+        keys = {"common": self.common} | ({} if self.own is None else {"own": self.own})
+        return {name: counter.keys_of_members(key, members) for name, key in keys.items()}
+
     def uniform(self, layer: int, batch: int, features: int, shared: bool) -> Float[Tensor, "batch feature"]:
         """Numbers for each row of a batch, which runs through the rows sample by sample; one row if all share."""
         shared = shared or self.own is None
@@ -128,18 +133,19 @@ class Mask(nn.Module):
             self.logit = nn.Parameter(logit)
         else:
             self.register_buffer("logit", logit)
-        self.place, self.draw = 0, None
+        self.place: int = 0
+        self.draw: Draw | None = None
 
     @property
-    def rate(self) -> Float[Tensor, ""]:
-        """Probability p to drop an input."""
+    def rate(self) -> Float[Tensor, "*member"]:
+        """Probability p to drop an input; one for each member where an ensemble holds the mask."""
         # Outside, p or 1 - p would be 0 in float32, and the entropy's slope infinite.
         return torch.sigmoid(self.logit.clamp(-30, 15) if self.learned else self.logit)
 
-    def forward(self, batch: int, shared: bool = False) -> Float[Tensor, "rows feature"] | None:
+    def forward(self, batch: int, shared: bool = False, call: int = 0) -> Float[Tensor, "rows feature"] | None:
         """Give the factors of the inputs, one row for each of the batch or one for all; None where off."""
         if self.draw is not None:
-            u = self.draw.uniform(self.place, batch, self.features, shared)
+            u = self.draw.uniform(self.place + (call << 32), batch, self.features, shared)
         elif self.training:
             u = torch.rand(1 if shared else batch, self.features, device=self.logit.device)
         else:
@@ -149,7 +155,7 @@ class Mask(nn.Module):
         return keep / (1 - rate)
 
     def extra_repr(self) -> str:
-        return f"features={self.features}, rate={float(self.rate.detach()):.3g}, learned={self.learned}"
+        return f"features={self.features}, rate={float(self.rate.detach().mean()):.3g}, learned={self.learned}"
 
 
 @contextmanager
@@ -201,6 +207,6 @@ def masks(model: nn.Module) -> dict[str, Mask]:
 
 
 def rates(model: nn.Module) -> dict[str, float]:
-    """Name the rate of every mask, for a history: {"rate_hidden": 0.1}."""
+    """Name the rate of every mask, for a history: {"rate_hidden": 0.1}; for an ensemble its mean over the members."""
     named = {name.replace("masks.", "").removesuffix("mask").rstrip("."): m for name, m in masks(model).items()}
-    return {f"rate_{name}" if name else "rate": float(mask.rate.detach()) for name, mask in named.items()}
+    return {f"rate_{name}" if name else "rate": float(mask.rate.detach().mean()) for name, mask in named.items()}

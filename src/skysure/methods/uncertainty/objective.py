@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.methods.uncertainty.dropout import Dropout
+from skysure.methods.uncertainty.ensembles import Ensemble
 from skysure.methods.uncertainty.tied import TiedDropout
 
 
@@ -30,7 +31,7 @@ def dropout_kl(
     rate: Float[Tensor, ""],
     masks: int,
     length_scale: float,
-    n: int,
+    n: int | float | Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """KL divergence of one layer from its prior, over N; up to a constant.
 
@@ -44,25 +45,38 @@ def dropout_kl(
         K, inputs dropped independently.
     length_scale : float
         l.
-    n : int
+    n : int, float or Tensor
         N, training objects.
     """
     return length_scale**2 * squared_weights / (2 * n * (1 - rate)) - masks / n * entropy_of_rate(rate)
 
 
-def kl(model: nn.Module, n: int) -> Float[Tensor, ""]:
+def kl(model: nn.Module, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, ""]:
     """Sum `dropout_kl` over all masks of a model: add it to the mean negative log-likelihood of a batch.
+
+    The terms of an ensemble are those of its members, summed: so goes the loss of members that train apart.
 
     Parameters
     ----------
     model : nn.Module
-    n : int
-        Number of training objects (not of a batch).
+    n : int, float or Tensor
+        Number of training objects (not of a batch). For an ensemble perhaps one for each member.
     """
-    dropped = [module for module in model.modules() if isinstance(module, (Dropout, TiedDropout))]
-    terms = [
-        dropout_kl(squares, mask.rate, mask.features, module.length_scale, n)
-        for module in dropped
-        for mask, squares in module.squared_weights()
-    ]
+    parts = [module for module in model.modules() if isinstance(module, (Dropout, TiedDropout, Ensemble))]
+    inside = {module for part in parts if isinstance(part, Ensemble) for module in part.network.modules()}
+    terms = []
+    for part in parts:
+        if isinstance(part, Ensemble):
+            terms.append(kl_of_members(part, n).sum())
+        elif part not in inside:
+            terms += [
+                dropout_kl(squares, mask.rate, mask.features, part.length_scale, n)
+                for mask, squares in part.squared_weights()
+            ]
     return torch.stack(terms).sum() if terms else torch.zeros(())
+
+
+def kl_of_members(ensemble: Ensemble, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, " member"]:
+    """Give the `kl` of each member of an ensemble, for n training objects, or its own number for each member."""
+    own = isinstance(n, Tensor) and n.ndim > 0
+    return ensemble(n if own else None, own, lambda member, each: kl(member, each if own else n))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -28,6 +28,18 @@ def mapped(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
         "a packed sequence, or a class of one's own",
         "pad it, and pass the lengths beside it; pack inside the model",
     )
+
+
+def leaves(tree: Tree) -> list[Tensor]:
+    """List the tensors of a tree."""
+    found: list[Tensor] = []
+    mapped(lambda x: found.append(x) or x, tree)
+    return found
+
+
+def filled(tree: Tree, tensors: Iterator[Tensor]) -> Tree:
+    """Put tensors in the places of those of a tree, in the order of `leaves`."""
+    return mapped(lambda _: next(tensors), tree)
 
 
 def joined(trees: list[Tree], axis: int) -> Tree:

@@ -1,0 +1,188 @@
+"""Deep ensembles: networks of one architecture, trained apart but together, whose disagreement is their ignorance.
+
+Lakshminarayanan, Pritzel and Blundell 2017 (arXiv:1612.01474): members differ in where training starts (and perhaps
+in their data), each minimises its own loss, and the prediction is the mixture with equal weights,
+
+    p(y | x) = 1/M sum_m p(y | x, w_m)
+
+Members share no number, so one pass may serve all: their tensors are stacked along a leading member axis, and
+torch.func.vmap turns M small matrix products into one batched product. Recurrent layers, which have no such form, and
+convolutions on a CPU, where theirs is slower, run member by member; the results are the same. We leave out their
+adversarial examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from itertools import chain, zip_longest
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from skysure.faults import Fault
+from skysure.methods.uncertainty.masks import Draw, masks
+from skysure.methods.uncertainty.trees import Tree, filled, leaves
+
+Call = Callable[[nn.Module, Any], Any]
+_SLOW_ON_CPU = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def _run(network: nn.Module, inputs: Any) -> Any:
+    return network(inputs)
+
+
+class Ensemble(nn.Module):
+    """Networks of one architecture, held as one whose tensors have a leading member axis.
+
+    Parameters
+    ----------
+    members : sequence of nn.Module
+        Copied. They may differ in all their tensors (weights, dropout rates), and in nothing else.
+
+    Raises
+    ------
+    Fault
+        If there are none, or they differ in more than the values of their tensors.
+
+    Examples
+    --------
+    >>> ensemble = Ensemble([nn.Linear(3, 2) for _ in range(5)])
+    >>> ensemble(torch.zeros(7, 3)).shape
+    torch.Size([5, 7, 2])
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if not members:
+            raise Fault("an ensemble without members", "at least 1", "an empty list", "build some networks")
+        for number, member in enumerate(members):
+            _check_alike(members[0], member, number)
+        self.network = deepcopy(members[0])
+        for stacked, *each in zip(_tensors(self.network), *map(_tensors, members), strict=True):
+            stacked.data = torch.stack([tensor.detach() for tensor in each])
+        self.size = len(members)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def members(self) -> list[nn.Module]:
+        """Copy the members out, as networks of their own."""
+        copies = [deepcopy(self.network) for _ in range(len(self))]
+        for number, copy in enumerate(copies):
+            for tensor in _tensors(copy):
+                tensor.data = tensor[number].detach().clone()
+        return copies
+
+    def forward(self, inputs: Tree, own: bool = False, call: Call = _run, axis: int = 0) -> Tree:
+        """Run every member.
+
+        Parameters
+        ----------
+        inputs : Tensor, tuple or dict (nested; None passes through)
+            The one argument of a member.
+        own : bool
+            Whether inputs have a member axis, so that each member reads its own.
+        call : callable (member, inputs) -> outputs
+            What is asked of each member; by default member(inputs).
+        axis : int
+            Which axis the member axis is, of outputs and of inputs that have one.
+
+        Returns
+        -------
+        As the outputs of a member, each tensor with a member axis.
+        """
+        mine = list(masks(self.network).values())
+        draw = mine[0].draw if mine else None
+        keys = draw.of_members(len(self)) if draw else {}
+        named = chain(self.network.named_parameters(), self.network.named_buffers())
+        tensors = {f"0.{name}": tensor for name, tensor in named}
+        asked, shape = _Asked(self.network, call), []
+
+        def member(tensors: dict[str, Tensor], keys: dict[str, Tensor], read: list[Tensor]) -> list[Tensor]:
+            for mask in mine if draw else ():
+                mask.draw = Draw(keys.get("own"), keys["common"])
+            shape.append(functional_call(asked, tensors, filled(inputs, iter(read))))
+            return leaves(shape[-1])
+
+        run, where = (torch.vmap if self._batches() else _looped), (0, 0, axis if own else None)
+        try:
+            outputs = run(member, where, axis, randomness="different")(tensors, keys, leaves(inputs))
+        finally:
+            for mask in mine:
+                mask.draw = draw
+        return filled(shape[-1], iter(outputs))
+
+    def _batches(self) -> bool:
+        """Whether one batched pass over all members exists, and is faster than one after the other."""
+        slow = _SLOW_ON_CPU if next(_tensors(self)).device.type == "cpu" else ()
+        return not any(isinstance(layer, (nn.RNNBase, *slow)) for layer in self.network.modules())
+
+
+class _Asked(nn.Sequential):
+    """A network and what is asked of it, as a module, since functional_call exchanges the tensors of modules."""
+
+    def __init__(self, network: nn.Module, call: Call) -> None:
+        super().__init__(network)
+        self.call = call
+
+    def forward(self, inputs: Any) -> Any:
+        return self.call(self[0], inputs)
+
+
+def _looped(member: Callable, where: tuple[int | None, ...], axis: int, randomness: str) -> Callable:
+    """Do what torch.vmap does, one member at a time."""
+
+    def run(tensors: dict[str, Tensor], keys: dict[str, Tensor], read: list[Tensor]) -> list[Tensor]:
+        each = [
+            member(
+                {name: tensor[m] for name, tensor in tensors.items()},
+                {name: key[m] for name, key in keys.items()},
+                read if where[2] is None else [x.select(where[2], m) for x in read],
+            )
+            for m in range(len(next(iter(tensors.values()))))
+        ]
+        return [torch.stack(outputs, axis) for outputs in zip(*each, strict=True)]
+
+    return run
+
+
+@torch.no_grad()
+def clip_members(ensemble: Ensemble, largest: float) -> None:
+    """Scale the gradient of each member down to a norm of at most `largest`, as clip_grad_norm_ does for one."""
+    gradients = [weights.grad for weights in ensemble.parameters() if weights.grad is not None]
+    norm = torch.stack([gradient.reshape(len(ensemble), -1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+    share = (largest / (norm + 1e-6)).clamp(max=1)
+    for gradient in gradients:
+        gradient.mul_(share.reshape(-1, *[1] * (gradient.ndim - 1)))
+
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    return chain(network.parameters(), network.buffers())
+
+
+def _check_alike(first: nn.Module, other: nn.Module, number: int) -> None:
+    """Two networks may differ in the values of their tensors."""
+    for (name, one), (_, two) in zip_longest(first.named_modules(), other.named_modules(), fillvalue=("", None)):
+        mine, its = _settings(one), _settings(two)
+        if mine == its:
+            continue
+        different = [key for key in mine | its if mine.get(key) != its.get(key)]
+        raise Fault(
+            f"member {number}, whose {name or 'network'} differs from the first's in {', '.join(different)}",
+            "members of one architecture",
+            "settings were changed between them",
+            "build all by the same function, only under different seeds",
+        )
+
+
+def _settings(module: nn.Module | None) -> dict[str, Any]:
+    """What of a module is not the value of a tensor and has to agree, as far as plain values tell."""
+    if module is None:
+        return {}
+    plain = {k: v for k, v in vars(module).items() if isinstance(v, (bool, int, float, str)) and k != "training"}
+    tensors = chain(module.named_parameters(recurse=False), module.named_buffers(recurse=False))
+    shapes = {name: (type(t), t.shape, t.dtype) for name, t in tensors}
+    return {"type": type(module)} | plain | shapes
