@@ -2,15 +2,19 @@
 
 from .dropout import Dropout
 from .ensembles import Ensemble
+from .evidence import Hyperparameters, log_evidence
 from .heads import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
+from .kernels import erf_kernel, relu_kernel
 from .likelihoods import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, mixture_nll
 from .masks import Mask, hard_keep, masks, noise, rates, relaxed_keep
+from .nngp import NNGP, class_targets, largest_probability
 from .objective import dropout_kl, entropy_of_rate, kl, kl_of_members
 from .sampling import sample
 from .split import ClassSplit, ValueSplit, split_classes, split_values
 from .tied import TiedDropout
 
 __all__ = [
+    "NNGP",
     "Categorical",
     "ClassSplit",
     "CorrelatedGaussian",
@@ -18,23 +22,29 @@ __all__ = [
     "Ensemble",
     "Gaussian",
     "GaussianMixture",
+    "Hyperparameters",
     "Mask",
     "TiedDropout",
     "ValueSplit",
     "categorical_nll",
+    "class_targets",
     "correlated_nll",
     "density_mixture_nll",
     "dropout_kl",
     "entropy_of_rate",
+    "erf_kernel",
     "gaussian_nll",
     "hard_keep",
     "kl",
     "kl_of_members",
+    "largest_probability",
+    "log_evidence",
     "masks",
     "mixture_nll",
     "noise",
     "rates",
     "relaxed_keep",
+    "relu_kernel",
     "sample",
     "split_classes",
     "split_values",
