@@ -21,6 +21,7 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from skysure.faults import Fault
+from skysure.methods.uncertainty.ensembles import Ensemble
 from skysure.methods.uncertainty.masks import Draw, drawing, masks
 from skysure.methods.uncertainty.tied import TiedDropout
 from skysure.methods.uncertainty.trees import Tree, joined, mapped
@@ -64,7 +65,8 @@ def sample(
 
     Returns
     -------
-    As the model's output, each tensor of shape (sample, object, ...).
+    As the model's output, each tensor of shape (sample, object, ...). Of an `Ensemble`, every member draws `samples`
+    (its own output alone where it has no masks), and sample 0 of all members comes before sample 1 of all.
 
     Raises
     ------
@@ -78,7 +80,8 @@ def sample(
     >>> sample(network, torch.zeros(5, 2), samples=30, seed=1).shape
     torch.Size([30, 5, 1])
     """
-    if not masks(model):
+    members = isinstance(model, Ensemble)
+    if not masks(model) and not members:
         raise Fault(
             f"{type(model).__name__} without random layers",
             "a model with Dropout or TiedDropout inside",
@@ -87,6 +90,7 @@ def sample(
         )
     if samples < 1:
         raise Fault(f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval")
+    samples = samples if masks(model) else 1
     objects, device = _objects(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
     if rows is None:
@@ -105,7 +109,8 @@ def sample(
             for first in range(0, samples, fold):
                 with drawing(mine, draw.of_samples(slice(first, first + fold))):
                     drawn.append(_folded(suffix, features, min(fold, samples - first), len(rows[part])))
-            done.append(joined(drawn, 0))
+            whole = joined(drawn, 0)
+            done.append(mapped(lambda x: x.transpose(1, 2).flatten(0, 1), whole) if members else whole)
     return joined(done, 1)  # outside inference mode, so that the samples may enter a fit
 
 
@@ -117,7 +122,14 @@ def _folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, object
 
 
 def split(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Cut a model in two before its first random layer: suffix(prefix(x)) is model(x)."""
+    """Cut a model in two before its first random layer: suffix(prefix(x)) is model(x); objects stay the first axis."""
+    if isinstance(model, Ensemble):
+        return (
+            lambda x: model(x, call=lambda member, x: split(member)[0](x), axis=1),
+            lambda x: model(x, own=True, call=lambda member, x: split(member)[1](x), axis=1),
+        )
+    if not masks(model):
+        return model, _as_it_is
     if hasattr(model, "prefix") and hasattr(model, "suffix"):
         return model.prefix, model.suffix
     if type(model).forward is not nn.Sequential.forward:
