@@ -9,6 +9,7 @@ from .likelihoods import categorical_nll, correlated_nll, density_mixture_nll, g
 from .masks import Mask, hard_keep, masks, noise, rates, relaxed_keep
 from .nngp import NNGP, class_targets, largest_probability
 from .objective import dropout_kl, entropy_of_rate, kl, kl_of_members
+from .priors import prior_weights, sample_prior
 from .sampling import sample
 from .split import ClassSplit, ValueSplit, split_classes, split_values
 from .tied import TiedDropout
@@ -42,10 +43,12 @@ __all__ = [
     "masks",
     "mixture_nll",
     "noise",
+    "prior_weights",
     "rates",
     "relaxed_keep",
     "relu_kernel",
     "sample",
+    "sample_prior",
     "split_classes",
     "split_values",
 ]
