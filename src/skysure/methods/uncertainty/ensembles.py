@@ -104,7 +104,7 @@ class Ensemble(nn.Module):
         def member(tensors: dict[str, Tensor], keys: dict[str, Tensor], read: list[Tensor]) -> list[Tensor]:
             for mask in mine if draw else ():
                 mask.draw = Draw(keys.get("own"), keys["common"])
-            shape.append(functional_call(asked, tensors, filled(inputs, iter(read))))
+            shape.append(functional_call(asked, tensors, (filled(inputs, iter(read)),)))
             return leaves(shape[-1])
 
         run, where = (torch.vmap if self._batches() else _looped), (0, 0, axis if own else None)
