@@ -106,18 +106,28 @@ class TiedDropout(nn.Module):
                 "add the axis: input[None]",
             )
         first = self._first(state, x, batch, order)
-        last: list[State] = []
-        for i in range(self.layer.num_layers):
-            x = self._dropped(x, i, batch, sizes, order)
-            here = tuple(s[self.directions * i : self.directions * (i + 1)] for s in first)
-            x, here = self._layer(x, here, i, batch, sizes, order)
-            last.append(here)
+        x, last = self._run(range(self.layer.num_layers), x, first, batch, sizes, order)
         final = tuple(torch.cat(states) for states in zip(*last, strict=True))
         if sizes is not None:
             x = PackedSequence(x, sizes, order, back)
             final = final if back is None else tuple(s.index_select(1, back) for s in final)
         elif not self.layer.batch_first:
             x = x.transpose(0, 1)
+        return x, final if self.layer.mode == "LSTM" else final[0]
+
+    def prefix(self, input: Float[Tensor, "object time feature"]) -> tuple[Tensor, tuple[State, ...]]:
+        """Run the layers before the first mask; with `suffix`, for `sample`, which runs them once for all samples."""
+        first = self._first(None, input, len(input), None)
+        x, last = self._run(range(self._fixed()), input, first, len(input), None, None)
+        return x, tuple(tuple(s.transpose(0, 1) for s in state) for state in last)
+
+    def suffix(self, features: tuple[Tensor, tuple[State, ...]]) -> tuple[Tensor, Tensor | State]:
+        """Run the layers from the first mask on."""
+        x, before = features
+        first = self._first(None, x, len(x), None)
+        x, after = self._run(range(self._fixed(), self.layer.num_layers), x, first, len(x), None, None)
+        last = [tuple(s.transpose(0, 1) for s in state) for state in before] + after
+        final = tuple(torch.cat(states) for states in zip(*last, strict=True))
         return x, final if self.layer.mode == "LSTM" else final[0]
 
     def squared_weights(self) -> Iterator[tuple[Mask, Float[Tensor, ""]]]:
@@ -138,6 +148,21 @@ class TiedDropout(nn.Module):
             return (x.new_zeros(shape),) * (2 if self.layer.mode == "LSTM" else 1)
         state = state if isinstance(state, tuple) else (state,)
         return state if order is None else tuple(s.index_select(1, order) for s in state)
+
+    def _fixed(self) -> int:
+        """Count the layers before the first mask."""
+        return min((int(name.split("_")[1]) for name in self.masks), default=self.layer.num_layers)
+
+    def _run(
+        self, layers: range, x: Tensor, first: State, batch: int, sizes: Tensor | None, order: Tensor | None
+    ) -> tuple[Tensor, list[State]]:
+        last: list[State] = []
+        for i in layers:
+            x = self._dropped(x, i, batch, sizes, order)
+            here = tuple(s[self.directions * i : self.directions * (i + 1)] for s in first)
+            x, here = self._layer(x, here, i, batch, sizes, order)
+            last.append(here)
+        return x, last
 
     def _mask(self, name: str, batch: int, order: Tensor | None, shared: bool = False) -> Tensor | None:
         mask = self.masks[name](batch, shared) if name in self.masks else None
