@@ -58,12 +58,11 @@ def prior_weights(
     for place, layer in model.named_modules():
         own = dict(layer.named_parameters(place, recurse=False))
         for name, weight in own.items() if any(weight.ndim > 1 for weight in own.values()) else ():
-            if weight.ndim == 1:
-                variance = bias_variance
-            elif weight_variance is None:
-                variance = length_scale**-2
-            else:
+            variance = bias_variance
+            if weight.ndim > 1 and weight_variance is not None:
                 variance = weight_variance / weight[0].numel()
+            elif weight.ndim > 1 and length_scale is not None:
+                variance = length_scale**-2
             noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
             drawn[name] = variance**0.5 * noise.to(weight.device)
     return drawn
