@@ -3,8 +3,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from skysure.methods.calibration import (
+    ConformalByBin,
     ConformalIntervals,
     ConformalSets,
+    QuantileScaling,
     TemperatureScaling,
     VarianceScaling,
     VectorScaling,
@@ -22,13 +24,17 @@ def fitted():
         VarianceScaling(3).fit(x, x.exp(), values),
         ConformalSets(3).fit(x[0].softmax(-1), truth),
         ConformalIntervals(3).fit(x[0], x[0].exp(), values),
+        QuantileScaling(3).fit(x, x.exp(), values),
+        ConformalByBin(3, 3).fit(values[:, 0], values),
         FeatureDistance(3, 3).fit(x[0], truth).calibrate(x[1]),
     ]
 
 
 @pytest.mark.parametrize("module", fitted(), ids=lambda module: type(module).__name__)
 def test_what_was_fitted_survives_a_file(module, tmp_path):
-    fresh = type(module)(*{FeatureDistance: (3, 3), TemperatureScaling: ()}.get(type(module), (3,)))
+    fresh = type(module)(
+        *{FeatureDistance: (3, 3), ConformalByBin: (3, 3), TemperatureScaling: ()}.get(type(module), (3,))
+    )
     assert not fresh.fitted
     assert {k: (v.shape, v.dtype) for k, v in fresh.state_dict().items()} == {
         k: (v.shape, v.dtype) for k, v in module.state_dict().items()

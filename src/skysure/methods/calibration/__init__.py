@@ -1,7 +1,7 @@
 """Calibration: scaling and counting that make probabilities and intervals true, and the proof that they are.
 
-Fitted and kept with the model: `scaling` and `conformal` (torch). The proof: `coverage`, `scores`, `ranking`
-and `intervals` (NumPy).
+Fitted and kept with the model: `scaling`, `quantiles`, `conformal` and `mondrian` (torch). The proof: `coverage`,
+`ranks`, `scores`, `ranking` and `intervals` (NumPy).
 """
 
 from .conformal import ConformalIntervals, ConformalSets, credible_sets, thousandths, thresholds
@@ -20,8 +20,21 @@ from .coverage import (
     wilson_interval,
 )
 from .crossfit import held_out
-from .intervals import Interval, calibrated_resample, with_interval
-from .ranking import auc, completeness, confusion, figure_of_merit, purity, roc
+from .intervals import Interval, calibrated_resample, score_by, with_interval
+from .mondrian import ConformalByBin
+from .quantiles import QuantileScaling, mixture_quantile
+from .ranking import (
+    auc,
+    aurc,
+    completeness,
+    confusion,
+    excess_aurc,
+    figure_of_merit,
+    purity,
+    risk_coverage,
+    roc,
+)
+from .ranks import expected_coverage, placed, rank_histogram, ranks, reference_points, tarp
 from .scaling import TemperatureScaling, VarianceScaling, VectorScaling, predictive_nll
 from .scores import (
     accuracy,
@@ -33,22 +46,26 @@ from .scores import (
     crps,
     ece,
     gaussian_mixture_nll,
+    interval_score,
     nll,
 )
 
 __all__ = [
     "LEVELS",
     "Bin",
+    "ConformalByBin",
     "ConformalIntervals",
     "ConformalSets",
     "Coverage",
     "Interval",
+    "QuantileScaling",
     "TemperatureScaling",
     "VarianceScaling",
     "VectorScaling",
     "accuracy",
     "adaptive_ece",
     "auc",
+    "aurc",
     "binary_brier",
     "binary_ece",
     "brier",
@@ -63,16 +80,27 @@ __all__ = [
     "credible_sets",
     "crps",
     "ece",
+    "excess_aurc",
+    "expected_coverage",
     "figure_of_merit",
     "gaussian_mixture_nll",
     "held_out",
+    "interval_score",
+    "mixture_quantile",
     "nll",
     "pit",
     "pit_hits",
+    "placed",
     "predictive_nll",
     "purity",
+    "rank_histogram",
+    "ranks",
+    "reference_points",
     "reliability_curve",
+    "risk_coverage",
     "roc",
+    "score_by",
+    "tarp",
     "thousandths",
     "thresholds",
     "uniformity",

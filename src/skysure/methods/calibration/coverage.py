@@ -224,13 +224,17 @@ def _columns(made: Sequence[Coverage]) -> dict[str, list]:
 
 
 def pit(
-    mean: Float[ndarray, "sample ..."], std: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"]
+    mean: Float[ndarray, "sample ..."],
+    std: Float[ndarray, "sample ..."],
+    truth: Float[ndarray, "*row"],
+    share: Float[ndarray, "sample ..."] | None = None,
 ) -> Float[ndarray, "*row"]:
-    """Probability integral transform of a mixture of Gaussians of equal weight: uniform where calibrated.
+    """Probability integral transform of a mixture of Gaussians: uniform where calibrated.
 
-    u = (1/S) sum_s Phi((y - mean_s) / std_s)  (Gneiting, Balabdaoui & Raftery 2007)
+    u = (1/S) sum_s Phi((y - mean_s) / std_s)  (Gneiting, Balabdaoui & Raftery 2007); with `share`, weights that add
+    up to one, in place of 1/S.
     """
-    return np.mean(ndtr((truth - mean) / std), axis=0)
+    return np.mean(ndtr((truth - mean) / std) * (1 if share is None else share * len(share)), axis=0)
 
 
 def pit_hits(u: Float[ndarray, "*row"], level: float) -> Bool[ndarray, "*row"]:

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from .bins import bin_index, equal_count_edges
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -89,3 +91,41 @@ def calibrated_resample(
         drawn.append(score(probability, u < probability if steps is None else (u[:, None] >= steps).sum(1)))
     low, median, high = np.quantile(drawn, [(1 - level) / 2, 0.5, (1 + level) / 2])
     return Interval(float(median), float(low), float(high))
+
+
+def score_by(
+    column: ndarray,
+    score: Callable[..., float | ndarray],
+    probability: Float[ndarray, "row *class"],
+    truth: ndarray,
+    *,
+    bins: int = 10,
+    resamples: int = 1000,
+    confidence: float = 0.955,
+    seed: int = 0,
+) -> list[dict[str, float | int | bool]]:
+    """A score of probabilities, such as `ece`, in bins of equal count of any column, each with its calibrated band.
+
+    A finite bin has an ECE far from zero however well it is calibrated, and the more so the fewer its rows: what
+    counts is lying inside the band of labels drawn from its own probabilities (`calibrated_resample`), not a
+    threshold. `confidence` is that of all bins together (Bonferroni). Rows where the column is not finite are left out.
+
+    Returns
+    -------
+    list of dict
+        `low`, `high` (the extremes of the column found), `n`, `value` with its 68.3 % interval `value_low` and
+        `value_high`, `band_low`, `band_high`, `inside`.
+    """
+    index = bin_index(column, equal_count_edges(column, bins))
+    found = np.unique(index[index >= 0])
+    each, made = 1 - (1 - confidence) / len(found), []
+    for rows in (index == i for i in found):
+        p, y, values = probability[rows], truth[rows], np.asarray(column, float)[rows]
+        measured = with_interval(score, p, y, resamples=resamples, seed=seed)
+        band = calibrated_resample(score, p, resamples=resamples, level=each, seed=seed)
+        made.append({
+            "low": float(values.min()), "high": float(values.max()), "n": len(values),
+            "value": measured.value, "value_low": measured.low, "value_high": measured.high,
+            "band_low": band.low, "band_high": band.high, "inside": bool(band.low <= measured.value <= band.high),
+        })  # fmt: skip
+    return made

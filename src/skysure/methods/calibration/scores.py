@@ -14,6 +14,7 @@ from scipy.special import logsumexp, ndtr
 from .bins import bin_index, equal_count_edges, equal_width_edges
 
 Weight = Float[ndarray, "*resample row"] | None
+Component = Float[ndarray, "sample row"]
 
 
 def mean_of(terms: Float[ndarray, " row"], weight: Weight = None) -> float | Float[ndarray, " resample"]:
@@ -99,35 +100,61 @@ def _calibration_error(probability: ndarray, outcome: ndarray, edges: ndarray, w
 
 
 def gaussian_mixture_nll(
-    mean: Float[ndarray, "sample row"],
-    std: Float[ndarray, "sample row"],
+    mean: Component,
+    std: Component,
     truth: Float[ndarray, " row"],
     weight: Weight = None,
+    *,
+    share: Component | None = None,
 ) -> float | Float[ndarray, " resample"]:
-    """Mean negative log density of the truth under a mixture of Gaussians of equal weight."""
+    """Mean negative log density of the truth under a mixture of Gaussians, of equal weight unless given as `share`."""
     log_density = -0.5 * ((truth - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
-    return mean_of(np.log(len(mean)) - logsumexp(log_density, axis=0), weight)
+    return mean_of(-logsumexp(log_density, axis=0, b=1 / len(mean) if share is None else share), weight)
 
 
 def crps(
-    mean: Float[ndarray, "sample row"],
-    std: Float[ndarray, "sample row"],
+    mean: Component,
+    std: Component,
     truth: Float[ndarray, " row"],
     weight: Weight = None,
+    *,
+    share: Component | None = None,
 ) -> float | Float[ndarray, " resample"]:
-    """Mean continuous ranked probability score of a mixture of Gaussians of equal weight, in the unit of the truth.
+    """Mean continuous ranked probability score of a mixture of Gaussians, in the unit of the truth.
 
-    E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925).
+    E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925); components of
+    equal weight unless given as `share`, which adds up to one.
     """
     rows = max(1, 4_000_000 // len(mean) ** 2)
     blocks = [slice(i, i + rows) for i in range(0, len(truth), rows)]
-    return mean_of(np.concatenate([_crps(mean[:, b], std[:, b], truth[b]) for b in blocks]), weight)
+    share = np.full((len(mean), 1), 1 / len(mean)).repeat(len(truth), 1) if share is None else share
+    return mean_of(np.concatenate([_crps(mean[:, b], std[:, b], truth[b], share[:, b]) for b in blocks]), weight)
 
 
-def _crps(mean: ndarray, std: ndarray, truth: ndarray) -> ndarray:
-    to_truth = _mean_absolute(mean - truth, std).mean(0)
+def interval_score(
+    low: Float[ndarray, " row"],
+    high: Float[ndarray, " row"],
+    truth: Float[ndarray, " row"],
+    weight: Weight = None,
+    *,
+    coverage: float,
+) -> float | Float[ndarray, " resample"]:
+    """Mean score of central intervals of a coverage, in the unit of the truth; small is good.
+
+    Width plus 2 / (1 - coverage) times how far the truth lies outside (Winkler 1972; Gneiting & Raftery 2007, eq. 43):
+    the fair price of an interval, as wide ones always cover.
+
+    >>> float(interval_score(np.zeros(2), np.ones(2), np.array([0.5, 1.5]), coverage=0.9))
+    6.0
+    """
+    outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+    return mean_of(high - low + 2 / (1 - coverage) * outside, weight)
+
+
+def _crps(mean: ndarray, std: ndarray, truth: ndarray, share: ndarray) -> ndarray:
+    to_truth = (share * _mean_absolute(mean - truth, std)).sum(0)
     pairs = _mean_absolute(mean[:, None] - mean[None], np.hypot(std[:, None], std[None]))
-    return to_truth - pairs.mean((0, 1)) / 2
+    return to_truth - np.einsum("ir,jr,ijr->r", share, share, pairs) / 2
 
 
 def _mean_absolute(mean: ndarray, std: ndarray) -> ndarray:

@@ -1,0 +1,87 @@
+"""Conformal bounds that hold within each bin of a column: faint objects by themselves, and bright ones.
+
+Split conformal prediction in each bin of a taxonomy (Mondrian: Vovk, Gammerman & Shafer 2005, section 4.5). The column
+must be known for a new object too, as a magnitude or a redshift is; for bins that are the true classes there is
+`ConformalSets.members(conditional=True)`.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from skysure.faults import Fault
+from skysure.methods.calibration.bins import equal_count_edges
+from skysure.methods.calibration.conformal import thousandths, thresholds
+
+
+class ConformalByBin(nn.Module):
+    """Bounds of conformal scores by bin of a column, for intervals and sets alike.
+
+    Scores are |y - mean| / std for intervals mean ± bound * std, or 1 - p(true class) for sets of all classes with
+    1 - p within the bound. Bins share the calibration objects evenly. Where a bin has too few of them for the
+    coverage asked, n < coverage / (1 - coverage), and where the column is missing (NaN), the bound is the one of all
+    objects together; that one is infinite where those are too few, or nothing is fitted.
+
+    Parameters
+    ----------
+    bins : int
+        Number of bins; fewer where the column has fewer values.
+    values : int
+        Number of scores of an object, each with its own bounds.
+
+    Examples
+    --------
+    >>> column = torch.arange(200.0)
+    >>> noisy = ConformalByBin(bins=2).fit(column, torch.where(column < 100, 1.0, 3.0)[:, None])
+    >>> noisy.bound(torch.tensor([10.0, 190.0]), 0.9)[:, 0]
+    tensor([1., 3.])
+    """
+
+    edges: Tensor
+    bounds: Tensor
+    counts: Tensor
+    fitted: Tensor
+
+    def __init__(self, bins: int, values: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("edges", torch.full((bins - 1,), torch.inf, dtype=torch.float64))
+        self.register_buffer("bounds", torch.full((bins + 1, values, 1001), torch.inf))
+        self.register_buffer("counts", torch.zeros(bins + 1, dtype=torch.int64))
+        self.register_buffer("fitted", torch.tensor(False))
+
+    def fit(self, column: Tensor, score: Float[Tensor, "row value"]) -> ConformalByBin:
+        """Cut the column into bins, and keep the scores of the calibration objects in each, and of all (the last).
+
+        Raises
+        ------
+        Fault
+            Where there is no score, or one is not a number.
+        """
+        if not len(score) or score.isnan().any():
+            wanted, cure = "a score for each object", "leave out the objects without a truth"
+            raise Fault("no scores, or some that are not numbers", wanted, "objects without a truth", cure)
+        cuts = torch.from_numpy(equal_count_edges(column.cpu().numpy(), len(self.counts) - 1))
+        self.edges.fill_(torch.inf)[: len(cuts)] = cuts
+        index = self._bin(column)
+        for k in range(len(self.counts)):
+            mine = score[index == k] if k < len(self.counts) - 1 else score
+            self.bounds[k] = thresholds(mine.float().T)
+            self.counts[k] = len(mine)
+        self.fitted.fill_(True)
+        return self
+
+    def bound(self, column: Tensor, coverage: float) -> Float[Tensor, "row value"]:
+        """Bound of the scores of each row at a coverage."""
+        found = self.bounds[..., thousandths(coverage)]
+        return torch.where(found.isfinite(), found, found[-1])[self._bin(column)]
+
+    def holds(self, column: Tensor, score: Float[Tensor, "row option"], coverage: float) -> Bool[Tensor, "row option"]:
+        """Whether a score lies within the bound of its row; with 1 - p as score, whether a class is in the set."""
+        # float32 on both sides, else rounding decides about the object that sets the bound
+        return score.float() <= self.bound(column, coverage)
+
+    def _bin(self, column: Tensor) -> Tensor:
+        column = column.double()
+        return torch.where(column.isfinite(), torch.bucketize(column, self.edges), len(self.counts) - 1)

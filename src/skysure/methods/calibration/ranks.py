@@ -1,0 +1,132 @@
+"""Ranks of the truth among posterior draws: uniform where the draws are what they claim to be.
+
+One value at a time, simulation-based calibration (Talts et al. 2018, arXiv:1804.06788); all values at once, the
+ranks of distances from random points (TARP: Lemos et al. 2023, arXiv:2302.03026). Both give `placed`, a transform
+that is uniform on [0, 1] where calibrated, for `uniformity`, `pit_hits` and `coverage_by`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.stats import chi2
+
+from skysure.faults import Fault
+
+from .coverage import LEVELS, calibrated_band, coverage_curve, uniformity
+
+
+def ranks(draws: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"], seed: int = 0) -> Int[ndarray, "*row"]:
+    """Number of draws below the truth, 0 to S, ties broken at random (Talts et al. 2018, algorithm 1).
+
+    Raises
+    ------
+    Fault
+        Where a draw or a truth is not a number.
+
+    >>> ranks(np.array([[1.0], [2.0], [4.0]]), np.array([3.0]))
+    array([2])
+    """
+    if np.isnan(draws).any() or np.isnan(truth).any():
+        raise Fault("draws or truths that are not numbers", "numbers", "objects without a truth", "leave them out")
+    equal = (draws == truth).sum(0)
+    return (draws < truth).sum(0) + np.random.default_rng(seed).integers(equal, endpoint=True)
+
+
+def placed(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> Float[ndarray, "*row"]:
+    """Transform (rank + u) / (S + 1), u uniform on [0, 1): uniform exactly where ranks are."""
+    return (rank + np.random.default_rng([seed, 1]).random(rank.shape)) / (samples + 1)
+
+
+def rank_histogram(
+    rank: Int[ndarray, " row"], samples: int, *, bins: int = 20, confidence: float = 0.955
+) -> dict[str, Any]:
+    """Histogram of the ranks of one value as plain lists, with its band and a test of uniformity.
+
+    Parameters
+    ----------
+    rank : array (row,)
+    samples : int
+        S, number of draws that the truth was ranked among.
+    bins : int
+        At most; shares of the S + 1 ranks that are as equal as can be.
+    confidence : float
+        Probability that calibrated ranks lie inside the bands of all bins together (Bonferroni).
+
+    Returns
+    -------
+    dict
+        `low`, `high` (ranks, both included), `count`, `expected`, `band_low`, `band_high`, `inside` of each bin, and
+        `statistic`, `p_value` of Pearson's chi² (few rows in a bin: trust the bands, which are exact).
+    """
+    n = len(rank)
+    edges = np.linspace(0, samples + 1, min(bins, samples + 1) + 1).round().astype(int)
+    count = np.histogram(rank, edges)[0]
+    share = np.diff(edges) / (samples + 1)
+    each = 1 - (1 - confidence) / len(count)
+    low, high = (np.round(n * np.array([calibrated_band(float(s), n, each) for s in share])).astype(int)).T
+    statistic = float(((count - n * share) ** 2 / (n * share)).sum())
+    return {
+        "low": edges[:-1].tolist(), "high": (edges[1:] - 1).tolist(), "count": count.tolist(),
+        "expected": (n * share).tolist(), "band_low": low.tolist(), "band_high": high.tolist(),
+        "inside": ((low <= count) & (count <= high)).tolist(),
+        "statistic": statistic, "p_value": float(chi2.sf(statistic, len(count) - 1)),
+    }  # fmt: skip
+
+
+def reference_points(truth: Float[ndarray, "row value"], seed: int = 0) -> Float[ndarray, "row value"]:
+    """Points for `tarp`, one a row, uniform in the box that holds all truths."""
+    low, high = truth.min(0), truth.max(0)
+    return low + (high - low) * np.random.default_rng([seed, 2]).random(truth.shape)
+
+
+def tarp(
+    draws: Float[ndarray, "sample row value"],
+    truth: Float[ndarray, "row value"],
+    *,
+    references: Float[ndarray, "row value"] | None = None,
+    seed: int = 0,
+) -> Float[ndarray, " row"]:
+    """Credibility at which the truth of each row enters: of the ball of draws nearer to a reference point than it.
+
+    The share of draws that are nearer to the reference than the truth is, as `placed` ranks; values in units of their
+    standard deviation over the truths. It is uniform, for any reference that does not know the truth, where the draws
+    are from the posterior (Lemos et al. 2023, section 3).
+
+    Parameters
+    ----------
+    draws, truth : array
+        In the unit of the values.
+    references : array, optional
+        Points that may depend on the data of their row but not on its truth; `reference_points` by default.
+    seed : int
+        Of reference points and ties.
+    """
+    points = reference_points(truth, seed) if references is None else references
+    scale = truth.std(0)
+    distances = [_distance(x, points, np.where(scale > 0, scale, 1.0)) for x in (draws, truth[None])]
+    return placed(ranks(distances[0], distances[1][0], seed), len(draws), seed)
+
+
+def expected_coverage(u: Float[ndarray, " row"], levels: tuple[float, ...] = LEVELS) -> dict[str, Any]:
+    """Expected coverage of `tarp` at each credibility, with intervals and bands, and the distance from uniform.
+
+    Returns
+    -------
+    dict
+        That of `coverage_curve`, with `statistic` and `p_value` of Kolmogorov and Smirnov, and `excess`: the mean
+        coverage above credibilities over 1/2 less the credibility, negative where the draws are too narrow.
+    """
+    statistic, p_value = uniformity(u)
+    curve = coverage_curve(np.stack([u <= level for level in levels]), levels)
+    # the integral of (coverage - level) over level from 1/2 to 1, in closed form, times 2
+    excess = 2 * float(np.mean(1 - np.maximum(u, 0.5)) - 3 / 8)
+    return curve | {"statistic": statistic, "p_value": p_value, "excess": excess}
+
+
+def _distance(x: ndarray, points: ndarray, scale: ndarray) -> Float[ndarray, "sample row"]:
+    # value by value: no copy of all draws
+    return np.sqrt(sum(((x[..., k] - points[:, k]) / scale[k]) ** 2 for k in range(x.shape[-1])))
