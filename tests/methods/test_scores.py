@@ -1,4 +1,6 @@
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +23,12 @@ from skysure.methods.calibration import (
     ece,
     figure_of_merit,
     gaussian_mixture_nll,
+    interval_score,
     nll,
     purity,
 )
 
+PEERS = json.loads((Path(__file__).parents[1] / "truths" / "scores.json").read_text())
 CLASS_SCORES = [nll, brier, accuracy, ece, classwise_ece]
 BINARY_SCORES = [binary_brier, binary_ece, auc]
 CHOICE_SCORES = [purity, completeness, figure_of_merit]
@@ -57,6 +61,38 @@ def test_ece_by_hand():
     assert ece(p, y, bins=5) == pytest.approx(wanted, abs=1e-12)
     # two bins of equal count: 0.6, 0.65, 0.7 with two right; 0.92, 0.95 with one right
     assert adaptive_ece(p, y, bins=2) == pytest.approx((abs(2 - 1.95) + abs(1 - 1.87)) / 5, abs=1e-12)
+
+
+def test_scores_are_those_of_scoringrules_torchmetrics_and_netcal():
+    values = {name: np.array(PEERS[name]) for name in ("mean", "std", "share", "truth", "low", "high")}
+    mean, std, share, truth, low, high = values.values()
+    for i in range(len(truth)):
+        row = slice(i, i + 1)
+        one = mean[:, row], std[:, row], truth[row]
+        assert crps(*one, share=share[:, row]) == pytest.approx(PEERS["crps"][i], rel=1e-9)
+        assert gaussian_mixture_nll(*one, share=share[:, row]) == pytest.approx(PEERS["log_score"][i], rel=1e-9)
+        found = interval_score(low[row], high[row], truth[row], coverage=0.683)
+        assert found == pytest.approx(PEERS["interval"][i], rel=1e-12)
+    assert crps(mean, std, truth, share=share) == pytest.approx(np.mean(PEERS["crps"]), rel=1e-9)
+    p, y = np.array(PEERS["probability"]), np.array(PEERS["label"])
+    assert ece(p, y, bins=10) == pytest.approx(PEERS["ece"], abs=1e-7)
+    assert ece(p, y, bins=10) == pytest.approx(PEERS["ece_netcal"], abs=1e-12)
+    assert brier(p, y) == pytest.approx(PEERS["brier"], rel=1e-12)
+
+
+def test_a_share_counts_a_component_as_often():
+    rng = np.random.default_rng(5)
+    mean, std, truth = rng.normal(size=(3, 8)), rng.uniform(0.2, 2, size=(3, 8)), rng.normal(size=8)
+    share, often = np.repeat([[0.5], [0.25], [0.25]], 8, 1), np.array([0, 0, 1, 2])
+    for score in (crps, gaussian_mixture_nll):
+        assert score(mean, std, truth, share=share) == pytest.approx(score(mean[often], std[often], truth), rel=1e-12)
+
+
+def test_the_interval_score_is_least_at_the_true_quantiles():
+    truth, n = np.random.default_rng(6).normal(size=200_000), 200_000
+    scores = [interval_score(np.full(n, -w), np.full(n, w), truth, coverage=0.683) for w in (0.8, 1.0, 1.25)]
+    assert np.argmin(scores) == 1
+    assert interval_score(np.full(n, -np.inf), np.ones(n), truth, coverage=0.683) == np.inf
 
 
 def slow_calibration_error(p, outcome, edges):

@@ -1,9 +1,31 @@
+import json
 from functools import partial
 
 import numpy as np
 import pytest
 
-from skysure.methods.calibration import accuracy, auc, calibrated_resample, ece, nll, with_interval
+from skysure.methods.calibration import (
+    accuracy,
+    adaptive_ece,
+    auc,
+    aurc,
+    binary_brier,
+    binary_ece,
+    brier,
+    calibrated_resample,
+    classwise_ece,
+    completeness,
+    crps,
+    ece,
+    excess_aurc,
+    figure_of_merit,
+    gaussian_mixture_nll,
+    interval_score,
+    nll,
+    purity,
+    score_by,
+    with_interval,
+)
 
 
 def drawn(n, classes, rng):
@@ -39,6 +61,58 @@ def test_the_bootstrap_of_auc_is_that_of_hanley_and_mcneil():
     variance = (a * (1 - a) + 499 * (first - a**2) + 1499 * (second - a**2)) / (500 * 1500)
     assert found.value == pytest.approx(a, abs=4 * np.sqrt(variance))
     assert (found.high - found.low) / 2 == pytest.approx(np.sqrt(variance), rel=0.1)
+
+
+def every_score():
+    rng = np.random.default_rng(7)
+    n = 300
+    p, y = drawn(n, 3, rng)
+    mean, std, truth = rng.normal(size=(4, n)), rng.uniform(0.5, 2, size=(4, n)), 2 * rng.normal(size=n)
+    share = rng.dirichlet(np.ones(4), size=n).T
+    yield from ((score, (p, y)) for score in (nll, brier, accuracy, ece, adaptive_ece, classwise_ece))
+    yield from ((score, (p[:, 0], y == 0)) for score in (binary_brier, binary_ece, auc))
+    yield from ((score, (p[:, 0] > 0.4, y == 0)) for score in (purity, completeness, figure_of_merit))
+    yield from ((score, (p.max(1), p.argmax(1) != y)) for score in (aurc, excess_aurc))
+    yield from ((partial(score, share=share), (mean, std, truth)) for score in (crps, gaussian_mixture_nll))
+    yield partial(interval_score, coverage=0.683), (mean[0] - std[0], mean[0] + std[0], truth)
+
+
+@pytest.mark.parametrize(("score", "arrays"), list(every_score()), ids=lambda x: getattr(x, "__name__", None))
+def test_every_score_has_an_interval_that_shrinks_with_rows(score, arrays):
+    found = with_interval(score, *arrays, resamples=100)
+    assert found.low < found.value < found.high
+    if not isinstance(score, partial):
+        wide = with_interval(score, *(a[:75] for a in arrays), resamples=100)
+        assert found.high - found.low < wide.high - wide.low
+
+
+def test_ece_by_bin_lies_inside_where_calibrated_and_outside_in_the_bin_that_is_not():
+    rng = np.random.default_rng(8)
+    p, y = drawn(1600, 3, rng)
+    snr = rng.uniform(size=1600)
+    faint = snr < 0.25
+    sure = np.where(faint[:, None], p**3 / (p**3).sum(1, keepdims=True), p)
+    for probability, verdict in ((p, [True] * 4), (sure, [False, True, True, True])):
+        made = score_by(snr, ece, probability, y, bins=4, resamples=300)
+        assert [b["inside"] for b in made] == verdict
+        assert [b["n"] for b in made] == [400] * 4
+        assert all(b["value_low"] <= b["value"] <= b["value_high"] for b in made)
+    small = score_by(snr[:80], ece, p[:80], y[:80], bins=2, resamples=300)
+    assert all(b["inside"] for b in small)
+    assert max(b["value"] for b in small) > 0.05, "chance alone: a threshold would condemn it"
+    assert json.loads(json.dumps(made)) == made
+    gap = np.r_[snr[:-1], np.nan]
+    assert sum(b["n"] for b in score_by(gap, ece, p, y, bins=4, resamples=10)) == 1599
+
+
+def test_calibrated_bins_lie_inside_together_as_often_as_said():
+    rng = np.random.default_rng(9)
+    inside = []
+    for i in range(40):
+        p = rng.uniform(size=100)
+        made = score_by(rng.uniform(size=100), binary_ece, p, rng.uniform(size=100) < p, bins=2, resamples=100, seed=i)
+        inside.append(all(b["inside"] for b in made))
+    assert np.mean(inside) > 0.955 - 3 * np.sqrt(0.045 / 40)
 
 
 def test_intervals_hold_the_value_and_do_not_depend_on_blocks_of_work():

@@ -2,9 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 
-from skysure.methods.calibration import auc, completeness, confusion, figure_of_merit, purity, roc
+from skysure.methods.calibration import (
+    auc,
+    aurc,
+    completeness,
+    confusion,
+    excess_aurc,
+    figure_of_merit,
+    purity,
+    risk_coverage,
+    roc,
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -51,3 +62,57 @@ def test_confusion_is_that_of_scikit_learn_with_absent_classes():
     rng = np.random.default_rng(2)
     truth, said = rng.integers(3, size=100), rng.integers(1, 4, size=100)
     np.testing.assert_array_equal(confusion(truth, said, 5), confusion_matrix(truth, said, labels=range(5)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), digits=st.integers(0, 3))
+def test_aurc_is_the_integral_of_the_mean_loss_over_what_is_kept(seed, digits):
+    rng = np.random.default_rng(seed)
+    confidence, loss, weight = rng.random(8).round(digits), rng.exponential(size=8), rng.integers(0, 3, size=(2, 8))
+    weight[:, 0] = 1
+
+    def risk(c, w):
+        """Mean loss of the surest rows of total weight c, rows of equal confidence in equal parts."""
+        lost = kept = 0.0
+        for level in np.unique(confidence)[::-1]:
+            rows = confidence == level
+            part = min(w[rows].sum(), c - kept)
+            if part > 0:
+                lost, kept = lost + part * np.average(loss[rows], weights=w[rows]), kept + part
+        return lost / c
+
+    found = aurc(confidence, loss, weight.astype(float))
+    for w, area in zip(weight.astype(float), found, strict=True):
+        corners = np.unique(np.cumsum([w[confidence == level].sum() for level in np.unique(confidence)[::-1]]))
+        wanted = sum(quad(risk, a, b, args=(w,))[0] for a, b in zip(np.r_[0, corners], corners, strict=False))
+        assert area == pytest.approx(wanted / w.sum(), rel=1e-6)
+        repeated = [np.repeat(x, w.astype(int)) for x in (confidence, loss)]
+        assert aurc(*repeated) == pytest.approx(area, rel=1e-9)
+    assert aurc(confidence, loss) == pytest.approx(aurc(confidence, loss, np.ones(8)))
+
+
+def test_aurc_of_many_rows_is_the_usual_sum():
+    rng = np.random.default_rng(3)
+    confidence = rng.random(20_000)
+    loss = (rng.random(20_000) > confidence).astype(int)
+    ordered = loss[np.argsort(-confidence)]
+    usual = (np.cumsum(ordered) / np.arange(1, 20_001)).mean()
+    assert aurc(confidence, loss) == pytest.approx(usual, abs=1e-4)
+    # of true confidences, uniform: the c surest have the mean loss c / 2
+    assert aurc(confidence, loss) == pytest.approx(0.25, abs=0.01)
+    kept, risk = risk_coverage(confidence, loss)
+    assert len(kept) <= 200
+    assert (kept[-1], risk[-1]) == (1, pytest.approx(loss.mean()))
+    assert np.abs(risk - kept / 2)[10:].max() < 0.02
+
+
+@given(wrong=st.integers(0, 50))
+def test_a_perfect_ranking_has_the_published_area_and_no_excess(wrong):
+    """AURC* = r + (1 - r) ln(1 - r) at risk r (Geifman, Uziel and El-Yaniv 2019, eq. 4), exact for the integral."""
+    loss = np.arange(50) < wrong
+    r = wrong / 50
+    best = r + (1 - r) * np.log(1 - r) if r < 1 else 1.0
+    assert aurc(-loss.astype(float), loss) == pytest.approx(best, abs=1e-12)
+    assert excess_aurc(-loss.astype(float), loss) == pytest.approx(0, abs=1e-12)
+    assert aurc(np.zeros(50), loss) == pytest.approx(r)  # a confidence that says nothing keeps the risk
+    assert excess_aurc(np.arange(50.0), loss) >= -1e-12
