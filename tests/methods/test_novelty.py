@@ -125,3 +125,32 @@ def test_energy():
         found = energy(torch.from_numpy(logits), t).numpy()
         np.testing.assert_allclose(found, -t * logsumexp(logits / t, axis=1), rtol=1e-12)
     assert energy(torch.tensor([0.0, 0.0])) > energy(torch.tensor([9.0, 0.0]))
+
+
+def test_values_need_no_labels():
+    x, _ = classes_in(4, 300, classes=1)
+    x = torch.from_numpy(x).float()
+    module = FeatureDistance(4).fit(x[:200]).calibrate(x[200:])
+    labelled = FeatureDistance(4, 1).fit(x[:200], torch.zeros(200, dtype=torch.int64))
+    torch.testing.assert_close(module(x), labelled(x), rtol=0, atol=0)
+    x, labels = classes_in(4, 300, classes=1)
+    assert labels.max() == 0
+    wanted = [mahalanobis(row, x.mean(0), np.linalg.inv(LedoitWolf().fit(x).covariance_)) for row in x]
+    found = FeatureDistance(4).fit(torch.from_numpy(x))(torch.from_numpy(x).float())
+    np.testing.assert_allclose(found, wanted, rtol=2e-4)
+
+
+def test_several_classes_need_labels():
+    with pytest.raises(Fault, match="labels of 3 classes"):
+        FeatureDistance(2, 3).fit(torch.zeros(4, 2))
+    with pytest.raises(Fault):
+        FeatureDistance(2).fit(torch.zeros(0, 2))
+
+
+def test_beyond_the_range_of_the_values_trained_on():
+    """A network for values: distance and epistemic variance, neither of which needs the truth."""
+    x = torch.linspace(-1, 1, 200)[:, None]
+    features = torch.cat([torch.relu(x - t) for t in torch.linspace(-2, 2, 9)], 1)
+    middle = x[:, 0].abs() < 0.5
+    distance = FeatureDistance(9).fit(features[middle])
+    assert auroc(distance(features[middle]).numpy(), distance(features[~middle]).numpy()) > 0.99

@@ -31,7 +31,14 @@ class FeatureDistance(nn.Module):
     Parameters
     ----------
     features, classes : int
-        Sizes.
+        Sizes; one class where values are predicted, or nothing is known of kinds.
+
+    Examples
+    --------
+    >>> learned = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    >>> distance = FeatureDistance(3).fit(learned[:300]).calibrate(learned[300:])
+    >>> distance.unlike(distance(torch.tensor([[0.1, 0.2, 0.3], [9.0, 0.0, 0.0]])))
+    tensor([False,  True])
     """
 
     centre: Tensor
@@ -40,7 +47,7 @@ class FeatureDistance(nn.Module):
     distances: Tensor
     fitted: Tensor
 
-    def __init__(self, features: int, classes: int) -> None:
+    def __init__(self, features: int, classes: int = 1) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("whitening", torch.eye(features))
@@ -56,15 +63,16 @@ class FeatureDistance(nn.Module):
         apart = torch.cdist(flat, self.means, compute_mode="donot_use_mm_for_euclid_dist")
         return apart.min(-1).values.reshape(white.shape[:-1])
 
-    def fit(self, features: Float[Tensor, "row feature"], labels: Int[Tensor, " row"]) -> FeatureDistance:
+    def fit(self, features: Float[Tensor, "row feature"], labels: Int[Tensor, " row"] | None = None) -> FeatureDistance:
         """Set class means and covariance from training objects; a class without objects is infinitely far.
 
         Raises
         ------
         Fault
-            Where features are not finite or not as many as here, there is no label, or one is no class.
+            Where features are not finite or not as many as here, there is no object, a label is no class, or labels
+            of several classes are missing.
         """
-        x, labels = features.detach().to("cpu", torch.float64), labels.detach().cpu().long()
+        x, labels = features.detach().to("cpu", torch.float64), _labels(features, labels, len(self.means))
         _check(x, labels, *self.means.shape)
         count = torch.bincount(labels, minlength=len(self.means))[:, None]
         centre = x.mean(0)
@@ -109,6 +117,15 @@ def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "featur
     eye = torch.eye(len(covariance), dtype=torch.float64)
     factor = torch.linalg.cholesky(covariance + floor * eye)
     return torch.linalg.solve_triangular(factor, eye, upper=False).T
+
+
+def _labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
+    if labels is not None:
+        return labels.detach().cpu().long()
+    if classes > 1:
+        cause = "a distance for classes, fitted as one for values"
+        raise Fault("no labels", f"labels of {classes} classes", cause, "pass labels, or leave out classes")
+    return torch.zeros(len(features), dtype=torch.int64)
 
 
 def _check(features: Tensor, labels: Tensor, classes: int, size: int) -> None:
