@@ -10,9 +10,6 @@ from torch import nn
 from skysure.faults import Fault
 from skysure.methods.uncertainty import (
     Dropout,
-    TiedDropout,
-    dropout_kl,
-    entropy_of_rate,
     hard_keep,
     kl,
     noise,
@@ -27,15 +24,6 @@ rate_values = st.floats(0.01, 0.95)
 
 def logit(p):
     return torch.logit(torch.tensor(p, dtype=torch.float64))
-
-
-def hand_kl(squares, p, k, n, length_scale):
-    """The objective's term and its derivatives by p and by a weight of value 1, written out."""
-    p = torch.tensor(p, dtype=torch.float64)
-    weights = length_scale**2 * squares / (2 * n * (1 - p))
-    rate = k / n * (p * p.log() + (1 - p) * (1 - p).log())
-    by_p = length_scale**2 * squares / (2 * n * (1 - p) ** 2) + k / n * (p.log() - (1 - p).log())
-    return float(weights + rate), float(by_p), float(length_scale**2 / (n * (1 - p)))
 
 
 @pytest.mark.parametrize("row", TRUTHS["rows"], ids=lambda row: f"t={row['temperature']:.2g}")
@@ -66,90 +54,11 @@ def test_relaxed_masks_carry_the_gradient_of_the_rate():
     assert float(a.grad) == pytest.approx(slope.item(), rel=1e-6)
 
 
-@given(rate_values, st.floats(0, 1e4), st.integers(1, 2000), st.integers(1, 10**6), st.floats(1e-4, 10))
-def test_kl_and_its_gradients_equal_the_closed_form(p, squares, k, n, length_scale):
-    rate = torch.tensor(p, dtype=torch.float64, requires_grad=True)
-    squared = torch.tensor(squares, dtype=torch.float64, requires_grad=True)
-    value = dropout_kl(squared, rate, k, length_scale, n)
-    value.backward()
-    expected, by_p, by_w = hand_kl(squares, p, k, n, length_scale)
-    assert value.item() == pytest.approx(expected, rel=1e-6, abs=1e-12)
-    assert float(rate.grad) == pytest.approx(by_p, rel=1e-6, abs=1e-9)
-    assert 2 * float(squared.grad) == pytest.approx(by_w, rel=1e-6)
-
-
-LAYERS = {
-    "dense": (lambda: nn.Linear(20, 7), 20),
-    "conv1d": (lambda: nn.Conv1d(6, 5, 3), 6),
-    "conv2d": (lambda: nn.Conv2d(8, 5, 3), 8),
-    "conv2d in groups": (lambda: nn.Conv2d(8, 4, 3, groups=2), 8),
-}
-
-
-@pytest.mark.parametrize(("build", "k"), LAYERS.values(), ids=LAYERS)
-def test_kl_of_a_layer_counts_its_input_features_and_leaves_biases_out(build, k):
-    module = Dropout(build(), 0.3, learned=True, length_scale=0.7).double()
-    n, p = 500, float(module.mask.rate.detach())
-    value = kl(module, n)
-    value.backward()
-    expected, by_p, by_w = hand_kl(float(module.layer.weight.detach().square().sum()), p, k, n, 0.7)
-    assert value.item() == pytest.approx(expected, rel=1e-6)
-    assert float(module.mask.logit.grad) == pytest.approx(by_p * p * (1 - p), rel=1e-6)
-    assert torch.allclose(module.layer.weight.grad, by_w * module.layer.weight, rtol=1e-6)
-    assert module.layer.bias.grad is None
-
-
-def test_kl_of_a_recurrent_stack_counts_units_and_no_steps():
-    module = TiedDropout(nn.LSTM(6, 5, 2, bidirectional=True), 0.2, learned=True, length_scale=0.5).double()
-    n, w = 300, dict(module.layer.named_parameters())
-    expected = 0.0
-    for i, read in ((0, 6), (1, 10)):
-        for kind, k in (("ih", read), ("hh", 2 * 5)):
-            squares = sum(float(w[f"weight_{kind}_l{i}{d}"].detach().square().sum()) for d in ("", "_reverse"))
-            p = float(module.masks[f"{'input' if kind == 'ih' else 'state'}_{i}"].rate.detach())
-            expected += hand_kl(squares, p, k, n, 0.5)[0]
-    value = kl(module, n)
-    assert value.item() == pytest.approx(expected, rel=1e-6)
-    value.backward()
-    assert w["bias_ih_l0"].grad is None
-    assert w["weight_hh_l1_reverse"].grad is not None
-
-
-def test_kl_tells_the_right_objective_from_the_wrong_ones():
-    module = Dropout(nn.Linear(64, 8), 0.1, length_scale=1.0).double()
-    squares, n, batch = float(module.layer.weight.detach().square().sum()), 500, 64
-    right = kl(module, n).item()
-
-    def term(factor_w=1.0, factor_k=1.0, n=n):
-        p = 0.1
-        h = float(entropy_of_rate(torch.tensor(p, dtype=torch.float64)))
-        return factor_w * squares / (2 * n * (1 - p)) - factor_k * 64 / n * h
-
-    assert right == pytest.approx(term(), rel=1e-6)
-    wrong = {
-        "doubled": term(2, 2),
-        "K missing": term(1, 1 / 64),
-        "sum over the batch": term(1 / batch, 1 / batch),
-        "N missing": term(n=1),
-        "weights times (1 - p)": term((1 - 0.1) ** 2),
-        "half the weight term": term(0.5),
-    }
-    for name, value in wrong.items():
-        assert abs(value - right) > 0.01 * abs(right), name
-
-
 def test_kl_adds_up_and_is_zero_without_dropout():
     a, b = Dropout(nn.Linear(20, 30)), Dropout(nn.Conv1d(8, 3, 3), 0.4)
     both = nn.ModuleList([a, nn.Linear(3, 3), b])
     assert kl(both, 10).item() == pytest.approx(kl(a, 10).item() + kl(b, 10).item())
     assert kl(nn.Linear(3, 3), 10).item() == 0
-
-
-@given(st.floats(1e-6, 1 - 1e-6))
-def test_entropy_of_a_rate_is_that_of_a_coin(p):
-    rate = torch.tensor(p, dtype=torch.float64)
-    coin = torch.distributions.Bernoulli(rate).entropy()
-    assert float(entropy_of_rate(rate)) == pytest.approx(float(coin), rel=1e-6)
 
 
 @settings(max_examples=15, deadline=None)
