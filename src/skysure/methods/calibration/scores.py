@@ -81,7 +81,7 @@ def classwise_ece(
     """Calibration error of each class's probability, equal width, averaged over classes (Kull et al. 2019)."""
     edges = equal_width_edges(bins)
     each = [_calibration_error(p, truth == k, edges, weight) for k, p in enumerate(probability.T)]
-    return np.mean(each, axis=0)
+    return np.mean(np.stack(each), axis=0)
 
 
 def binary_ece(
@@ -109,7 +109,8 @@ def gaussian_mixture_nll(
 ) -> float | Float[ndarray, " resample"]:
     """Mean negative log density of the truth under a mixture of Gaussians, of equal weight unless given as `share`."""
     log_density = -0.5 * ((truth - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
-    return mean_of(-logsumexp(log_density, axis=0, b=1 / len(mean) if share is None else share), weight)
+    terms = logsumexp(log_density, axis=0, b=1 / len(mean) if share is None else share)
+    return mean_of(-np.asarray(terms), weight)
 
 
 def crps(
