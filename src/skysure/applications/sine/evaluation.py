@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from skysure.methods.calibration import (
     pit_hits,
     with_interval,
 )
+from skysure.methods.calibration.scores import mean_of
 from skysure.predictions import Evaluation
 
+from . import grid
+from .functions import truth
 from .networks import SineNetwork
 from .points import Points, joined
 from .prediction import draws, predict
@@ -26,6 +30,8 @@ from .settings import Query
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.683, 0.8, 0.9, 0.955, 0.997)
 CURVE_POINTS = 121
 FUNCTIONS = 20
+MANY = 1000
+"""Draws for a ratio of two standard deviations, to 3 %."""
 
 
 def evaluate(model: SineNetwork, source: Source, query: Query) -> Evaluation:
@@ -33,12 +39,15 @@ def evaluate(model: SineNetwork, source: Source, query: Query) -> Evaluation:
     points = joined(source.chunks(TEST))
     known = points[np.isfinite(points.y)]
     metrics: dict[str, Any] = {
-        "application": "sine", "title": "A sine, learned with error bars", "noun": "point", "part": TEST,
+        "application": "sine", "title": f"A {model.function}, learned with error bars", "noun": "point", "part": TEST,
         "objects": len(points), "truth": len(known) > 0, "curves": {}, "examples": [], "scores": [],
     }  # fmt: skip
     metrics["curves"]["functions"] = _functions(model, source, query)
     if len(known):
         metrics |= _proof(model, known, query, metrics["curves"])
+    if hasattr(model, "grid"):
+        metrics["curves"]["grid"] = grid.found(model)
+        metrics["scores"] += grid.scores(metrics["curves"]["grid"])
     return Evaluation(metrics)
 
 
@@ -49,6 +58,7 @@ def _proof(model: SineNetwork, points: Points, query: Query, curves: dict[str, A
     curves["coverage"] = coverage_curve(hits["after"], LEVELS) | {"before": hits["before"].mean(1).tolist()}
     split = predict(model, points, query)
     aleatoric, epistemic = (float(np.sqrt(part[:, 0, 0].mean())) for part in (split.aleatoric, split.epistemic))
+    raw = {"aleatoric": np.sqrt((before[1] ** 2).mean()), "epistemic": np.sqrt(before[0].var(0, ddof=1).mean())}
     likelihood = with_interval(_log_likelihood, mean, std, points.y)
     return {
         "uncertainty": {"measure": "variance", "aleatoric": aleatoric**2, "epistemic": epistemic**2},
@@ -56,11 +66,13 @@ def _proof(model: SineNetwork, points: Points, query: Query, curves: dict[str, A
             _score("log_likelihood", "Log-likelihood of a point", likelihood, unit="nat", headline=True,
                    before=_log_likelihood(*before, points.y)),
             *(_coverage_score(curves["coverage"], level) for level in (0.683, 0.955)),
-            {"name": "aleatoric_std", "label": "Noise found (standard deviation)", "value": aleatoric, "digits": 3},
-            {"name": "epistemic_std", "label": "Ignorance within the range", "value": epistemic, "digits": 3},
-            {"name": "epistemic_3pi_over_0", "label": "Ignorance at 3π over that at 0", "digits": 1,
-             "value": _growth(model, query)},
+            {"name": "aleatoric_std", "label": "Noise found (standard deviation)", "value": aleatoric, "digits": 3,
+             "before": float(raw["aleatoric"])},
+            {"name": "epistemic_std", "label": "Ignorance within the range", "value": epistemic, "digits": 3,
+             "before": float(raw["epistemic"])},
+            *_growth(model, query),
             _score("crps", "CRPS", with_interval(crps, mean, std, points.y, resamples=200)),
+            _score("rmse", "Root mean square error", with_interval(_rmse, mean.mean(0), points.y, resamples=200)),
         ],
     }  # fmt: skip
 
@@ -73,7 +85,8 @@ def _functions(model: SineNetwork, source: Source, query: Query) -> dict[str, An
     shown = joined(source.chunks(TRAIN))[:300]
     drawn = draws(model, x, Query(samples=FUNCTIONS, seed=query.seed))[0]
     return {
-        "x": x.tolist(), "mean": split.mean[:, 0].tolist(), "range": [low, high],
+        "x": x.tolist(), "truth": truth(model.function, x).tolist(), "mean": split.mean[:, 0].tolist(),
+        "range": [low, high],
         "aleatoric": np.sqrt(split.aleatoric[:, 0, 0]).tolist(),
         "epistemic": np.sqrt(split.epistemic[:, 0, 0]).tolist(),
         "draws": drawn[:, :, 0].cpu().numpy().round(4).tolist(),
@@ -81,10 +94,12 @@ def _functions(model: SineNetwork, source: Source, query: Query) -> dict[str, An
     }  # fmt: skip
 
 
-def _growth(model: SineNetwork, query: Query) -> float:
-    """How many times as large the epistemic standard deviation is at 3π as at 0."""
-    epistemic = predict(model, _at(np.array([0.0, 3 * np.pi])), query).epistemic[:, 0, 0]
-    return float(np.sqrt(epistemic[1] / epistemic[0]))
+def _growth(model: SineNetwork, query: Query) -> Iterator[dict[str, Any]]:
+    """How many times as large the epistemic standard deviation is at 3π as at 0; of a sine only."""
+    if model.function == "sine":
+        drawn = draws(model, np.array([0.0, 3 * np.pi]), Query(MANY, query.seed))[0][..., 0].std(0)
+        yield {"name": "epistemic_3pi_over_0", "label": "Ignorance at 3π over that at 0", "digits": 1,
+               "value": float(drawn[1] / drawn[0])}  # fmt: skip
 
 
 def _at(x: np.ndarray) -> Points:
@@ -103,6 +118,10 @@ def _hits(drawn: tuple[np.ndarray, np.ndarray], truth: np.ndarray) -> np.ndarray
 
 def _log_likelihood(mean: np.ndarray, std: np.ndarray, truth: np.ndarray, weight: Any = None) -> Any:
     return -gaussian_mixture_nll(mean, std, truth, weight)
+
+
+def _rmse(mean: np.ndarray, truth: np.ndarray, weight: Any = None) -> Any:
+    return np.sqrt(mean_of((truth - mean) ** 2, weight))
 
 
 def _score(name: str, label: str, found: Interval, **facts: Any) -> dict[str, Any]:

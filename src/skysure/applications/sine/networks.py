@@ -1,4 +1,4 @@
-"""The network of `sine`: normalisation, two dropped hidden layers, calibration."""
+"""The network of `sine`: normalisation, dropped hidden layers, calibration."""
 
 from __future__ import annotations
 
@@ -12,31 +12,54 @@ from skysure.methods.uncertainty import Dropout
 
 from .settings import Schema, Settings
 
+GRID = 12
+"""Number of fixed rates that a learned one is held against."""
+
 
 class SineNetwork(nn.Module):
     """x → mean and log-variance of y, in units of the schema.
 
-    The one input is not dropped: what is lost of it no depth can make good, and the intervals stay wide.
+    The one input is not dropped unless asked: what is lost of it no depth can make good, and the intervals stay wide.
     """
+
+    x_mean: Tensor
+    x_scale: Tensor
+    y_mean: Tensor
+    y_scale: Tensor
+    grid: Tensor
+    grid_seconds: Tensor
 
     def __init__(self, settings: Settings, schema: Schema) -> None:
         super().__init__()
-        self.register_buffer("x_scale", torch.tensor(max(abs(schema.low), abs(schema.high), 1e-12)))
+        # A uniform x comes out with variance 1.
+        self.register_buffer("x_mean", torch.tensor((schema.low + schema.high) / 2))
+        self.register_buffer("x_scale", torch.tensor(max((schema.high - schema.low) / 12**0.5, 1e-12)))
         self.register_buffer("y_mean", torch.tensor(schema.mean))
         self.register_buffer("y_scale", torch.tensor(schema.scale))
-        how = {"learned": settings.learned_rate, "length_scale": settings.length_scale}
-        self.input = nn.Linear(1, settings.hidden)
-        self.hidden = Dropout(nn.Linear(settings.hidden, settings.hidden), settings.rate, **how)
-        self.output = Dropout(nn.Linear(settings.hidden, 2), settings.rate, **how)
+        how = {"rate": settings.rate, "learned": settings.learned_rate, "length_scale": settings.length_scale}
+        first, width = nn.Linear(1, settings.hidden), settings.hidden
+        self.function, self.drops_input = settings.function, settings.drop_input
+        self.input = Dropout(first, **how, narrow=True) if settings.drop_input else first
+        self.hidden = nn.ModuleList([Dropout(nn.Linear(width, width), **how) for _ in range(settings.layers - 1)])
+        self.output = Dropout(nn.Linear(width, 2), **how)
         self.calibration = VarianceScaling(1)
+        if settings.grid:
+            # What was found by training leaves it as tensors, as all that is learned: see grid.row.
+            self.register_buffer("grid", torch.full((GRID + 1, 4), torch.nan, dtype=torch.float64))
+            self.register_buffer("grid_seconds", torch.full((2,), torch.nan))
 
-    def prefix(self, x: Float[Tensor, " object"]) -> Float[Tensor, "object hidden"]:
+    def prefix(self, x: Float[Tensor, " object"]) -> Float[Tensor, "object feature"]:
         """What no mask touches."""
-        return torch.relu(self.input(x[:, None] / self.x_scale))
+        x = (x[:, None] - self.x_mean) / self.x_scale
+        return x if self.drops_input else torch.relu(self.input(x))
 
-    def suffix(self, features: Float[Tensor, "object hidden"]) -> Float[Tensor, "object 2"]:
+    def suffix(self, features: Float[Tensor, "object feature"]) -> Float[Tensor, "object 2"]:
         """What every draw of the masks changes."""
-        return self.output(torch.relu(self.hidden(features)))
+        if self.drops_input:
+            features = torch.relu(self.input(features))
+        for layer in self.hidden:
+            features = torch.relu(layer(features))
+        return self.output(features)
 
     def forward(self, x: Float[Tensor, " object"]) -> Float[Tensor, "object 2"]:
         """Mean and log-variance of (y − mean) / scale."""

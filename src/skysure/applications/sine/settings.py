@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from skysure.faults import SettingsFault
 from skysure.settings import check_ranges
@@ -16,26 +17,34 @@ PAPERS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of `sine`: y = sin(x) + noise, learned by a network with concrete dropout.
+    """Settings of `sine`: y = f(x) + noise, learned by a network with concrete dropout.
 
     Parameters
     ----------
+    function : "sine" or "line"
+        sin(x), x uniform in [low, high); or 2x + 8, x ~ N(0, 1).
     objects : int
         Number of points to simulate; 500 of them are trained on by default.
     low : float
-        Least x.
+        Least x of the sine.
     high : float
-        Largest x.
+        Largest x of the sine.
     sigma : float
         Standard deviation of the noise in y.
     hidden : int
-        Width of the two hidden layers.
+        Width of the hidden layers.
+    layers : int
+        Number of hidden layers.
+    drop_input : bool
+        Whether the one input is dropped too, as was published; it spoils the error bars.
     rate : float
         Dropout rate, or the one to start from.
     learned_rate : bool
         Whether the rate is learned (concrete dropout).
     length_scale : float
         Prior length scale of the weights.
+    grid : bool
+        Whether twelve networks with fixed rates are trained too, to choose among: what the learned rate replaces.
     epochs : int
         Passes over the training part.
     patience : int
@@ -54,14 +63,18 @@ class Settings:
         Of the data, the parts and the training.
     """
 
+    function: Literal["sine", "line"] = "sine"
     objects: int = 4000
     low: float = -3.141592653589793
     high: float = 3.141592653589793
     sigma: float = 0.1
     hidden: int = 128
+    layers: int = 2
+    drop_input: bool = False
     rate: float = 0.1
     learned_rate: bool = True
     length_scale: float = 0.01
+    grid: bool = False
     epochs: int = 400
     patience: int = 400
     batch: int = 64
@@ -72,7 +85,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("hidden", "batch", "epochs", "patience", "objects"), (1, 10**9))
+        ranges = dict.fromkeys(("hidden", "batch", "epochs", "patience", "objects", "layers"), (1, 10**9))
         ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
         ranges |= {"sigma": (0, 10**6), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "length_scale": (0, 10**6)}
         check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})

@@ -1,4 +1,4 @@
-"""Points on a sine with Gaussian noise."""
+"""Points on a sine or a line, with Gaussian noise."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import numpy as np
 
 from skysure.data.sources import Memory
 
+from .functions import abscissae, truth
 from .points import Points
 from .settings import Schema, Settings
 
 
 def simulate(settings: Settings, n: int | None, seed: int) -> Memory:
-    """Draw n points with x uniform in [low, high) and y = sin(x) + N(0, sigma²)."""
+    """Draw n points with y = f(x) + N(0, sigma²)."""
     n = settings.objects if n is None else n
     rng = np.random.default_rng([seed, 0])
-    x = rng.uniform(settings.low, settings.high, n)
-    y = np.sin(x) + settings.sigma * rng.standard_normal(n)
+    x = abscissae(settings, n, rng)
+    y = truth(settings.function, x) + settings.sigma * rng.standard_normal(n)
     ids = np.char.add(f"{seed}-", np.arange(n).astype(str))
-    return Memory(Schema(settings.low, settings.high, float(y.mean()), float(y.std())), [Points(ids, x, y)])
+    low, high = (settings.low, settings.high) if settings.function == "sine" else (float(x.min()), float(x.max()))
+    return Memory(Schema(low, high, float(y.mean()), float(y.std())), [Points(ids, x, y)])

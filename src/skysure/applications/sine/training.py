@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -10,44 +13,84 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from skysure.data.sources import TRAIN, VALIDATION, Parted
-from skysure.fit import Batch, State, combine, fit
+from skysure.fit import Batch, State, combine, fit, prefixed
 from skysure.methods.uncertainty import gaussian_nll
 
+from .grid import ensemble, row
 from .networks import network
 from .points import joined
-from .settings import Settings
+from .settings import Schema, Settings
 
 
 def train(
     source: Parted, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
 ) -> Iterator[State]:
-    """Train on the training part; a state an epoch."""
-    schema = source.schema
-    held = {part: joined(source.chunks(part)) for part in (TRAIN, VALIDATION)}
-    tensors = {
-        part: {
-            "x": torch.as_tensor(points.x, dtype=torch.float32),
-            "y": torch.as_tensor((points.y - schema.mean) / schema.scale, dtype=torch.float32),
-        }
-        for part, points in held.items()
-    }
+    """Train on the training part; a state an epoch. Where a grid is asked for, the last state brings it."""
+    given = (batches(source, settings), settings, accelerator)
+    for now, seconds in _timed(course(network(settings, source.schema), *given, state)):
+        if now.done and settings.grid:
+            *_, (last, grid_seconds) = _timed(course(ensemble(settings, source.schema), *given))
+            now = _with_grid(now, last, source, settings, torch.tensor([seconds, grid_seconds]))
+        yield now
 
-    def batches(part: str, epoch: int) -> list[Batch]:
-        size = len(held[part])
-        order = np.arange(size)
-        if part == TRAIN:
-            order = np.random.default_rng(combine(settings.seed, epoch)).permutation(size)
-        index = torch.from_numpy(order)
-        return [{n: t[some] for n, t in tensors[part].items()} for some in index.split(settings.batch)]
 
-    yield from fit(
-        network(settings, schema), batches, nll, objects=len(held[TRAIN]), epochs=settings.epochs,
+def course(
+    model: nn.Module,
+    batches: Callable[[str, int], list[Batch]],
+    settings: Settings,
+    accelerator: Accelerator | None = None,
+    state: State | None = None,
+) -> Iterator[State]:
+    """Fit a network, or an ensemble of them, as the settings say."""
+    return fit(
+        model, batches, nll, objects=sum(len(batch["x"]) for batch in batches(TRAIN, 0)), epochs=settings.epochs,
         learning_rate=settings.learning_rate, patience=settings.patience, seed=settings.seed,
         state=state, accelerator=accelerator,
     )  # fmt: skip
+
+
+def batches(source: Parted, settings: Settings) -> Callable[[str, int], list[Batch]]:
+    """Deal the points of a part into batches, those to train on shuffled anew in every epoch."""
+    schema: Schema = source.schema
+    tensors = {}
+    for part in (TRAIN, VALIDATION):
+        points = joined(source.chunks(part))
+        x, y = (torch.as_tensor(of, dtype=torch.float32) for of in (points.x, (points.y - schema.mean) / schema.scale))
+        tensors[part] = {"x": x, "y": y}
+
+    def dealt(part: str, epoch: int) -> list[Batch]:
+        index = torch.arange(len(tensors[part]["x"]))
+        if part == TRAIN:
+            order = np.random.default_rng(combine(settings.seed, epoch)).permutation(len(index))
+            index = torch.from_numpy(order)
+        return [{name: t[some] for name, t in tensors[part].items()} for some in index.split(settings.batch)]
+
+    return dealt
 
 
 def nll(model: nn.Module, batch: Batch) -> Tensor:
     """Negative log-likelihood of each point, shape (object,)."""
     mean, log_variance = model(batch["x"]).split(1, dim=1)
     return gaussian_nll(mean, log_variance, batch["y"][:, None])
+
+
+def _timed(states: Iterator[State]) -> Iterator[tuple[State, float]]:
+    """Give with each state the seconds of all its epochs, those done before a resumption taken to be like the rest."""
+    spent = 0.0
+    for epochs in count(1):
+        start = perf_counter()
+        state = next(states, None)
+        if state is None:
+            return
+        spent += perf_counter() - start
+        yield state, spent / epochs * state.epoch
+
+
+def _with_grid(state: State, last: State, source: Parted, settings: Settings, seconds: Tensor) -> State:
+    """Put into the state of the learned rate what the grid of fixed ones found, and what both cost."""
+    fixed, ours = ensemble(settings, source.schema), network(settings, source.schema)
+    fixed.load_state_dict(last.weights)
+    ours.load_state_dict(state.weights)
+    points = joined(source.chunks(VALIDATION))
+    found = {"grid": torch.stack([row(one, points) for one in [*fixed.members(), ours]]), "grid_seconds": seconds}
+    return replace(state, tensors=state.tensors | prefixed(found, "best."))

@@ -1,0 +1,140 @@
+"""The grid of fixed rates: as twelve trainings would have it, and what the report shows of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from skysure import report, verbs
+from skysure import run as runs
+from skysure.applications import sine
+from skysure.applications.sine.grid import RATES, ensemble, found, row
+from skysure.applications.sine.prediction import draws
+from skysure.applications.sine.training import batches, course
+from skysure.data.parts import Split
+from skysure.data.sources import PARTS, VALIDATION, Parted
+from skysure.fit import State, unprefixed
+from skysure.methods.uncertainty import masks
+from skysure.methods.uncertainty.masks import Draw
+from skysure.predictions import Evaluation
+
+TINY = {"objects": 160, "validation": 40, "calibration": 40, "test": 40, "epochs": 3, "hidden": 8}
+SETTINGS = sine.Settings(**TINY)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unreported() -> Iterator[None]:
+    """Figures are drawn where they are tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def source() -> Parted:
+    memory = sine.simulate(SETTINGS, None, seed=0)
+    ids = memory.held[0].ids
+    return Parted(memory, Split(ids, np.full(len(ids), ""), np.repeat(PARTS, 40)))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "grid"
+    return verbs.train("sine", out=out, grid=True, device="cpu", **TINY).path
+
+
+class Alone(nn.Module):
+    """One network that takes the random numbers of a member."""
+
+    def __init__(self, network: nn.Module, number: int) -> None:
+        super().__init__()
+        self.network, self.number = network, number
+
+    def forward(self, x: Tensor) -> Tensor:
+        mine = list(masks(self.network).values())
+        if mine[0].draw is not None:
+            keys = {name: key[self.number] for name, key in mine[0].draw.of_members(len(RATES)).items()}
+            for mask in mine:
+                mask.draw = Draw(keys.get("own"), keys["common"])
+        return self.network(x)
+
+
+@pytest.fixture(scope="module")
+def trained(source: Parted) -> State:
+    *_, last = course(ensemble(SETTINGS, source.schema), batches(source, SETTINGS), SETTINGS)
+    return last
+
+
+@pytest.mark.parametrize("number", [0, 7, 11])
+def test_each_is_what_it_would_be_alone(source: Parted, trained: State, number: int) -> None:
+    together = ensemble(SETTINGS, source.schema)
+    together.load_state_dict(trained.weights)
+    fixed = sine.network(sine.Settings(**TINY, learned_rate=False, rate=RATES[number]), source.schema)
+    *_, alone = course(Alone(fixed, number), batches(source, SETTINGS), SETTINGS)
+    member = together.members()[number].state_dict()
+    for name, tensor in unprefixed(alone.weights, "network.").items():
+        assert torch.allclose(member[name], tensor, rtol=1e-4, atol=1e-5), name
+    assert trained.counters["best_nll"][number] == pytest.approx(alone.counters["best_nll"], rel=1e-5)
+
+
+def test_a_row_is_what_the_draws_say(source: Parted) -> None:
+    """By the sum over draws, a point at a time, and by the analytic rate of a network of one rate."""
+    points = next(source.chunks(VALIDATION))
+    model = ensemble(SETTINGS, source.schema).members()[9]
+    mean, std = (drawn[..., 0].numpy() for drawn in draws(model, points.x, sine.Query()))
+    density = np.exp(-0.5 * ((points.y - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+    rate, nll, epistemic, far = row(model, points).tolist()
+    assert rate == pytest.approx(RATES[9], rel=1e-6)
+    assert nll == pytest.approx(-np.log(density.mean(0)).mean(), rel=1e-9)
+    assert epistemic == pytest.approx(np.sqrt(np.mean([np.var(m, ddof=1) for m in mean.T])), rel=1e-9)
+    edge = 2 * points.x.max() - points.x.min()
+    assert far == pytest.approx(float(np.std(draws(model, np.array([edge]), sine.Query())[0].numpy(), ddof=1)))
+
+
+def test_the_run_brings_the_grid(made: Path) -> None:
+    metrics = runs.read_metrics(made)
+    grid = metrics["curves"]["grid"]
+    assert np.allclose(grid["rate"], RATES, rtol=1e-6)
+    assert np.isfinite([grid[name] for name in ("nll", "epistemic", "far")]).all()
+    assert grid["learned"]["rates"] == {f"rate_{n}": pytest.approx(0.1, abs=0.05) for n in ("hidden.0", "output")}
+    scores = {score["name"]: score["value"] for score in metrics["scores"]}
+    assert scores["grid_rate"] == grid["rate"][int(np.argmin(grid["nll"]))]
+    assert scores["grid_gain"] == pytest.approx(grid["learned"]["nll"] - min(grid["nll"]))
+    assert scores["grid_seconds_over_ours"] == pytest.approx(grid["seconds"]["grid"] / grid["seconds"]["learned"])
+    assert found(runs.load(made).model)["nll"] == pytest.approx(grid["nll"])
+
+
+def test_a_grid_changes_nothing_of_the_learned_rate(made: Path, tmp_path: Path) -> None:
+    plain = verbs.train("sine", out=tmp_path / "plain", device="cpu", **TINY).model.state_dict()
+    beside = runs.load(made).model.state_dict()
+    assert set(beside) - set(plain) == {"grid", "grid_seconds"}
+    assert all(torch.equal(beside[name], tensor) for name, tensor in plain.items())
+
+
+def test_figures_can_be_drawn(made: Path) -> None:
+    metrics = json.loads((made / "metrics.json").read_text())
+    drawn = {figure.name: figure for figure in sine.figures(Evaluation(metrics))}
+    assert list(drawn) == ["function", "grid", "cost", "coverage"]
+    for figure in drawn.values():
+        assert ElementTree.fromstring(report.render(figure, "svg")).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("function", ["sine", "line"])
+def test_an_evaluation_knows_its_function(function: str, tmp_path: Path) -> None:
+    run = verbs.train("sine", out=tmp_path / "run", function=function, device="cpu", **TINY)
+    metrics: dict[str, Any] = runs.read_metrics(run.path)
+    curve = metrics["curves"]["functions"]
+    x = np.array(curve["x"])
+    assert np.allclose(curve["truth"], np.sin(x) if function == "sine" else 8 + 2 * x)
+    assert metrics["title"] == f"A {function}, learned with error bars"
+    names = {score["name"] for score in metrics["scores"]}
+    assert ("epistemic_3pi_over_0" in names) == (function == "sine")
+    assert not any(name.startswith("grid") for name in names)
