@@ -38,6 +38,8 @@ def test_quantiles_of_one_gaussian_far_out_and_of_dates():
     odds = torch.from_numpy(norm.logcdf(z) - norm.logsf(z))
     found = mixture_quantile(*tensors(np.full((3, 1, 7), 2_460_000.5), np.full((3, 1, 7), 0.01)), odds)
     np.testing.assert_allclose((found[0] - 2_460_000.5) / 0.01, z, atol=2e-7)
+    near = mixture_quantile(*tensors(np.zeros((3, 1, 7)), np.ones((3, 1, 7))), odds)
+    np.testing.assert_allclose(near[0], z, atol=1e-12)
     ends = mixture_quantile(torch.zeros(1, 4, 1), torch.ones(1, 4, 1), torch.tensor([torch.inf]))
     assert (ends == torch.inf).all()
 
@@ -74,7 +76,7 @@ def skewed(rng, n):
 @pytest.mark.parametrize("n", [30, 501])
 def test_coverage_over_many_splits_is_the_law_of_split_conformal(n):
     rng = np.random.default_rng(2)
-    coverage, m, splits, hits, inside = 0.683, 200, 150, [], []
+    coverage, m, splits, hits, inside = 0.683, 200, 80, [], []
     for _ in range(splits):
         mean, std, truth = skewed(rng, n + m)
         scaling = QuantileScaling(1).fit(mean[:, :n], std[:, :n], truth[:n])

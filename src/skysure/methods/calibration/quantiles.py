@@ -12,6 +12,8 @@ Zhu 2021). Where n is too small for the coverage asked, n < (1 + c) / (1 - c), t
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -39,9 +41,7 @@ def log_odds(
         Weights of the samples, which add up to one; equal ones by default.
     """
     z = (truth - mean) / std
-    weight = torch.zeros_like(z) if share is None else share.log()
-    below, above = (torch.logsumexp(weight + torch.special.log_ndtr(side), 0) for side in (z, -z))
-    return below - above
+    return _log_tail(z, share) - _log_tail(-z, share)
 
 
 def mixture_quantile(
@@ -53,16 +53,18 @@ def mixture_quantile(
 
     Examples
     --------
-    >>> mean, std = torch.tensor([[[-3.0]], [[3.0]]]), torch.ones(2, 1, 1)
+    >>> mean, std = torch.tensor([[[-2.0]], [[4.0]]]), torch.ones(2, 1, 1)
     >>> round(mixture_quantile(mean, std, torch.tensor([0.0])).item(), 6)
-    0.0
+    1.0
     """
     mean, std, odds = mean.double(), std.double(), odds.double()
+    # the smaller tail alone is enough, and has the more digits
+    side, tail = torch.where(odds > 0, -1.0, 1.0), torch.nn.functional.logsigmoid(-odds.abs())
     reach = torch.where(odds.isfinite(), 2 * (odds.abs() + 1), 0.0).sqrt() * std
     low, high = (mean - reach).amin(0), (mean + reach).amax(0)
     for _ in range(60):
         middle = low + (high - low) / 2
-        under = log_odds(mean, std, middle, share) < odds
+        under = side * (_log_tail(side * (middle - mean) / std, share) - tail) < 0
         low, high = torch.where(under, middle, low), torch.where(under, high, middle)
     return torch.where(odds.isfinite(), high, odds)
 
@@ -135,6 +137,11 @@ class QuantileScaling(nn.Module):
         odds = log_odds(mean.double(), std.double(), truth.double(), share).T.contiguous()
         below, above = (torch.searchsorted(self.odds.double(), odds, right=right) for right in (False, True))
         return ((below + above - 1) / (2 * STEPS)).clamp(0, 1).T
+
+
+def _log_tail(z: Component, share: Component | None) -> Float[Tensor, "row value"]:
+    weight = -log(len(z)) if share is None else share.log()
+    return torch.logsumexp(weight + torch.special.log_ndtr(z), 0)
 
 
 def _outwards(odds: Float[Tensor, "value n"]) -> Float[Tensor, "value step"]:

@@ -145,8 +145,8 @@ def interval_score(
     Width plus 2 / (1 - coverage) times how far the truth lies outside (Winkler 1972; Gneiting & Raftery 2007, eq. 43):
     the fair price of an interval, as wide ones always cover.
 
-    >>> float(interval_score(np.zeros(2), np.ones(2), np.array([0.5, 1.5]), coverage=0.9))
-    6.0
+    >>> float(interval_score(np.zeros(2), np.ones(2), np.array([0.5, 1.5]), coverage=0.5))
+    2.0
     """
     outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
     return mean_of(high - low + 2 / (1 - coverage) * outside, weight)
