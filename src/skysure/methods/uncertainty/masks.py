@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Int32, Int64
@@ -22,6 +22,7 @@ from skysure.methods.uncertainty import counter
 
 TEMPERATURE = 0.1
 _EVERY_ROW = -(2**63)
+_FEW = 1 << 20
 
 
 def relaxed_keep(
@@ -56,10 +57,14 @@ class Draw:
         Keys of the rows, for masks of their own; None: all masks are shared.
     common : Tensor, shape (sample, 1, 2)
         Keys for masks that all rows share.
+    part : tuple
+        The draw that these samples are a part of, and which part.
     """
 
     own: Int32[Tensor, "sample row 2"] | None
     common: Int32[Tensor, "sample 1 2"]
+    part: tuple[Draw | None, slice] = (None, slice(None))
+    made: dict[tuple[int, int], Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, seed: int, samples: Int64[Tensor, " sample"], rows: Int64[Tensor, " row"] | None) -> Draw:
@@ -70,7 +75,7 @@ class Draw:
 
     def of_samples(self, part: slice) -> Draw:
         """Take some of its samples."""
-        return Draw(None if self.own is None else self.own[part], self.common[part])
+        return Draw(None if self.own is None else self.own[part], self.common[part], (self, part))
 
     def of_members(self, members: int) -> dict[str, Int32[Tensor, "member sample row 2"]]:
         """Give the keys of each member of an ensemble, by name."""
@@ -80,7 +85,7 @@ class Draw:
     def uniform(self, layer: int, batch: int, features: int, shared: bool) -> Float[Tensor, "batch feature"]:
         """Numbers for each row of a batch, which runs through the rows sample by sample; one row if all share."""
         shared = shared or self.own is None
-        u = counter.uniform(self.common if shared else self.own, layer, features)
+        u = self._common(layer, features) if shared else counter.uniform(self.own, layer, features)
         samples = len(u)
         if shared and samples == 1:
             return u[0]
@@ -94,6 +99,15 @@ class Draw:
                 "keep objects along the first axis",
             )
         return u.reshape(-1, features)
+
+    def _common(self, layer: int, features: int) -> Float[Tensor, "sample 1 feature"]:
+        """Numbers that all rows share; few, so that a draw makes them once for all its samples, in fewer calls."""
+        whole, part = self.part
+        if whole is None or len(whole.common) * features > _FEW:
+            return counter.uniform(self.common, layer, features)
+        if (layer, features) not in whole.made:
+            whole.made[layer, features] = counter.uniform(whole.common, layer, features)
+        return whole.made[layer, features][part]
 
 
 class Mask(nn.Module):

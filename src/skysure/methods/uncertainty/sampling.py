@@ -1,7 +1,7 @@
 """Samples from the predictive distribution of a network with masks: fast by construction, and the same each time.
 
 What comes before the first random layer is computed once. Samples are folded into the batch while that pays (on a
-CPU up to about 250 rows, where the caches end) and looped beyond, so that memory stays bounded. Random numbers belong
+CPU up to about 128 rows, where the caches end) and looped beyond, so that memory stays bounded. Random numbers belong
 to (seed, sample, row, layer, feature): the samples do not depend on how objects or samples were cut into chunks.
 
 A model says itself where its random part begins by two methods with `model(x) == model.suffix(model.prefix(x))`;
@@ -61,7 +61,8 @@ def sample(
     first_row, first_sample : int
         Where to count on, in the next chunk of objects or of samples.
     batch : int, optional
-        Most rows (samples x objects) for the network at once; by default 256 on a CPU, 4096 elsewhere.
+        Most objects for the network at once, by default 256 on a CPU, 4096 elsewhere; samples are folded into rows up
+        to half of it.
 
     Returns
     -------
@@ -85,19 +86,19 @@ def sample(
         raise Fault(
             f"{type(model).__name__} without random layers",
             "a model with Dropout or TiedDropout inside",
-            "all samples would be the same, and look certain",
-            "wrap its layers, or predict without samples",
+            "torch's own dropout layers, which rest in eval, or none",
+            "to_bayesian(model), or wrap its layers; all samples would be the same, and look certain",
         )
     if samples < 1:
         raise Fault(f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval")
     samples = samples if masks(model) else 1
-    objects, device = _objects(inputs)
+    objects, device = objects_of(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
     if rows is None:
         rows = torch.arange(first_row, first_row + objects)
     rows = rows.to(device)
-    block = max(1, ceil(objects / max(1, ceil(objects / batch))))
-    fold = 1 if shared and block > _STEPPED and _fuses(model) else min(samples, max(1, batch // block))
+    block = _even(objects, batch)
+    fold = 1 if shared and block > _STEPPED and _fuses(model) else _even(samples, batch // 2 // block)
     which = torch.arange(first_sample, first_sample + samples, device=device)
     prefix, suffix = split(model)
     mine, done = list(masks(model).values()), []
@@ -117,7 +118,7 @@ def sample(
 def _folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, objects: int) -> Tree:
     """Run the random part once, on the features repeated for each sample; gives (sample, object, ...)."""
     if samples > 1:
-        features = mapped(lambda x: x.repeat(samples, *[1] * (x.ndim - 1)), features)
+        features = mapped(lambda x: x.expand(samples, *x.shape).flatten(0, 1), features)
     return mapped(lambda x: x.unflatten(0, (samples, objects)), suffix(features))
 
 
@@ -152,7 +153,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _objects(inputs: Tree) -> tuple[int, torch.device]:
+def objects_of(inputs: Tree) -> tuple[int, torch.device]:
+    """Count the objects of inputs, and say where they lie."""
     leaves: list[Tensor] = []
     mapped(lambda x: leaves.append(x) or x, inputs)
     counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
@@ -164,6 +166,11 @@ def _objects(inputs: Tree) -> tuple[int, torch.device]:
             "put objects first; settings belong to the model",
         )
     return counts.pop(), leaves[0].device
+
+
+def _even(total: int, most: int) -> int:
+    """Cut a total into even parts of at most so many; torch plans anew for each size of a batch."""
+    return ceil(total / ceil(total / max(1, most)))
 
 
 def _fuses(model: nn.Module) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
@@ -210,9 +211,9 @@ class TiedDropout(nn.Module):
         hidden = state if self.layer.mode == "LSTM" else state[0]
         options = (self.layer.bias, 1, 0.0, torch.is_grad_enabled(), self.layer.bidirectional)
         run = _FUSED[self.layer.mode]
-        with warnings.catch_warnings():
-            # Folded weights are new tensors, so that cuDNN cannot find them in one piece; it copies them instead.
-            warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous")
+        # Folded weights are new tensors, so that cuDNN cannot find them in one piece; it copies them, and says so.
+        quiet = warnings.catch_warnings(action="ignore", category=UserWarning) if x.is_cuda else nullcontext()
+        with quiet:
             if sizes is None:
                 y, *last = run(x, hidden, weights, *options, True)
             else:
