@@ -24,9 +24,10 @@ Moment = Callable[[Tensor, Tensor, Tensor], Tensor]
 def relu_moment(xy: Float[Tensor, "*#both"], xx: Float[Tensor, "*#both"], yy: Float[Tensor, "*#both"]) -> Tensor:
     """E[relu(u) relu(u')] from the covariance and the two variances: the arc-cosine kernel of order one.
 
-    F = (s sin t + (pi - t) k) / 2 pi,   s = sqrt(k_xx k_yy),   cos t = k / s (Lee et al. 2018, eq. 11). It is stationary
-    in t where k and s are held: so t needs no gradient, and that of F is exact and finite also at t = 0 (equal rows),
-    where that of an arc cosine is not. Second derivatives do not follow.
+    F = (s sin t + (pi - t) k) / 2 pi,   s = sqrt(k_xx k_yy),   cos t = k / s (Lee et al. 2018, eq. 11)
+
+    It is stationary in t where k and s are held: so t needs no gradient, and that of F is exact and finite also where
+    t = 0 (equal rows) and that of an arc cosine is not. Second derivatives do not follow.
     """
     s = (xx * yy).clamp(min=torch.finfo(xy.dtype).tiny).sqrt()
     with torch.no_grad():
