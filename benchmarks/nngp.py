@@ -29,6 +29,7 @@ from skysure.methods.uncertainty import NNGP, Hyperparameters, class_targets, re
 GOLDEN = (4.8957686, 2.6646094, 2.14267)
 SIZES = (100, 500, 1000)
 BINS = 12
+LARGEST_TRAINED = 256
 Row = dict[str, Any]
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [golden(), *digits(seeds=1 if quick else 5, sizes=SIZES[:2] if quick else SIZES)]
     widths = (16, 64, 256) if quick else (16, 64, 256, 1024)
-    rows += [*at_initialisation(widths, draws=200 if quick else 2000), *on_a_sine(widths, networks=2 if quick else 10)]
+    rows += [*at_initialisation(widths, draws=100 if quick else 1000), *on_a_sine(widths, networks=2 if quick else 5)]
     rows += cost(1000 if quick else 7400)
     record("nngp", rows, quick=quick)
 
@@ -174,17 +175,18 @@ def on_a_sine(widths: tuple[int, ...], networks: int) -> list[Row]:
     a, b = ((v - gp.centre) * gp.scale for v in (x, at))
     targets = (y - gp.target_centre) / gp.target_scale
     for width in widths:
-        apart, wrong, off = [], [], []
-        for seed in range(networks):
-            inferred = gp.target_centre + gp.target_scale * last_layer(a, b, targets, width, h, seed)
-            network = trained(a.float(), targets.float(), width, max(depth, 1), seed, steps=2000, batch=50)
+        inferred = [last_layer(a, b, targets, width, h, seed) for seed in range(networks)]
+        learned = []
+        for seed in range(networks if width <= LARGEST_TRAINED else 0):
+            network = trained(a.float(), targets.float(), width, depth, seed, steps=2000, batch=50)
             with torch.no_grad():
-                learned = gp.target_centre + gp.target_scale * network(b.float()).double()
-            apart.append(rms(inferred - mean))
-            off.append(rms(learned - mean))
-            wrong.append(rms(learned - at.sin()))
+                learned.append(network(b.float()).double())
+        apart, off, wrong = (
+            [rms(gp.target_centre + gp.target_scale * f - goal) for f in functions]
+            for functions, goal in ((inferred, mean), (learned, mean), (learned, at.sin()))
+        )
         shown = ("last_layer_from_nngp", apart), ("trained_from_nngp", off), ("trained_rmse", wrong)
-        for name, values in shown:
+        for name, values in (pair for pair in shown if pair[1]):
             error = float(np.std(values, ddof=1) / networks**0.5)
             rows.append(row(f"sine_{name}_width_{width}", float(np.mean(values)), error=error, n=networks))
     return rows
