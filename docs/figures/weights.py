@@ -40,7 +40,7 @@ def drawn(weight: Tensor, samples: int) -> Tensor:
 
 def draw() -> Figure:
     """Draw the functions for growing weights, and the standard deviation against their growth."""
-    data = linear.Regression(bumps(T), torch.sin(T), noise=0.1, length_scale=1.0)
+    data = linear.Regression(bumps(T), torch.sin(T), std=0.1, length_scale=1.0)
     weight = linear.dropout_mean(data, RATE)
     figure = Figure(figsize=(10.5, 3.1), layout="constrained")
     *panels, last = figure.subplots(1, 5)

@@ -45,7 +45,7 @@ problems = st.builds(
 @given(problems)
 def test_evidence_is_the_density_of_the_targets_with_weights_integrated_out(data):
     x = data.x.numpy()
-    covariance = data.noise**2 * np.eye(len(x)) + x @ x.T / data.length_scale**2
+    covariance = data.std**2 * np.eye(len(x)) + x @ x.T / data.length_scale**2
     expected = multivariate_normal(np.zeros(len(x)), covariance).logpdf(data.y.numpy())
     assert float(linear.log_evidence(data)) == pytest.approx(expected, rel=1e-7, abs=1e-7)
 
@@ -55,7 +55,7 @@ def test_evidence_is_the_density_of_the_targets_with_weights_integrated_out(data
 def test_posterior_is_the_conditional_of_the_joint_gaussian(data):
     """Weights and targets are jointly Gaussian; condition on the targets, without A and its Cholesky factor."""
     x, variance = data.x.numpy(), data.length_scale**-2
-    gain = variance * x.T @ np.linalg.inv(data.noise**2 * np.eye(len(x)) + variance * x @ x.T)
+    gain = variance * x.T @ np.linalg.inv(data.std**2 * np.eye(len(x)) + variance * x @ x.T)
     q = linear.exact(data)
     assert q.mean.numpy() == pytest.approx(gain @ data.y.numpy(), rel=1e-6, abs=1e-6)
     expected = variance * np.eye(x.shape[1]) - variance * gain @ x
@@ -67,7 +67,7 @@ def test_posterior_is_the_conditional_of_the_joint_gaussian(data):
 def test_predictions_are_those_of_a_gaussian_process_with_a_linear_kernel():
     data, at = measured(1), measured(2).x
     kernel = ConstantKernel(data.length_scale**-2, "fixed") * DotProduct(0, "fixed")
-    process = GaussianProcessRegressor(kernel, alpha=data.noise**2, optimizer=None).fit(data.x.numpy(), data.y.numpy())
+    process = GaussianProcessRegressor(kernel, alpha=data.std**2, optimizer=None).fit(data.x.numpy(), data.y.numpy())
     mean, epistemic = linear.predict(linear.exact(data), at)
     expected, std = process.predict(at.numpy(), return_std=True)
     assert mean.numpy() == pytest.approx(expected, rel=1e-6)
@@ -78,7 +78,7 @@ def test_predictions_are_those_of_a_gaussian_process_with_a_linear_kernel():
 @patient
 @given(problems)
 def test_mean_of_the_posterior_is_ridge(data):
-    alpha = (data.noise * data.length_scale) ** 2
+    alpha = (data.std * data.length_scale) ** 2
     ridge = Ridge(alpha=alpha, fit_intercept=False, solver="svd").fit(data.x.numpy(), data.y.numpy())
     assert linear.exact(data).mean.numpy() == pytest.approx(ridge.coef_, rel=1e-6, abs=1e-6)
     assert torch.allclose(linear.dropout_mean(data, rate=0.0), linear.exact(data).mean, rtol=1e-6, atol=1e-6)
@@ -119,7 +119,7 @@ def test_the_posterior_reaches_the_evidence_and_mean_field_stays_below(data):
 def test_mean_field_is_the_posterior_where_inputs_are_orthogonal(data):
     orthogonal = torch.linalg.qr(torch.cat([data.x, torch.eye(data.x.shape[1], dtype=torch.float64)])).Q
     y = torch.linspace(-1, 2, len(orthogonal), dtype=torch.float64)
-    data = Regression(orthogonal, y, data.noise, data.length_scale)
+    data = Regression(orthogonal, y, data.std, data.length_scale)
     evidence = float(linear.log_evidence(data))
     assert torch.allclose(linear.mean_field(data).covariance, linear.exact(data).covariance, rtol=1e-9, atol=1e-9)
     assert float(linear.elbo(data, linear.mean_field(data))) == pytest.approx(evidence, rel=1e-9)
@@ -142,16 +142,16 @@ def test_no_other_independent_gaussians_come_closer_than_mean_field(data, seed):
 @patient
 @given(problems, st.integers(0, 1000))
 def test_mean_field_never_widens_a_weight_and_is_right_on_average_over_the_objects(data, seed):
-    """As precise as the data are: averaged over the training inputs the variance is K s^2 / N for both, without prior.
+    """Averaged over the training inputs the variance is K sigma^2 / N for both, where the prior is weak.
 
     Where inputs break the correlation that mean field does not see, it is too sure; along it, too unsure.
     """
     truth, approximate = linear.exact(data).covariance, linear.mean_field(data).covariance
     assert (approximate.diagonal() <= truth.diagonal() * (1 + 1e-9)).all()
-    nearly_flat = Regression(measured(seed, objects=20).x, torch.zeros(20, dtype=torch.float64), data.noise, 1e-5)
+    nearly_flat = Regression(measured(seed, objects=20).x, torch.zeros(20, dtype=torch.float64), data.std, 1e-5)
     for q in (linear.exact(nearly_flat), linear.mean_field(nearly_flat)):
         _, epistemic = linear.predict(q, nearly_flat.x)
-        assert float(epistemic.mean()) == pytest.approx(3 * data.noise**2 / 20, rel=1e-4)
+        assert float(epistemic.mean()) == pytest.approx(3 * data.std**2 / 20, rel=1e-4)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.99])

@@ -73,7 +73,7 @@ def test_the_prior_of_one_layer_is_that_of_linear_regression():
     drawn = sample_prior(nn.Linear(4, OUTPUTS, bias=False), x, 1000, seed=5, length_scale=0.5)
     found, error = covariance(drawn)
     nothing = torch.zeros(0, 4, dtype=torch.float64)
-    q = linear.exact(linear.Regression(nothing, nothing[:, 0], noise=1.0, length_scale=0.5))
+    q = linear.exact(linear.Regression(nothing, nothing[:, 0], std=1.0, length_scale=0.5))
     expected = x.double() @ q.covariance @ x.double().T
     assert ((found - expected).abs() < 4 * error).all()
 

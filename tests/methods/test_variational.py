@@ -6,7 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 from scipy.stats import multivariate_normal, norm
@@ -104,7 +104,7 @@ def test_elbo_of_dropout_is_the_integral(rate, width, weight):
 
     def integrand(w):
         density = rate * norm.pdf(w, 0, width) + (1 - rate) * norm.pdf(w, kept, width)
-        joint = norm.logpdf(y, x * w, data.noise).sum() + norm.logpdf(w, 0, 1 / data.length_scale)
+        joint = norm.logpdf(y, x * w, data.std).sum() + norm.logpdf(w, 0, 1 / data.length_scale)
         return density * (joint - np.log(density))
 
     edges = [-9 * width, kept / 2, kept + 9 * width]
@@ -122,12 +122,12 @@ def test_objective_of_the_package_is_the_elbo_but_for_a_constant(data, rate, wid
     weight = linear.dropout_mean(data, rate)
     draws, probability = masked(weight, rate)
     mean = (draws @ data.x.T)[..., None]
-    nll = gaussian_nll(mean, torch.full_like(mean, 2 * math.log(data.noise)), data.y[:, None]).mean(-1)
+    nll = gaussian_nll(mean, torch.full_like(mean, 2 * math.log(data.std)), data.y[:, None]).mean(-1)
     objective = n * (probability @ nll + dropout_kl(weight.square().sum(), p, k, data.length_scale, n))
     constant = k * ((data.length_scale * width) ** 2 - 1 - 2 * math.log(data.length_scale * width)) / 2
     q = linear.dropout(weight, rate, width)
     # The expected nll has no width in it, which adds to the misfit.
-    narrow = width**2 * data.x.square().sum() / (2 * data.noise**2)
+    narrow = width**2 * data.x.square().sum() / (2 * data.std**2)
     short = -linear.elbo(data, q) - (objective + constant + narrow)
     tolerance = 1e-8 * float(1 + objective.abs() + constant)
     assert -tolerance <= float(short) <= k * float(entropy_of_rate(p)) + tolerance
@@ -150,7 +150,7 @@ def objective_of(layer, data, rate):
 
     def value():
         mean = torch.stack([layer.layer(data.x * mask / (1 - rate)) for mask in keep])
-        nll = gaussian_nll(mean, torch.full_like(mean, 2 * math.log(data.noise)), data.y[:, None]).mean(-1)
+        nll = gaussian_nll(mean, torch.full_like(mean, 2 * math.log(data.std)), data.y[:, None]).mean(-1)
         return probability @ nll + kl(layer, len(data.y))
 
     return value
@@ -174,7 +174,7 @@ def trained(layer, objective):
 
 @pytest.mark.parametrize(("noise", "length_scale", "bias"), [(0.3, 0.7, False), (0.5, 3.0, True), (2.0, 0.2, True)])
 def test_map_with_an_l2_term_is_ridge(noise, length_scale, bias):
-    """A linear network without dropout, its `kl` the prior's L2 term: scikit-learn's ridge, alpha = s^2 l^2.
+    """A linear network without dropout, its `kl` the prior's L2 term: scikit-learn's ridge, alpha = sigma^2 l^2.
 
     The bias has no prior in `kl`, as ridge's intercept has no penalty.
     """
@@ -193,6 +193,20 @@ def test_weights_of_dropout_are_those_that_training_finds(rate):
     layer = Dropout(nn.Linear(4, 1, bias=False), rate, length_scale=data.length_scale, narrow=True).double()
     found = trained(layer, objective_of(layer, data, rate)).weight.detach()[0]
     assert found.numpy() == pytest.approx(linear.dropout_mean(data, rate).numpy(), abs=1e-5)
+
+
+@patient
+@given(problems, st.floats(0.05, 0.8))
+def test_slope_of_the_elbo_in_the_rate_is_entropy_against_significance(data, rate):
+    """K log((1 - p) / p) - sum_j W_j^2 A_jj / 2 (1 - p)^2, along the best weights of each rate."""
+    step, width = 1e-5, 1e-9
+    weight = linear.dropout_mean(data, rate)
+    assume(float(weight.abs().min()) > 1e-6)
+    above, below = (linear.dropout(linear.dropout_mean(data, p), p, width) for p in (rate + step, rate - step))
+    slope = float(linear.elbo(data, above) - linear.elbo(data, below)) / (2 * step)
+    significance = float((weight**2 * data.precision.diagonal()).sum()) / (2 * (1 - rate) ** 2)
+    entropy = len(weight) * math.log((1 - rate) / rate)
+    assert slope == pytest.approx(entropy - significance, rel=1e-4, abs=1e-4 * (1 + significance))
 
 
 def test_only_a_learned_rate_lets_the_variance_of_dropout_fall_as_data_arrive():

@@ -1,18 +1,18 @@
 """Bayesian linear regression: the one network whose posterior is known, with two approximations beside it.
 
-    y = X w + e,     e ~ N(0, s^2) for each of N objects,     w ~ N(0, 1/l^2) for each of K weights
+    y = X w + e,     e ~ N(0, σ²) for each of N objects,     w ~ N(0, 1/l²) for each of K weights
 
 What is needed of a distribution q(w) is its mean m, covariance C and entropy H(q): then for each q alike
 
     ELBO = E_q log p(y | w) + E_q log p(w) + H(q) = log p(y) - KL(q || posterior) <= log p(y)
-    E_q log p(y | w) = -N/2 log(2 pi s^2) - (|y - X m|^2 + tr X C X') / (2 s^2)
-    E_q log p(w)     = -K/2 log(2 pi / l^2) - l^2 (|m|^2 + tr C) / 2
+    E_q log p(y | w) = -N/2 log(2 pi σ²) - (|y - X m|² + tr X C X') / (2 σ²)
+    E_q log p(w)     = -K/2 log(2 pi / l²) - l² (|m|² + tr C) / 2
 
-With the precision A = X'X / s^2 + l^2, three of them (Bishop 2006, "Pattern Recognition and Machine Learning"):
+With the precision A = X'X / σ² + l², three of them (Bishop 2006, "Pattern Recognition and Machine Learning"):
 
-    exact       N(m, A^-1),  m = A^-1 X'y / s^2                             eq. 3.53, 3.54
-    mean field  N(m_j, 1/A_jj) for each weight by itself                    eq. 10.12 to 10.15
-    dropout     w_j = M_j z_j + N(0, width^2),  z_j kept with 1 - p         Gal and Ghahramani 2016, arXiv:1506.02142
+    exact       N(m, A⁻¹),  m = A⁻¹ X'y / σ²                          eq. 3.53, 3.54
+    mean field  N(m_j, 1/A_jj) for each weight by itself              eq. 10.12 to 10.15
+    dropout     w_j = M_j z_j + N(0, width²),  z_j 1 or, with p, 0    Gal and Ghahramani 2016, arXiv:1506.02142
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Regression:
         X, in float64. A constant column makes a bias.
     y : Tensor, shape (object,)
         In float64.
-    noise : float
-        Standard deviation s of the noise, in the unit of y.
+    std : float
+        Standard deviation σ of the noise, in the unit of y.
     length_scale : float
-        l of the prior N(0, 1/l^2) on each weight.
+        l of the prior N(0, 1/l²) on each weight.
 
     Raises
     ------
@@ -52,13 +52,13 @@ class Regression:
 
     x: Float64[Tensor, "object weight"]
     y: Float64[Tensor, " object"]
-    noise: float
+    std: float
     length_scale: float
 
     def __post_init__(self) -> None:
-        if not (self.noise > 0 and self.length_scale > 0):
+        if not (self.std > 0 and self.length_scale > 0):
             raise Fault(
-                f"noise = {self.noise}, length_scale = {self.length_scale}",
+                f"std = {self.std}, length_scale = {self.length_scale}",
                 "both above 0",
                 "a measurement without noise, or a flat prior: neither has an evidence",
                 "give the noise that is known; a small length scale is nearly flat",
@@ -66,9 +66,9 @@ class Regression:
 
     @property
     def precision(self) -> Float64[Tensor, "weight weight"]:
-        """A = X'X / s^2 + l^2."""
+        """A = X'X / σ² + l²."""
         prior = self.length_scale**2 * torch.eye(self.x.shape[1], dtype=self.x.dtype)
-        return self.x.T @ self.x / self.noise**2 + prior
+        return self.x.T @ self.x / self.std**2 + prior
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class Weights:
 
 
 def exact(data: Regression) -> Weights:
-    """Give the posterior, N(A^-1 X'y / s^2, A^-1): its mean is that of ridge regression with penalty s^2 l^2."""
+    """Give the posterior, N(A⁻¹ X'y / σ², A⁻¹): its mean is that of ridge regression with penalty σ² l²."""
     factor = torch.linalg.cholesky(data.precision)
-    mean = torch.cholesky_solve((data.x.T @ data.y)[:, None] / data.noise**2, factor)[:, 0]
+    mean = torch.cholesky_solve((data.x.T @ data.y)[:, None] / data.std**2, factor)[:, 0]
     return Weights(mean, torch.cholesky_inverse(factor), _gaussian_entropy(factor.diagonal().log()))
 
 
@@ -107,27 +107,27 @@ def mean_field(data: Regression) -> Weights:
 def dropout_mean(data: Regression, rate: float) -> Float64[Tensor, " weight"]:
     """Give the weights W that minimise the objective of dropout at rate p: another ridge, which knows the data.
 
-    (X'X + p / (1 - p) diag(X'X) + s^2 l^2 / (1 - p)) W = X'y
+    (X'X + p / (1 - p) diag(X'X) + σ² l² / (1 - p)) W = X'y
 
     What it minimises is N (expected `gaussian_nll` + `dropout_kl`). Srivastava et al. 2014 (JMLR 15, 1929), section
     9.1, without the prior.
     """
     squares, odds = data.x.T @ data.x, rate / (1 - rate)
-    penalty = odds * squares.diagonal() + (data.noise * data.length_scale) ** 2 / (1 - rate)
+    penalty = odds * squares.diagonal() + (data.std * data.length_scale) ** 2 / (1 - rate)
     return torch.linalg.solve(squares + torch.diag(penalty), data.x.T @ data.y)
 
 
 def dropout(mean: Float64[Tensor, " weight"], rate: float, width: float) -> Weights:
     """Give dropout's q: each weight M_j = W_j / (1 - p) or 0, with a narrow Gaussian around either.
 
-    The variance of a prediction is p / (1 - p) sum W^2 x^2 + width^2 |x|^2: zero only without weights, and blind to
-    how many objects there are.
+    The variance of a prediction is p / (1 - p) sum W² x² + width² |x|²: zero only without weights, and blind to how
+    many objects there are.
 
     Points alone (width 0) have no density, hence no KL from a Gaussian prior: the paper's appendix (arXiv:1506.02157)
     takes narrow Gaussians and, for each mask, the entropy H(p), as `dropout_kl` has it. Here that entropy is exact:
     I(w; z) <= H(p), lower where a weight is not well clear of zero. Hence
 
-    KL(q || prior) = N dropout_kl + K (l^2 width^2 - 1 - 2 log(l width)) / 2 + sum_j (H(p) - I_j)
+    KL(q || prior) = N dropout_kl + K (l² width² - 1 - 2 log(l width)) / 2 + sum_j (H(p) - I_j)
 
     Parameters
     ----------
@@ -161,25 +161,25 @@ def dropout(mean: Float64[Tensor, " weight"], rate: float, width: float) -> Weig
 def predict(
     q: Weights, x: Float64[Tensor, "object weight"]
 ) -> tuple[Float64[Tensor, " object"], Float64[Tensor, " object"]]:
-    """Predict the mean and the epistemic variance x'Cx; the predictive variance has the noise s^2 on top."""
+    """Predict the mean and the epistemic variance x'Cx; the predictive variance has the noise σ² on top."""
     return x @ q.mean, torch.einsum("oi,ij,oj->o", x, q.covariance, x)
 
 
 def log_evidence(data: Regression) -> Float64[Tensor, ""]:
     """Give log p(y), the weights integrated out (Bishop 2006, eq. 3.86)."""
     m, root = exact(data).mean, torch.linalg.cholesky(data.precision)
-    misfit = (data.y - data.x @ m).square().sum() / data.noise**2 + data.length_scale**2 * m.square().sum()
+    misfit = (data.y - data.x @ m).square().sum() / data.std**2 + data.length_scale**2 * m.square().sum()
     volume = len(m) * math.log(data.length_scale) - root.diagonal().log().sum()
-    return volume - len(data.y) * (LOG_2PI / 2 + math.log(data.noise)) - misfit / 2
+    return volume - len(data.y) * (LOG_2PI / 2 + math.log(data.std)) - misfit / 2
 
 
 def elbo(data: Regression, q: Weights) -> Float64[Tensor, ""]:
     """Give the lower bound of `log_evidence`; short of it by KL(q || posterior)."""
     n, k = data.x.shape
     mean, epistemic = predict(q, data.x)
-    misfit = ((data.y - mean).square() + epistemic).sum() / data.noise**2
+    misfit = ((data.y - mean).square() + epistemic).sum() / data.std**2
     size = data.length_scale**2 * (q.mean.square().sum() + q.covariance.trace())
-    log_likelihood = -n * (LOG_2PI / 2 + math.log(data.noise)) - misfit / 2
+    log_likelihood = -n * (LOG_2PI / 2 + math.log(data.std)) - misfit / 2
     log_prior = -k * (LOG_2PI / 2 - math.log(data.length_scale)) - size / 2
     return log_likelihood + log_prior + q.entropy
 

@@ -1,11 +1,11 @@
 """The prior over functions: what a network says before it has seen anything.
 
-Each weight is N(0, s_w^2 / fan-in), each bias N(0, s_b^2). One hidden layer of any width then has the covariance of the
+Each weight is N(0, s_w² / fan-in), each bias N(0, s_b²). One hidden layer of any width then has the covariance of the
 NNGP, `relu_kernel`; as the widths grow, outputs become Gaussian at any depth (Neal 1996, "Bayesian Learning for Neural
 Networks", section 2.1; Lee et al. 2018, arXiv:1711.00165, section 2). With one hidden ReLU layer of n units and without
 biases the excess kurtosis is 15 / n.
 
-The prior that `kl` has (weight decay) is N(0, 1/l^2) whatever the fan-in: that is s_w^2 = fan-in / l^2, under which
+The prior that `kl` has (weight decay) is N(0, 1/l²) whatever the fan-in: that is s_w² = fan-in / l², under which
 functions grow with the width, and have no limit.
 """
 
@@ -37,9 +37,9 @@ def prior_weights(
         the draw.
     seed : int or torch.Generator
     weight_variance, length_scale : float
-        s_w^2 of the variance s_w^2 / fan-in, or l of the variance 1/l^2: one of the two.
+        s_w² of the variance s_w² / fan-in, or l of the variance 1/l²: one of the two.
     bias_variance : float
-        s_b^2. `kl` says nothing of biases: their prior there is flat, and has no draws.
+        s_b². `kl` says nothing of biases: their prior there is flat, and has no draws.
 
     Raises
     ------
