@@ -1,5 +1,6 @@
 """How sure a network is of itself: dropout as a posterior, its samples, and the split of what they say."""
 
+from .conversion import ActivationDropout, to_bayesian
 from .dropout import Dropout
 from .ensembles import Ensemble
 from .evidence import Hyperparameters, log_evidence
@@ -12,10 +13,12 @@ from .objective import dropout_kl, entropy_of_rate, kl, kl_of_members
 from .priors import prior_weights, sample_prior
 from .sampling import sample
 from .split import ClassSplit, ValueSplit, split_classes, split_values
+from .stopping import Moments, sample_until, split_classes_until, split_values_until
 from .tied import TiedDropout
 
 __all__ = [
     "NNGP",
+    "ActivationDropout",
     "Categorical",
     "ClassSplit",
     "CorrelatedGaussian",
@@ -25,6 +28,7 @@ __all__ = [
     "GaussianMixture",
     "Hyperparameters",
     "Mask",
+    "Moments",
     "TiedDropout",
     "ValueSplit",
     "categorical_nll",
@@ -49,6 +53,10 @@ __all__ = [
     "relu_kernel",
     "sample",
     "sample_prior",
+    "sample_until",
     "split_classes",
+    "split_classes_until",
     "split_values",
+    "split_values_until",
+    "to_bayesian",
 ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -130,6 +131,15 @@ class TiedDropout(nn.Module):
         last = [tuple(s.transpose(0, 1) for s in state) for state in before] + after
         final = tuple(torch.cat(states) for states in zip(*last, strict=True))
         return x, final if self.layer.mode == "LSTM" else final[0]
+
+    def __getattr__(self, name: str) -> Any:
+        """Give the attributes of the layer (hidden_size, flatten_parameters), which a forward around it may ask."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == "layer":
+                raise
+            return getattr(self.layer, name)
 
     def squared_weights(self) -> Iterator[tuple[Mask, Float[Tensor, ""]]]:
         """Give each mask and the sum of squares of the weights that it multiplies."""
