@@ -67,7 +67,7 @@ class Regression:
     @property
     def precision(self) -> Float64[Tensor, "weight weight"]:
         """A = X'X / σ² + l²."""
-        prior = self.length_scale**2 * torch.eye(self.x.shape[1], dtype=self.x.dtype)
+        prior = self.length_scale**2 * torch.eye(self.x.shape[1], dtype=self.x.dtype, device=self.x.device)
         return self.x.T @ self.x / self.std**2 + prior
 
 
@@ -194,9 +194,9 @@ def _mask_information(apart: Float64[Tensor, " weight"], rate: float) -> Float64
 
     The trapezoidal rule, which is exact to rounding for integrands as smooth and narrow as these.
     """
-    t = torch.linspace(-12, 12, 1201, dtype=apart.dtype)
+    t = torch.linspace(-12, 12, 1201, dtype=apart.dtype, device=apart.device)
     weight = torch.exp(-t.square() / 2 - LOG_2PI / 2) * (t[1] - t[0])
-    dropped, kept = torch.tensor([rate, 1 - rate], dtype=apart.dtype).log()
+    dropped, kept = apart.new_tensor([rate, 1 - rate]).log()
     shift = apart.abs()[:, None]
     of_dropped = torch.logaddexp(dropped, kept + shift * t - shift**2 / 2)
     of_kept = torch.logaddexp(kept, dropped - shift * t - shift**2 / 2)
