@@ -34,8 +34,8 @@ def main(quick: bool) -> None:
     """Measure and record."""
     torch.set_num_threads(1)
     settings = sine.Settings(epochs=40) if quick else sine.Settings()
-    rows = [*likelihoods(settings, range(2 if quick else 10)), *costs(settings, 2 if quick else 5)]
-    record("sine", [*rows, *choice(settings, range(1 if quick else 3))], quick=quick)
+    rows = [*likelihoods(settings, range(2 if quick else 10)), *costs(settings, 2 if quick else 3)]
+    record("sine", [*rows, *choice(settings, range(1 if quick else 2))], quick=quick)
 
 
 def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, Parted]]:
