@@ -108,7 +108,7 @@ def test_aurc_of_many_rows_is_the_usual_sum():
 
 @given(wrong=st.integers(0, 50))
 def test_a_perfect_ranking_has_the_published_area_and_no_excess(wrong):
-    """AURC* = r + (1 - r) ln(1 - r) at risk r (Geifman, Uziel and El-Yaniv 2019, eq. 4), exact for the integral."""
+    """AURC* = r + (1 - r) ln(1 - r) at risk r (Geifman, Uziel and El-Yaniv 2019), exact for the integral."""
     loss = np.arange(50) < wrong
     r = wrong / 50
     best = r + (1 - r) * np.log(1 - r) if r < 1 else 1.0

@@ -1,6 +1,6 @@
 """Conformal bounds that hold within each bin of a column: faint objects by themselves, and bright ones.
 
-Split conformal prediction in each bin of a taxonomy (Mondrian: Vovk, Gammerman & Shafer 2005, section 4.5). The column
+Split conformal prediction in each bin of a taxonomy (Mondrian: Vovk, Gammerman & Shafer 2005). The column
 must be known for a new object too, as a magnitude or a redshift is; for bins that are the true classes there is
 `ConformalSets.members(conditional=True)`.
 """
