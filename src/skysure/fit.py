@@ -129,22 +129,17 @@ def fit(
             losses.append(_step(wrapped, model, optimizer, batch, axis, scored, objects, rate, key, clip, accelerator))
             mean.update_parameters(model)
         validation_nll = _validate(mean.module, batches("validation", epoch), scored, accelerator)
-        best_nll, best_epoch = torch.tensor(counters["best_nll"]).double(), torch.tensor(counters["best_epoch"])
-        better = (validation_nll < best_nll) & (epoch - best_epoch < patience)
+        better, counters = _judged(validation_nll, epoch + 1, patience, counters)
         if better.any():
             best = _chosen(better, prefixed(_copy(mean.module.state_dict()), "best."), best)
-        best_epoch = torch.where(better, epoch + 1, best_epoch)
-        counters |= {
-            "best_nll": torch.where(better, validation_nll, best_nll).tolist(),
-            "best_epoch": best_epoch.tolist(),
-        }
-        done = epoch + 1 == epochs or bool((epoch + 1 - best_epoch >= patience).all())
+        waited = epoch + 1 - torch.tensor(counters["best_epoch"])
+        done = epoch + 1 == epochs or bool((waited >= patience).all())
         record = {"epoch": epoch + 1, "learning_rate": rate, "train_nll": math.fsum(losses) / len(losses)}
         record |= {"validation_nll": float(validation_nll.mean())} | rates(model)
         tensors = prefixed(_copy(model.state_dict()), "model.") | best | prefixed(_saved(optimizer), "optimizer.")
         if average:
             tensors |= prefixed(_copy(mean.state_dict()), "mean.")
-        yield State(epoch + 1, record, tensors, dict(counters), done)
+        yield State(epoch + 1, record, tensors, counters, done)
         if done:
             return
 
@@ -225,6 +220,14 @@ def _step(
 def _of_members(nll: Callable[[nn.Module, Batch], Tensor], own: bool) -> Callable[[nn.Module, Batch], Tensor]:
     """Make an ensemble's NLL, of shape (member, object), from a member's; through forward, where processes meet."""
     return lambda ensemble, batch: ensemble(batch, own, nll)
+
+
+def _judged(nll: Tensor, epoch: int, patience: int, counters: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
+    """Say whether an epoch is the best so far, and note it; for an ensemble by member, while its patience lasts."""
+    best_nll, best_epoch = torch.tensor(counters["best_nll"]).double(), torch.tensor(counters["best_epoch"])
+    better = (nll < best_nll) & (epoch - best_epoch <= patience)
+    noted = {"best_nll": torch.where(better, nll, best_nll), "best_epoch": torch.where(better, epoch, best_epoch)}
+    return better, counters | {name: value.tolist() for name, value in noted.items()}
 
 
 def _chosen(better: Tensor, now: dict[str, Tensor], before: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -63,6 +63,8 @@ class Ensemble(nn.Module):
         self.network = deepcopy(members[0])
         for stacked, *each in zip(_tensors(self.network), *map(_tensors, members), strict=True):
             stacked.data = torch.stack([tensor.detach() for tensor in each])
+        for layer in _recurrent(self.network):
+            layer.flatten_parameters = _nothing  # cuDNN's one piece of memory is for the weights of one network
         self.size = len(members)
 
     def __len__(self) -> int:
@@ -74,6 +76,8 @@ class Ensemble(nn.Module):
         for number, copy in enumerate(copies):
             for tensor in _tensors(copy):
                 tensor.data = tensor[number].detach().clone()
+            for layer in _recurrent(copy):
+                del layer.flatten_parameters
         return copies
 
     def forward(self, inputs: Tree, own: bool = False, call: Call = _run, axis: int = 0) -> Tree:
@@ -161,6 +165,14 @@ def clip_members(ensemble: Ensemble, largest: float) -> None:
 
 def _tensors(network: nn.Module) -> Iterator[Tensor]:
     return chain(network.parameters(), network.buffers())
+
+
+def _recurrent(network: nn.Module) -> list[nn.RNNBase]:
+    return [layer for layer in network.modules() if isinstance(layer, nn.RNNBase)]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _check_alike(first: nn.Module, other: nn.Module, number: int) -> None:
