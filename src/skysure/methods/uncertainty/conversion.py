@@ -167,7 +167,7 @@ class _Conversion:
     def _pair(self, layers: nn.Sequential) -> None:
         """Let each layer take the dropout right before it."""
         for i, (before, layer) in enumerate(pairwise(layers)):
-            if (type(before), type(layer)) in _PAIRS and before.p:
+            if (type(before), type(layer)) in _PAIRS and isinstance(before, _DropoutNd) and before.p:
                 layers[i] = nn.Identity()
                 layers[i + 1] = Dropout(layer, before.p, narrow=True, **self.options)
 

@@ -84,8 +84,8 @@ class Draw:
 
     def uniform(self, layer: int, batch: int, features: int, shared: bool) -> Float[Tensor, "batch feature"]:
         """Numbers for each row of a batch, which runs through the rows sample by sample; one row if all share."""
-        shared = shared or self.own is None
-        u = self._common(layer, features) if shared else counter.uniform(self.own, layer, features)
+        shared = self.own is None or shared
+        u = self._common(layer, features) if self.own is None or shared else counter.uniform(self.own, layer, features)
         samples = len(u)
         if shared and samples == 1:
             return u[0]

@@ -11,7 +11,6 @@ A rule that looks at the samples stops early now and then by luck: errors are ab
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -118,37 +117,35 @@ def sample_until(
     objects, device = objects_of(inputs)
     rows = (torch.arange(objects) if rows is None else rows).to(device)
     random, whole = _RandomPart(model), []
+
+    def draw(features: Tree, rows: Tensor, samples: int, first: int) -> Moments:
+        drawn = sample(random, features, samples, seed, rows=rows, shared=shared, first_sample=first)
+        return Moments.of(statistic(drawn))
+
     for start in range(0, objects, _OBJECTS):
         part = slice(start, start + _OBJECTS)
         features = random.features(mapped(itemgetter(part), inputs))
-
-        def draw(
-            active: Tensor, samples: int, first: int, features: Tree = features, rows: Tensor = rows[part]
-        ) -> Moments:
-            some = mapped(itemgetter(active), features)
-            return Moments.of(
-                statistic(sample(random, some, samples, seed, rows=rows[active], shared=shared, first_sample=first))
-            )
-
-        whole.append(_until(draw, enough, torch.arange(len(rows[part]), device=device), least, most))
+        whole.append(_until(draw, enough, features, rows[part], least, most))
     return Moments(*map(torch.cat, zip(*whole, strict=True)))
 
 
 def _until(
-    draw: Callable[[Tensor, int, int], Moments],
+    draw: Callable[[Tree, Tensor, int, int], Moments],
     enough: Callable[[Moments], Tensor],
-    active: Int64[Tensor, " object"],
+    features: Tree,
+    rows: Int64[Tensor, " object"],
     least: int,
     most: int,
 ) -> Moments:
-    found, drawn = draw(active, least, 0), least
-    active = active[~enough(found)]
+    found, drawn = draw(features, rows, least, 0), least
+    active = (~enough(found)).nonzero()[:, 0]
     while len(active) and drawn < most:
         more = min(max(least, drawn // 2), most - drawn)
-        moments = found.of_objects(active).merged(draw(active, more, drawn))
+        new = draw(mapped(itemgetter(active), features), rows[active], more, drawn)
+        moments, drawn = found.of_objects(active).merged(new), drawn + more
         for kept, now in zip(found, moments, strict=True):
             kept[active] = now
-        active, drawn = active[~enough(moments)], drawn + more
+        active = active[~enough(moments)]
     return found
 
 
@@ -169,13 +166,17 @@ class _RandomPart(nn.Module):
             return self._before(inputs)
 
 
+def _softmax(logits: Tensor) -> Tensor:
+    return logits.softmax(-1)
+
+
 def split_classes_until(
     model: nn.Module,
     inputs: Tree,
     tolerance: float,
     seed: int,
     *,
-    probabilities: Callable[[Any], Float[Tensor, "sample object class"]] = partial(torch.softmax, dim=-1),
+    probabilities: Callable[[Any], Float[Tensor, "sample object class"]] = _softmax,
     **options: Any,
 ) -> tuple[ClassSplit, Int64[Tensor, " object"]]:
     """Split the entropy of classes, with as many samples of each object as it needs.
