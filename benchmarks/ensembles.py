@@ -1,0 +1,100 @@
+"""How fast an ensemble trains together, beside the same networks one after the other.
+
+    python benchmarks/ensembles.py [--quick]
+
+One thread; the shortest processor time of a step (forward, KL, backward, clipping, AdamW) in interleaved repetitions.
+The networks trained alone have an optimiser each, as a loop over ready-made trainings has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from record import record, row
+from skysure.methods.uncertainty import Dropout, Ensemble, kl, noise
+from skysure.methods.uncertainty.ensembles import clip_members
+
+N = 500
+
+
+def dense(*widths: int, dropped: bool) -> nn.Module:
+    layers: list[nn.Module] = []
+    for k, (reads, writes) in enumerate(pairwise(widths)):
+        layer = nn.Linear(reads, writes)
+        layers += [Dropout(layer, learned=True) if dropped and k else layer, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def images() -> nn.Module:
+    layers: list[nn.Module] = []
+    for reads, writes in ((3, 16), (16, 32)):
+        layers += [nn.Conv2d(reads, writes, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 64, 10))
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], int, tuple[int, ...]]] = {
+    "12 of 1-128-128-2, learned rates": (lambda: dense(1, 128, 128, 2, dropped=True), 12, (64, 1)),
+    "12 of 1-128-128-2": (lambda: dense(1, 128, 128, 2, dropped=False), 12, (64, 1)),
+    "100 of 13-50-2, learned rates": (lambda: dense(13, 50, 2, dropped=True), 100, (32, 13)),
+    "100 of 13-50-2": (lambda: dense(13, 50, 2, dropped=False), 100, (32, 13)),
+    "5 of 64-512-512-2": (lambda: dense(64, 512, 512, 2, dropped=False), 5, (64, 64)),
+    "5 of two convolutions, 32 x 32 pixels": (images, 5, (32, 3, 32, 32)),
+}
+
+
+def step_of(network: nn.Module, x: Tensor) -> Callable[[], None]:
+    """One training step of a network or an ensemble, on the sum of squares of its outputs."""
+    adam, rows = torch.optim.AdamW(network.parameters(), lr=1e-3), torch.arange(len(x))
+
+    def step() -> None:
+        with noise(network, 1, rows=rows):
+            loss = network(x).square().mean() * (len(network) if isinstance(network, Ensemble) else 1)
+        (loss + kl(network, N)).backward()
+        if isinstance(network, Ensemble):
+            clip_members(network, 1.0)
+        else:
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        adam.step()
+        adam.zero_grad()
+
+    return step
+
+
+def shortest(runs: list[Callable[[], None]], seconds: float) -> list[float]:
+    """Shortest processor time of each, in ms."""
+    least, end = [float("inf")] * len(runs), time.monotonic() + seconds
+    while time.monotonic() < end or least[0] == float("inf"):
+        for k, run in enumerate(runs):
+            start = time.process_time()
+            run()
+            least[k] = min(least[k], 1e3 * (time.process_time() - start))
+    return least
+
+
+def main(quick: bool) -> None:
+    torch.set_num_threads(1)
+    rows = []
+    for name, (build, members, shape) in CASES.items():
+        networks, x = [build() for _ in range(members)], torch.randn(shape)
+        alone = [step_of(network, x) for network in networks]
+        together, apart = shortest(
+            [step_of(Ensemble(networks), x), lambda alone=alone: [step() for step in alone]], 1 if quick else 20
+        )
+        rows += [
+            row(f"{name}: together", together, "ms"),
+            row(f"{name}: one after the other", apart, "ms"),
+            row(f"{name}: ratio", apart / together),
+        ]
+    record("ensembles", rows, quick=quick)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    main(parser.parse_args().quick)
