@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from skysure.faults import Fault
 from skysure.methods.uncertainty import kernels
 from skysure.methods.uncertainty.evidence import Hyperparameters, cholesky, fitted_hyperparameters
+from skysure.methods.uncertainty.regressed_classes import class_targets, largest_probability
 
 BLOCK = 1 << 22
 _KERNELS = {"relu": kernels.relu_kernel, "erf": kernels.erf_kernel}
@@ -111,7 +112,7 @@ class NNGP(nn.Module):
         depths : sequence of int
             Numbers of hidden layers to choose from.
         rows : int
-            The evidence is that of so many rows at most, evenly spread over a fixed permutation.
+            The evidence is that of so many rows at most, the first of a fixed permutation.
 
         Raises
         ------
@@ -193,7 +194,7 @@ class NNGP(nn.Module):
 
     @torch.no_grad()
     def _conditioned(self, x: Tensor, y: Tensor) -> NNGP:
-        self.inputs = self.normalised(x)
+        self.inputs, self.factor = self.normalised(x), x.new_empty(0, 0)  # frees the old factor before the new one
         lower, jitter = cholesky(self._training_covariance)
         self.factor = lower.T
         white = torch.linalg.solve_triangular(lower, (y - self.target_centre) / self.target_scale, upper=False)
@@ -234,9 +235,9 @@ class NNGP(nn.Module):
 
     def _asked(self, x: Tensor) -> Tensor:
         x = x.detach().to(self.noise.device, torch.float64)
-        if not len(self.inputs) or x.ndim != 2 or x.shape[1] != self.inputs.shape[1] or not torch.isfinite(x).all():
+        if not len(self.factor) or x.ndim != 2 or x.shape[1] != self.inputs.shape[1] or not torch.isfinite(x).all():
             raise Fault(
-                f"inputs of shape {tuple(x.shape)} to an NNGP of {len(self.inputs)} training rows",
+                f"inputs of shape {tuple(x.shape)} to an NNGP of {len(self.factor)} training rows",
                 f"finite numbers, (object, {self.inputs.shape[1]})",
                 "not fitted yet, other features, or missing values",
                 "fit it; read the objects as the training set was; leave out rows with NaN",
@@ -249,52 +250,6 @@ class NNGP(nn.Module):
             if prefix + name in state_dict:
                 setattr(self, name, own.new_empty(state_dict[prefix + name].shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
-
-
-def class_targets(labels: Tensor, classes: int) -> Float64[Tensor, "row class"]:
-    """Labels as values to regress: 1 - 1/classes for the class, -1/classes for the others.
-
-    For ten classes 0.9 and -0.1, as the paper has it: they sum to zero.
-
-    Raises
-    ------
-    Fault
-        Where a label is no class.
-    """
-    whole = not (labels.is_floating_point() or labels.is_complex()) and labels.ndim == 1
-    if not whole or (len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes):
-        raise Fault(
-            f"labels of shape {tuple(labels.shape)}",
-            f"integers from 0 to {classes - 1}, (row,)",
-            "values, one-hot vectors, or another number of classes",
-            "pass labels, and their number as classes=",
-        )
-    return nn.functional.one_hot(labels.long(), classes).double() - 1 / classes
-
-
-def largest_probability(
-    mean: Float[Tensor, "object class"], variance: Float[Tensor, " object"]
-) -> Float64[Tensor, "object class"]:
-    """Probability that each of several independent Gaussians of equal variance is the largest.
-
-    P_k = integral of n(z_k) prod_{j != k} Phi(z_j) dz,   z_j = z + (max m - m_j) / s
-
-    by a sum over equal steps, which for such integrands converges exponentially.
-
-    Examples
-    --------
-    >>> mean, variance = torch.tensor([[1.0, 0.0]]), torch.tensor([0.5])
-    >>> p = largest_probability(mean, variance)[0, 0]
-    >>> round(float(p), 9) == round(float(torch.special.ndtr(torch.tensor(1.0, dtype=torch.float64))), 9)
-    True
-    """
-    mean, deviation = mean.double(), variance.double().clamp(min=1e-300).sqrt()[:, None]
-    below = (mean.amax(1, keepdim=True) - mean) / deviation
-    p = torch.zeros_like(mean)
-    for z in torch.linspace(-8.5, 8.5, 100).tolist():
-        log_phi = torch.special.log_ndtr(below + z)
-        p += (log_phi.sum(1, keepdim=True) - log_phi - 0.5 * (below + z).square()).exp()
-    return p / p.sum(1, keepdim=True)
 
 
 def _equal_norm(x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
