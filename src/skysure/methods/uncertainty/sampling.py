@@ -81,8 +81,8 @@ def sample(
     >>> sample(network, torch.zeros(5, 2), samples=30, seed=1).shape
     torch.Size([30, 5, 1])
     """
-    members = isinstance(model, Ensemble)
-    if not masks(model) and not members:
+    members, mine = isinstance(model, Ensemble), list(masks(model).values())
+    if not mine and not members:
         raise Fault(
             f"{type(model).__name__} without random layers",
             "a model with Dropout or TiedDropout inside",
@@ -91,7 +91,7 @@ def sample(
         )
     if samples < 1:
         raise Fault(f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval")
-    samples = samples if masks(model) else 1
+    samples = samples if mine else 1
     objects, device = objects_of(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
     if rows is None:
@@ -101,7 +101,7 @@ def sample(
     fold = 1 if shared and block > _STEPPED and _fuses(model) else _even(samples, batch // 2 // block)
     which = torch.arange(first_sample, first_sample + samples, device=device)
     prefix, suffix = split(model)
-    mine, done = list(masks(model).values()), []
+    done = []
     with torch.inference_mode(), evaluating(model):
         for start in range(0, objects, block):
             part = slice(start, start + block)
@@ -145,7 +145,8 @@ def split(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put every module of a model in `eval`, so that batch norm rests; then back as each was."""
     training = [module for module in model.modules() if module.training]
-    model.eval()
+    if training:
+        model.eval()
     try:
         yield
     finally:
