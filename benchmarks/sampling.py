@@ -137,7 +137,7 @@ def objects(name: str, n: int) -> Tensor:
 
 
 def naive(network: nn.Module, x: Tensor) -> Tensor:
-    with torch.inference_mode():
+    with torch.no_grad():
         return torch.stack([network(x) for _ in range(SAMPLES)])
 
 
@@ -173,7 +173,7 @@ network, x = cnn(False), torch.randn(256, 3, 32, 32)
 modes = {{mode: mc_dropout(network, {samples}, on_batch=mode == "on_batch").eval() for mode in ("on_batch", "loop")}}
 print(json.dumps({{name: version(name) for name in ("torch-uncertainty", "torch")}}), flush=True)
 for line in sys.stdin:
-    with torch.inference_mode():
+    with torch.no_grad():
         start = time.process_time()
         drawn = modes[line.strip()](x)
     assert drawn.shape == ({samples} * 256, CLASSES), drawn.shape
@@ -225,7 +225,7 @@ def peak(what: str) -> None:
     x = objects("cnn_all", 256)
     before = memory("VmRSS")
     if what == "fold":
-        with torch.inference_mode():
+        with torch.no_grad():
             network(x.repeat(SAMPLES, 1, 1, 1))
     else:
         sample(ours, x, SAMPLES, 0)
