@@ -184,6 +184,12 @@ def test_samples_of_anybody_s_network_can_be_split():
     assert (split_classes(logits.softmax(-1)).epistemic > 0).all()
 
 
+def without_attention_dropout():
+    layer = nn.TransformerEncoderLayer(8, 2, 8)
+    layer.self_attn.dropout = 0.0
+    return layer
+
+
 class Functional(nn.Module):
     def forward(self, x):
         return nn.functional.dropout(x, 0.5, self.training)
@@ -196,7 +202,8 @@ class Functional(nn.Module):
         (nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.0)), "without a dropout layer"),
         (nn.Sequential(nn.Linear(3, 2), nn.AlphaDropout(0.1)), "AlphaDropout"),
         (nn.Sequential(nn.FeatureAlphaDropout(0.1)), "FeatureAlphaDropout"),
-        (nn.TransformerEncoderLayer(8, 2, 8), "MultiheadAttention"),
+        (nn.MultiheadAttention(8, 2, dropout=0.1), "MultiheadAttention"),
+        (without_attention_dropout(), "TransformerEncoderLayer"),
         (nn.LSTM(3, 4, 2, dropout=0.1, proj_size=2), "proj_size"),
         (nn.Dropout(1.0), "rate of 1.0"),
     ],

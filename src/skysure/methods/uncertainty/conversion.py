@@ -104,7 +104,8 @@ def to_bayesian(model: nn.Module, *, learned: bool = False, length_scale: float 
     ------
     Fault
         If there is no dropout layer, or one that cannot be made a mask: AlphaDropout (which moves what it drops to a
-        constant: no draw of weights), nn.MultiheadAttention with dropout (which is inside its function), subclasses.
+        constant: no draw of weights), nn.MultiheadAttention (whose dropout is inside its function),
+        nn.TransformerEncoderLayer (whose fused path in `eval` passes its dropout by), subclasses.
 
     Examples
     --------
@@ -147,7 +148,9 @@ class _Conversion:
             rate, module.dropout = module.dropout, 0.0
             return TiedDropout(module, rate, drop_input=False, drop_state=False, **self.options)
         if isinstance(module, nn.MultiheadAttention) and module.dropout:
-            raise _refused(module, "its dropout lies inside its function, and torch may pass it by in eval")
+            raise _refused(module, "its dropout lies inside its function")
+        if isinstance(module, nn.TransformerEncoderLayer) and (module.dropout1.p or module.dropout2.p):
+            raise _refused(module, "torch's fused path passes its dropout layers by in eval")
         if isinstance(module, (nn.Linear, nn.Embedding, nn.RNNBase, _ConvNd)):
             self.convolved = isinstance(module, _ConvNd)
         if self.options["learned"] and isinstance(module, nn.Sequential):
@@ -162,7 +165,10 @@ class _Conversion:
             return ActivationDropout(layer.p, "elements" if self.convolved else "features")
         if type(layer) in _AXES:
             return ActivationDropout(layer.p, "channels", _AXES[type(layer)])
-        raise _refused(layer, "what it drops becomes a constant other than 0, or what its own code says")
+        raise _refused(
+            layer,
+            "what it drops becomes a constant other than 0: no draw of weights",
+        )
 
     def _pair(self, layers: nn.Sequential) -> None:
         """Let each layer take the dropout right before it."""
@@ -174,8 +180,8 @@ class _Conversion:
 
 def _refused(layer: nn.Module, cause: str) -> Fault:
     return Fault(
-        f"{layer}",
+        f"{type(layer).__name__} with dropout",
         "nn.Dropout, nn.Dropout1d, 2d or 3d, or dropout between recurrent layers",
-        f"{cause}: no draw of weights",
-        "train with one of these instead, or set its p to 0 where draws may do without it",
+        cause,
+        "train with one of these instead, or set its p to 0 if draws may do without it",
     )
