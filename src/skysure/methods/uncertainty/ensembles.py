@@ -103,21 +103,25 @@ class Ensemble(nn.Module):
         keys = draw.of_members(len(self)) if draw else {}
         named = chain(self.network.named_parameters(), self.network.named_buffers())
         tensors = {f"0.{name}": tensor for name, tensor in named}
-        asked, shape = _Asked(self.network, call), []
-
-        def member(tensors: dict[str, Tensor], keys: dict[str, Tensor], read: list[Tensor]) -> list[Tensor]:
-            for mask in mine if draw else ():
-                mask.draw = Draw(keys.get("own"), keys["common"])
-            shape.append(functional_call(asked, tensors, (filled(inputs, iter(read)),)))
-            return leaves(shape[-1])
-
-        run, where = (torch.vmap if self._batches() else _looped), (0, 0, axis if own else None)
+        member, read = _Member(self.network, call, inputs), leaves(inputs)
+        where = axis if own else None
         try:
-            outputs = run(member, where, axis, randomness="different")(tensors, keys, leaves(inputs))
+            if self._batches():
+                outputs = torch.vmap(member.run, (0, 0, where), axis, randomness="different")(tensors, keys, read)
+            else:
+                each = [
+                    member.run(
+                        {name: tensor[m] for name, tensor in tensors.items()},
+                        {name: key[m] for name, key in keys.items()},
+                        [x.select(axis, m) for x in read] if own else read,
+                    )
+                    for m in range(len(self))
+                ]
+                outputs = [torch.stack(parts, axis) for parts in zip(*each, strict=True)]
         finally:
             for mask in mine:
                 mask.draw = draw
-        return filled(shape[-1], iter(outputs))
+        return filled(member.outputs, iter(outputs))
 
     def _batches(self) -> bool:
         """Whether one batched pass over all members exists, and is faster than one after the other."""
@@ -125,32 +129,22 @@ class Ensemble(nn.Module):
         return not any(isinstance(layer, (nn.RNNBase, *slow)) for layer in self.network.modules())
 
 
-class _Asked(nn.Sequential):
-    """A network and what is asked of it, as a module, since functional_call exchanges the tensors of modules."""
+class _Member(nn.Sequential):
+    """A network, what is asked of it, and trees of what it reads and gives: as torch.vmap and functional_call want."""
 
-    def __init__(self, network: nn.Module, call: Call) -> None:
+    def __init__(self, network: nn.Module, call: Call, inputs: Tree) -> None:
         super().__init__(network)
-        self.call = call
+        self.call, self.inputs, self.outputs = call, inputs, None
+
+    def run(self, tensors: dict[str, Tensor], keys: dict[str, Tensor], read: list[Tensor]) -> list[Tensor]:
+        """Run it with the tensors, keys of the masks, and inputs of one member."""
+        for mask in masks(self).values() if keys else ():
+            mask.draw = Draw(keys.get("own"), keys["common"])
+        self.outputs = functional_call(self, tensors, (filled(self.inputs, iter(read)),))
+        return leaves(self.outputs)
 
     def forward(self, inputs: Any) -> Any:
         return self.call(self[0], inputs)
-
-
-def _looped(member: Callable, where: tuple[int | None, ...], axis: int, randomness: str) -> Callable:
-    """Do what torch.vmap does, one member at a time."""
-
-    def run(tensors: dict[str, Tensor], keys: dict[str, Tensor], read: list[Tensor]) -> list[Tensor]:
-        each = [
-            member(
-                {name: tensor[m] for name, tensor in tensors.items()},
-                {name: key[m] for name, key in keys.items()},
-                read if where[2] is None else [x.select(where[2], m) for x in read],
-            )
-            for m in range(len(next(iter(tensors.values()))))
-        ]
-        return [torch.stack(outputs, axis) for outputs in zip(*each, strict=True)]
-
-    return run
 
 
 @torch.no_grad()
