@@ -3,7 +3,8 @@
 The published table (Gal, Hron and Kendall 2017, with the code of their authors) drops the one input, and both errors
 stay wide however much data there is. Here it is again, in the published setting; then ours, without and with that flaw.
 Errors are uncalibrated, since calibration would mend part of the flaw with points that the table does not count.
-The published setting runs under one seed, with 1,000 points to test on and twenty samples, as it was published.
+The published setting runs from N = 100 on, under one seed, with 1,000 points to test on and twenty samples, as it was
+published.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ PUBLISHED = {
 def main(quick: bool) -> None:
     """Measure and record, each N as it is done."""
     torch.set_num_threads(1)
-    for n in (10, 1000) if quick else PUBLISHED:
+    for n in (1000, 10) if quick else sorted(PUBLISHED, reverse=True):
         ours = of_size("line", n, 1_000 if quick else 10_000)
         ours = replace(ours, epochs=20 if quick else epochs(n, ours.batch))
         rows = [*measured(ours, n, "", 2 if quick else 5)]
         rows += measured(replace(ours, drop_input=True), n, "_input_dropped", 2 if quick else 5)
-        if n not in (25, 50):
+        if n >= 100:
             theirs = of_size("line-published", n, 1_000)
             theirs = replace(theirs, epochs=5, hidden=64) if quick else replace(theirs, epochs=PUBLISHED[n][3])
             rows += measured(theirs, n, "_published_setting", 1)
