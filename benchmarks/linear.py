@@ -1,4 +1,4 @@
-"""y = 2x + 8 + N(0, 1) against the number of points: `python benchmarks/linear.py [--quick]`.
+"""y = 2x + 8 + N(0, 1) against the number of points: `python benchmarks/linear.py [--quick] [N]...`.
 
 The published table (Gal, Hron and Kendall 2017, with the code of their authors) drops the one input, and both errors
 stay wide however much data there is. Here it is again, in the published setting; then ours, without and with that flaw.
@@ -35,10 +35,10 @@ PUBLISHED = {
 """RMSE, aleatoric and epistemic standard deviation, and epochs, of the authors' PyTorch notebook, for each N."""
 
 
-def main(quick: bool) -> None:
+def main(quick: bool, asked: list[int]) -> None:
     """Measure and record, each N as it is done."""
     torch.set_num_threads(1)
-    for n in (1000, 10) if quick else sorted(PUBLISHED, reverse=True):
+    for n in asked or ((1000, 10) if quick else sorted(PUBLISHED, reverse=True)):
         ours = of_size("line", n, 1_000 if quick else 10_000)
         ours = replace(ours, epochs=20 if quick else epochs(n, ours.batch))
         rows = [*measured(ours, n, "", 2 if quick else 5)]
@@ -81,4 +81,4 @@ def measured(settings: sine.Settings, n: int, kind: str, seeds: int) -> Iterator
 
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv[1:])
+    main("--quick" in sys.argv[1:], [int(word) for word in sys.argv[1:] if not word.startswith("-")])
