@@ -324,10 +324,10 @@ def main() -> None:
     if asked.peak:
         return peak(asked.peak)
     rows = peaks()
-    rows += speeds({1: 5, 8: 3, 32: 1} if asked.quick else {1: 25, 8: 15, 32: 9, 256: 5})
+    rows += speeds({1: 5, 8: 3, 32: 1} if asked.quick else {1: 41, 8: 15, 32: 9, 256: 3})
     rows += stopping(200 if asked.quick else 2000)
     if asked.peers:
-        rows += beside_torch_uncertainty(asked.peers, 1 if asked.quick else 5)
+        rows += beside_torch_uncertainty(asked.peers, 1 if asked.quick else 3)
     else:
         print("no torch-uncertainty: its rows are left out (--peers PYTHON)")
     record("sampling", rows, quick=asked.quick)

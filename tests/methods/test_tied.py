@@ -213,3 +213,36 @@ def test_what_cannot_be_tied_is_refused():
             TiedDropout(layer)
     with pytest.raises(Fault, match="without its batch"):
         TiedDropout(nn.GRU(8, 8))(torch.zeros(5, 8))
+
+
+@pytest.mark.parametrize(("kind", "bidirectional"), list(itertools.product(CELLS, [False, True])))
+def test_layers_before_the_first_mask_run_once_for_all_samples(kind, bidirectional):
+    module = build(kind, 3, bidirectional, drop_input=False, drop_state=False)
+    del module.masks["input_1"]  # two layers before the first mask
+    x, rows = torch.randn(4, STEPS, FEATURES, dtype=torch.float64), torch.arange(4)
+    with torch.no_grad():
+        features = module.prefix(x)
+        with noise(module, 3, rows=rows):
+            output, state = module.suffix(features)
+            expected, last = module(x)
+    assert torch.allclose(output, expected, atol=1e-12)
+    pairs = zip(state, last, strict=True) if kind == "LSTM" else [(state, last)]
+    assert all(torch.allclose(s, e, atol=1e-12) for s, e in pairs)
+    assert not torch.allclose(expected, module(x)[0])
+    outputs = nn.Sequential(module, Outputs())
+    with torch.no_grad(), noise(outputs, 3, samples=7, rows=rows):
+        whole = outputs(x)
+    assert torch.allclose(sample(outputs, x, 9, 3)[7], whole, atol=1e-12)
+
+
+class Outputs(nn.Module):
+    def forward(self, given):
+        return given[0]
+
+
+def test_it_has_the_attributes_of_its_layer():
+    module = build("GRU", 2)
+    module.flatten_parameters()
+    assert (module.hidden_size, module.num_layers) == (UNITS, 2)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = module.nothing
