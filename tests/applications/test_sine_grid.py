@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,6 +17,7 @@ from skysure import report, verbs
 from skysure import run as runs
 from skysure.applications import sine
 from skysure.applications.sine.grid import RATES, ensemble, found, row
+from skysure.applications.sine.points import Points
 from skysure.applications.sine.prediction import draws
 from skysure.applications.sine.training import batches, course
 from skysure.data.parts import Split
@@ -119,10 +120,25 @@ def test_a_grid_changes_nothing_of_the_learned_rate(made: Path, tmp_path: Path) 
     assert all(torch.equal(beside[name], tensor) for name, tensor in plain.items())
 
 
-def test_figures_can_be_drawn(made: Path) -> None:
-    metrics = json.loads((made / "metrics.json").read_text())
+def test_a_resumed_training_ends_with_the_same_bits(source: Parted) -> None:
+    """But for the seconds that were measured."""
+    settings = replace(SETTINGS, grid=True)
+    first, *_, last = sine.train(source, settings)
+    *_, again = sine.train(source, settings, first)
+    assert last.weights.keys() == again.weights.keys()
+    for name, tensor in last.weights.items():
+        assert torch.equal(tensor, again.weights[name]) or name == "grid_seconds", name
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_figures_can_be_drawn(made: Path, truth: bool) -> None:
+    metrics = runs.read_metrics(made)
+    if not truth:
+        x = np.linspace(-2, 2, 9)
+        verbs.evaluate(made, Points(x.astype(str), x, np.full(9, np.nan)), out=made.with_name("truthless"))
+        metrics = runs.read_metrics(made.with_name("truthless"))
     drawn = {figure.name: figure for figure in sine.figures(Evaluation(metrics))}
-    assert list(drawn) == ["function", "grid", "cost", "coverage"]
+    assert list(drawn) == ["function", "grid", "cost", *["coverage"] * truth]
     for figure in drawn.values():
         assert ElementTree.fromstring(report.render(figure, "svg")).tag.endswith("svg")
 

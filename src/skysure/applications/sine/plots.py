@@ -42,7 +42,8 @@ def function(curve: dict[str, Any]) -> Figure:
         for panel in (axes, errors):
             for edge in curve["range"]:
                 panel.axvline(edge, color=style.GREY, lw=0.8, ls=":")
-        low, high = min(curve["points"]["y"]), max(curve["points"]["y"])
+        seen = (x >= curve["range"][0]) & (x <= curve["range"][1])
+        low, high = (mean - 2 * both)[seen].min(), (mean + 2 * both)[seen].max()
         axes.set(ylabel="y", ylim=(low - 0.5 * (high - low), high + 0.5 * (high - low)))
         errors.set(xlabel="x", ylabel="Error in y", ylim=(0, 1.7 * max(noise.max(), ignorance.max())))
         errors.xaxis.set_major_formatter("{x:g}")
