@@ -64,6 +64,9 @@ def test_unfitted_it_takes_the_distribution_at_its_word():
         assert hits.reshape(4, 40).all(1).tolist() == [True, False, False, True]
         assert hits.reshape(4, 40).any(1).tolist() == [True, False, False, True]
     assert torch.isinf(torch.stack(QuantileScaling(2)(mean, std, 1.0))).all()
+    truth = torch.from_numpy(rng.normal(size=(20, 2)))
+    u = QuantileScaling(2).transform(mean, std, truth).numpy()
+    np.testing.assert_allclose(u, pit(mean.numpy(), std.numpy(), truth.numpy()), atol=1.01 / 4000)
 
 
 def skewed(rng, n):
