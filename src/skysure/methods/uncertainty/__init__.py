@@ -8,13 +8,14 @@ from .heads import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
 from .kernels import erf_kernel, relu_kernel
 from .likelihoods import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, mixture_nll
 from .masks import Mask, hard_keep, masks, noise, rates, relaxed_keep
+from .moments import Moments
 from .nngp import NNGP
 from .objective import dropout_kl, entropy_of_rate, kl, kl_of_members
 from .priors import prior_weights, sample_prior
 from .regressed_classes import class_targets, largest_probability
 from .sampling import sample
 from .split import ClassSplit, ValueSplit, split_classes, split_values
-from .stopping import Moments, sample_until, split_classes_until, split_values_until
+from .stopping import sample_until, split_classes_until, split_values_until
 from .tied import TiedDropout
 
 __all__ = [

@@ -1,8 +1,7 @@
 """Samples until they suffice: each object is drawn until the Monte-Carlo error of its answer is small.
 
-Most objects are easy: a few samples agree. What is kept of the samples is their number, mean and covariance, updated
-by blocks (Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115, eq. 1.5), centred and in float64. The k-th
-sample of an object is that of `sample` with the same seed.
+Most objects are easy: a few samples agree. Of the samples only the moments are kept. The k-th sample of an object is
+that of `sample` with the same seed.
 
 A rule that looks at the samples stops early now and then by luck: errors are about as small as asked, not at most.
 `least` samples make the first look worth something.
@@ -12,66 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from skysure.faults import Fault
 from skysure.methods.uncertainty.ensembles import Ensemble
+from skysure.methods.uncertainty.moments import Moments
 from skysure.methods.uncertainty.sampling import evaluating, objects_of, sample, split
 from skysure.methods.uncertainty.split import ClassSplit, ValueSplit
 from skysure.methods.uncertainty.trees import Tree, mapped
 
 _OBJECTS = 256
-
-
-class Moments(NamedTuple):
-    """What is kept of the samples of each object.
-
-    Parameters
-    ----------
-    count : Tensor, shape (object,)
-        Samples drawn.
-    mean : Tensor, shape (object, number)
-    scatter : Tensor, shape (object, number, number)
-        Sum over the samples of the products of deviations from the mean.
-    """
-
-    count: Int64[Tensor, " object"]
-    mean: Float64[Tensor, "object number"]
-    scatter: Float64[Tensor, "object number number"]
-
-    @classmethod
-    def of(cls, samples: Float[Tensor, "sample object number"]) -> Moments:
-        """Take the moments of samples."""
-        x = samples.double()
-        mean = x[0] + (x - x[0]).mean(0)
-        count = torch.full(mean.shape[:1], len(x), device=x.device)
-        return cls(count, mean, torch.einsum("soi,soj->oij", x - mean, x - mean))
-
-    def of_objects(self, objects: Int64[Tensor, " some"]) -> Moments:
-        """Take those of some objects."""
-        return Moments(*(each[objects] for each in self))
-
-    def merged(self, other: Moments) -> Moments:
-        """Take the moments of these samples and others together."""
-        count = self.count + other.count
-        apart = other.mean - self.mean
-        share = (other.count / count.double())[:, None]
-        between = (self.count[:, None] * share * apart)[:, :, None] * apart[:, None, :]
-        return Moments(count, self.mean + share * apart, self.scatter + other.scatter + between)
-
-    @property
-    def covariance(self) -> Float64[Tensor, "object number number"]:
-        """Covariance of the samples, over count - 1."""
-        return self.scatter / (self.count - 1)[:, None, None]
-
-    @property
-    def error(self) -> Float64[Tensor, "object number"]:
-        """Standard error of the mean, from the finite number of samples."""
-        return (self.covariance.diagonal(dim1=1, dim2=2) / self.count[:, None]).sqrt()
 
 
 def sample_until(

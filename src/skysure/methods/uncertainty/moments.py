@@ -1,0 +1,60 @@
+"""Number, mean and covariance of samples that come in blocks and are not kept.
+
+Blocks are merged by the formula of Chan, Golub and LeVeque 1983 (doi:10.1080/00031305.1983.10483115): centred, in
+float64, so that nothing is lost of small spreads around large values.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+
+class Moments(NamedTuple):
+    """What is kept of the samples of each object.
+
+    Parameters
+    ----------
+    count : Tensor, shape (object,)
+        Samples drawn.
+    mean : Tensor, shape (object, number)
+    scatter : Tensor, shape (object, number, number)
+        Sum over the samples of the products of deviations from the mean.
+    """
+
+    count: Int64[Tensor, " object"]
+    mean: Float64[Tensor, "object number"]
+    scatter: Float64[Tensor, "object number number"]
+
+    @classmethod
+    def of(cls, samples: Float[Tensor, "sample object number"]) -> Moments:
+        """Take the moments of samples."""
+        x = samples.double()
+        mean = x[0] + (x - x[0]).mean(0)
+        count = torch.full(mean.shape[:1], len(x), device=x.device)
+        return cls(count, mean, torch.einsum("soi,soj->oij", x - mean, x - mean))
+
+    def of_objects(self, objects: Int64[Tensor, " some"]) -> Moments:
+        """Take those of some objects."""
+        return Moments(*(each[objects] for each in self))
+
+    def merged(self, other: Moments) -> Moments:
+        """Take the moments of these samples and others together."""
+        count = self.count + other.count
+        apart = other.mean - self.mean
+        share = (other.count / count.double())[:, None]
+        between = (self.count[:, None] * share * apart)[:, :, None] * apart[:, None, :]
+        return Moments(count, self.mean + share * apart, self.scatter + other.scatter + between)
+
+    @property
+    def covariance(self) -> Float64[Tensor, "object number number"]:
+        """Covariance of the samples, over count - 1."""
+        return self.scatter / (self.count - 1)[:, None, None]
+
+    @property
+    def error(self) -> Float64[Tensor, "object number"]:
+        """Standard error of the mean, from the finite number of samples."""
+        return (self.covariance.diagonal(dim1=1, dim2=2) / self.count[:, None]).sqrt()
