@@ -1,14 +1,14 @@
 """The one rule by which the networks of the UCI benchmark are built, trained and calibrated, for all sets.
 
 Built: two hidden layers of 100 units (GELU), a mean and a log variance. Weights start as He's and have the prior
-N(0, 1 / l²) with l = 0.2 sqrt(inputs of the layer); what the second and third layer read is dropped, at rates that
+N(0, 1 / l²) with l = 0.3 sqrt(inputs of the layer); what the second and third layer read is dropped, at rates that
 are learned. The variance has a floor, that of the rounding of the targets.
 
 Trained: beta-NLL (Seitzer et al. 2022, arXiv:2203.09168; beta 0.5, its weights of mean 1 in each batch, so that KL / N
 keeps its share), Adam, the same number of steps for every set, no early stopping.
 
-Calibrated: one factor on the spread, from a second network of the split that has seen 80 % of its training part, by
-the other 20 %. The first network keeps the whole training part.
+Calibrated: one factor on the spread, from a second network of the split that has not seen 20 % of its training part
+(500 rows at most), by these. The first network keeps the whole training part.
 
 All networks of a set train in one pass, as members of an `Ensemble` that draw rows of their own.
 """
@@ -28,9 +28,10 @@ from skysure.methods.uncertainty import Dropout, Ensemble, kl, mixture_nll, nois
 from skysure.methods.uncertainty.ensembles import clip_members
 from uci_splits import Splits
 
-HIDDEN, RELATIVE_LENGTH, BETA = 100, 0.2, 0.5
+HIDDEN, RELATIVE_LENGTH, BETA = 100, 0.3, 0.5
 STEPS, BATCH, LEARNING_RATE, WARM_UP = 2000, 64, 0.01, 0.1
-SAMPLES, HELD_OUT, MEMBERS = 100, 0.2, 5
+SAMPLES, MEMBERS = 100, 5
+HELD_OUT, HELD_ROWS = 0.2, 500
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,18 @@ def dropout_predictions(splits: Splits, steps: int = STEPS, seed: int = 0) -> tu
     whole = torch.arange(rows).expand(count, -1)
     networks = built(2 * count, splits.x.shape[-1], 0.1, seed)
     trained(networks, splits, torch.arange(count).repeat(2), [*whole, *seen], steps, seed)
-    inputs = torch.cat([of_rows(splits.x, held), splits.new_x], 1)
-    mean, std = sampled(networks, inputs.repeat(2, 1, 1), splits.floor.repeat(2), seed)
-    some, learned = held.shape[1], networks.network
-    by = Predicted(mean[count:, :, :some], std[count:, :, :some])
-    predicted, factors = calibrated(Predicted(mean[:count, :, some:], std[:count, :, some:]), by, splits, held)
+    some, new = held.shape[1], splits.new_x.shape[1]
+    every = torch.arange(max(some, new))  # both networks run in one pass: the shorter part begins anew at its end
+    inputs = torch.cat([splits.new_x[:, every % new], of_rows(splits.x, held)[:, every % some]])
+    mean, std = sampled(networks, inputs, splits.floor.repeat(2), seed)
+    by, learned = Predicted(mean[count:, :, :some], std[count:, :, :some]), networks.network
+    predicted, factors = calibrated(Predicted(mean[:count, :, :new], std[:count, :, :new]), by, splits, held)
     rates = {f"rate_{k}": float(learned[2 * k - 2].mask.rate[:count].mean().detach()) for k in (2, 3)}
     return predicted, rates | {"factor": float(factors.mean())}
 
 
 def ensemble_predictions(splits: Splits, steps: int = STEPS, seed: int = 1) -> Predicted:
-    """Deep ensembles (Lakshminarayanan et al. 2017): five such networks without dropout, that see 80 % of the rows."""
+    """Deep ensembles (Lakshminarayanan et al. 2017): five such networks without dropout, none of which sees the rows to calibrate on."""
     count, rows = splits.y.shape
     seen, held = parted(count, rows, seed)
     networks = built(MEMBERS * count, splits.x.shape[-1], 0.0, seed)
@@ -87,10 +89,10 @@ def ensemble_predictions(splits: Splits, steps: int = STEPS, seed: int = 1) -> P
 
 
 def parted(count: int, rows: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Deal the training rows of each split: (split, 80 %) to train on, (split, 20 %) to calibrate on."""
+    """Deal the training rows of each split: (split, row) to train on, (split, row) to calibrate on."""
     with seeded(seed, 1):
         order = torch.stack([torch.randperm(rows) for _ in range(count)])
-    some = round(HELD_OUT * rows)
+    some = min(round(HELD_OUT * rows), HELD_ROWS)
     return order[:, some:], order[:, :some]
 
 
