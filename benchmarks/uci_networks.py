@@ -72,7 +72,7 @@ def dropout_predictions(splits: Splits, steps: int = STEPS, seed: int = 0) -> tu
 
 
 def ensemble_predictions(splits: Splits, steps: int = STEPS, seed: int = 1) -> Predicted:
-    """Deep ensembles (Lakshminarayanan et al. 2017): five such networks without dropout, none of which sees the rows to calibrate on."""
+    """Deep ensembles (Lakshminarayanan et al. 2017): such networks without dropout; none sees the calibration rows."""
     count, rows = splits.y.shape
     seen, held = parted(count, rows, seed)
     networks = built(MEMBERS * count, splits.x.shape[-1], 0.0, seed)
