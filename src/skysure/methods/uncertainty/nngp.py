@@ -45,7 +45,7 @@ class NNGP(nn.Module):
     normalise : str
         "columns": each feature gets mean 0 and variance 1, as befits a table (a constant one is left out).
         "rows": each object does, as in the paper and as befits an image; then the mean object is subtracted and the
-        rest brought to equal norm again, by which the evidence of digits under a ReLU is larger (at every depth and size tried).
+        rest brought to equal norm again, by which the evidence of digits is larger (ReLU, every depth and size tried).
     noise_floor : float
         Least standard deviation of the noise, in those of the targets. Duplicate rows, or targets that are rounded,
         can drive the noise to zero: give what the rounding alone makes.
