@@ -1,6 +1,6 @@
 """Novelty: digits that no network was trained on, columns beyond their range, and supernovae of unknown kinds.
 
-    python benchmarks/novelty.py [--quick] [digits] [tables] [values]
+    python benchmarks/novelty.py [--quick] [digits] [tables] [values] [supernovae]
 
 digits  all 45 pairs of scikit-learn's digits: a network learns two digits and is shown the other eight; half of the
         images of the two is held out, and is what counts as known. The first hidden layer was chosen for the distance
@@ -8,6 +8,11 @@ digits  all 45 pairs of scikit-learn's digits: a network learns two digits and i
 tables  holds the same rule on data that had no part in it: scikit-learn's iris and wine, each class unknown in turn.
 values  networks for values, on the UCI sets: trained where an input column lies in its lower 80 %, and shown the
         rest; every column of every set in turn. A fifth of the lower part is held out as the known.
+supernovae
+        the models that ship, shown simulated kinds that they were not trained on, and noise alone: what a survey
+        measures where there is nothing, kept where one point happens to reach a signal-to-noise ratio of 4. The known
+        are new objects of the kinds they were trained on. What the distance reads was chosen on altered light curves
+        of known kinds (reversed, three times slower or faster, of another colour, periodic), not on these.
 
 The Gaussian process (nngp) has two hidden layers too; what else it has is chosen on the first pair or column.
 Every score is larger for what is more unlike. auroc: chance that an unknown one scores higher than a known one; fpr95:
@@ -27,8 +32,12 @@ import torch
 from sklearn.datasets import load_digits, load_iris, load_wine
 from torch import Tensor, nn
 
+import skysure
 from record import record, row
+from skysure.applications.supernovae.simulation.surveys import SURVEYS, draw_seasons
+from skysure.applications.supernovae.simulator import SEASONS, observe, simulate_lightcurves
 from skysure.fit import seeded
+from skysure.methods.calibration import auc, wilson_interval, with_interval
 from skysure.methods.novelty import FeatureDistance, auroc, energy, fpr_at_tpr
 from skysure.methods.uncertainty import (
     NNGP,
@@ -45,7 +54,9 @@ from skysure.methods.uncertainty import (
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SKYSURE_DATA", ROOT.parent / "shared" / "data"))
 SETS = ("bostonHousing", "concrete", "energy", "kin8nm", "power-plant", "wine-quality-red", "yacht")
-PARTS = ("digits", "tables", "values")
+PARTS = ("digits", "tables", "values", "supernovae")
+MODELS = {"supernovae-griz": "des", "supernovae-lsst": "lsst"}
+UNKNOWN = ("SLSN", "TDE", "KN", "noise")
 WIDTH, RATE, SAMPLES, STEPS = 128, 0.2, 50, 300
 MOST = 1000
 """Rows of a set at most."""
@@ -61,7 +72,8 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     for part in asked.parts or PARTS:
-        record("novelty", {"digits": digits, "tables": tables, "values": values}[part](asked.quick), quick=asked.quick)
+        measure = {"digits": digits, "tables": tables, "values": values, "supernovae": supernovae}[part]
+        record("novelty", measure(asked.quick), quick=asked.quick)
 
 
 def digits(quick: bool) -> list[dict]:
@@ -191,6 +203,86 @@ def scores_of_values(x: Tensor, network: nn.Sequential, process: NNGP) -> Callab
         } | {name: far[name](f) for name, f in read(x).items()}  # fmt: skip
 
     return scores
+
+
+def supernovae(quick: bool) -> list[dict]:
+    """Show the models that ship kinds of light curves that they do not know."""
+    rows, areas = [], {"": [], "_entropy": [], "_epistemic": []}
+    for model, survey in MODELS.items():
+        drawn = simulate_lightcurves(3_000 if quick else 20_000, survey, 4242, unknowns=True, photoz="realistic")
+        kinds = {kind: drawn[drawn.objects["label"] == kind] for kind in UNKNOWN[:-1]}
+        kinds["noise"] = noise_alone(survey, 50 if quick else 1_000)
+        held = drawn[~np.isin(drawn.objects["label"], UNKNOWN)][: 1_000 if quick else 6_000]
+        known = skysure.predict(model, held)
+        rows.append(flagged(f"{model}_flagged_known", known))
+        mine = []
+        for kind, curves in kinds.items():
+            unknown = skysure.predict(model, curves)
+            found = {name: area(score(known), score(unknown)) for name, score in SCORES.items()}
+            value, error = found[""]
+            mine.append(found[""])
+            rows += [
+                row(f"{model}_auroc_{kind}", value, error=error, n=len(unknown)),
+                flagged(f"{model}_flagged_{kind}", unknown),
+            ]
+            for name, pair in found.items():
+                areas[name].append(pair)
+        rows.append(mean_area(f"{model}_unknowns_mean_auroc", mine))
+    return [mean_area(f"supernova_unknowns_mean_auroc{name}", pairs) for name, pairs in areas.items()] + rows
+
+
+SCORES: dict[str, Callable[[skysure.Classes], np.ndarray]] = {
+    "": lambda found: np.nan_to_num(np.asarray(found.novelty)),
+    "_entropy": lambda found: found.aleatoric + found.epistemic,
+    "_epistemic": lambda found: found.epistemic,
+}
+
+
+def area(known: np.ndarray, unknown: np.ndarray) -> tuple[float, float]:
+    """AUROC and its error, by bootstrap."""
+    new = np.arange(len(known) + len(unknown)) >= len(known)
+    found = with_interval(auc, np.concatenate([known, unknown]), new, resamples=200)
+    return found.value, (found.high - found.low) / 2
+
+
+def mean_area(measure: str, pairs: list[tuple[float, float]]) -> dict:
+    """Mean AUROC of several kinds, its error that of the drawn objects."""
+    value, error = np.array(pairs).T
+    return row(measure, float(value.mean()), error=float(np.hypot.reduce(error) / len(error)), n=len(value))
+
+
+def flagged(measure: str, found: skysure.Classes) -> dict:
+    """Share flagged as unlike the training set [%]."""
+    unlike = np.asarray(found.unlike)
+    low, high = wilson_interval(int(unlike.sum()), len(unlike))
+    return row(measure, 100 * float(unlike.mean()), "%", error=50 * (high - low), n=len(unlike))
+
+
+def noise_alone(name: str, n: int) -> skysure.LightCurves:
+    """Measure nothing: noise of the visits of a survey, with the hosts of objects near by; flukes alone are kept."""
+    survey, found, block = SURVEYS[name], [], 0
+    hosts = simulate_lightcurves(2_000, name, 77, photoz="realistic").objects
+    while sum(map(len, found)) < n:
+        rng, block = np.random.default_rng([77, block]), block + 1
+        seasons = draw_seasons(survey, SEASONS, rng)
+        season = rng.integers(SEASONS, size=4096)
+        middle = rng.uniform(seasons.start[season], seasons.end[season])
+        counts = np.diff(seasons.offsets)[season]
+        owner, ends = np.repeat(np.arange(len(season)), counts), np.cumsum(counts)
+        visit = np.arange(ends[-1]) + np.repeat(seasons.offsets[season] - (ends - counts), counts)
+        near = np.abs(seasons.time[visit] - middle[owner]) < rng.uniform(60, 120, len(season))[owner]
+        owner, visit = owner[near], visit[near]
+        flux, error = observe(np.zeros(len(visit)), seasons.sky_error[visit], survey, rng)
+        hit = np.bincount(owner, flux > 4 * error, len(season)) > 0
+        host = rng.integers(len(hosts["id"]), size=len(season))
+        objects = {column: hosts[column][host] for column in ("redshift", "redshift_error", "ra", "dec", "mwebv")}
+        objects["id"] = np.array([f"noise-{block}-{k}" for k in range(len(season))])
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(season)))])
+        curves = skysure.LightCurves(
+            objects, offsets, seasons.time[visit], seasons.band[visit], flux, error, survey.passbands.names
+        )
+        found.append(curves[hit])
+    return skysure.LightCurves.concat(found)[:n]
 
 
 def keep(found: Found, known: Scores, unknown: Scores) -> None:
