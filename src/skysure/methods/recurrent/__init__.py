@@ -1,6 +1,8 @@
 """Recurrent networks: irregular times, long sequences, and how far back they can learn."""
 
 from .gradients import gradient_by_lag
+from .padding import both_ways, turned
+from .starts import remember
 from .windows import carried
 
-__all__ = ["carried", "gradient_by_lag"]
+__all__ = ["both_ways", "carried", "gradient_by_lag", "remember", "turned"]

@@ -1,0 +1,53 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from skysure.methods.recurrent import both_ways
+from skysure.methods.uncertainty import TiedDropout, noise
+
+LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+LENGTHS = torch.tensor([4, 12, 1, 7])
+
+
+def directions(kind):
+    """A two-way layer of torch, and its two directions as layers of their own."""
+    torch.manual_seed(6)
+    whole = LAYERS[kind](3, 5, batch_first=True, bidirectional=True).double()
+    parts = []
+    for suffix in ("", "_reverse"):
+        part = LAYERS[kind](3, 5, batch_first=True).double()
+        part.load_state_dict({name: getattr(whole, name + suffix) for name in part.state_dict()})
+        parts.append(part)
+    return whole, *parts
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_results_are_those_of_torchs_packed_sequences(kind):
+    whole, forth, back = directions(kind)
+    x = torch.randn(4, 12, 3, dtype=torch.float64)
+    packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+    expected, _ = pad_packed_sequence(whole(packed)[0], batch_first=True)
+    assert torch.allclose(both_ways(forth, back, x, LENGTHS), expected, rtol=0, atol=1e-12)
+
+
+def test_neither_results_nor_gradients_see_the_padding():
+    _, forth, back = directions("LSTM")
+    x = torch.randn(4, 12, 3, dtype=torch.float64)
+    other = torch.where((torch.arange(12) < LENGTHS[:, None])[..., None], x, 1e3).requires_grad_()
+    found = both_ways(forth, back, other, LENGTHS)
+    assert torch.allclose(found, both_ways(forth, back, x, LENGTHS), rtol=0, atol=1e-12)
+    found.square().sum().backward()
+    for gradient, length in zip(other.grad, LENGTHS, strict=True):
+        assert (gradient[:length] != 0).any(1).all()
+        assert (gradient[length:] == 0).all()
+
+
+def test_a_draw_with_tied_masks_is_that_of_each_object_alone():
+    layers = nn.ModuleList(TiedDropout(layer, 0.4, drop_input=True) for layer in directions("GRU")[1:]).eval()
+    x = torch.randn(4, 12, 3, dtype=torch.float64)
+    with torch.no_grad(), noise(layers, 2):
+        found = both_ways(*layers, x, LENGTHS)
+        for k, length in enumerate(LENGTHS):
+            alone = both_ways(*layers, x[k : k + 1, :length], LENGTHS[k : k + 1])
+            assert torch.allclose(found[k : k + 1, :length], alone, rtol=0, atol=1e-12)
