@@ -25,12 +25,15 @@ from .settings import Schema, Settings
 def train(
     source: Parted, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
 ) -> Iterator[State]:
-    """Train on the training part; a state an epoch. Where a grid is asked for, the last state brings it."""
+    """Train on the training part; a state an epoch. A grid, where asked for, keeps step and comes with the last."""
     given = (batches(source, settings), settings, accelerator)
+    fixed = _timed(course(ensemble(settings, source.schema), *given)) if settings.grid else iter(())
     for now, seconds in _timed(course(network(settings, source.schema), *given, state)):
+        for reached in fixed:
+            if reached[0].epoch >= now.epoch and not now.done:
+                break
         if now.done and settings.grid:
-            *_, (last, grid_seconds) = _timed(course(ensemble(settings, source.schema), *given))
-            now = _with_grid(now, last, source, settings, torch.tensor([seconds, grid_seconds]))
+            now = _with_grid(now, reached[0], source, settings, torch.tensor([seconds, reached[1]]))
         yield now
 
 
