@@ -9,7 +9,7 @@ masks that predict (at p = 0.1; ours 9 %).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from skysure.faults import Fault
 from skysure.methods.uncertainty import counter
 
 TEMPERATURE = 0.1
+Factors = Callable[[Tensor], Tensor]
 _EVERY_ROW = -(2**63)
 _FEW = 1 << 20
 
@@ -82,31 +83,39 @@ class Draw:
         keys = {"common": self.common} | ({} if self.own is None else {"own": self.own})
         return {name: counter.keys_of_members(key, members) for name, key in keys.items()}
 
-    def uniform(self, layer: int, batch: int, features: int, shared: bool) -> Float[Tensor, "batch feature"]:
-        """Numbers for each row of a batch, which runs through the rows sample by sample; one row if all share."""
+    def factors(
+        self, of: Factors, layer: int, batch: int, features: int, shared: bool
+    ) -> Float[Tensor, "rows feature"]:
+        """Factors for each row of a batch, which runs through the rows sample by sample; one row if all share.
+
+        `of` gives them from uniform numbers, each from its own.
+        """
         shared = self.own is None or shared
-        u = self._common(layer, features) if self.own is None or shared else counter.uniform(self.own, layer, features)
-        samples = len(u)
+        if self.own is None or shared:
+            found = self._common(of, layer, features)
+        else:
+            found = of(counter.uniform(self.own, layer, features))
+        samples = len(found)
         if shared and samples == 1:
-            return u[0]
+            return found[0]
         if shared:
-            u = u.expand(-1, batch // samples, -1)
-        if u.shape[0] * u.shape[1] != batch:
+            found = found.expand(-1, batch // samples, -1)
+        if found.shape[0] * found.shape[1] != batch:
             raise Fault(
                 f"a layer's input of {batch} rows",
-                f"{samples} samples of {u.shape[1]} rows",
+                f"{samples} samples of {found.shape[1]} rows",
                 "the network folds another axis into the first",
                 "keep objects along the first axis",
             )
-        return u.reshape(-1, features)
+        return found.reshape(-1, features)
 
-    def _common(self, layer: int, features: int) -> Float[Tensor, "sample 1 feature"]:
-        """Numbers that all rows share; few, so that a draw makes them once for all its samples, in fewer calls."""
+    def _common(self, of: Factors, layer: int, features: int) -> Float[Tensor, "sample 1 feature"]:
+        """Factors that all rows share; few, so that a draw makes them once for all its samples, in fewer calls."""
         whole, part = self.part
         if whole is None or len(whole.common) * features > _FEW:
-            return counter.uniform(self.common, layer, features)
+            return of(counter.uniform(self.common, layer, features))
         if (layer, features) not in whole.made:
-            whole.made[layer, features] = counter.uniform(whole.common, layer, features)
+            whole.made[layer, features] = of(counter.uniform(whole.common, layer, features))
         return whole.made[layer, features][part]
 
 
@@ -159,11 +168,12 @@ class Mask(nn.Module):
     def forward(self, batch: int, shared: bool = False, call: int = 0) -> Float[Tensor, "rows feature"] | None:
         """Give the factors of the inputs, one row for each of the batch or one for all; None where off."""
         if self.draw is not None:
-            u = self.draw.uniform(self.place + (call << 32), batch, self.features, shared)
-        elif self.training:
-            u = torch.rand(1 if shared else batch, self.features, device=self.logit.device)
-        else:
+            return self.draw.factors(self._factors, self.place + (call << 32), batch, self.features, shared)
+        if not self.training:
             return None
+        return self._factors(torch.rand(1 if shared else batch, self.features, device=self.logit.device))
+
+    def _factors(self, u: Float[Tensor, "*unit"]) -> Float[Tensor, "*unit"]:
         rate = self.rate
         keep = relaxed_keep(self.logit, u) if self.training and self.learned else hard_keep(rate, u)
         return keep / (1 - rate)

@@ -1,12 +1,13 @@
-"""Recurrent layers step by step, for masks of the state that differ between the rows of a batch.
+"""Recurrent cells as their equations, and a layer of them step by step.
 
-Gates lie and biases are called as in torch, and the formulas are those of its documentation; torch's fused kernels
-have one set of weights for all rows, and cannot do this.
+The symbols, the order of the gates and the names of the biases are those of torch's documentation: here x and h come
+already multiplied, as W_i x + b_i and W_h h + b_h. torch's fused kernels compute the same, faster, but have one set of
+weights for all rows: masks of the state that differ between the rows of a batch, and states that decay, need the steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,29 +18,36 @@ State = tuple[Tensor, ...]
 
 
 def gru_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
-    """Step a gated recurrent unit from W_ih x + b_ih and W_hh h + b_hh."""
+    """Step a gated recurrent unit: r reset gate, z update gate (the share it keeps), n candidate.
+
+    r = σ(W_ir x + W_hr h),  z = σ(W_iz x + W_hz h),  n = tanh(W_in x + r ∘ W_hn h),  h' = (1 - z) ∘ n + z ∘ h
+    """
     (h,) = state
-    reset_x, update_x, new_x = inputs.chunk(3, -1)
-    reset_h, update_h, new_h = recurrent.chunk(3, -1)
-    new = torch.tanh(new_x + torch.sigmoid(reset_x + reset_h) * new_h)
-    return (new + torch.sigmoid(update_x + update_h) * (h - new),)
+    r_x, z_x, n_x = inputs.chunk(3, -1)
+    r_h, z_h, n_h = recurrent.chunk(3, -1)
+    r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
+    n = torch.tanh(n_x + r * n_h)
+    return (n + z * (h - n),)
 
 
 def lstm_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
-    """Step a long short-term memory: hidden state and cell."""
-    _, cell = state
-    enter, forget, new, leave = (inputs + recurrent).chunk(4, -1)
-    cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(new)
-    return torch.sigmoid(leave) * torch.tanh(cell), cell
+    """Step a long short-term memory: i input, f forget, o output gate; g candidate; h hidden state, c cell.
+
+    i, f, o = σ(W_i x + W_h h),  g = tanh(W_ig x + W_hg h),  c' = f ∘ c + i ∘ g,  h' = o ∘ tanh(c')
+    """
+    _, c = state
+    i, f, g, o = (inputs + recurrent).chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 def tanh_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row unit"], state: State) -> State:
-    """Step a plain recurrent layer with tanh."""
+    """Step a plain recurrent layer: h' = tanh(W_i x + W_h h)."""
     return (torch.tanh(inputs + recurrent),)
 
 
 def relu_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row unit"], state: State) -> State:
-    """Step a plain recurrent layer with ReLU."""
+    """Step a plain recurrent layer: h' = max(0, W_i x + W_h h)."""
     return (torch.relu(inputs + recurrent),)
 
 
@@ -51,19 +59,26 @@ def stepped(
     x: Float[Tensor, "row time feature"],
     valid: Bool[Tensor, "row time"] | None,
     state: State,
-    weights: list[Tensor],
-    mask: Float[Tensor, "row unit"],
-    backwards: bool,
+    weights: Sequence[Tensor],
+    *,
+    mask: Float[Tensor, "row unit"] | None = None,
+    decay: Float[Tensor, "row time unit"] | None = None,
+    backwards: bool = False,
 ) -> tuple[Float[Tensor, "row time unit"], State]:
-    """Run one direction of one layer with a state mask for each row; a state rests where it is not valid."""
+    """Run one direction of one layer; a state rests where it is not valid.
+
+    Each row may have a mask of its state, as the weights see it, and factors by which all of it decays before a step.
+    """
     w_ih, w_hh, b_ih, b_hh = weights if len(weights) == 4 else (*weights, None, None)
     inputs = linear(x, w_ih, b_ih)
     times = range(x.shape[1])
     outputs: list[Tensor] = []
     for t in reversed(times) if backwards else times:
-        after = step(inputs[:, t], linear(state[0] * mask, w_hh, b_hh), state)
+        before = state if decay is None else tuple(s * decay[:, t] for s in state)
+        seen = before[0] if mask is None else before[0] * mask
+        after = step(inputs[:, t], linear(seen, w_hh, b_hh), before)
         if valid is not None:
-            after = tuple(torch.where(valid[:, t, None], a, b) for a, b in zip(after, state, strict=True))
+            after = tuple(torch.where(valid[:, t, None], a, s) for a, s in zip(after, state, strict=True))
         state = after
         outputs.append(state[0])
     return torch.stack(outputs[::-1] if backwards else outputs, 1), state

@@ -169,9 +169,9 @@ class TiedDropout(nn.Module):
     ) -> tuple[Tensor, list[State]]:
         last: list[State] = []
         for i in layers:
-            x = self._dropped(x, i, batch, sizes, order)
+            x, weights = self._dropped(x, i, batch, sizes, order)
             here = tuple(s[self.directions * i : self.directions * (i + 1)] for s in first)
-            x, here = self._layer(x, here, i, batch, sizes, order)
+            x, here = self._layer(x, here, weights, i, batch, sizes, order)
             last.append(here)
         return x, last
 
@@ -179,24 +179,33 @@ class TiedDropout(nn.Module):
         mask = self.masks[name](batch, shared) if name in self.masks else None
         return mask if mask is None or order is None or len(mask) == 1 else mask[order]
 
-    def _dropped(self, x: Tensor, i: int, batch: int, sizes: Tensor | None, order: Tensor | None) -> Tensor:
-        mask = self._mask(f"input_{i}", batch, order)
+    def _dropped(
+        self, x: Tensor, i: int, batch: int, sizes: Tensor | None, order: Tensor | None
+    ) -> tuple[Tensor, list[list[Tensor]]]:
+        """Drop what layer i reads: from its weights where all objects share the mask, else from the inputs."""
+        mask, each = self._mask(f"input_{i}", batch, order), self._weights(i)
         if mask is None:
-            return x
+            return x, each
         mask = mask.to(x.dtype)
+        if len(mask) == 1:
+            return x, [[w[0] * mask, *w[1:]] for w in each]
         if sizes is None:
             # Time first in memory where objects are repeated: so the kernels read it, without a copy.
-            return (x.transpose(0, 1) * mask).transpose(0, 1)
-        if len(mask) == 1:
-            return x * mask
+            return (x.transpose(0, 1) * mask).transpose(0, 1), each
         row = torch.arange(len(x)) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-        return x * mask[row.to(x.device)]
+        return x * mask[row.to(x.device)], each
 
     def _layer(
-        self, x: Tensor, state: State, i: int, batch: int, sizes: Tensor | None, order: Tensor | None
+        self,
+        x: Tensor,
+        state: State,
+        each: list[list[Tensor]],
+        i: int,
+        batch: int,
+        sizes: Tensor | None,
+        order: Tensor | None,
     ) -> tuple[Tensor, State]:
         mask = self._mask(f"state_{i}", batch, order, shared=self.training)
-        each = self._weights(i)
         if mask is None:
             return self._fused(x, state, each, sizes)
         per_direction = mask.to(x.dtype).chunk(self.directions, 1)
@@ -209,7 +218,7 @@ class TiedDropout(nn.Module):
             valid = (torch.arange(x.shape[1]) < lengths[:, None]).to(x.device)
         step, outputs, last = STEPS[self.layer.mode], [], []
         for d, (weights, m) in enumerate(zip(each, per_direction, strict=True)):
-            y, s = stepped(step, x, valid, tuple(h[d] for h in state), weights, m, backwards=d == 1)
+            y, s = stepped(step, x, valid, tuple(h[d] for h in state), weights, mask=m, backwards=d == 1)
             outputs.append(y)
             last.append(s)
         x = torch.cat(outputs, -1)

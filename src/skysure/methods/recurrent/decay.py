@@ -1,0 +1,92 @@
+"""Irregular times: a state that decays between points, by how long nothing was seen.
+
+A recurrent layer counts steps, not days. The simplest cure is to tell it the time since the point before as one more
+feature, `log1p(gaps(time))`, which runs in the fused kernels and is what `supernovae` does. The other builds time in:
+over a gap Δ a unit of the state falls to
+
+    s(t + Δ) = exp(-λ Δ) s(t),      λ = 1 / timescale of that unit, learned
+
+as in the GRU-D of Che et al. 2018 (arXiv:1606.01865), whose factor is exp(-max(0, w Δ + b)). Ours has no b, so that a
+gap of zero changes nothing and a gap is the same whether or not it is cut in two. It decays the LSTM's cell as well.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from skysure.faults import Fault
+from skysure.methods.uncertainty.steps import STEPS, State, stepped
+
+
+def gaps(time: Float[Tensor, "object time"], backwards: bool = False) -> Float[Tensor, "object time"]:
+    """Give the time since the point before, or until the point after; zero where there is none.
+
+    >>> gaps(torch.tensor([[10.0, 11.0, 15.0]]))
+    tensor([[0., 1., 4.]])
+    """
+    return torch.diff(time, dim=1, append=time[:, -1:]) if backwards else torch.diff(time, dim=1, prepend=time[:, :1])
+
+
+class Decaying(nn.Module):
+    """A recurrent layer whose state decays over the time between points; it runs step by step.
+
+    Parameters
+    ----------
+    layer : nn.GRU, nn.LSTM or nn.RNN
+        Any number of layers and directions, with `batch_first`; without dropout and projection of its own.
+    shortest, longest : float
+        The units' timescales, in the unit of `time`, at the start: from one to the other in equal ratios.
+
+    Raises
+    ------
+    Fault
+        For other layers, and timescales that are not positive.
+
+    Examples
+    --------
+    >>> layer = Decaying(nn.GRU(3, 8, batch_first=True), shortest=1.0, longest=100.0)
+    >>> output, state = layer(torch.zeros(2, 4, 3), torch.tensor([[0.0, 1.0, 1.5, 60.0]] * 2))
+    >>> output.shape, state.shape
+    (torch.Size([2, 4, 8]), torch.Size([1, 2, 8]))
+    """
+
+    def __init__(self, layer: nn.RNNBase, shortest: float, longest: float) -> None:
+        super().__init__()
+        plain = isinstance(layer, nn.RNNBase) and layer.mode in STEPS and not (layer.dropout or layer.proj_size)
+        if not plain or not layer.batch_first or not 0 < shortest <= longest:
+            raise Fault(
+                f"Decaying({layer}, {shortest}, {longest})",
+                "nn.GRU, nn.LSTM or nn.RNN with batch_first=True, dropout=0, proj_size=0; 0 < shortest <= longest",
+                "a layer built with time first, or timescales in the wrong order",
+                "build the layer with batch_first=True and without dropout",
+            )
+        self.layer: nn.RNNBase = layer
+        self.directions = 2 if layer.bidirectional else 1
+        rates = -torch.linspace(math.log(shortest), math.log(longest), layer.hidden_size)
+        self.log_rate = nn.Parameter(rates.repeat(layer.num_layers * self.directions, 1))
+
+    def forward(
+        self,
+        x: Float[Tensor, "object time feature"],
+        time: Float[Tensor, "object time"],
+        valid: Bool[Tensor, "object time"] | None = None,
+    ) -> tuple[Float[Tensor, "object time unit"], Tensor | State]:
+        """Run over points in the order of their times; a state rests where points are not `valid` (padding)."""
+        states = []
+        for i in range(self.layer.num_layers):
+            outputs = []
+            for d in range(self.directions):
+                k, backwards = self.directions * i + d, d == 1
+                decay = torch.exp(-gaps(time, backwards)[..., None] * self.log_rate[k].exp())
+                first = (x.new_zeros(len(x), self.layer.hidden_size),) * (2 if self.layer.mode == "LSTM" else 1)
+                step, weights = STEPS[self.layer.mode], self.layer.all_weights[k]
+                y, last = stepped(step, x, valid, first, weights, decay=decay, backwards=backwards)
+                outputs.append(y)
+                states.append(last)
+            x = torch.cat(outputs, -1)
+        final = tuple(torch.stack(s) for s in zip(*states, strict=True))
+        return x, final if self.layer.mode == "LSTM" else final[0]
