@@ -11,8 +11,7 @@ values  networks for values, on the UCI sets: trained where an input column lies
 supernovae
         the models that ship, shown simulated kinds that they were not trained on, and noise alone: what a survey
         measures where there is nothing, kept where one point happens to reach a signal-to-noise ratio of 4. The known
-        are new objects of the kinds they were trained on. What the distance reads was chosen on altered light curves
-        of known kinds (reversed, three times slower or faster, of another colour, periodic), not on these.
+        are new objects of the kinds they were trained on.
 
 The Gaussian process (nngp) has two hidden layers too; what else it has is chosen on the first pair or column.
 Every score is larger for what is more unlike. auroc: chance that an unknown one scores higher than a known one; fpr95:

@@ -128,25 +128,3 @@ def test_the_published_network_written_out() -> None:
                     x = states[0][i] = torch.sigmoid(leave) * torch.tanh(states[1][i])
                 outputs.append(model.head(x))
             assert torch.allclose(found[k, -1], torch.stack(outputs).mean(0)[0], atol=1e-5)
-
-
-@pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])
-def test_traits_are_the_summary_and_the_means_of_what_was_seen(options: dict) -> None:
-    model = network(Settings(**SMALL | options), SCHEMA).eval()
-    given, night = batch(), torch.tensor([2, 6, 0])
-    with torch.no_grad():
-        every, one = model.traits(given), model.traits(given | {"at": night})
-        inputs = features(given, model.encoder.scale)
-        first = torch.nn.functional.gelu(model.encoder.embedding(inputs))
-        summary = model.encoder(given)
-    assert every.shape == (3, 7, model.encoder.traits_width)
-    torch.testing.assert_close(every[torch.arange(3), night], one)
-    for k, n in enumerate(night):
-        seen = [values[k, : n + 1].mean(0) for values in (inputs, first)]
-        torch.testing.assert_close(one[k], torch.cat([summary[k, n], *seen]))
-
-
-def test_traits_of_the_published_network_are_its_summary() -> None:
-    model = network(Settings(**SMALL, network="charnock-moss", dropout="none"), SCHEMA).eval()
-    with torch.no_grad():
-        assert torch.equal(model.traits(batch()), model.encoder(batch()))

@@ -45,7 +45,7 @@ def calibrate(model: Classifier, source: Any) -> None:
     rows = rows_of(model, given, truth, SAMPLES)
     for k, stage in enumerate(model.stages):
         if learned is not None and (mine := learned.stage == k).sum() > 1:
-            stage.distance.fit(learned.traits[mine], learned.truth[mine])
+            stage.distance.fit(learned.summary[mine], learned.truth[mine])
         mine = rows.stage == k
         if not mine.any():
             continue
@@ -54,7 +54,7 @@ def calibrate(model: Classifier, source: Any) -> None:
         device = stage.scaling.scale.device
         unseen = held_out(partial(VectorScaling, len(model.classes)), logits, label)
         stage.sets.fit(unseen.to(device), label.to(device))
-        stage.distance.calibrate(rows.traits[mine])
+        stage.distance.calibrate(rows.summary[mine])
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Rows:
     stage: Tensor
     truth: Tensor
     logits: Tensor
-    traits: Tensor
+    summary: Tensor
 
 
 def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -> Rows:
@@ -75,7 +75,7 @@ def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -
         torch.from_numpy(np.concatenate([a.stage for a in found])),
         torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
         torch.cat([a.logits for a in found], 1).cpu(),
-        torch.cat([a.traits for a in found]).cpu(),
+        torch.cat([a.summary for a in found]).cpu(),
     )
 
 

@@ -79,28 +79,17 @@ def until(
     return torch.cat([mean, states.masked_fill(later, -torch.inf).amax(1)], -1)
 
 
-def mean_so_far(
-    values: Float[Tensor, "object night feature"], night: Int64[Tensor, " object"] | None = None
-) -> Float[Tensor, "object *night feature"]:
-    """Give the mean over the nights so far, or over those until one of each object."""
-    count = torch.arange(1, values.shape[1] + 1, device=values.device)
-    if night is None:
-        return values.cumsum(1) / count[:, None]
-    share = (count <= night[:, None] + 1).to(values.dtype) / (night[:, None] + 1)
-    return (share[:, None] @ values)[:, 0]
-
-
 class Stage(nn.Module):
     """What turns logits into answers, for light curves seen for about as long: scaling, sets, novelty.
 
     Early answers are less sure and rest on other features than late ones; one calibration cannot fit both.
     """
 
-    def __init__(self, traits: int, classes: int) -> None:
+    def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         self.scaling = VectorScaling(classes)
         self.sets = ConformalSets(classes)
-        self.distance = FeatureDistance(traits, classes)
+        self.distance = FeatureDistance(features, classes)
 
 
 class Recurrent(nn.Module):
@@ -120,28 +109,10 @@ class Recurrent(nn.Module):
         self.embedding = nn.Linear(5 * bands + 7, width)
         self.layers = nn.ModuleList(layers)
         self.units = 2 * width + 3
-        self.traits_width = self.units + self.embedding.in_features + width
 
     def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give the summary of all nights, or of the night "at" of each object."""
-        return self.summary(self.embedded(features(batch, self.scale)), batch)
-
-    def traits(self, batch: Batch) -> Float[Tensor, "object *night trait"]:
-        """Give the summary, and with it the means of the inputs and of the first layer over the same nights.
-
-        The last layer keeps what tells the classes apart; what is unlike them is better seen together with the first.
-        """
-        inputs = features(batch, self.scale)
-        x = self.embedded(inputs)
-        means = [mean_so_far(values, batch.get("at")) for values in (inputs, x)]
-        return torch.cat([self.summary(x, batch), *means], -1)
-
-    def embedded(self, inputs: Float[Tensor, "object night feature"]) -> Float[Tensor, "object night unit"]:
-        """Give the first layer, which sees each night alone."""
-        return F.gelu(self.embedding(inputs))
-
-    def summary(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
-        """Run the recurrent layers over the first one."""
+        x = F.gelu(self.embedding(features(batch, self.scale)))
         for k, layer in enumerate(self.layers):
             y, _ = layer(x)
             x = x + y if k else y
@@ -188,7 +159,7 @@ class Classifier(nn.Module):
                 dense = [Dropout(layer, settings.rate, **learning(settings)) for layer in dense]
             self.head = nn.Sequential(dense[0], nn.GELU(), dense[1])
         self.register_buffer("frequency", torch.full((count,), 1 / count))
-        self.stages = nn.ModuleList(Stage(self.encoder.traits_width, count) for _ in range(len(STAGES) + 1))
+        self.stages = nn.ModuleList(Stage(self.encoder.units, count) for _ in range(len(STAGES) + 1))
 
     def adapt(self, given: Nights, truth: np.ndarray) -> None:
         """Take the scale of the fluxes and the frequencies of the classes from training objects."""
@@ -201,12 +172,8 @@ class Classifier(nn.Module):
         return batch if self.tied else {"summary": self.encoder(batch)}
 
     def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
-        """Give what the head reads."""
+        """Give what the head reads; how unlike that of the training set it is, is the novelty."""
         return self.encoder(state) if self.tied else state["summary"]
-
-    def traits(self, batch: Batch) -> Float[Tensor, "object *night trait"]:
-        """Give what the head reads, and more behind it: how unlike those of the training set, is the novelty."""
-        return self.encoder.traits(batch)
 
     def suffix(self, state: Batch) -> Float[Tensor, "object *night class"]:
         """Compute logits from what `prefix` gave."""

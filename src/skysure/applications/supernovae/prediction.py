@@ -58,14 +58,14 @@ class Answers:
     days : ndarray, shape (row,)
         Days from the trigger to the night.
     logits : Tensor, shape (sample, row, class)
-    traits : Tensor, shape (row, trait)
-        What the dense layers read, and what else the novelty goes by.
+    summary : Tensor, shape (row, unit)
+        What the dense layers read.
     """
 
     owner: np.ndarray
     days: np.ndarray
     logits: Tensor
-    traits: Tensor
+    summary: Tensor
 
     @property
     def stage(self) -> np.ndarray:
@@ -93,37 +93,37 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
     model.eval()
     versions = model.encoder.versions(given, query.seed)
     for some in by_length(usable, query.batch):
-        traits, logits = [], []
+        summaries, logits = [], []
         for version in versions:
             batch = {name: values.to(device) for name, values in tensors(version[some]).items()}
             there = torch.arange(batch["time"].shape[1], device=device) < batch["nights"][:, None]
-            if not traits:
+            if not summaries:
                 row, night = choose(batch["time"], there)
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-            seen, drawn = run(model, batch, row, night, query)
-            traits.append(seen)
+            summary, drawn = run(model, batch, row, night, query)
+            summaries.append(summary)
             logits.append(drawn)
-        if traits:
-            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), torch.stack(traits).mean(0))
+        if summaries:
+            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), torch.stack(summaries).mean(0))
 
 
 def run(
     model: Classifier, batch: Batch, row: Tensor, night: Tensor, query: Query
-) -> tuple[Float[Tensor, "row trait"], Float[Tensor, "sample row class"]]:
-    """Give the traits of some nights, without noise, and logits of each sample, which is one function."""
+) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
+    """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
     where: tuple[Tensor, ...] = (row, night)
     if len(row) == len(batch["nights"]) and bool((row.diff() == 1).all()):
         batch, where = batch | {"at": night}, (slice(None),)  # one night an object: the others need no summary
     with torch.no_grad():
-        traits = model.traits(batch)[where]
-        summary = traits[:, : model.encoder.units]
+        state = model.prefix(batch)
+        summary = model.summary(state)[where]
         if not masks(model):
-            return traits, model.head(summary)[None]
+            return summary, model.head(summary)[None]
         if model.tied:
-            return traits, sample(Tail(model), batch, query.samples, query.seed, shared=True)[:, *where]
-        return traits, sample(Tail(model), {"summary": summary}, query.samples, query.seed, shared=True)
+            return summary, sample(Tail(model), state, query.samples, query.seed, shared=True)[:, *where]
+        return summary, sample(Tail(model), {"summary": summary}, query.samples, query.seed, shared=True)
 
 
 class Tail(nn.Module):
@@ -180,7 +180,7 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
     parts = split_classes(p)
     novelty, unlike = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
-        distance = stage.distance(answer.traits[rows])
+        distance = stage.distance(answer.summary[rows])
         novelty[rows.cpu()] = stage.distance.novelty(distance).double().cpu()
         unlike[rows.cpu()] = stage.distance.unlike(distance, query.unlike).cpu()
     return Classes(

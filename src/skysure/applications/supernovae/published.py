@@ -39,7 +39,7 @@ class CharnockMoss(nn.Module):
     def __init__(self, settings: Settings, bands: int) -> None:
         super().__init__()
         self.with_redshift = settings.redshift != "never"
-        self.units = self.traits_width = settings.hidden
+        self.units = settings.hidden
         widths = [1 + 2 * bands + 3 + self.with_redshift] + [settings.hidden] * settings.layers
         self.layers = nn.ModuleList(nn.LSTM(read, wrote, batch_first=True) for read, wrote in pairwise(widths))
         self.dropout = nn.Dropout(settings.rate)
@@ -55,10 +55,6 @@ class CharnockMoss(nn.Module):
         count = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
         mean = x.cumsum(1) / count[:, None]
         return mean[torch.arange(len(x)), batch["at"]] if "at" in batch else mean
-
-    def traits(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
-        """Give what it gives: novelty has no more to go by."""
-        return self(batch)
 
     def adapt(self, given: Nights) -> None:
         """Take nothing: inputs are read as they come."""
