@@ -216,13 +216,14 @@ def noise(
 def drawing(masks: list[Mask], draw: Draw) -> Iterator[None]:
     """Let masks take their numbers from a draw, each in its place."""
     before = [(mask.place, mask.draw) for mask in masks]
+    # Past the __setattr__ of modules, which takes longer than all else about a mask.
     for place, mask in enumerate(masks):
-        mask.place, mask.draw = place, draw
+        vars(mask).update(place=place, draw=draw)
     try:
         yield
     finally:
         for mask, (place, draw) in zip(masks, before, strict=True):
-            mask.place, mask.draw = place, draw
+            vars(mask).update(place=place, draw=draw)
 
 
 def masks(model: nn.Module) -> dict[str, Mask]:
