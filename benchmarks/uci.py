@@ -3,7 +3,8 @@
     python benchmarks/uci.py [--quick] [--method dropout] [--method ensemble] [--method nngp] [boston] [concrete] ...
 
 The rule stands in uci_networks.py, the data in uci_splits.py, the published results of each split, with their source,
-in tests/truths/uci.json: Monte Carlo dropout, its rate and noise chosen for each split by a search of 12 trainings.
+in tests/truths/uci.json: Monte Carlo dropout, its rate and noise chosen for each split by a search of 12 trainings,
+then the mean performance of ten networks.
 Rows are means over the splits with their standard error; `ahead` rows are the mean of the differences from the
 published results of the same splits, positive where we are better.
 """
