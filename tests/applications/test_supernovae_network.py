@@ -9,6 +9,7 @@ from astropy.cosmology import FlatLambdaCDM
 
 from skysure.applications.supernovae import Schema, Settings, network
 from skysure.applications.supernovae.networks import distance_modulus, features
+from skysure.applications.supernovae.training import nll
 from skysure.fit import State
 from skysure.methods.uncertainty import masks
 
@@ -128,3 +129,30 @@ def test_the_published_network_written_out() -> None:
                     x = states[0][i] = torch.sigmoid(leave) * torch.tanh(states[1][i])
                 outputs.append(model.head(x))
             assert torch.allclose(found[k, -1], torch.stack(outputs).mean(0)[0], atol=1e-5)
+
+
+def test_an_ensemble_begins_with_the_network_alone() -> None:
+    one, many = (network(Settings(members=m, **SMALL), SCHEMA).eval() for m in (1, 3))
+    with torch.no_grad():
+        alone, each = one(batch()), many(batch())
+    assert each.shape == (3, *alone.shape)
+    assert torch.equal(each[0], alone)
+    assert not torch.allclose(each[1], each[0])
+    assert not torch.allclose(each[2], each[1])
+    assert not [name for name in one.state_dict() if name.startswith("others")]
+
+
+def test_members_learn_as_if_alone_and_are_judged_together() -> None:
+    """The gradient of a member is its own, by the number of members; in `eval` it is the mixture that counts."""
+    alone, many = (network(Settings(members=m, dropout="none", **SMALL), SCHEMA) for m in (1, 2))
+    given = batch() | {"truth": torch.tensor([0, 1, 2])}
+    nll(many, given, every_epoch=0.3).sum().backward()
+    found = [member.head[0].weight.grad.clone() for member in many.members]
+    for member, gradient in zip((alone, many.others[0]), found, strict=True):
+        member.zero_grad()
+        nll(member, given, every_epoch=0.3).sum().backward()
+        assert torch.allclose(member.head[0].weight.grad / 2, gradient, atol=1e-6)
+    many.eval()
+    with torch.no_grad():
+        p = many(given)[:, :, -1].softmax(-1).mean(0)
+        assert torch.allclose(nll(many, given), -p[torch.arange(3), given["truth"]].log(), atol=1e-6)

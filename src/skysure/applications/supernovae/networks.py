@@ -133,39 +133,28 @@ class Recurrent(nn.Module):
         return [given]
 
 
-class Classifier(nn.Module):
-    """Class logits of every night of a light curve, and what turns them into answers.
+class Network(nn.Module):
+    """Class logits of every night of a light curve.
 
     Parameters
     ----------
     settings : Settings
-    schema : Schema
+    bands, classes : int
+        How many.
     """
 
-    def __init__(self, settings: Settings, schema: Schema) -> None:
+    def __init__(self, settings: Settings, bands: int, classes: int) -> None:
         super().__init__()
-        self.settings, self.schema = settings, schema
-        self.bands = settings.bands or schema.bands
-        self.classes = settings.classes or schema.classes
         self.tied = settings.dropout == "tied"
-        count = len(self.classes)
         if settings.network == "charnock-moss":
-            self.encoder = CharnockMoss(settings, len(self.bands))
-            self.head = nn.Linear(self.encoder.units, count)
+            self.encoder = CharnockMoss(settings, bands)
+            self.head = nn.Linear(self.encoder.units, classes)
         else:
-            self.encoder = Recurrent(settings, len(self.bands))
-            dense = [nn.Linear(self.encoder.units, settings.head), nn.Linear(settings.head, count)]
+            self.encoder = Recurrent(settings, bands)
+            dense = [nn.Linear(self.encoder.units, settings.head), nn.Linear(settings.head, classes)]
             if settings.dropout != "none":
                 dense = [Dropout(layer, settings.rate, **learning(settings)) for layer in dense]
             self.head = nn.Sequential(dense[0], nn.GELU(), dense[1])
-        self.register_buffer("frequency", torch.full((count,), 1 / count))
-        self.stages = nn.ModuleList(Stage(self.encoder.units, count) for _ in range(len(STAGES) + 1))
-
-    def adapt(self, given: Nights, truth: np.ndarray) -> None:
-        """Take the scale of the fluxes and the frequencies of the classes from training objects."""
-        self.encoder.adapt(given)
-        counts = np.bincount(truth, minlength=len(self.classes))
-        self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
 
     def prefix(self, batch: Batch) -> Batch:
         """Compute what comes before the first random layer."""
@@ -182,6 +171,45 @@ class Classifier(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "object *night class"]:
         """Give the logits of all nights, or of the night "at" of each object."""
         return self.suffix(self.prefix(batch))
+
+
+class Classifier(Network):
+    """A network, the others of its ensemble, and what turns their logits into answers.
+
+    The others differ in where they start (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474). The ensemble
+    is calibrated as one; novelty goes by the first network.
+
+    Parameters
+    ----------
+    settings : Settings
+    schema : Schema
+    """
+
+    def __init__(self, settings: Settings, schema: Schema) -> None:
+        bands, classes = settings.bands or schema.bands, settings.classes or schema.classes
+        count = len(classes)
+        super().__init__(settings, len(bands), count)
+        self.settings, self.schema, self.bands, self.classes = settings, schema, bands, classes
+        self.register_buffer("frequency", torch.full((count,), 1 / count))
+        self.stages = nn.ModuleList(Stage(self.encoder.units, count) for _ in range(len(STAGES) + 1))
+        self.others = nn.ModuleList(Network(settings, len(bands), count) for _ in range(settings.members - 1))
+
+    @property
+    def members(self) -> list[Network]:
+        """The networks of the ensemble: this one and the others."""
+        return [self, *self.others]
+
+    def adapt(self, given: Nights, truth: np.ndarray) -> None:
+        """Take the scale of the fluxes and the frequencies of the classes from training objects."""
+        for member in self.members:
+            member.encoder.adapt(given)
+        counts = np.bincount(truth, minlength=len(self.classes))
+        self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "*member object night class"]:
+        """Give the logits of all nights, or of the night "at" of each object; those of several members stacked."""
+        each = [Network.forward(member, batch) for member in self.members]
+        return torch.stack(each) if self.others else each[0]
 
 
 def learning(settings: Settings) -> dict[str, float | bool]:

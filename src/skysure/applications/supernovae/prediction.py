@@ -15,7 +15,7 @@ from skysure.methods.uncertainty import masks, sample, split_classes
 from skysure.predictions import Classes, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
-from .networks import STAGES, Classifier, Stage
+from .networks import STAGES, Classifier, Network, Stage
 from .settings import Query
 
 EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
@@ -102,15 +102,15 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-            summary, drawn = run(model, batch, row, night, query)
-            summaries.append(summary)
-            logits.append(drawn)
+            each = [run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.members)]
+            summaries.append(each[0][0])
+            logits += [drawn for _, drawn in each]
         if summaries:
             yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), torch.stack(summaries).mean(0))
 
 
 def run(
-    model: Classifier, batch: Batch, row: Tensor, night: Tensor, query: Query
+    model: Network, batch: Batch, row: Tensor, night: Tensor, query: Query
 ) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
     """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
     where: tuple[Tensor, ...] = (row, night)
@@ -127,9 +127,9 @@ def run(
 
 
 class Tail(nn.Module):
-    """The random part of a classifier."""
+    """The random part of a network."""
 
-    def __init__(self, model: Classifier) -> None:
+    def __init__(self, model: Network) -> None:
         super().__init__()
         self.model = model
 

@@ -52,6 +52,8 @@ class Settings:
         Number of recurrent layers.
     head : int
         Width of the dense layer after them.
+    members : int
+        Networks that are trained side by side from different starts, and answer together: a deep ensemble.
     dropout : {"head", "tied", "none"}
         Where units are dropped: in the dense layers alone, or one mask for a whole sequence in every layer.
     learned_rate : bool
@@ -116,6 +118,7 @@ class Settings:
     hidden: int = 128
     layers: int = 2
     head: int = 128
+    members: int = 1
     dropout: Literal["head", "tied", "none"] = "head"
     learned_rate: bool = True
     rate: float = 0.1
@@ -150,7 +153,13 @@ class Settings:
             ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "length_scale"), (0, 10**6)
         )
         ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
-        ranges |= {"layers": (1, 100), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "before": (0, 10**12)}
+        ranges |= {
+            "layers": (1, 100),
+            "members": (1, 100),
+            "rate": (0.001, 0.99),
+            "learning_rate": (1e-9, 10),
+            "before": (0, 10**12),
+        }
         check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})
         for name in ("classes", "bands"):
             given = getattr(self, name)
@@ -170,7 +179,7 @@ class Query:
     Parameters
     ----------
     samples : int
-        Posterior samples: passes with other dropout masks.
+        Posterior samples: passes with other dropout masks, of each network of an ensemble.
     coverage : float
         Share of the objects whose prediction set shall hold the true class.
     at_epoch : str

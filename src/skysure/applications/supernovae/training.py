@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from skysure.data.sources import TRAIN, VALIDATION
 from skysure.faults import Fault
 from skysure.fit import State, combine, fit
+from skysure.methods.uncertainty.likelihoods import mixture_nll
 
 from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
 from .networks import Classifier, network
@@ -44,7 +45,8 @@ def train(
         return padded(*copied(model, augmented(given, settings, rng), truth), settings.batch, rng)
 
     yield from fit(
-        model, batches, partial(nll, every_epoch=settings.every_epoch), objects=len(truth),
+        model, batches, partial(nll, every_epoch=settings.every_epoch),
+        objects=len(truth) * settings.members,  # the loss is the mean over the members, and so has their KL to be
         epochs=settings.epochs, learning_rate=settings.learning_rate, patience=settings.patience,
         average=settings.average, seed=settings.seed, state=state, accelerator=accelerator,
     )  # fmt: skip
@@ -98,16 +100,18 @@ def padded(given: Nights, truth: np.ndarray, batch: int, rng: np.random.Generato
 def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0) -> Tensor:
     """Negative log-likelihood of each object, shape (object,); in `eval` that of its last night.
 
-    In training it is the mean with that of all nights since the trigger, which has the weight `every_epoch`.
+    In training it is the mean with that of all nights since the trigger, which has the weight `every_epoch`. That of
+    an ensemble is the mean over its members, each of which learns as if alone; in `eval` that of their mixture.
     """
     logits = model(batch)
-    per_night = F.cross_entropy(
-        logits.flatten(0, 1), batch["truth"].repeat_interleave(logits.shape[1]), reduction="none"
-    ).view(logits.shape[:2])
-    last = per_night.gather(1, batch["nights"][:, None] - 1)[:, 0]
+    logits = logits if logits.ndim == 4 else logits[None]  # (member, object, night, class)
+    members, objects, length, _ = logits.shape
+    truth = batch["truth"].repeat_interleave(length).repeat(members)
+    per_night = F.cross_entropy(logits.flatten(0, 2), truth, reduction="none").view(members, objects, length)
+    last = per_night[:, torch.arange(objects, device=logits.device), batch["nights"] - 1]
     if not model.training:
-        return last
-    night = torch.arange(logits.shape[1], device=logits.device)
+        return mixture_nll(last)
+    night = torch.arange(length, device=logits.device)
     counted = ((night < batch["nights"][:, None]) & (batch["time"] > -0.5)).float()
-    mean = (per_night * counted).sum(1) / counted.sum(1).clamp(min=1)
-    return (1 - every_epoch) * last + every_epoch * mean
+    mean = (per_night * counted).sum(2) / counted.sum(1).clamp(min=1)
+    return ((1 - every_epoch) * last + every_epoch * mean).mean(0)
