@@ -1,10 +1,17 @@
 """Supernova classification: on the SPCC, from our simulator to the SPCC, and on real SNe Ia of DES and SNLS.
 
-    python benchmarks/supernovae.py [--quick] [spcc] [dropout] [transfer] [real]
+    python benchmarks/supernovae.py [--quick] [spcc] [early] [blind] [few] [biased] [dropout] [transfer] [real]
 
-spcc      trains on 10,660 objects of a random split, with the redshifts of their hosts; of these 750 stop the training
-          and 750 calibrate it. The others are looked at once. The run stays in runs/ and resumes.
-dropout   the same with one mask for a whole light curve in every layer (`tied`) beside dropout in the head alone: how
+spcc      trains an ensemble on 10,660 objects of a random split, with the redshifts of their hosts; of these 750 stop
+          the training and 750 calibrate it. The others are looked at once. Runs stay in runs/ and resume.
+early     the same networks on the light curves of the test part up to the night of the sixth point with S/N > 4. The
+          files say after how many points that is; where they do not (15 %, most have fewer such points) nothing is cut.
+blind     as spcc, without redshifts.
+few       trains on 1,103 objects of a random split (100 of them stop the training, 100 calibrate), for three splits;
+          from the model that ships, which knows our simulator only, and from scratch.
+biased    trains on the 1,009 objects that spectroscopy chose and looks at all others: from scratch on the list alone,
+          and from the model that ships on the list beside 4,000 simulated objects. No unlabelled test curve is used.
+dropout   one mask for a whole light curve in every layer (`tied`) beside dropout in the head alone: how
           well what the model says it does not know (epistemic) tells its errors, and at what cost.
 transfer  the shipped model, trained on our simulator alone, on all objects of the SPCC.
 real      the shipped model on real SNe Ia, before and after calibration with 500 labels: half of the real SNe Ia, and
@@ -20,9 +27,12 @@ import json
 import os
 import shutil
 import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 import skysure
 from record import record, row
@@ -30,7 +40,7 @@ from skysure.applications.supernovae.batches import targets
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.parts import read_parts
 from skysure.data.sources import Memory, Parted
-from skysure.methods.calibration import auc, nll, wilson_interval, with_interval
+from skysure.methods.calibration import auc, figure_of_merit, nll, wilson_interval, with_interval
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SKYSURE_DATA", ROOT.parent / "shared" / "data"))
@@ -38,53 +48,160 @@ SPCC = [str(DATA / "spcc" / name) for name in ("lightcurves.parquet", "objects.p
 PUBLISHED = ROOT / "tests" / "truths" / "supernovae.json"
 RUNS = ROOT / "runs"
 SHIPPED = "supernovae-griz"
-PARTS = ("spcc", "dropout", "transfer", "real")
-TRAINED, LABELS = 10_660, 500
-MEASURES = {
-    "accuracy_10660_z": "accuracy_Ia",
-    "auc_10660_z": "auc_Ia",
-    "f1_10660_z": "f1_Ia",
-    "accuracy_3class_10660_z": "accuracy",
-    "ece_10660_z": "ece",
-    "set_coverage_90_10660_z": "set_coverage",
-}
+TRAINED, FEW, LABELS = 10_660, 1_103, 500
+SPLITS = (0, 1, 2)
+MEMBERS = 3
+SCORES = {"accuracy": "accuracy_Ia", "auc": "auc_Ia", "f1": "f1_Ia"}
+MORE = {"accuracy_3class": "accuracy", "ece": "ece", "set_coverage_90": "set_coverage"}
+TUNING: dict[str, Any] = {"epochs": 15, "patience": 15, "batch": 64, "learning_rate": 1e-3, "average": 2.0}
+SCRATCH: dict[str, Any] = {"epochs": 60, "patience": 60, "batch": 64}
+DEGRADED = {"noise": 3.0}  # objects that spectroscopy chose are 1.4 mag brighter than the others
 
 
 def main() -> None:
+    measures = {f.__name__: f for f in (spcc, early, blind, few, biased, dropout, transfer, real)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all by default")
+    parser.add_argument("parts", nargs="*", choices=[*measures, []], help="all by default")
     parser.add_argument("--quick", action="store_true", help="two epochs: the same rows, worse figures")
     asked = parser.parse_args()
     RUNS.mkdir(exist_ok=True)
-    for part in asked.parts or PARTS:
-        measure = {"spcc": spcc, "dropout": dropout, "transfer": transfer, "real": real}[part]
-        record("supernovae", measure(asked.quick), quick=asked.quick)
+    for part in asked.parts or measures:
+        record("supernovae", measures[part](asked.quick), quick=asked.quick)
 
 
 def spcc(quick: bool) -> list[dict]:
     """Train on a random split, and give the scores of the rest."""
-    metrics = json.loads((trained(quick) / "metrics.json").read_text())
-    found = {s["name"]: s for s in metrics["scores"]}
-    published = json.loads(PUBLISHED.read_text())["moss_2018"]
-    rows = [measured(measure, found[name], metrics["objects"]) for measure, name in MEASURES.items()]
-    return [r | {"note": f"published: {published[r['measure']][0]}"} if r["measure"] in published else r for r in rows]
+    return rows_of(ensemble(quick), "10660_z", SCORES | MORE)
 
 
-def trained(quick: bool, **changes: str) -> Path:
-    """Give the run trained on the random split, training it where it is not there yet."""
-    objects = sum(len(chunk) for chunk in skysure.read("supernovae", SPCC).chunks())
-    out = RUNS / "_".join(["spcc_10660_z", *changes.values(), *(["quick"] if quick else [])])
+def blind(quick: bool) -> list[dict]:
+    """Train on the same split without redshifts."""
+    return rows_of(trained("spcc_10660", quick, redshift="never"), "10660", SCORES)
+
+
+def ensemble(quick: bool) -> Path:
+    """Give the ensemble trained on the random split."""
+    return trained(f"spcc_10660_z_members{MEMBERS}", quick, members=1 if quick else MEMBERS)
+
+
+def trained(
+    name: str, quick: bool, *, objects: int = TRAINED, held: int = 750, start: str | None = None, **changes: Any
+) -> Path:
+    """Give the run trained on a random split of the SPCC, training it where it is not there yet."""
+    sizes = {"validation": held, "calibration": held, "test": len(challenge()) - objects}
+    return trained_on(SPCC, name, quick, start, **sizes | changes)
+
+
+def trained_on(data: Any, name: str, quick: bool, start: str | None, **changes: Any) -> Path:
+    """Give the run of a name, training it on these data where it is not there yet."""
+    out = RUNS / (f"{name}_quick" if quick else name)
+    changes |= {"epochs": 2} if quick else {}
     if not out.exists():
-        sizes = {"validation": 750, "calibration": 750, "test": objects - TRAINED} | ({"epochs": 2} if quick else {})
         resume = out.with_name(f"{out.name}.training").exists()
-        skysure.train("supernovae", SPCC, out, preset="spcc", resume=resume, progress=tell, **changes, **sizes)
+        skysure.train("supernovae", data, out, preset="spcc", start=start, resume=resume, progress=tell, **changes)
     return out
+
+
+@cache
+def challenge() -> skysure.LightCurves:
+    """Read the SPCC."""
+    return skysure.LightCurves.concat(list(skysure.read("supernovae", SPCC).chunks()))
+
+
+def rows_of(run: Path, suffix: str, scores: dict[str, str]) -> list[dict]:
+    """Give what a run scored on its test part."""
+    metrics = json.loads((run / "metrics.json").read_text())
+    found = {s["name"]: s for s in metrics["scores"]}
+    return [with_published(measured(f"{m}_{suffix}", found[name], metrics["objects"])) for m, name in scores.items()]
+
+
+def with_published(given: dict, note: str = "") -> dict:
+    """Add the published figure to the note of a row."""
+    sources = json.loads(PUBLISHED.read_text())
+    found = [f"published: {s[given['measure']][0]}" for s in sources.values() if given["measure"] in s]
+    return given | {"note": "; ".join(filter(None, [note, *found[-1:]]))}
+
+
+def early(quick: bool) -> list[dict]:
+    """Hold the networks of whole light curves against the beginnings of those of their test part."""
+    run = ensemble(quick)
+    split = Parted(skysure.read("supernovae", SPCC), read_parts(run / "split.parquet"))
+    curves = skysure.LightCurves.concat(list(split.chunks("test")))
+    found = binary(skysure.predict(run, beginnings(curves)), curves)
+    return [with_published(row(f"{m}_early_z", *found[m], n=len(curves))) for m in SCORES]
+
+
+def beginnings(curves: skysure.LightCurves) -> skysure.LightCurves:
+    """Cut light curves at the night of the sixth point with S/N > 4, as the files of the challenge say."""
+    table = pq.read_table(SPCC[1], columns=["object_id", "early_points"]).to_pydict()
+    known = {str(k): n for k, n in zip(table["object_id"], table["early_points"], strict=True) if n is not None}
+    keep = np.array([known.get(k, np.inf) for k in curves.ids])
+    return curves.select_points(np.arange(len(curves.time)) - curves.offsets[curves.owner] < keep[curves.owner])
+
+
+def few(quick: bool) -> list[dict]:
+    """Train on few objects, over several splits."""
+    rows = []
+    for suffix, start, changes in (("", SHIPPED, TUNING), ("_scratch", None, SCRATCH)):
+        runs = [
+            trained(f"spcc_1103_z{suffix}_{s}", quick, objects=FEW, held=100, start=start, seed=s, **changes)
+            for s in SPLITS
+        ]
+        each = [{r["measure"]: r["value"] for r in rows_of(run, f"1103_z{suffix}", SCORES)} for run in runs]
+        rows += over_splits(each, len(challenge()) - FEW)
+    return rows
+
+
+def biased(quick: bool) -> list[dict]:
+    """Train on the objects that spectroscopy chose."""
+    curves = challenge()
+    table = pq.read_table(SPCC[1], columns=["object_id", "spectroscopic"]).to_pydict()
+    chosen = {str(k) for k, yes in zip(table["object_id"], table["spectroscopic"], strict=True) if yes}
+    listed = np.array([k in chosen for k in curves.ids])
+    schema, rest, rows = skysure.read("supernovae", SPCC).schema, curves[~listed], []
+    for suffix, start, simulated, changes in (
+        ("", SHIPPED, 4000, TUNING | {"validation": 500, "calibration": 700}),
+        ("_list_alone", None, 0, SCRATCH | DEGRADED | {"validation": 100, "calibration": 100}),
+    ):
+        each = []
+        for s in SPLITS:
+            beside = [simulate_lightcurves(simulated, "des", seed=1000 + s, photoz="good")] if simulated else []
+            data = Memory(schema, [curves[listed], *beside])
+            run = trained_on(data, f"spcc_biased_z{suffix}_{s}", quick, start, test=10, seed=s, **changes)
+            found = binary(skysure.predict(run, rest), rest)
+            each.append({f"{m}_biased_z{suffix}": found[m][0] for m in SCORES})
+        rows += over_splits(each, len(rest))
+    return rows
+
+
+def binary(found: skysure.Classes, curves: skysure.LightCurves) -> dict[str, tuple[float, str]]:
+    """Scores of Ia against the rest at a threshold of one half."""
+    p = found.probability[:, found.classes.index("Ia")]
+    truth = curves.objects["label"] == "Ia"
+    return {
+        "accuracy": (100 * float(((p > 0.5) == truth).mean()), "%"),
+        "auc": (float(auc(p, truth)), ""),
+        "f1": (float(figure_of_merit(p > 0.5, truth)), ""),
+    }
+
+
+def over_splits(each: list[dict[str, float]], n: int) -> list[dict]:
+    """Means over splits with their standard errors."""
+    rows = []
+    for measure in each[0]:
+        values = np.array([scores[measure] for scores in each])
+        error = float(values.std(ddof=1) / len(values) ** 0.5)
+        unit = "%" if measure.startswith("accuracy") else ""
+        note = f"mean over {len(values)} splits: {', '.join(f'{v:.4g}' for v in values)}"
+        rows.append(with_published(row(measure, float(values.mean()), unit, error=error, n=n), note))
+    return rows
 
 
 def dropout(quick: bool) -> list[dict]:
     """Hold dropout in the head and tied masks everywhere beside each other, on the same test objects."""
     rows = []
-    for name, run in {"head": trained(quick), "tied": trained(quick, dropout="tied")}.items():
+    for name, changes in {"head": {}, "tied": {"dropout": "tied"}}.items():
+        run = trained("_".join(["spcc_10660_z", *changes.values()]), quick, **changes)
         split = Parted(skysure.read("supernovae", SPCC), read_parts(run / "split.parquet"))
         curves = skysure.LightCurves.concat(list(split.chunks("test")))[: 1000 if quick else None]
         start = time.process_time()
