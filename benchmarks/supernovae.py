@@ -41,6 +41,7 @@ from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.parts import read_parts
 from skysure.data.sources import Memory, Parted
 from skysure.methods.calibration import auc, figure_of_merit, nll, wilson_interval, with_interval
+from skysure.methods.calibration.scores import mean_of
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SKYSURE_DATA", ROOT.parent / "shared" / "data"))
@@ -128,7 +129,7 @@ def early(quick: bool) -> list[dict]:
     split = Parted(skysure.read("supernovae", SPCC), read_parts(run / "split.parquet"))
     curves = skysure.LightCurves.concat(list(split.chunks("test")))
     found = binary(skysure.predict(run, beginnings(curves)), curves)
-    return [with_published(row(f"{m}_early_z", *found[m], n=len(curves))) for m in SCORES]
+    return [with_published(found[m] | {"measure": f"{m}_early_z"}) for m in SCORES]
 
 
 def beginnings(curves: skysure.LightCurves) -> skysure.LightCurves:
@@ -169,19 +170,24 @@ def biased(quick: bool) -> list[dict]:
             data = Memory(schema, [curves[listed], *beside])
             run = trained_on(data, f"spcc_biased_z{suffix}_{s}", quick, start, test=10, seed=s, **changes)
             found = binary(skysure.predict(run, rest), rest)
-            each.append({f"{m}_biased_z{suffix}": found[m][0] for m in SCORES})
+            each.append({f"{m}_biased_z{suffix}": found[m]["value"] for m in SCORES})
         rows += over_splits(each, len(rest))
     return rows
 
 
-def binary(found: skysure.Classes, curves: skysure.LightCurves) -> dict[str, tuple[float, str]]:
-    """Scores of Ia against the rest at a threshold of one half."""
+def binary(found: skysure.Classes, curves: skysure.LightCurves) -> dict[str, dict]:
+    """Scores of Ia against the rest at a threshold of one half, as rows."""
     p = found.probability[:, found.classes.index("Ia")]
     truth = curves.objects["label"] == "Ia"
+    scores = {
+        "accuracy": with_interval(mean_of, ((p > 0.5) == truth).astype(float), resamples=200),
+        "auc": with_interval(auc, p, truth, resamples=200),
+        "f1": with_interval(figure_of_merit, p > 0.5, truth, resamples=200),
+    }
+    factor, unit = {"accuracy": 100}, {"accuracy": "%"}
     return {
-        "accuracy": (100 * float(((p > 0.5) == truth).mean()), "%"),
-        "auc": (float(auc(p, truth)), ""),
-        "f1": (float(figure_of_merit(p > 0.5, truth)), ""),
+        m: row(m, v.value * factor.get(m, 1), unit.get(m, ""), error=factor.get(m, 1) * (v.high - v.low) / 2, n=len(p))
+        for m, v in scores.items()
     }
 
 
