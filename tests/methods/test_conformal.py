@@ -140,6 +140,8 @@ def test_bad_calibration_parts_are_faults():
     for bad_p, bad_truth in ((p[:0], truth[:0]), (p, truth + 1), (p, truth - 1)):
         with pytest.raises(Fault):
             ConformalSets(2).fit(bad_p, bad_truth)
+    with pytest.raises(Fault, match="not numbers"):
+        ConformalSets(2).fit(p * torch.nan, truth)
     with pytest.raises(Fault, match="3 classes"):
         ConformalSets(3).fit(p, truth)
     with pytest.raises(Fault, match="no residuals"):

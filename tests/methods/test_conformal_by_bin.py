@@ -70,20 +70,45 @@ def test_a_bin_with_too_few_objects_and_a_missing_column_take_the_bound_of_all()
     new = torch.tensor([0.0, 1.0, torch.nan])
     own = ours.bound(new, 0.9)[:, 0]
     overall = score.sort(0).values[int(np.ceil(112 * 0.9)) - 1, 0]
-    assert own.tolist() == [score[90, 0].item(), score[108, 0].item(), overall.item()]
+    # a hair wider than the scores themselves, see below
+    assert own.tolist() == pytest.approx([score[90, 0].item(), score[108, 0].item(), overall.item()], rel=2e-6)
     assert ours.bound(new, 0.95)[1] == ours.bound(new, 0.95)[2]
     assert torch.isinf(ours.bound(new, 0.999)).all()
     assert torch.isinf(ConformalByBin(3).bound(new, 0.5)).all()
+
+
+def test_a_bin_with_boundless_scores_has_its_own_bound():
+    column, score = torch.arange(200.0), torch.ones(200, 1)
+    score[150:] = torch.inf
+    assert ConformalByBin(bins=2).fit(column, score).bound(column[[0, -1]], 0.7)[:, 0].tolist() == [
+        pytest.approx(1, rel=2e-6),
+        torch.inf,
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("std", [1.0, 0.7, 0.3])
+def test_intervals_keep_their_coverage_where_truths_repeat(std, dtype):
+    rng = np.random.default_rng(5)
+    for coverage in (0.5, 0.683, 0.9):
+        truth = torch.from_numpy(1.1 + rng.poisson(3, size=(3000, 1)) - 3).to(dtype)
+        mean, width = torch.full((3000, 1), 1.1, dtype=dtype), torch.full((3000, 1), std, dtype=dtype)
+        low, high = ConformalIntervals(1).fit(mean, width, truth)(mean, width, coverage)
+        by_bin = ConformalByBin(bins=1).fit(torch.zeros(3000), (truth - mean).abs() / width)
+        assert ((low <= truth) & (truth <= high)).double().mean() >= coverage
+        assert ((truth - mean).abs() <= by_bin.bound(torch.zeros(3000), coverage) * width).double().mean() >= coverage
 
 
 def test_columns_keep_the_digits_of_dates():
     date = 2_460_000.5 + torch.arange(40, dtype=torch.float64) / 86400
     ours = ConformalByBin(bins=2).fit(date, (torch.arange(40) >= 20).float()[:, None])
     assert ours.counts.tolist() == [20, 20, 40]
-    assert ours.bound(date[[19, 20]], 0.5)[:, 0].tolist() == [0.0, 1.0]
+    assert ours.bound(date[[19, 20]], 0.5)[:, 0].tolist() == pytest.approx([0.0, 1.0], rel=2e-6)
 
 
 def test_scores_that_are_missing_are_a_fault():
     for score in (torch.zeros(0, 1), torch.tensor([[torch.nan]])):
         with pytest.raises(Fault, match="score"):
             ConformalByBin(2).fit(torch.zeros(len(score)), score)
+    with pytest.raises(Fault, match=r"\(3, 1\)"):
+        ConformalByBin(2).fit(torch.zeros(3), torch.zeros(3, 2))

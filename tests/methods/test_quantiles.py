@@ -120,7 +120,20 @@ def test_few_objects_bound_nothing_and_wild_ones_stay_finite():
     assert torch.isinf(high).all()
     low, high = scaling(mean, std, 0.0)
     assert low[0].item() == pytest.approx(0, abs=1e-6)
-    assert torch.equal(low, high)
+    assert torch.allclose(low, high, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("std", [1.0, 0.7, 0.3])
+def test_coverage_is_kept_where_truths_repeat(std, dtype):
+    rng = np.random.default_rng(5)
+    for offset in (1.1, 60_000.0):
+        truth = torch.from_numpy(offset + rng.poisson(3, size=(3000, 1)) - 3).to(dtype)
+        mean, width = torch.full((2, 3000, 1), offset, dtype=dtype), torch.full((2, 3000, 1), std, dtype=dtype)
+        scaling = QuantileScaling(1).fit(mean, width, truth)
+        for coverage in (0.1, 0.5, 0.683, 0.9):
+            low, high = scaling(mean, width, coverage)
+            assert ((low <= truth) & (truth <= high)).double().mean() >= coverage
 
 
 def test_a_calibration_part_without_truths_is_a_fault():

@@ -27,9 +27,14 @@ def thresholds(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 1001"]:
     The first is minus infinity, and infinity stands where the rank is beyond n.
     """
     n = scores.shape[-1]
-    rank = ((n + 1) * torch.arange(1001, device=scores.device) + 999) // 1000
+    rank = rank_at(n, torch.arange(1001, device=scores.device))
     edge = torch.full_like(scores[..., :1] if n else scores.new_empty(*scores.shape[:-1], 1), torch.inf)
     return torch.cat([-edge, scores.sort(-1).values, edge], -1)[..., rank]
+
+
+def rank_at(n: int | Tensor, step: int | Tensor) -> int | Tensor:
+    """Rank ceil((n + 1) step / 1000) of the score, of n, that bounds a new one; beyond n where they are too few."""
+    return ((n + 1) * step + 999) // 1000
 
 
 def thousandths(coverage: float) -> int:
@@ -83,10 +88,14 @@ class ConformalSets(nn.Module):
         Raises
         ------
         Fault
-            Where there is no label, one is no class, or the classes are not those of this module.
+            Where there is no label, one is no class, the classes are not those of this module, or a probability is
+            not a number.
         """
         classes = len(self.by_class)
         labels_checked(truth, classes)
+        if probability.isnan().any():
+            given = "probabilities that are not numbers"
+            raise Fault(given, "probabilities", "a training that diverged", "train anew")
         if probability.shape[1] != classes:
             cure = "read the objects with the settings of this model"
             raise Fault(f"{probability.shape[1]} probabilities", f"{classes} classes", "another model", cure)
@@ -150,7 +159,8 @@ class ConformalIntervals(nn.Module):
                 "objects without a truth in the calibration part",
                 "leave them out",
             )
-        self.factors.copy_(thresholds(size).clamp(min=0))
+        # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on the bound
+        self.factors.copy_(thresholds(size).clamp(min=0) * (1 + 1e-6))
         self.count.fill_(len(truth))
         self.fitted.fill_(True)
         return self

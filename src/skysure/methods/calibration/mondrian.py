@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from skysure.faults import Fault
 from skysure.methods.calibration.bins import equal_count_edges
-from skysure.methods.calibration.conformal import thousandths, thresholds
+from skysure.methods.calibration.conformal import rank_at, thousandths, thresholds
 
 
 class ConformalByBin(nn.Module):
@@ -57,14 +57,20 @@ class ConformalByBin(nn.Module):
         Raises
         ------
         Fault
-            Where there is no score, or one is not a number.
+            Where there is no score, one is not a number, or they are not as many as columns and values here.
         """
         if not len(score) or score.isnan().any():
             wanted, cure = "a score for each object", "leave out the objects without a truth"
             raise Fault("no scores, or some that are not numbers", wanted, "objects without a truth", cure)
+        wanted = (len(column), self.bounds.shape[1])
+        if score.shape != wanted:
+            cause, cure = "scores of other objects, or of other values", "give one row an object, one score a value"
+            raise Fault(f"scores of shape {tuple(score.shape)}", f"scores of shape {wanted}", cause, cure)
         cuts = torch.from_numpy(equal_count_edges(column.cpu().numpy(), len(self.counts) - 1))
         self.edges.fill_(torch.inf)[: len(cuts)] = cuts
         index = self._bin(column)
+        # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on the bound
+        score = score + 1e-6 * score.abs()
         for k in range(len(self.counts)):
             mine = score[index == k] if k < len(self.counts) - 1 else score
             self.bounds[k] = thresholds(mine.float().T)
@@ -74,8 +80,9 @@ class ConformalByBin(nn.Module):
 
     def bound(self, column: Tensor, coverage: float) -> Float[Tensor, "row value"]:
         """Bound of the scores of each row at a coverage."""
-        found = self.bounds[..., thousandths(coverage)]
-        return torch.where(found.isfinite(), found, found[-1])[self._bin(column)]
+        step = thousandths(coverage)
+        found, too_few = self.bounds[..., step], rank_at(self.counts, step) > self.counts
+        return torch.where(too_few[:, None], found[-1], found)[self._bin(column)]
 
     def holds(self, column: Tensor, score: Float[Tensor, "row option"], coverage: float) -> Bool[Tensor, "row option"]:
         """Whether a score lies within the bound of its row; with 1 - p as score, whether a class is in the set."""

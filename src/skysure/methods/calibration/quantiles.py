@@ -89,7 +89,7 @@ class QuantileScaling(nn.Module):
     def __init__(self, values: int) -> None:
         super().__init__()
         level = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64)
-        self.register_buffer("odds", torch.logit(level).float().repeat(values, 1))
+        self.register_buffer("odds", torch.logit(level).repeat(values, 1))
         self.register_buffer("count", torch.tensor(0))
         self.register_buffer("fitted", torch.tensor(False))
 
@@ -126,9 +126,10 @@ class QuantileScaling(nn.Module):
         1.0
         """
         step = thousandths(coverage)
-        ends = (self.odds[:, STEPS // 2 + side * step] for side in (-1, 1))
-        low, high = (mixture_quantile(mean, std, end, share) for end in ends)
-        return low, high
+        low, high = (self.odds[:, STEPS // 2 + side * step] for side in (-1, 1))
+        # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on an end
+        low, high = low - 1e-12 * (1 + low.abs()), high + 1e-12 * (1 + high.abs())
+        return mixture_quantile(mean, std, low, share), mixture_quantile(mean, std, high, share)
 
     def transform(
         self, mean: Component, std: Component, truth: Float[Tensor, "row value"], share: Component | None = None
