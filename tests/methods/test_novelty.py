@@ -26,7 +26,7 @@ def test_distance_is_that_of_scipy_to_the_nearest_class():
     inverse = np.linalg.inv(LedoitWolf(assume_centered=True).fit(x - means[labels]).covariance_)
     new = x[:50] + np.random.default_rng(1).normal(size=(50, 6)) * 3
     wanted = [min(mahalanobis(row, m, inverse) for m in means) for row in new]
-    np.testing.assert_allclose(module(torch.from_numpy(new).float()), wanted, rtol=2e-4)
+    np.testing.assert_allclose(module(torch.from_numpy(new)), wanted, rtol=2e-4)
 
 
 def test_distances_of_gaussian_classes_follow_chi_square():
@@ -92,6 +92,27 @@ def test_few_rows_dead_features_and_absent_classes_are_no_trouble():
     constant = FeatureDistance(2, 1).fit(torch.ones(5, 2), torch.zeros(5, dtype=torch.int64))
     assert torch.isfinite(constant.whitening).all()
     assert constant(torch.ones(1, 2)).item() == 0
+
+
+def test_features_that_are_no_numbers_are_unlike():
+    x, _ = classes_in(4, 400, classes=1)
+    x = torch.from_numpy(x)
+    module = FeatureDistance(4).fit(x[:200]).calibrate(x[200:])
+    bad = torch.tensor([[torch.nan, 0, 0, 0], [torch.inf, 0, 0, 0], [3e38, 3e38, 0, 0]])
+    assert module.unlike(module(bad)).all()
+    assert (module.novelty(module(bad)) >= 0.99).all()
+    with pytest.raises(Fault, match="finite"):
+        module.calibrate(bad)
+    with pytest.raises(Fault, match="3 features"):
+        module.calibrate(x[:, :3])
+
+
+def test_a_new_fit_forgets_the_distances_of_the_old_one():
+    x = torch.from_numpy(classes_in(4, 400, classes=1)[0])
+    module = FeatureDistance(4).fit(x[:200]).calibrate(x[200:])
+    assert module.unlike(module(10 * x)).any()
+    module.fit(100 * x[:200])
+    assert not module.unlike(module(10 * x)).any()
 
 
 def test_any_leading_axes():

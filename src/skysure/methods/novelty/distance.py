@@ -57,7 +57,7 @@ class FeatureDistance(nn.Module):
 
     def forward(self, features: Float[Tensor, "*row feature"]) -> Float[Tensor, "*row"]:
         """Distance to the nearest class, in standard deviations."""
-        white = (features - self.centre) @ self.whitening
+        white = (features.to(self.centre.dtype) - self.centre) @ self.whitening
         flat = white.reshape(-1, white.shape[-1])
         # the product form of the distance cancels in float32 where classes lie close together
         apart = torch.cdist(flat, self.means, compute_mode="donot_use_mm_for_euclid_dist")
@@ -66,6 +66,8 @@ class FeatureDistance(nn.Module):
     def fit(self, features: Float[Tensor, "row feature"], labels: Int[Tensor, " row"] | None = None) -> FeatureDistance:
         """Set class means and covariance from training objects; a class without objects is infinitely far.
 
+        Nothing is unlike then, until `calibrate`.
+
         Raises
         ------
         Fault
@@ -73,7 +75,8 @@ class FeatureDistance(nn.Module):
             of several classes are missing.
         """
         x, labels = features.detach().to("cpu", torch.float64), _labels(features, labels, len(self.means))
-        _check(x, labels, *self.means.shape)
+        labels_checked(labels, len(self.means))
+        _check(x, len(self.centre))
         count = torch.bincount(labels, minlength=len(self.means))[:, None]
         centre = x.mean(0)
         x = x - centre
@@ -82,11 +85,19 @@ class FeatureDistance(nn.Module):
         self.centre.copy_(centre)
         self.whitening.copy_(whitening)
         self.means.copy_(torch.where(count > 0, means @ whitening, torch.inf))
+        self.distances.fill_(torch.inf)  # those of other means
         self.fitted.fill_(True)
         return self
 
     def calibrate(self, features: Float[Tensor, "row feature"]) -> FeatureDistance:
-        """Keep the distances of objects that were not trained on, which later ones are compared with."""
+        """Keep the distances of objects that were not trained on, which later ones are compared with.
+
+        Raises
+        ------
+        Fault
+            Where features are not finite, or not as many as here.
+        """
+        _check(features, len(self.centre))
         with torch.no_grad():
             self.distances.copy_(thresholds(self(features.to(self.centre))))
         return self
@@ -101,11 +112,11 @@ class FeatureDistance(nn.Module):
         return less.to(distance.dtype) / 1000
 
     def unlike(self, distance: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
-        """Whether the distance is beyond that quantile of the calibration objects.
+        """Whether the distance is beyond that quantile of the calibration objects, or no number at all.
 
-        Never with fewer of them than q / (1 - q): 99 for the default.
+        With fewer of them than q / (1 - q), 99 for the default, no number is.
         """
-        return distance > self.distances[thousandths(quantile)]
+        return ~(distance <= self.distances[thousandths(quantile)])
 
 
 def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "feature feature"]:
@@ -128,8 +139,7 @@ def _labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     return torch.zeros(len(features), dtype=torch.int64)
 
 
-def _check(features: Tensor, labels: Tensor, classes: int, size: int) -> None:
-    labels_checked(labels, classes)
+def _check(features: Tensor, size: int) -> None:
     if features.shape[1] != size:
         raise Fault(f"{features.shape[1]} features", f"{size} features", "another model", "use that model's distance")
     if not torch.isfinite(features).all():
