@@ -1,6 +1,6 @@
 """Supernova classification: on the SPCC, from our simulator to the SPCC, and on real SNe Ia of DES and SNLS.
 
-    python benchmarks/supernovae.py [--quick] [spcc] [early] [blind] [few] [biased] [scratch] [dropout] [transfer] [real]
+    python benchmarks/supernovae.py [--quick] [PART ...]
 
 spcc      trains an ensemble on 10,660 objects of a random split, with the redshifts of their hosts; of these 750 stop
           the training and 750 calibrate it. The others are looked at once. Runs stay in runs/ and resume.
