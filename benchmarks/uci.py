@@ -26,7 +26,6 @@ from uci_splits import ROOT, SETS, Splits, read_splits
 PUBLISHED = ROOT / "tests" / "truths" / "uci.json"
 METHODS = ("dropout", "ensemble", "nngp")
 UNITS = {"log_likelihood": "nat", "rmse": "", "coverage_683": "%"}
-LARGE, FEWER = ("kin8nm", "power"), 5
 
 
 def main() -> None:
@@ -43,7 +42,7 @@ def main() -> None:
 
 def measured(name: str, method: str, quick: bool) -> list[dict]:
     """Rows of one method on one set."""
-    splits = read_splits(name, 3 if quick else FEWER if method == "nngp" and name in LARGE else 20)
+    splits = read_splits(name, 3 if quick else 20)
     steps = {"steps": 300} if quick else {}
     start, note = time.process_time(), ""
     if method == "dropout":
@@ -76,10 +75,7 @@ def ahead(measure: str, name: str, score: str, values: np.ndarray) -> dict:
 
 
 def nngp_predictions(splits: Splits) -> Predicted:
-    """Infinitely wide networks: hyperparameters by the evidence of the first split, then each split exactly.
-
-    Of the large sets the first five only: each takes a factorisation of n³ / 3 operations.
-    """
+    """Infinitely wide networks: hyperparameters by the evidence of the first split, then each split exactly."""
     gp, found = NNGP(noise_floor=float(splits.floor.max())), []
     for k in range(len(splits.scale)):
         (gp.condition if k else gp.fit)(splits.x[k], splits.y[k, :, None])
