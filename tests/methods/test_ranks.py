@@ -46,6 +46,14 @@ def conjugate(n, samples, rng, width=1.0, shift=0.0):
     return x / 2 + shift + width * np.sqrt(0.5) * rng.normal(size=(samples, n)), truth
 
 
+def test_ranks_among_other_draws_are_a_fault():
+    for rank in (np.arange(100), np.array([-1]), np.array([], int)):
+        with pytest.raises(Fault, match="ranks"):
+            rank_histogram(rank, 50)
+        with pytest.raises(Fault, match="ranks"):
+            placed(rank, 50)
+
+
 def test_ranks_of_a_posterior_are_uniform_and_its_histogram_lies_inside():
     rng = np.random.default_rng(2)
     draws, truth = conjugate(4000, 63, rng)

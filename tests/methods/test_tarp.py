@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skysure.faults import Fault
 from skysure.methods.calibration import LEVELS, expected_coverage, placed, ranks, reference_points, tarp, uniformity
 
 SBI = json.loads((Path(__file__).parents[1] / "truths" / "tarp_sbi.json").read_text())
@@ -56,6 +57,25 @@ def test_the_exact_posterior_has_its_expected_coverage():
     assert np.mean(inside) > 0.94
     assert json.loads(json.dumps(curve)) == curve
     assert curve["n"] == 300
+
+
+@pytest.mark.parametrize(("n", "values"), [(2, 1), (3, 1), (3, 3), (10, 2)])
+def test_the_exact_posterior_passes_with_few_objects_too(n, values):
+    """A reference from a box that its own truth spans would know too much: p < 1e-9 for 2 objects."""
+    rng = np.random.default_rng(7)
+    u = []
+    for seed in range(2000 // n):
+        truth = rng.normal(size=(n, values))
+        draws = (truth + rng.normal(size=(n, values))) / 2 + np.sqrt(0.5) * rng.normal(size=(50, n, values))
+        u.append(tarp(draws, truth, seed=seed))
+    assert uniformity(np.concatenate(u))[1] > 0.01
+
+
+def test_one_object_has_no_references_but_those_given():
+    draws, truth, x = linear(1, 10, np.random.default_rng(8))
+    with pytest.raises(Fault, match="references"):
+        tarp(draws, truth)
+    assert 0 <= tarp(draws, truth, references=x)[0] <= 1
 
 
 @pytest.mark.parametrize(("width", "sign"), [(0.6, -1), (1.6, 1)], ids=["narrow", "wide"])

@@ -37,7 +37,14 @@ def ranks(draws: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"], se
 
 
 def placed(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> Float[ndarray, "*row"]:
-    """Transform (rank + u) / (S + 1), u uniform on [0, 1): uniform exactly where ranks are."""
+    """Transform (rank + u) / (S + 1), u uniform on [0, 1): uniform exactly where ranks are.
+
+    Raises
+    ------
+    Fault
+        Where a rank is not one among that many draws.
+    """
+    _check(rank, samples)
     return (rank + np.random.default_rng([seed, 1]).random(rank.shape)) / (samples + 1)
 
 
@@ -61,7 +68,13 @@ def rank_histogram(
     dict
         `low`, `high` (ranks, both included), `count`, `expected`, `band_low`, `band_high`, `inside` of each bin, and
         `statistic`, `p_value` of Pearson's chi² (few rows in a bin: trust the bands, which are exact).
+
+    Raises
+    ------
+    Fault
+        Where there is no rank, or one that is not among that many draws.
     """
+    _check(rank, samples)
     n = len(rank)
     edges = np.linspace(0, samples + 1, min(bins, samples + 1) + 1).round().astype(int)
     count = np.histogram(rank, edges)[0]
@@ -78,8 +91,19 @@ def rank_histogram(
 
 
 def reference_points(truth: Float[ndarray, "row value"], seed: int = 0) -> Float[ndarray, "row value"]:
-    """Points for `tarp`, one a row, uniform in the box that holds all truths."""
-    low, high = truth.min(0), truth.max(0)
+    """Points for `tarp`, one a row, uniform in the box that holds the truths of all other rows.
+
+    The box of all truths would know that of its own row, the more so the fewer the rows.
+
+    Raises
+    ------
+    Fault
+        Where there are no other rows.
+    """
+    if len(truth) < 2:
+        wanted, cure = "several, each with the box of the others", "give `references`"
+        raise Fault(f"{len(truth)} truths", wanted, "a single object", cure)
+    low, high = _box_of_others(truth)
     return low + (high - low) * np.random.default_rng([seed, 2]).random(truth.shape)
 
 
@@ -93,8 +117,8 @@ def tarp(
     """Credibility at which the truth of each row enters: of the ball of draws nearer to a reference point than it.
 
     The share of draws that are nearer to the reference than the truth is, as `placed` ranks; values in units of their
-    standard deviation over the truths. It is uniform, for any reference that does not know the truth, where the draws
-    are from the posterior (Lemos et al. 2023, section 3).
+    range over the truths of all other rows. It is uniform, for any reference that does not know the truth, where the
+    draws are from the posterior (Lemos et al. 2023, section 3).
 
     Parameters
     ----------
@@ -106,8 +130,8 @@ def tarp(
         Of reference points and ties.
     """
     points = reference_points(truth, seed) if references is None else references
-    scale = truth.std(0)
-    distances = [_distance(x, points, np.where(scale > 0, scale, 1.0)) for x in (draws, truth[None])]
+    low, high = _box_of_others(truth) if len(truth) > 1 else (truth, truth)
+    distances = [_distance(x, points, np.where(high > low, high - low, 1.0)) for x in (draws, truth[None])]
     return placed(ranks(distances[0], distances[1][0], seed), len(draws), seed)
 
 
@@ -127,6 +151,18 @@ def expected_coverage(u: Float[ndarray, " row"], levels: tuple[float, ...] = LEV
     return curve | {"statistic": statistic, "p_value": p_value, "excess": excess}
 
 
+def _check(rank: ndarray, samples: int) -> None:
+    if not rank.size or rank.min() < 0 or rank.max() > samples:
+        given = f"ranks from {rank.min()} to {rank.max()}" if rank.size else "no ranks"
+        raise Fault(given, f"ranks from 0 to {samples}", "another number of draws", "count those that were ranked")
+
+
+def _box_of_others(truth: Float[ndarray, "row value"]) -> tuple[ndarray, ndarray]:
+    ordered = np.sort(truth, 0)
+    low, high = np.where(truth == ordered[0], ordered[1], ordered[0]), ordered[-1]
+    return low, np.where(truth == high, ordered[-2], high)
+
+
 def _distance(x: ndarray, points: ndarray, scale: ndarray) -> Float[ndarray, "sample row"]:
     # value by value: no copy of all draws
-    return np.sqrt(sum(((x[..., k] - points[:, k]) / scale[k]) ** 2 for k in range(x.shape[-1])))
+    return np.sqrt(sum(((x[..., k] - points[:, k]) / scale[:, k]) ** 2 for k in range(x.shape[-1])))
