@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+
+from skysure.faults import Fault
 
 from .bins import bin_index, equal_count_edges
 
@@ -48,6 +51,8 @@ def with_interval(
     >>> round(found.value, 3), round(found.high - found.low, 2)
     (0.9, 0.02)
     """
+    if not len(arrays[-1]):
+        raise Fault("a score of no rows", "at least one row with a truth", "an empty part or bin", "give more data")
     value = float(score(*arrays))
     weights = _weights(len(arrays[-1]), resamples, seed)
     drawn = np.concatenate([np.atleast_1d(score(*arrays, weight=w)) for w in weights])
@@ -82,15 +87,21 @@ def calibrated_resample(
 
     Labels are drawn from the probabilities themselves, (row, class) or (row,) for a yes or no. A measured `ece`
     inside this band is what chance gives a calibrated model (consistency resampling, Bröcker & Smith 2007).
+
+    The band ends at the k-th draw from either end, k = (resamples + 1) (1 - level) / 2 rounded down: a calibrated
+    model lies inside with at least `level`, however few the draws. There are more of them than asked where k would
+    be less than one.
     """
+    resamples = max(resamples, ceil(2 / (1 - level)))
+    k = int((resamples + 1) * (1 - level) / 2)
     rng = np.random.default_rng(seed)
     steps = np.cumsum(probability, axis=1)[:, :-1] if probability.ndim == 2 else None
     drawn = []
     for _ in range(resamples):
         u = rng.random(len(probability))
         drawn.append(score(probability, u < probability if steps is None else (u[:, None] >= steps).sum(1)))
-    low, median, high = np.quantile(drawn, [(1 - level) / 2, 0.5, (1 + level) / 2])
-    return Interval(float(median), float(low), float(high))
+    drawn = np.sort(drawn)
+    return Interval(float(np.median(drawn)), float(drawn[k - 1]), float(drawn[-k]))
 
 
 def score_by(
@@ -110,6 +121,11 @@ def score_by(
     counts is lying inside the band of labels drawn from its own probabilities (`calibrated_resample`), not a
     threshold. `confidence` is that of all bins together (Bonferroni). Rows where the column is not finite are left out.
 
+    Raises
+    ------
+    Fault
+        Where the column is nowhere finite.
+
     Returns
     -------
     list of dict
@@ -118,6 +134,8 @@ def score_by(
     """
     index = bin_index(column, equal_count_edges(column, bins))
     found = np.unique(index[index >= 0])
+    if not len(found):
+        raise Fault("a column without values", "finite values", "a column that these objects lack", "take another one")
     each, made = 1 - (1 - confidence) / len(found), []
     for rows in (index == i for i in found):
         p, y, values = probability[rows], truth[rows], np.asarray(column, float)[rows]
