@@ -10,6 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
+from skysure.faults import Fault
 from skysure.methods.calibration import (
     accuracy,
     adaptive_ece,
@@ -78,6 +79,17 @@ def test_scores_are_those_of_scoringrules_torchmetrics_and_netcal():
     assert ece(p, y, bins=10) == pytest.approx(PEERS["ece"], abs=1e-7)
     assert ece(p, y, bins=10) == pytest.approx(PEERS["ece_netcal"], abs=1e-12)
     assert brier(p, y) == pytest.approx(PEERS["brier"], rel=1e-12)
+
+
+def test_unknown_classes_and_percentages_are_faults():
+    p = np.array([[0.2, 0.8], [0.7, 0.3]])
+    for score in (nll, brier):
+        for bad in ([0, -1], [0, 2]):
+            with pytest.raises(Fault, match="class numbers 0 to 1"):
+                score(p, np.array(bad))
+    for bad in (68.3, 1.0, -0.1):
+        with pytest.raises(Fault, match="coverage"):
+            interval_score(p[:, 0], p[:, 1], p[:, 0], coverage=bad)
 
 
 def test_a_share_counts_a_component_as_often():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 
+from skysure.faults import Fault
 from skysure.methods.calibration import (
     auc,
     aurc,
@@ -31,6 +32,13 @@ def test_auc_is_that_of_scikit_learn_with_ties_and_weights(seed, digits):
 
 def test_auc_of_one_kind_is_not_a_number():
     assert np.isnan(auc(np.arange(3.0), np.ones(3, bool)))
+
+
+def test_scores_that_are_not_numbers_are_a_fault():
+    score, positive = np.array([0.1, np.nan, 0.5]), np.array([True, False, True])
+    for rank in (auc, aurc):
+        with pytest.raises(Fault, match="not numbers"):
+            rank(score, positive)
 
 
 def test_roc_rises_from_corner_to_corner_with_the_area_of_auc():

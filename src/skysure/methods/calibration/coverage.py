@@ -117,7 +117,15 @@ def calibrated_band(
     -------
     low, high : float
         As fractions; both belong to the band.
+
+    Raises
+    ------
+    Fault
+        Where a level or probability is no fraction.
     """
+    if not (np.min(nominal) >= 0 and np.max(nominal) <= 1 + 1e-6):
+        worst = float(np.max(nominal))
+        raise Fault(f"a level of {worst:g}", "fractions between 0 and 1", "a percentage", f"write {worst / 100:g}")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if np.ndim(nominal):
         counts = np.searchsorted(np.cumsum(poisson_binomial(np.asarray(nominal, float))), tails)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from jaxtyping import Int
+from numpy import ndarray
 from torch import Tensor
 
 from skysure.faults import Fault
 
 
-def labels_checked(truth: Int[Tensor, " row"], classes: int) -> None:
+def labels_checked(truth: Int[Tensor | ndarray, " row"], classes: int) -> None:
     """Raise a Fault where there is no label, or one is no class."""
     if not len(truth):
         raise Fault("no labels", "at least one", "an empty part of the data", "give more labelled objects")

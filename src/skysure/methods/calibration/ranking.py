@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from skysure.faults import Fault
+
 from .scores import Weight
 
 
@@ -14,7 +16,8 @@ def auc(
 ) -> float | Float[ndarray, " resample"]:
     """Area under the ROC curve: the chance that a positive row scores above a negative one, ties counting half.
 
-    Written out, as scikit-learn's takes one weight at a time: a thousand resamples sort once here.
+    Written out, as scikit-learn's takes one weight at a time: a thousand resamples sort once here. Raises a Fault
+    where a score is not a number.
     """
     all_rows, above = _sums(score, positive, weight)
     below = all_rows - above
@@ -106,6 +109,9 @@ def confusion(truth: Int[ndarray, " row"], predicted: Int[ndarray, " row"], clas
 
 def _sums(score: ndarray, loss: ndarray, weight: Weight) -> tuple[ndarray, ndarray]:
     """Weight, and weight times loss, of the rows of each value of the score, the smallest first."""
+    if np.isnan(score).any():
+        cause, cure = "rows that a model could not judge", "leave them out, or give them a place"
+        raise Fault("scores that are not numbers", "numbers", cause, cure)
     order = np.argsort(score, kind="stable")
     ordered = score[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

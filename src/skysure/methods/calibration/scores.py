@@ -11,7 +11,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.special import logsumexp, ndtr
 
+from skysure.faults import Fault
+
 from .bins import bin_index, equal_count_edges, equal_width_edges
+from .labels import labels_checked
 
 Weight = Float[ndarray, "*resample row"] | None
 Component = Float[ndarray, "sample row"]
@@ -30,7 +33,7 @@ def nll(
     >>> round(float(nll(np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([0, 1]))), 4)
     0.3993
     """
-    given = np.take_along_axis(probability, truth[:, None], 1)[:, 0]
+    given = _given(probability, truth)
     return mean_of(-np.log(np.maximum(given, np.finfo(given.dtype).eps).astype(float)), weight)
 
 
@@ -38,7 +41,7 @@ def brier(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
     """Brier score over all classes, between 0 and 2: mean of sum_k (p_k - [y = k])² (Brier 1950)."""
-    given = np.take_along_axis(probability, truth[:, None], 1)[:, 0].astype(float)
+    given = _given(probability, truth).astype(float)
     return mean_of((probability.astype(float) ** 2).sum(1) - 2 * given + 1, weight)
 
 
@@ -89,6 +92,11 @@ def binary_ece(
 ) -> float | Float[ndarray, " resample"]:
     """Calibration error of one class's probability against what came true, bins of equal width."""
     return _calibration_error(probability, outcome, equal_width_edges(bins), weight)
+
+
+def _given(probability: ndarray, truth: ndarray) -> ndarray:
+    labels_checked(truth, probability.shape[1])
+    return np.take_along_axis(probability, truth[:, None], 1)[:, 0]
 
 
 def _calibration_error(probability: ndarray, outcome: ndarray, edges: ndarray, weight: Weight) -> float | ndarray:
@@ -145,9 +153,16 @@ def interval_score(
     Width plus 2 / (1 - coverage) times how far the truth lies outside (Winkler 1972; Gneiting & Raftery 2007, eq. 43):
     the fair price of an interval, as wide ones always cover.
 
+    Raises
+    ------
+    Fault
+        Where the coverage is no fraction below one.
+
     >>> float(interval_score(np.zeros(2), np.ones(2), np.array([0.5, 1.5]), coverage=0.5))
     2.0
     """
+    if not 0 <= coverage < 1:
+        raise Fault(f"coverage {coverage}", "a fraction below 1", "a percentage", f"write {coverage / 100}")
     outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
     return mean_of(high - low + 2 / (1 - coverage) * outside, weight)
 
