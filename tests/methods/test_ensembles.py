@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils.parametrize import register_parametrization
 
 from skysure.faults import Fault
 from skysure.fit import Batch, State, combine, fit, seeded
@@ -370,3 +371,27 @@ def test_what_is_no_ensemble_is_refused() -> None:
         Ensemble([Dropout(next(layers), length_scale=1.0), Dropout(next(layers), length_scale=2.0)])
     with pytest.raises(Fault, match=r"whose mask differs .* in learned, logit"):
         Ensemble([Dropout(next(layers), learned=True), Dropout(next(layers))])
+
+
+def test_settings_that_are_no_numbers_are_compared_too() -> None:
+    convolutions = (nn.Conv2d(3, 4, 3, padding=1, stride=stride) for stride in (1, 2))
+    with pytest.raises(Fault, match=r"member 1, whose network differs .* in stride"):
+        Ensemble(list(convolutions))
+    frozen = nn.Linear(3, 2).requires_grad_(False)
+    with pytest.raises(Fault, match="in weight, bias"):
+        Ensemble([nn.Linear(3, 2), frozen])
+    with pytest.raises(Fault, match="in activation"):
+        Ensemble([nn.TransformerEncoderLayer(8, 2, 8, activation=name) for name in ("relu", "gelu")])
+
+
+def test_members_may_be_parametrized() -> None:
+    members = [register_parametrization(nn.Linear(3, 2), "weight", nn.Softplus()) for _ in range(3)]
+    assert torch.allclose(Ensemble(members)(X), torch.stack([member(X) for member in members]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dense", "conv2d", "tied gru"])
+def test_inputs_of_their_own_for_other_members_are_a_fault(name: str) -> None:
+    members, x = built(name)
+    for wrong in (x[:2], torch.cat([x, x]), x[0]):
+        with pytest.raises(Fault, match="3 along axis 0"):
+            Ensemble(members)(wrong, own=True)

@@ -97,14 +97,21 @@ class Ensemble(nn.Module):
         Returns
         -------
         As the outputs of a member, each tensor with a member axis.
+
+        Raises
+        ------
+        Fault
+            Where inputs of their own have another number of members.
         """
+        read = leaves(inputs)
+        if own:
+            _check_own(read, axis, len(self))
         mine = list(masks(self.network).values())
         draw = mine[0].draw if mine else None
         keys = draw.of_members(len(self)) if draw else {}
         named = chain(self.network.named_parameters(), self.network.named_buffers())
         tensors = {f"0.{name}": tensor for name, tensor in named}
-        member, read = _Member(self.network, call, inputs), leaves(inputs)
-        where = axis if own else None
+        member, where = _Member(self.network, call, inputs), axis if own else None
         try:
             if self._batches():
                 outputs = torch.vmap(member.run, (0, 0, where), axis, randomness="different")(tensors, keys, read)
@@ -184,11 +191,31 @@ def _check_alike(first: nn.Module, other: nn.Module, number: int) -> None:
         )
 
 
+def _check_own(inputs: list[Tensor], axis: int, members: int) -> None:
+    """Inputs of each member's own have an axis for the members."""
+    for tensor in inputs:
+        if tensor.ndim <= axis or tensor.shape[axis] != members:
+            raise Fault(
+                f"inputs of shape {tuple(tensor.shape)} to {members} members, each with its own",
+                f"{members} along axis {axis}",
+                "inputs that all members share, or objects before members",
+                "leave out own=True, or stack the inputs of the members",
+            )
+
+
 def _settings(module: nn.Module | None) -> dict[str, Any]:
-    """What of a module is not the value of a tensor and has to agree, as far as plain values tell."""
+    """What of a module is not the value of a tensor and has to agree, as far as plain values and functions tell."""
     if module is None:
         return {}
-    plain = {k: v for k, v in vars(module).items() if isinstance(v, (bool, int, float, str)) and k != "training"}
+    kind = type(module).__qualname__  # torch's parametrizations make a class for each module
+    settings = {name: _plain(value) for name, value in vars(module).items() if name[0] != "_" and name != "training"}
     tensors = chain(module.named_parameters(recurse=False), module.named_buffers(recurse=False))
-    shapes = {name: (type(t), t.shape, t.dtype) for name, t in tensors}
-    return {"type": type(module)} | plain | shapes
+    shapes = {name: (type(t), t.shape, t.dtype, t.requires_grad) for name, t in tensors}
+    return {"type": kind} | settings | shapes
+
+
+def _plain(value: Any) -> Any:
+    """A setting as it can be compared; None for what is none."""
+    if isinstance(value, (tuple, list)):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, (bool, int, float, str)) else getattr(value, "__qualname__", None)
