@@ -8,6 +8,7 @@ from skysure.faults import Fault
 from skysure.methods.uncertainty import (
     ActivationDropout,
     Dropout,
+    Ensemble,
     TiedDropout,
     kl,
     masks,
@@ -94,7 +95,10 @@ def test_draws_are_distributed_as_those_of_torch(name):
     [
         ([nn.Dropout(0.5)], (40,), (40,)),
         ([nn.Linear(40, 40), nn.Dropout(0.5)], (9, 40), (1, 40)),
+        ([nn.Linear(40, 40), nn.Dropout(0.5)], (3, 8, 40), (3, 8, 40)),
         ([nn.Conv1d(3, 3, 1), nn.Dropout(0.5)], (3, 40), (3, 40)),
+        ([nn.Conv1d(3, 3, 1), nn.GRU(3, 3, 2, dropout=0.5), nn.Dropout(0.5)], (9, 40), (1, 40)),
+        ([nn.Conv1d(3, 3, 1), Dropout(nn.Linear(9, 9)), nn.Dropout(0.5)], (9, 40), (1, 40)),
         ([nn.Conv2d(3, 3, 1), nn.Dropout(0.5)], (3, 8, 8), (3, 8, 8)),
         ([nn.Dropout1d(0.5)], (30, 8), (30, 1)),
         ([nn.Dropout2d(0.5)], (30, 8, 2), (30, 1, 1)),
@@ -162,6 +166,27 @@ def test_learned_rates_where_the_weights_are_known():
     assert [mask.learned for mask in masks(mixed).values()] == [False, False, True]
     with pytest.raises(Fault, match="before weights that are known"):
         to_bayesian(nn.Sequential(nn.Dropout(0.1), nn.ReLU()), learned=True)
+
+
+def test_a_sequence_with_a_forward_of_its_own_is_not_taken_for_its_order():
+    class Backwards(nn.Sequential):
+        def forward(self, input):
+            return self[0](self[1](input))
+
+    bayesian = to_bayesian(
+        nn.Sequential(Backwards(nn.Dropout(0.5), nn.Linear(6, 6)), nn.Dropout(0.5), nn.Linear(6, 2)), learned=True
+    )
+    assert [type(layer) for layer in bayesian[0]] == [ActivationDropout, nn.Linear]
+    assert isinstance(bayesian[2], Dropout)
+
+
+def test_a_network_that_was_sampled_may_be_a_member_beside_one_that_was_not():
+    one, two = to_bayesian(dense()), to_bayesian(dense())
+    x = torch.randn(4, 6)
+    before = sample(one, x, 5, 0)
+    drawn = sample(Ensemble([one, two]), x, 5, 0)
+    assert drawn.shape == (10, 4, 3)
+    assert torch.equal(sample(one, x, 5, 0), before)
 
 
 def test_what_is_already_a_mask_stays():

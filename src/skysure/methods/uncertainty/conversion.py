@@ -35,7 +35,7 @@ class ActivationDropout(nn.Module):
         Probability to drop a unit.
     kind : str
         What one mask of an object covers: "elements" (each by itself), "channels" (axis 1, tied over pixels), or
-        "features" (the last axis, tied over time steps or whatever lies between).
+        "features" (the last axis, tied over the time steps of three axes; of more axes, each element).
     axes : int
         How many axes the input must have; 0: at least two.
 
@@ -61,15 +61,15 @@ class ActivationDropout(nn.Module):
                 "add the axis: input[None]",
             )
         shape = [1] * (input.ndim - 1)
-        if self.kind == "elements":
+        if self.kind == "elements" or (self.kind == "features" and input.ndim > 3):
             shape = list(input.shape[1:])
         else:
             axis = 0 if self.kind == "channels" else -1
             shape[axis] = input.shape[1:][axis]
         # One layer may stand at several places of a forward: each call of a pass has a mask of its own.
         self._calls = self._calls + 1 if self.mask.draw is self._draw else 0
-        self._draw, self.mask.features = self.mask.draw, math.prod(shape)
-        mask = self.mask(len(input), call=self._calls)
+        self._draw = self.mask.draw
+        mask = self.mask(len(input), call=self._calls, features=math.prod(shape))
         return input if mask is None else input * mask.reshape(-1, *shape).to(input.dtype)
 
     def extra_repr(self) -> str:
@@ -80,9 +80,9 @@ def to_bayesian(model: nn.Module, *, learned: bool = False, length_scale: float 
     """Copy a network with its dropout layers made masks, so that `sample` can draw from it.
 
     In `eval` the copy gives what the network gives. nn.Dropout1d, 2d and 3d drop channels, as before. nn.Dropout
-    drops each feature; where its input has time steps or other axes between object and feature, these share the mask,
-    so that a draw is one function of time. After a convolution it drops each pixel, as before. The dropout between the
-    layers of nn.LSTM, nn.GRU and nn.RNN becomes a mask for the whole sequence.
+    drops each feature; time steps, the middle one of three axes, share the mask, so that a draw is one function of
+    time. After a convolution, and of more axes, it drops each element, as before. The dropout between the layers of
+    nn.LSTM, nn.GRU and nn.RNN becomes a mask for the whole sequence.
 
     Parameters
     ----------
@@ -141,9 +141,11 @@ class _Conversion:
 
     def _replaced(self, module: nn.Module) -> nn.Module:
         if isinstance(module, (Dropout, TiedDropout, ActivationDropout)):
+            self._passed(getattr(module, "layer", None))
             return module
         if isinstance(module, _DropoutNd):
             return self._activation(module) if module.p else module
+        self._passed(module)
         if isinstance(module, nn.RNNBase) and module.dropout and module.num_layers > 1:
             rate, module.dropout = module.dropout, 0.0
             return TiedDropout(module, rate, drop_input=False, drop_state=False, **self.options)
@@ -151,14 +153,18 @@ class _Conversion:
             raise _refused(module, "its dropout lies inside its function")
         if isinstance(module, nn.TransformerEncoderLayer) and (module.dropout1.p or module.dropout2.p):
             raise _refused(module, "torch's fused path passes its dropout layers by in eval")
-        if isinstance(module, (nn.Linear, nn.Embedding, nn.RNNBase, _ConvNd)):
-            self.convolved = isinstance(module, _ConvNd)
-        if self.options["learned"] and isinstance(module, nn.Sequential):
+        in_order = isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+        if self.options["learned"] and in_order:
             self._pair(module)
         for name, child in module._modules.items():
             if child is not None:
                 module._modules[name] = self(child)
         return module
+
+    def _passed(self, layer: nn.Module | None) -> None:
+        """Note whether the last layer with weights is a convolution."""
+        if isinstance(layer, (nn.Linear, nn.Embedding, nn.RNNBase, _ConvNd)):
+            self.convolved = isinstance(layer, _ConvNd)
 
     def _activation(self, layer: _DropoutNd) -> ActivationDropout:
         if type(layer) is nn.Dropout:

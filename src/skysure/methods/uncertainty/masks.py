@@ -165,13 +165,19 @@ class Mask(nn.Module):
         # Outside, p or 1 - p would be 0 in float32, and the entropy's slope infinite.
         return torch.sigmoid(self.logit.clamp(-30, 15) if self.learned else self.logit)
 
-    def forward(self, batch: int, shared: bool = False, call: int = 0) -> Float[Tensor, "rows feature"] | None:
-        """Give the factors of the inputs, one row for each of the batch or one for all; None where off."""
+    def forward(
+        self, batch: int, shared: bool = False, call: int = 0, features: int | None = None
+    ) -> Float[Tensor, "rows feature"] | None:
+        """Give the factors of the inputs (K, or `features` of them), a row for each of the batch or one for all.
+
+        None where off.
+        """
+        features = features or self.features
         if self.draw is not None:
-            return self.draw.factors(self._factors, self.place + (call << 32), batch, self.features, shared)
+            return self.draw.factors(self._factors, self.place + (call << 32), batch, features, shared)
         if not self.training:
             return None
-        return self._factors(torch.rand(1 if shared else batch, self.features, device=self.logit.device))
+        return self._factors(torch.rand(1 if shared else batch, features, device=self.logit.device))
 
     def _factors(self, u: Float[Tensor, "*unit"]) -> Float[Tensor, "*unit"]:
         rate = self.rate
