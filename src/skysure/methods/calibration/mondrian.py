@@ -36,7 +36,7 @@ class ConformalByBin(nn.Module):
     >>> column = torch.arange(200.0)
     >>> noisy = ConformalByBin(bins=2).fit(column, torch.where(column < 100, 1.0, 3.0)[:, None])
     >>> noisy.bound(torch.tensor([10.0, 190.0]), 0.9)[:, 0]
-    tensor([1., 3.])
+    tensor([1.0000, 3.0000])
     """
 
     edges: Tensor
