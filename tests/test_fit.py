@@ -57,6 +57,11 @@ def test_it_stops_when_validation_no_longer_improves() -> None:
     assert course[-1].done
 
 
+def test_without_patience_it_keeps_the_first_epoch() -> None:
+    (only,) = states(model(), patience=0)
+    assert only.counters == {"best_nll": only.record["validation_nll"], "best_epoch": 1}
+
+
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_resumed_at_any_epoch_it_ends_with_the_same_bits(stop: int) -> None:
     whole = states(model())

@@ -201,7 +201,9 @@ def _step(
         group["lr"] = rate
     whole = next(iter(batch.values())).shape[axis]
     rows = torch.arange(whole)[accelerator.process_index :: accelerator.num_processes]
-    share = {name: values.index_select(axis, rows).to(accelerator.device) for name, values in batch.items()}
+    share = {
+        name: values.index_select(axis, rows.to(values.device)).to(accelerator.device) for name, values in batch.items()
+    }
     with seeded(*key), noise(model, combine(*key), rows=rows):
         # The mean over processes of these sums is the mean over the whole batch, also where shares differ.
         mean_nll = nll(wrapped, share).sum() * accelerator.num_processes / whole
@@ -223,9 +225,12 @@ def _of_members(nll: Callable[[nn.Module, Batch], Tensor], own: bool) -> Callabl
 
 
 def _judged(nll: Tensor, epoch: int, patience: int, counters: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
-    """Say whether an epoch is the best so far, and note it; for an ensemble by member, while its patience lasts."""
+    """Say whether an epoch is the best so far, and note it; for an ensemble by member, while its patience lasts.
+
+    The first epoch is judged whatever the patience.
+    """
     best_nll, best_epoch = torch.tensor(counters["best_nll"]).double(), torch.tensor(counters["best_epoch"])
-    better = (nll < best_nll) & (epoch - best_epoch <= patience)
+    better = (nll < best_nll) & (epoch - best_epoch <= max(patience, 1))
     noted = {"best_nll": torch.where(better, nll, best_nll), "best_epoch": torch.where(better, epoch, best_epoch)}
     return better, counters | {name: value.tolist() for name, value in noted.items()}
 
