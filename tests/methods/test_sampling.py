@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
 from skysure.faults import Fault
-from skysure.methods.uncertainty import Dropout, sample
+from skysure.methods.uncertainty import Dropout, TiedDropout, sample
 from skysure.methods.uncertainty.sampling import split
 
 
@@ -164,3 +164,8 @@ def test_bad_inputs_are_faults():
         sample(network(), X[:0], 4, 0)
     with pytest.raises(Fault, match="pass the lengths beside it"):
         sample(network(), pack_sequence([X, X]), 4, 0)
+    for few in (3, len(X) + 1):
+        with pytest.raises(Fault, match=f"{few},.* for {len(X)} objects"):
+            sample(network(), X, 4, 0, rows=torch.arange(few), shared=True)
+    with pytest.raises(Fault, match="layers first"):
+        sample(TiedDropout(nn.GRU(3, 4, 2, batch_first=True), drop_input=True), X[:, None], 4, 0)

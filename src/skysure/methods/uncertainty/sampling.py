@@ -72,7 +72,8 @@ def sample(
     Raises
     ------
     Fault
-        If the model has no masks, `samples` is below 1, or the inputs have no or different numbers of objects.
+        If the model has no masks, `samples` is below 1, the inputs have no or different numbers of objects, `rows`
+        names another number of them, or an output has something else along its first axis.
 
     Examples
     --------
@@ -96,6 +97,13 @@ def sample(
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
     if rows is None:
         rows = torch.arange(first_row, first_row + objects)
+    if rows.shape != (objects,):
+        raise Fault(
+            f"rows of shape {tuple(rows.shape)} for {objects} objects",
+            f"one name for each, shape ({objects},)",
+            "names of the whole set beside a part of it",
+            "cut both alike",
+        )
     rows = rows.to(device)
     block = _even(objects, batch)
     fold = 1 if shared and block > _STEPPED and _fuses(model) else _even(samples, batch // 2 // block)
@@ -119,7 +127,18 @@ def _folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, object
     """Run the random part once, on the features repeated for each sample; gives (sample, object, ...)."""
     if samples > 1:
         features = mapped(lambda x: x.expand(samples, *x.shape).flatten(0, 1), features)
-    return mapped(lambda x: x.unflatten(0, (samples, objects)), suffix(features))
+
+    def unfolded(output: Tensor) -> Tensor:
+        if not output.ndim or len(output) != samples * objects:
+            raise Fault(
+                f"an output of shape {tuple(output.shape)} for {samples * objects} rows",
+                "objects along its first axis",
+                "the last state of a recurrent layer (layers first), or one number for the batch",
+                "wrap the model, and return what belongs to objects: output, _ = layer(x)",
+            )
+        return output.unflatten(0, (samples, objects))
+
+    return mapped(unfolded, suffix(features))
 
 
 def split(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
