@@ -118,3 +118,21 @@ def test_a_prior_is_of_one_kind():
     for both in ({}, {"weight_variance": 1.0, "length_scale": 1.0}):
         with pytest.raises(Fault, match="either weight_variance or length_scale"):
             prior_weights(nn.Linear(3, 3), 1, **both)
+    with pytest.raises(Fault, match="samples = 0"):
+        sample_prior(nn.Linear(3, 3), torch.ones(1, 3), 0, 1, weight_variance=1.0)
+
+
+def test_fan_in_of_a_transposed_convolution_is_what_a_pixel_sums():
+    layer = nn.ConvTranspose2d(32, 64, 4, stride=2, groups=2, bias=False)
+    f = sample_prior(layer, torch.ones(1, 32, 12, 12), 50, seed=1, weight_variance=1.0)[..., 2:-2, 2:-2]
+    assert float(f.var()) == pytest.approx(1.0, rel=0.1)
+
+
+def test_tied_weights_are_drawn_once():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    assert set(prior_weights(model, 1, weight_variance=1.0)) == {"0.weight", "0.bias", "1.bias"}
+    x = torch.eye(4)
+    (f,) = sample_prior(model, x, 1, seed=1, weight_variance=1.0)
+    weight = prior_weights(model, 1, weight_variance=1.0)["0.weight"]
+    torch.testing.assert_close(f, (weight @ weight).T)

@@ -11,9 +11,12 @@ functions grow with the width, and have no limit.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.conv import _ConvTransposeNd
 
 from skysure.faults import Fault
 from skysure.methods.uncertainty.sampling import evaluating
@@ -37,7 +40,8 @@ def prior_weights(
         the draw.
     seed : int or torch.Generator
     weight_variance, length_scale : float
-        s_w² of the variance s_w² / fan-in, or l of the variance 1/l²: one of the two.
+        s_w² of the variance s_w² / fan-in, or l of the variance 1/l²: one of the two. The fan-in of a transposed
+        convolution is its mean over the pixels.
     bias_variance : float
         s_b². `kl` says nothing of biases: their prior there is flat, and has no draws.
 
@@ -55,17 +59,28 @@ def prior_weights(
         )
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     drawn = {}
+    once = dict(model.named_parameters())  # tied weights have one name, and one draw
     for place, layer in model.named_modules():
         own = dict(layer.named_parameters(place, recurse=False))
-        for name, weight in own.items() if any(weight.ndim > 1 for weight in own.values()) else ():
+        matrix = any(weight.ndim > 1 for weight in own.values())
+        for name, weight in own.items():
+            if not matrix or name not in once:
+                continue
             variance = bias_variance
             if weight.ndim > 1 and weight_variance is not None:
-                variance = weight_variance / weight[0].numel()
+                variance = weight_variance / _fan_in(layer, weight)
             elif weight.ndim > 1 and length_scale is not None:
                 variance = length_scale**-2
             noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
             drawn[name] = variance**0.5 * noise.to(weight.device)
     return drawn
+
+
+def _fan_in(layer: nn.Module, weight: Tensor) -> int | float:
+    """How many inputs an output sums."""
+    if isinstance(layer, _ConvTransposeNd):
+        return weight[:, 0].numel() / layer.groups / math.prod(layer.stride)
+    return weight[0].numel()
 
 
 def sample_prior(
@@ -102,6 +117,8 @@ def sample_prior(
     >>> sample_prior(network, x, samples=10, seed=1, weight_variance=2.0, bias_variance=0.1).shape
     torch.Size([10, 50, 1])
     """
+    if samples < 1:
+        raise Fault(f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval")
     generator, drawn = torch.Generator().manual_seed(seed), []
     with torch.inference_mode(), evaluating(model):
         for _ in range(samples):
