@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import config
 from scipy import integrate
 from scipy.stats import multivariate_normal, norm
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -192,3 +193,15 @@ def test_what_has_no_evidence_is_refused():
     for rate, width in ((0.1, 0.0), (1.0, 0.1), (-0.1, 0.1)):
         with pytest.raises(Fault, match="points without width"):
             linear.dropout(y, rate, width)
+    for rate in (1.0, -0.1):
+        with pytest.raises(Fault, match="a dropout rate of"):
+            linear.dropout_mean(Regression(x, y, 1.0, 1.0), rate)
+
+
+def test_other_shapes_are_refused_where_nobody_checks_them(request):
+    config.update("jaxtyping_disable", True)
+    request.addfinalizer(lambda: config.update("jaxtyping_disable", False))
+    x, y = torch.zeros(2, 1, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    for other in (y.float(), y[:1], y[:, None]):
+        with pytest.raises(Fault, match=r"y \(object,\), in float64"):
+            Regression(x, other, 1.0, 1.0)

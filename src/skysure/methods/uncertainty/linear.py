@@ -47,7 +47,7 @@ class Regression:
     Raises
     ------
     Fault
-        If noise or length scale are not positive.
+        If noise or length scale are not positive, or y does not have one number for each row of x.
     """
 
     x: Float64[Tensor, "object weight"]
@@ -62,6 +62,13 @@ class Regression:
                 "both above 0",
                 "a measurement without noise, or a flat prior: neither has an evidence",
                 "give the noise that is known; a small length scale is nearly flat",
+            )
+        if self.x.ndim != 2 or self.y.shape != self.x.shape[:1] or not self.x.dtype == self.y.dtype == torch.float64:
+            raise Fault(
+                f"x {tuple(self.x.shape)} of {self.x.dtype}, y {tuple(self.y.shape)} of {self.y.dtype}",
+                "x (object, weight) and y (object,), in float64",
+                "a second axis of y, or the numbers of a network",
+                "y[:, 0], x.double()",
             )
 
     @property
@@ -111,7 +118,14 @@ def dropout_mean(data: Regression, rate: float) -> Float64[Tensor, " weight"]:
 
     What it minimises is N (expected `gaussian_nll` + `dropout_kl`). Srivastava et al. 2014 (JMLR 15, 1929), section
     9.1, without the prior.
+
+    Raises
+    ------
+    Fault
+        For a rate outside [0, 1).
     """
+    if not 0 <= rate < 1:
+        raise Fault(f"a dropout rate of {rate}", "0 <= rate < 1", "a percentage", "give the share that is dropped")
     squares, odds = data.x.T @ data.x, rate / (1 - rate)
     penalty = odds * squares.diagonal() + (data.std * data.length_scale) ** 2 / (1 - rate)
     return torch.linalg.solve(squares + torch.diag(penalty), data.x.T @ data.y)
