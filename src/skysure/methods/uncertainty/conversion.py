@@ -153,8 +153,7 @@ class _Conversion:
             raise _refused(module, "its dropout lies inside its function")
         if isinstance(module, nn.TransformerEncoderLayer) and (module.dropout1.p or module.dropout2.p):
             raise _refused(module, "torch's fused path passes its dropout layers by in eval")
-        in_order = isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
-        if self.options["learned"] and in_order:
+        if self.options["learned"] and isinstance(module, nn.Sequential):
             self._pair(module)
         for name, child in module._modules.items():
             if child is not None:
@@ -177,7 +176,9 @@ class _Conversion:
         )
 
     def _pair(self, layers: nn.Sequential) -> None:
-        """Let each layer take the dropout right before it."""
+        """Let each layer take the dropout right before it, where the sequence is run as one."""
+        if type(layers).forward is not nn.Sequential.forward:
+            return
         for i, (before, layer) in enumerate(pairwise(layers)):
             if (type(before), type(layer)) in _PAIRS and isinstance(before, _DropoutNd) and before.p:
                 layers[i] = nn.Identity()

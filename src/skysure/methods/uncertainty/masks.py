@@ -228,8 +228,8 @@ def drawing(masks: list[Mask], draw: Draw) -> Iterator[None]:
     try:
         yield
     finally:
-        for mask, (place, draw) in zip(masks, before, strict=True):
-            vars(mask).update(place=place, draw=draw)
+        for mask, (place, its) in zip(masks, before, strict=True):
+            vars(mask).update(place=place, draw=its)
 
 
 def masks(model: nn.Module) -> dict[str, Mask]:
