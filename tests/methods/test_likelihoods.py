@@ -4,9 +4,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jaxtyping import config
 from scipy import stats
 
-from skysure.methods.uncertainty import categorical_nll, gaussian_nll, mixture_nll
+from skysure.faults import Fault
+from skysure.methods.uncertainty import (
+    CorrelatedGaussian,
+    Gaussian,
+    GaussianMixture,
+    categorical_nll,
+    gaussian_nll,
+    mixture_nll,
+)
 
 
 def finite(*shape, bound=30):
@@ -52,3 +61,15 @@ def test_gradient_of_the_gaussian_is_the_closed_form():
     gaussian_nll(mean, s, torch.tensor([[2.0]])).sum().backward()
     assert float(mean.grad) == pytest.approx(-0.7 * np.exp(-0.4), rel=1e-5)
     assert float(s.grad) == pytest.approx(0.5 * (1 - 0.49 * np.exp(-0.4)), rel=1e-5)
+
+
+@pytest.mark.parametrize("head", [Gaussian(1), CorrelatedGaussian(1), GaussianMixture(1, 2)])
+def test_truth_without_its_axis_is_a_fault_where_nobody_checks_shapes(head, request):
+    """Torch would make a table of all differences, and the sum of its rows."""
+    config.update("jaxtyping_disable", True)
+    request.addfinalizer(lambda: config.update("jaxtyping_disable", False))
+    raw, truth = torch.zeros(4, 3, head.outputs), torch.zeros(3)
+    assert head.nll(raw, truth[:, None]).shape == (4, 3)
+    for wrong in (truth, truth[:, None].expand(3, 2), truth[:1, None]):
+        with pytest.raises(Fault, match="values without their axis"):
+            head.nll(raw, wrong)

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from skysure.faults import Fault
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -31,7 +33,13 @@ def gaussian_nll(
     """-log N(truth; mean, exp(log_variance)), summed over the values.
 
     The residual is scaled before it is squared, so that float32 holds log variances between -170 and 170.
+
+    Raises
+    ------
+    Fault
+        Where the truth has another shape than the means of a sample.
     """
+    _check(truth, mean.shape)
     scaled = (truth - mean) * torch.exp(-0.5 * log_variance)
     return 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
 
@@ -45,7 +53,13 @@ def correlated_nll(
     """-log N(truth; mean, C) of a full covariance, given by a factor of its inverse: `whitening`.
 
     0.5 |A (truth - mean)|^2 - log det A + (D / 2) log 2 pi,   C^-1 = A^T A
+
+    Raises
+    ------
+    Fault
+        As `gaussian_nll`.
     """
+    _check(truth, mean.shape)
     residual = (truth - mean)[..., None]
     scaled = (whitening(log_variance, coupling) @ residual)[..., 0]
     return 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
@@ -78,10 +92,27 @@ def density_mixture_nll(
     """-log sum_k softmax(logits)_k N(truth; mean_k, exp(log_variance_k)) (Bishop 1994).
 
     Differs from the paper by a width for each value, where it has one for each component.
+
+    Raises
+    ------
+    Fault
+        As `gaussian_nll`.
     """
+    _check(truth, mean[..., 0, :].shape)
     scaled = (truth[..., None, :] - mean) * torch.exp(-0.5 * log_variance)
     each = 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
     return -torch.logsumexp(logits.log_softmax(-1) - each, -1)
+
+
+def _check(truth: Tensor, predicted: torch.Size) -> None:
+    """Torch would else make a table of all differences from (object,) and (object, 1)."""
+    if truth.ndim != 2 or truth.shape != predicted[-2:]:
+        raise Fault(
+            f"truth of shape {tuple(truth.shape)} for predictions of shape {tuple(predicted)}",
+            f"(object, value): {tuple(predicted[-2:])}",
+            "values without their axis",
+            "truth[:, None]",
+        )
 
 
 def mixture_nll(nll: Float[Tensor, "sample ..."]) -> Float[Tensor, "*object"]:
