@@ -129,7 +129,7 @@ def _of_depth(x: Tensor, y: Tensor, activation: str, depth: int, noise_floor: fl
     """Least objective and its hyperparameters; the objective is the negative log posterior for each target."""
     start = torch.tensor(_START, dtype=x.dtype, device=x.device).log()
     logs = start.clone().requires_grad_()
-    kernel = {"relu": kernels.relu_kernel, "erf": kernels.erf_kernel}[activation]
+    kernel = kernels.KERNELS[activation]
 
     def at(values: Tensor) -> Hyperparameters:
         weight, bias, amplitude, excess = values.exp()

@@ -89,6 +89,9 @@ def erf_kernel(
     return _covariance(erf_moment, x, y, depth, weight_variance, bias_variance)
 
 
+KERNELS = {"relu": relu_kernel, "erf": erf_kernel}
+
+
 def kernel_variance(
     x: Float[Tensor, "row feature"],
     activation: str,

@@ -29,7 +29,6 @@ from skysure.methods.uncertainty.evidence import Hyperparameters, cholesky, fitt
 from skysure.methods.uncertainty.regressed_classes import class_targets, largest_probability
 
 BLOCK = 1 << 22
-_KERNELS = {"relu": kernels.relu_kernel, "erf": kernels.erf_kernel}
 _LEARNED = ("weight_variance", "bias_variance", "amplitude", "noise")
 
 
@@ -86,7 +85,7 @@ class NNGP(nn.Module):
         noise_floor: float = 0.01,
     ) -> None:
         super().__init__()
-        if activation not in _KERNELS or normalise not in ("columns", "rows"):
+        if activation not in kernels.KERNELS or normalise not in ("columns", "rows"):
             raise Fault(
                 f"NNGP of {activation!r}, normalised by {normalise!r}",
                 '"relu" or "erf", by "columns" or "rows"',
@@ -212,7 +211,7 @@ class NNGP(nn.Module):
         return covariance
 
     def _covariance(self, x: Tensor, y: Tensor) -> Tensor:
-        kernel = _KERNELS[self.activation]
+        kernel = kernels.KERNELS[self.activation]
         return kernel(x, y, int(self.depth), self.weight_variance, self.bias_variance).mul_(self.amplitude)
 
     def _variance(self, x: Tensor) -> Tensor:
