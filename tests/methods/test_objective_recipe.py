@@ -101,8 +101,8 @@ def learned(unchecked) -> dict[str, dict[str, list[float] | float]]:
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_the_rates_that_are_learned_tell_the_objective(learned, name: str) -> None:
-    """To 20 %: seeds scatter by 3 to 7 %, and the next objective lies a factor of two away."""
-    assert learned[name]["rates"] == pytest.approx(TRUTHS[name]["rates"], rel=0.2)
+    """To 30 %: seeds (or the rounding of another processor) scatter by 3 to 7 %, the next one is a factor of 2 away."""
+    assert learned[name]["rates"] == pytest.approx(TRUTHS[name]["rates"], rel=0.3)
 
 
 def test_a_wrong_objective_wins_on_likelihood_and_is_surer_where_it_knows_nothing(learned) -> None:
