@@ -5,6 +5,7 @@ Fitted and kept with the model: `scaling`, `quantiles`, `conformal` and `mondria
 """
 
 from .conformal import ConformalIntervals, ConformalSets, credible_sets, thousandths, thresholds
+from .conformal_by_bin import ConformalByBin
 from .coverage import (
     LEVELS,
     Bin,
@@ -21,7 +22,6 @@ from .coverage import (
 )
 from .crossfit import held_out
 from .intervals import Interval, calibrated_resample, score_by, with_interval
-from .mondrian import ConformalByBin
 from .quantiles import QuantileScaling, mixture_quantile
 from .ranking import (
     auc,
