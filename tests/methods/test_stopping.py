@@ -1,5 +1,6 @@
 import pytest
 import torch
+from jaxtyping import config
 from torch import nn
 
 from skysure.faults import Fault
@@ -143,3 +144,10 @@ def test_bad_questions_are_faults():
         split_classes_until(Ensemble([network(), network()]), X, 0.1, 1)
     with pytest.raises(Fault, match="without random layers"):
         split_classes_until(nn.Linear(4, 3), X, 0.1, 1)
+
+
+def test_a_variance_for_each_value(request):
+    config.update("jaxtyping_disable", True)
+    request.addfinalizer(lambda: config.update("jaxtyping_disable", False))
+    with pytest.raises(Fault, match="one variance for several values"):
+        split_values_until(network(4), X, lambda out: (out[..., :2], out[..., 2:3].exp()), 0.1, 1)

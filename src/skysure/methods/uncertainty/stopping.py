@@ -210,7 +210,7 @@ def split_values_until(
     model, inputs, seed
         As for `sample`.
     values : callable
-        From what `sample` gives to means and variances.
+        From what `sample` gives to means and variances. Give float64 where float32 cannot hold them (Julian dates).
     tolerance : float
     **options
         least, most, rows, shared of `sample_until`.
@@ -230,7 +230,15 @@ def split_values_until(
     _check(tolerance)
 
     def statistic(outputs: Any) -> Tensor:
-        return torch.cat([each.double() for each in values(outputs)], -1)
+        mean, variance = values(outputs)
+        if mean.shape != variance.shape:
+            raise Fault(
+                f"means of shape {tuple(mean.shape)} and variances of shape {tuple(variance.shape)}",
+                "(sample, object, value), both",
+                "one variance for several values, or a covariance",
+                "variance.expand_as(mean); for covariances sample and split_values",
+            )
+        return torch.cat([mean.double(), variance.double()], -1)
 
     def enough(moments: Moments) -> Tensor:
         parts = _value_split(moments)
