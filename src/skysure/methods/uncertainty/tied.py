@@ -119,6 +119,13 @@ class TiedDropout(nn.Module):
 
     def prefix(self, input: Float[Tensor, "object time feature"]) -> tuple[Tensor, tuple[State, ...]]:
         """Run the layers before the first mask; with `suffix`, for `sample`, which runs them once for all samples."""
+        if not self.layer.batch_first:
+            raise Fault(
+                "samples of a recurrent layer that reads time first",
+                "batch_first=True: objects along the first axis",
+                "torch's default",
+                "build the layer with batch_first=True, or transpose in the forward of a model around it",
+            )
         first = self._first(None, input, len(input), None)
         x, last = self._run(range(self._fixed()), input, first, len(input), None, None)
         return x, tuple(tuple(s.transpose(0, 1) for s in state) for state in last)
