@@ -34,7 +34,8 @@ def draw_accuracy(axes: Axes, rows: dict[str, dict]) -> None:
             x, y, error = points(rows, f"{cell}_{diet}_")
             fill = color if diet == "accuracy" else "white"
             axes.errorbar(x, y, error, ls=line, marker=marker, ms=5, mfc=fill, color=color, label=label)
-    axes.plot([], [], ":", marker="o", mfc="white", color=style.BLACK, label="only this gap")
+    axes.plot([], [], "-", color=style.BLACK, label="up to this gap")
+    axes.plot([], [], ":", color=style.BLACK, label="only this gap")
     axes.axhline(MOST_COMMON, color=style.BLACK, lw=0.7)
     axes.text(1000, MOST_COMMON + 0.015, "always Spanish", ha="right", fontsize=8)
     axes.set(xscale="log", ylim=(0, 1.04), xlabel="words between country and language", ylabel="accuracy")
@@ -44,20 +45,17 @@ def draw_accuracy(axes: Axes, rows: dict[str, dict]) -> None:
 
 
 def draw_gradients(axes: Axes, rows: dict[str, dict]) -> None:
-    for cell, (name, color, _) in CELLS.items():
+    for cell, (name, color, marker) in CELLS.items():
         for when, line, label in (("torch", ":", None), ("start", "--", None), ("trained", "-", name)):
             x, y, _ = points(rows, f"{cell}_gradient_{when}_")
-            axes.plot([0, *x], [1.0, *y], line, color=color, label=label)
-    for line, label in (("--", "at the start"), (":", "as torch starts")):
+            axes.plot([0, *x[:-1]], [1.0, *y[:-1]], line, color=color, label=label)
+        axes.plot(x[-1], y[-1], marker, color=color, clip_on=True)
+    axes.annotate("the country,\nafter training", (200, 0.3), (168, 1e-3), ha="center", fontsize=8,
+                  arrowprops={"arrowstyle": "-", "lw": 0.7})  # fmt: skip
+    for line, label in (("-", "after training"), ("--", "at the start"), (":", "as torch starts")):
         axes.plot([], [], line, color=style.BLACK, label=label)
-    axes.set(
-        yscale="log",
-        ylim=(1e-12, 30),
-        xlim=(0, 204),
-        xlabel="lag in words",
-        ylabel="gradient, that of the last word = 1",
-    )
-    axes.legend()
+    axes.set(yscale="log", ylim=(1e-12, 30), xlim=(0, 207), xlabel="lag in words", ylabel="gradient (last word: 1)")
+    axes.legend(loc="lower right")
 
 
 def draw() -> Figure:
