@@ -1,6 +1,6 @@
 """Calibration: scaling and counting that make probabilities and intervals true, and the proof that they are.
 
-Fitted and kept with the model: `scaling`, `quantiles`, `conformal` and `mondrian` (torch). The proof: `coverage`,
+Fitted and kept with the model: `scaling`, `quantiles`, `conformal` and `conformal_by_bin` (torch). The proof: `coverage`,
 `ranks`, `scores`, `ranking` and `intervals` (NumPy).
 """
 
