@@ -1,7 +1,7 @@
 """Calibration: scaling and counting that make probabilities and intervals true, and the proof that they are.
 
-Fitted and kept with the model: `scaling`, `quantiles`, `conformal` and `conformal_by_bin` (torch). The proof: `coverage`,
-`ranks`, `scores`, `ranking` and `intervals` (NumPy).
+Fitted and kept with the model (torch): `scaling`, `quantiles`, `conformal` and `conformal_by_bin`. The proof (NumPy):
+`coverage`, `ranks`, `scores`, `ranking` and `intervals`.
 """
 
 from .conformal import ConformalIntervals, ConformalSets, credible_sets, thousandths, thresholds
