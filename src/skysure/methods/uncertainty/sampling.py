@@ -95,16 +95,7 @@ def sample(
     samples = samples if mine else 1
     objects, device = objects_of(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
-    if rows is None:
-        rows = torch.arange(first_row, first_row + objects)
-    if rows.shape != (objects,):
-        raise Fault(
-            f"rows of shape {tuple(rows.shape)} for {objects} objects",
-            f"one name for each, shape ({objects},)",
-            "names of the whole set beside a part of it",
-            "cut both alike",
-        )
-    rows = rows.to(device)
+    rows = (torch.arange(first_row, first_row + objects) if rows is None else _named(rows, objects)).to(device)
     block = _even(objects, batch)
     fold = 1 if shared and block > _STEPPED and _fuses(model) else _even(samples, batch // 2 // block)
     which = torch.arange(first_sample, first_sample + samples, device=device)
@@ -121,6 +112,17 @@ def sample(
             whole = joined(drawn, 0)
             done.append(mapped(lambda x: x.transpose(1, 2).flatten(0, 1), whole) if members else whole)
     return joined(done, 1)  # outside inference mode, so that the samples may enter a fit
+
+
+def _named(rows: Int64[Tensor, " object"], objects: int) -> Int64[Tensor, " object"]:
+    if rows.shape != (objects,):
+        raise Fault(
+            f"rows of shape {tuple(rows.shape)} for {objects} objects",
+            f"one name for each, shape ({objects},)",
+            "names of the whole set beside a part of it",
+            "cut both alike",
+        )
+    return rows
 
 
 def _folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, objects: int) -> Tree:
