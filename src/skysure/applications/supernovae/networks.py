@@ -177,7 +177,8 @@ class Classifier(Network):
     """A network, the others of its ensemble, and what turns their logits into answers.
 
     The others differ in where they start (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474). The ensemble
-    is calibrated as one; novelty goes by the first network.
+    is calibrated as one; novelty goes by the first network. `prefix` and `suffix` are the first network's too: draws
+    of an ensemble are those of each of its `members`.
 
     Parameters
     ----------

@@ -101,7 +101,8 @@ def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0) -> Tensor:
     """Negative log-likelihood of each object, shape (object,); in `eval` that of its last night.
 
     In training it is the mean with that of all nights since the trigger, which has the weight `every_epoch`. That of
-    an ensemble is the mean over its members, each of which learns as if alone; in `eval` that of their mixture.
+    an ensemble is the mean over its members, which share no weight (only the clipping of the gradient ties their
+    steps); in `eval` that of their mixture.
     """
     logits = model(batch)
     logits = logits if logits.ndim == 4 else logits[None]  # (member, object, night, class)
