@@ -105,6 +105,7 @@ class Recurrent(nn.Module):
         layers = [cell(width, width, batch_first=True) for _ in range(settings.layers)]
         if settings.dropout == "tied":
             layers = [TiedDropout(layer, settings.rate, **learning(settings)) for layer in layers]
+        self.half = settings.precision == "bfloat16"
         self.register_buffer("scale", torch.ones(bands))
         self.embedding = nn.Linear(5 * bands + 7, width)
         self.layers = nn.ModuleList(layers)
@@ -113,9 +114,10 @@ class Recurrent(nn.Module):
     def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give the summary of all nights, or of the night "at" of each object."""
         x = F.gelu(self.embedding(features(batch, self.scale)))
-        for k, layer in enumerate(self.layers):
-            y, _ = layer(x)
-            x = x + y if k else y
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half and self.training):
+            for k, layer in enumerate(self.layers):
+                y, _ = layer(x)
+                x = x + y.float() if k else y.float()
         redshift = batch["redshift"] * batch["redshift"][:, 2:]
         if "at" in batch:
             return torch.cat([until(x, batch["at"]), redshift], -1)
