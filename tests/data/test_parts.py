@@ -63,6 +63,20 @@ def test_relatives_share_a_part_and_sizes_are_nearest(n, seed):
     assert abs(sizes["test"] - 0.25 * len(ids)) <= largest / 2 + 1
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_few_large_groups_leave_every_part_its_size_and_its_share_of_lone_objects(seed):
+    # as in the SPCC: type Ia without relatives, the others from 45 templates, of which the largest outgrow small parts
+    members = np.array([1723, 994, 967, 782, 749, 730, 650, 592, 561, 503, 425, 403, 389, 384, *[150] * 20, *[25] * 11])
+    groups = np.array([""] * 4000 + [f"template {k}" for k in np.repeat(np.arange(len(members)), members)])
+    wanted = {"validation": 700, "calibration": 600, "test": 7000}
+    parts = assign_parts([str(i) for i in range(len(groups))], groups, train=None, **wanted, seed=seed)
+    assert sizes_of(parts) == wanted | {"train": len(groups) - sum(wanted.values())}
+    for part in PARTS:
+        assert np.mean(groups[parts == part] == "") == pytest.approx(np.mean(groups == ""), abs=0.05)
+    for template in set(groups) - {""}:
+        assert len(set(parts[groups == template])) == 1
+
+
 def test_a_group_named_like_an_object_is_not_taken_for_it():
     ids = [str(i) for i in range(40)]
     groups = ["", *["0"] * 3, *[""] * 36]

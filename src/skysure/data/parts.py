@@ -58,8 +58,9 @@ def assign_parts(
     ids : array of str, shape (object,)
         Each once.
     groups : array of str, shape (object,), optional
-        Objects of the same group share a part; "" belongs to no group. Parts then have the size nearest to the
-        one wanted that whole groups allow.
+        Objects of the same group share a part; "" belongs to no group. Groups are dealt at random, the largest
+        first, each to a part that it still fits into: to each part its share of objects with and without relatives,
+        as far as whole groups allow. Objects without relatives then make up the sizes.
     train, validation, calibration, test : float, int or None
         A fraction (below 1), a number of objects (1 or more; 0: none), or None for the rest (one of them).
     seed : int
@@ -83,11 +84,16 @@ def assign_parts(
     families, family, members = np.unique(names, return_inverse=True, return_counts=True)
     sizes = {"train": train, "validation": validation, "calibration": calibration, "test": test}
     counts = part_counts(len(ids), sizes)
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(families))
-    cuts = _nearest_cuts(np.cumsum(members[order]), np.cumsum(list(counts.values())))
-    part_of_family = np.empty(len(families), f"U{max(map(len, PARTS))}")
-    part_of_family[order] = np.repeat(PARTS, np.diff(cuts, prepend=0))
-    parts = part_of_family[family]
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(len(families))
+    lone, larger = order[members[order] == 1], order[members[order] > 1]
+    larger = larger[np.argsort(-members[larger], kind="stable")]
+    wanted = np.array(list(counts.values()))
+    part_of_family = np.empty(len(families), int)
+    part_of_family[larger] = dealt = _dealt(members[larger], wanted, rng)
+    held = np.bincount(dealt, members[larger], len(wanted)).astype(int)
+    part_of_family[lone] = np.repeat(np.arange(len(wanted)), _filled(wanted - held, len(lone)))
+    parts = np.array(PARTS)[part_of_family[family]]
     for part, count in counts.items():
         if count and not np.any(parts == part):
             raise Fault(
@@ -119,11 +125,29 @@ def _families(ids: np.ndarray, groups: Iterable[str] | None) -> np.ndarray:
     return np.where(groups == "", alone, np.char.add("group ", groups))
 
 
-def _nearest_cuts(reached: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return after how many groups to cut so that the numbers `reached` come nearest to those `wanted`."""
-    reached = np.concatenate([[0], reached])
-    above = np.searchsorted(reached, wanted).clip(1, len(reached) - 1)
-    return np.where(wanted - reached[above - 1] <= reached[above] - wanted, above - 1, above)
+def _dealt(members: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Deal groups, the largest first, to parts that they fit into, drawn by the room left; index of each one's part.
+
+    Where one fits into no part, the part with most room takes it.
+    """
+    room = wanted * (members.sum() / max(wanted.sum(), 1))
+    dealt = np.empty(len(members), int)
+    for k, (size, lot) in enumerate(zip(members, rng.random(len(members)), strict=True)):
+        reached = np.cumsum(np.where(room >= size, room, 0.0))
+        dealt[k] = np.searchsorted(reached, lot * reached[-1], "right") if reached[-1] else room.argmax()
+        room[dealt[k]] -= size
+    return dealt
+
+
+def _filled(lacking: np.ndarray, n: int) -> np.ndarray:
+    """Divide `n` among parts as they lack it; where some have too much, the others share what they lack less.
+
+    >>> _filled(np.array([5, -1, 6]), 10)
+    array([5, 0, 5])
+    """
+    lacking = np.maximum(lacking, 0)
+    ends = np.rint(np.cumsum(lacking) * (n / max(lacking.sum(), 1))).astype(int)
+    return np.diff(ends, prepend=0)
 
 
 def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
