@@ -9,6 +9,7 @@ from skysure.faults import Fault
 from skysure.methods.calibration import (
     auc,
     aurc,
+    best_threshold,
     completeness,
     confusion,
     excess_aurc,
@@ -124,3 +125,33 @@ def test_a_perfect_ranking_has_the_published_area_and_no_excess(wrong):
     assert excess_aurc(-loss.astype(float), loss) == pytest.approx(0, abs=1e-12)
     assert aurc(np.zeros(50), loss) == pytest.approx(r)  # a confidence that says nothing keeps the risk
     assert excess_aurc(np.arange(50.0), loss) >= -1e-12
+
+
+def test_where_probabilities_are_true_the_best_threshold_is_that_of_the_integrals():
+    # p uniform: TP = (1 - t^2) / 2 and FP = (1 - t)^2 / 2 per row; both figures are largest at t = 1/2, and flat there
+    rng = np.random.default_rng(4)
+    p = rng.random(200_000)
+    truth = rng.random(len(p)) < p
+
+    def merit(t):
+        hit, false = (1 - t**2) / 2, (1 - t) ** 2 / 2
+        return hit**2 / (hit + 3 * false) / 0.5
+
+    of_accuracy = best_threshold(p, truth, lambda selected, positive: (selected == positive).mean())
+    assert of_accuracy == pytest.approx(0.5, abs=0.03)
+    assert merit(best_threshold(p, truth)) == pytest.approx(merit(0.5), abs=1e-3)
+    assert merit(0.4) < merit(0.5) - 0.005
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), digits=st.integers(1, 3), cut=st.floats(-0.1, 1.1))
+def test_no_other_threshold_selects_better(seed, digits, cut):
+    rng = np.random.default_rng(seed)
+    score, positive = rng.random(60).round(digits), rng.random(60) < 0.4
+    positive[0] = True
+    best = figure_of_merit(score > best_threshold(score, positive), positive)
+    assert not figure_of_merit(score > cut, positive) > best + 1e-12
+
+
+def test_where_all_should_be_selected_no_threshold_is_in_the_way():
+    assert best_threshold(np.array([0.2, 0.2]), np.array([True, True])) == -np.inf

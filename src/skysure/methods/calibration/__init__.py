@@ -26,6 +26,7 @@ from .quantiles import QuantileScaling, mixture_quantile
 from .ranking import (
     auc,
     aurc,
+    best_threshold,
     completeness,
     confusion,
     excess_aurc,
@@ -66,6 +67,7 @@ __all__ = [
     "adaptive_ece",
     "auc",
     "aurc",
+    "best_threshold",
     "binary_brier",
     "binary_ece",
     "brier",

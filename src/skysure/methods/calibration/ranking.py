@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
@@ -62,6 +64,40 @@ def figure_of_merit(
     """
     hit, false = _total(selected & positive, weight), _total(selected & ~positive, weight)
     return _ratio(hit**2, _total(positive, weight) * (hit + penalty * false))
+
+
+def best_threshold(
+    score: Float[ndarray, " row"],
+    positive: Bool[ndarray, " row"],
+    merit: Callable[[ndarray, ndarray], float | ndarray] = figure_of_merit,
+) -> float:
+    """Threshold above which to select so that a figure of the selected is largest.
+
+    To be chosen on other rows than those on which the figure is then reported, or the report is too good.
+
+    Parameters
+    ----------
+    score : ndarray, shape (row,)
+    positive : ndarray of bool, shape (row,)
+    merit : callable (selected, positive) -> float
+        `figure_of_merit` by default.
+
+    Returns
+    -------
+    float
+        Halfway between two scores, in the middle of those that are as good; -inf where all should be selected. Beyond
+        a thousand scores, quantiles of them are tried.
+
+    Examples
+    --------
+    >>> best_threshold(np.array([0.1, 0.25, 0.75, 0.8]), np.array([False, False, True, True]))
+    0.5
+    """
+    tried = np.unique(np.quantile(score, np.linspace(0, 1, 1001), method="nearest") if len(score) > 1001 else score)
+    cuts = np.append(-np.inf, (tried[1:] + tried[:-1]) / 2)
+    merits = np.nan_to_num([merit(score > cut, positive) for cut in cuts], nan=-np.inf)
+    best = np.flatnonzero(merits == merits.max())
+    return float(cuts[best[len(best) // 2]])
 
 
 def aurc(
