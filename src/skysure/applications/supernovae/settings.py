@@ -17,6 +17,9 @@ PAPERS = (
 )
 """What to cite beside skysure."""
 
+FURTHEST = 60.0
+"""Days ahead up to which forecasts are learned."""
+
 KINDS: dict[str, tuple[str, ...]] = {
     "Ia": ("Ia", "Ia-norm", "Ia-91T", "Ia-91bg", "Iax"),
     "II": ("II", "IIP", "IIL", "IIn"),
@@ -91,6 +94,8 @@ class Settings:
         Share of the light curves that end early in training.
     hide_redshift : float
         Share of the redshifts that are hidden in training, where redshift is "optional".
+    forecast : float
+        Weight of the likelihood of later points beside that of the class; 0: nothing is forecast.
     validation : int or float
         Share of the objects that stop the training; from 1 on, how many.
     calibration : int or float
@@ -140,6 +145,7 @@ class Settings:
     shift_redshift: float = 0.5
     truncate: float = 0.3
     hide_redshift: float = 0.25
+    forecast: float = 0.0
     validation: int | float = 0.04
     calibration: int | float = 0.04
     test: int | float = 0.4
@@ -154,7 +160,7 @@ class Settings:
         ranges = dict.fromkeys(("hidden", "head", "batch", "epochs", "patience", "objects"), (1, 10**9))
         ranges |= dict.fromkeys(("every_epoch", "drop_nights", "drop_points", "truncate", "hide_redshift"), (0, 1))
         ranges |= dict.fromkeys(
-            ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "length_scale"), (0, 10**6)
+            ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "length_scale", "forecast"), (0, 10**6)
         )
         ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
         ranges |= {
@@ -169,6 +175,11 @@ class Settings:
             given = getattr(self, name)
             if len(set(given)) < len(given):
                 raise SettingsFault(f"{name} = {', '.join(given)}", "each once", "", "leave one out")
+        if self.forecast and self.network != "nights":
+            raise SettingsFault(
+                f"forecast = {self.forecast:g} with network = {self.network!r}", 'network = "nights"',
+                "the published network reads points that are filled in from later ones", "--network nights",
+            )  # fmt: skip
         if len(self.classes) == 1:
             raise SettingsFault(
                 f"classes = {self.classes[0]}", "two at least", "one class leaves nothing to tell apart",
@@ -189,6 +200,8 @@ class Query:
     at_epoch : str
         "" for whole light curves; a number for what was known so many days after the first detection; "all"
         for a row at every night.
+    forecast : str
+        "" for classes; "30d" for the fluxes of the 30 days after the last night that is seen, in each band.
     unlike : float
         Share of calibration objects beyond which a row is flagged as unlike the training set.
     batch : int
@@ -200,6 +213,7 @@ class Query:
     samples: int = 30
     coverage: float = 0.9
     at_epoch: str = ""
+    forecast: str = ""
     unlike: float = 0.99
     batch: int = 512
     seed: int = 0
@@ -212,6 +226,19 @@ class Query:
                 f"at_epoch = {self.at_epoch!r}", "a number of days since the first detection, or all", "",
                 "--at-epoch 10",
             )  # fmt: skip
+
+        if self.forecast and not (_is_number(bare := self.forecast.removesuffix("d")) and 1 <= float(bare) <= FURTHEST):
+            raise SettingsFault(f"forecast = {self.forecast!r}", f"days from 1d to {FURTHEST:g}d", "", "--forecast 30d")
+        if self.forecast and self.at_epoch == "all":
+            raise SettingsFault(
+                f"forecast = {self.forecast} with at_epoch = all", "a number of days since the first detection",
+                "forecasts at every night would be very many rows", "--at-epoch 10",
+            )  # fmt: skip
+
+    @property
+    def days(self) -> int:
+        """Whole days that are forecast."""
+        return int(float(self.forecast.removesuffix("d") or 0))
 
     @property
     def until(self) -> float:

@@ -1,0 +1,157 @@
+"""The forecaster: from the state of the recurrent layers at a night to the flux of a later time and band.
+
+The flux is a mixture of Gaussians, that of a measurement the same with its error beside each width:
+
+    p(y | d, σ) = sum_k w_k N(y; μ_k, s_k² + σ²)
+
+(Bishop 1994, with the errors of the data known). It reads what was known at that night and nothing later. Values are
+in units of the brightest flux seen so far, so that faint and bright objects share what is learned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from skysure.methods.uncertainty import Dropout
+from skysure.methods.uncertainty.heads import bounded
+from skysure.methods.uncertainty.likelihoods import density_mixture_nll
+
+from .batches import Batch
+from .settings import Settings
+
+COMPONENTS = 3
+"""Gaussians of a mixture."""
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What was last measured in each band until each night, each of shape (object, night, band).
+
+    Parameters
+    ----------
+    flux, flux_error : Tensor
+        0 and 1 where a band was not measured yet.
+    age : Tensor
+        Days from that measurement to the night; 0 where there is none.
+    known : Tensor
+        Whether there is one, as 0 or 1.
+    """
+
+    flux: Tensor
+    flux_error: Tensor
+    age: Tensor
+    known: Tensor
+
+
+def latest(batch: Batch) -> Latest:
+    """Carry the last measurement of each band forwards."""
+    night = torch.arange(batch["time"].shape[1], device=batch["time"].device)
+    measured = batch["measured"] > 0
+    place = torch.where(measured, night[:, None], -1).cummax(1).values
+    known, place = (place >= 0).float(), place.clamp(min=0)
+    time = batch["time"][..., None]
+    age = (time - time.expand_as(measured).gather(1, place)) * known
+    flux, error = (batch[name].gather(1, place) for name in ("flux", "flux_error"))
+    return Latest(flux * known, torch.where(known > 0, error, 1.0), age, known)
+
+
+def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object night"]:
+    """Give the brightest flux until each night, beyond twice its error, and not below `floor`."""
+    above = ((batch["flux"].abs() - 2 * batch["flux_error"]) * batch["measured"]).clamp(min=0)
+    return torch.hypot(above.amax(-1).cummax(1).values, floor)
+
+
+class Forecaster(nn.Module):
+    """Dense layers that read a state, a time ahead and a band, and give a mixture of Gaussians.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its width of the head and its dropout.
+    units : int
+        Width of the recurrent layers and of the summary of their states.
+    bands : int
+    """
+
+    def __init__(self, settings: Settings, units: int, bands: int) -> None:
+        super().__init__()
+        width, outputs = settings.head, 3 * COMPONENTS
+        dense: list[nn.Module] = [nn.Linear(width, width), nn.Linear(width, outputs)]
+        if settings.dropout != "none":
+            options = {"learned": settings.learned_rate, "length_scale": settings.length_scale}
+            dense = [Dropout(layer, settings.rate, **options) for layer in dense]
+        self.bands = bands
+        self.memory = nn.Linear(units + 4 * bands + 3, width)
+        self.query = nn.Linear(2 * bands + 8, width)
+        self.direct = nn.Linear(2 * bands + 8, outputs)
+        self.hidden, self.out = dense
+
+    def prefix(
+        self, states: Float[Tensor, "object night unit"], batch: Batch, floor: Float[Tensor, ""]
+    ) -> dict[str, Tensor]:
+        """Compute what comes before the first random layer, for "days" ahead of each "cut" in each "band".
+
+        Parameters
+        ----------
+        states : Tensor
+            Of the recurrent layers, and their summary, at all nights.
+        batch : dict of Tensor
+            Light curves, "cut" (object, cut), "days" and "band" (object, cut, query).
+        floor : Tensor
+            Least unit of flux.
+        """
+        unit, last = brightness(batch, floor), latest(batch)
+        rows = torch.arange(len(unit), device=unit.device)[:, None]
+        cut = (rows, batch["cut"])
+        unit, time = unit[cut], batch["time"][cut]
+        # (object, cut, band, of flux in its units, its error, its age, whether it is known)
+        of_bands = torch.stack(
+            [last.flux[cut] / unit[..., None], torch.log(last.flux_error[cut] / unit[..., None]) * last.known[cut],
+             torch.log1p(last.age[cut]), last.known[cut]], -1,
+        )  # fmt: skip
+        seen = [states[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
+        seen += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
+        asked = self.asked(batch, of_bands)
+        return {
+            "hidden": self.memory(torch.cat(seen, -1))[..., None, :] + self.query(asked),
+            "direct": self.direct(asked),
+            "unit": unit[..., None, None].expand(*asked.shape[:-1], 1),
+        }
+
+    def asked(
+        self, batch: Batch, of_bands: Float[Tensor, "object cut band 4"]
+    ) -> Float[Tensor, "object cut query feature"]:
+        """Describe a query: the days ahead, also for the host, the band, and what was last measured in it."""
+        days = batch["days"][..., None]
+        z, _, known = batch["redshift"][:, None, None].split(1, -1)
+        which = F.one_hot(batch["band"], self.bands).to(days.dtype)
+        last = of_bands.gather(2, batch["band"][..., None].expand(*batch["band"].shape, of_bands.shape[-1]))
+        shared = [days / 30, torch.log1p(days), torch.tanh(days / 10), known * days / (1 + z) / 20]
+        return torch.cat([*shared, which, last, which * torch.tanh(days / 20)], -1)
+
+    def suffix(self, state: dict[str, Tensor]) -> Float[Tensor, "object cut query 3 component"]:
+        """Give logarithm of the weight, mean, and log variance of each component, in units of the flux."""
+        raw = self.out(F.gelu(self.hidden(F.gelu(state["hidden"])))) + state["direct"]
+        weight, mean, log_variance = raw.unflatten(-1, (3, COMPONENTS)).unbind(-2)
+        unit = state["unit"]
+        scaled = [weight.log_softmax(-1), mean * unit, bounded(log_variance) + 2 * torch.log(unit)]
+        return torch.stack(scaled, -2)
+
+
+def forecast_nll(found: Float[Tensor, "object cut query 3 component"], batch: Batch) -> Float[Tensor, " object"]:
+    """Mean negative log-likelihood of the later points "ahead" of each object; 0 where there are none.
+
+    Their errors are "ahead_error"; where that is 0 nothing was measured.
+    """
+    error = batch["ahead_error"]
+    asked = error > 0
+    weight, mean, log_variance = found.unbind(-2)
+    wide = torch.logaddexp(log_variance, 2 * torch.log(torch.where(asked, error, 1.0))[..., None])
+    rows = (weight.flatten(0, 2), mean.flatten(0, 2)[..., None], wide.flatten(0, 2)[..., None])
+    each = density_mixture_nll(*rows, batch["ahead"].reshape(-1, 1))
+    return (each.view_as(error) * asked).sum((1, 2)) / asked.sum((1, 2)).clamp(min=1)
