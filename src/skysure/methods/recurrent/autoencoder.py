@@ -1,0 +1,92 @@
+"""Autoencode a long series: a recurrent network learns, without labels, to say a window of points in a few numbers.
+
+An encoder reads the points of a window, and a linear map of its last state is the code; a decoder is told the code and,
+step by step, when and in which channel there was a point, and gives a Gaussian for each. Minimised is
+
+    NLL = Σ ½ [ (x - m)² / (σ² + s²) + ln 2π (σ² + s²) ] / n
+
+with the error σ of each point and a scatter s of the decoder's own, so that noise need not be encoded. A recurrent
+autoencoder of whole light curves is that of Naul et al. 2018 (arXiv:1711.10609), who weight errors by 1/σ² and have no
+s. Ours reads windows, so that memory is that of a batch of windows however long the series is. The codes of all windows
+are a series again: for classes, read by a recurrent network; for novelty, averaged and given to
+`novelty.FeatureDistance`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .series import Series, described
+from .starts import remember
+
+
+class Autoencoder(nn.Module):
+    """A recurrent encoder and decoder of windows of a series.
+
+    Parameters
+    ----------
+    channels : int
+        Of the series.
+    units, code : int
+        Of the recurrent layers; numbers that say a window.
+    size : int
+        Points of a window.
+    chunk : int
+        Windows that are encoded at a time where no gradient is needed.
+
+    Examples
+    --------
+    >>> flux, error = torch.randn(2, 1000, 1), torch.ones(2, 1000, 1)
+    >>> series = Series(torch.arange(1000.0).expand(2, -1), flux, error**-2, torch.tensor([1000, 300]))
+    >>> autoencoder = Autoencoder(channels=1, units=16, code=4, size=20)
+    >>> autoencoder.nll(series.windows(20)[:64]).mean().backward()
+    >>> codes = autoencoder(series)
+    >>> codes.value.shape, codes.length
+    (torch.Size([2, 50, 4]), tensor([50, 15]))
+    """
+
+    def __init__(self, channels: int, units: int, code: int, size: int, chunk: int = 4096) -> None:
+        super().__init__()
+        self.size, self.chunk = size, chunk
+        self.encoder = nn.LSTM(3 * channels + 1, units, batch_first=True)
+        self.code = nn.Linear(units, code)
+        self.decoder = nn.LSTM(code + channels + 1, units, batch_first=True)
+        self.rebuilt = nn.Linear(units, 2 * channels)
+        for layer in (self.encoder, self.decoder):
+            remember(layer, math.log(size))
+
+    def encode(self, windows: Series) -> Float[Tensor, "object code"]:
+        """Give the code of each window; that of an empty one means nothing."""
+        states, _ = self.encoder(described(windows))
+        last = (windows.length - 1).clamp(min=0)
+        return self.code(states[torch.arange(len(last), device=last.device), last])
+
+    def nll(self, windows: Series) -> Float[Tensor, " object"]:
+        """Give the negative log-likelihood a point, in nat, of each window rebuilt from its code."""
+        channels = windows.value.shape[2]
+        asked = described(windows)[..., 2 * channels :]
+        code = self.encode(windows)[:, None].expand(-1, windows.steps, -1)
+        states, _ = self.decoder(torch.cat([code.to(asked), asked], -1))
+        mean, log_scatter = self.rebuilt(states).to(asked).chunk(2, -1)
+        measured = windows.weight > 0
+        variance = torch.where(measured, windows.weight, 1.0).reciprocal() + log_scatter.clamp(-7, 7).exp().square()
+        nll = 0.5 * ((windows.value - mean).square() / variance + variance.log() + math.log(2 * math.pi)) * measured
+        return nll.sum((1, 2)) / (measured.expand_as(nll).sum((1, 2)).clamp(min=1))
+
+    @torch.no_grad()
+    def forward(self, series: Series) -> Series:
+        """Give the codes of all windows, a step each at the time of its first point, without gradient."""
+        count, many = -(-series.steps // self.size), max(1, self.chunk // max(1, len(series)))
+        codes = []
+        for start in range(0, count, many):
+            part = series.between(start * self.size, (start + many) * self.size).windows(self.size)
+            codes.append(self.encode(part).to(series.value).unflatten(0, (len(series), -1)))
+        time = series.time[:, :: self.size]
+        length = -(-series.length // self.size)
+        valid = torch.arange(count, device=length.device) < length[:, None]
+        weight = (series.length[:, None] - self.size * torch.arange(count, device=length.device)).clamp(0, self.size)
+        return Series(time, torch.cat(codes, 1) * valid[..., None], weight[..., None].to(time), length)
