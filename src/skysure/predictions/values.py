@@ -26,6 +26,9 @@ class Values:
     aleatoric, epistemic : ndarray, shape (row, value, value)
         Covariances.
     samples : ndarray, shape (sample, row, value), optional
+    low, high : ndarray, shape (row, value), optional
+        Ends of intervals that hold the truth with probability `coverage`, not always `mean` ± error.
+    coverage : float, optional
     """
 
     rows: dict[str, Any]
@@ -35,6 +38,9 @@ class Values:
     aleatoric: np.ndarray
     epistemic: np.ndarray
     samples: np.ndarray | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    coverage: float | None = None
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -45,7 +51,10 @@ class Values:
         return self.aleatoric + self.epistemic
 
     def to_table(self) -> QTable:
-        """Give the prediction as scalar columns: `y`, `y_error`, `y_aleatoric`, `y_epistemic`, `cov_a_b`."""
+        """Give the prediction as scalar columns: `y`, `y_error`, `y_aleatoric`, `y_epistemic`, `cov_a_b`.
+
+        Where there are intervals, also `y_low` and `y_high`.
+        """
         table = leading(self.rows)
         for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
             columns = {
@@ -54,6 +63,8 @@ class Values:
                 f"{name}_aleatoric": np.sqrt(self.aleatoric[:, k, k]),
                 f"{name}_epistemic": np.sqrt(self.epistemic[:, k, k]),
             }
+            if self.low is not None and self.high is not None:
+                columns |= {f"{name}_low": self.low[:, k], f"{name}_high": self.high[:, k]}
             for column, values in columns.items():
                 table[column] = values * u.Unit(unit) if unit else values
         for a in range(len(self.names)):
