@@ -69,6 +69,19 @@ def filled(given: Nights, seed: int, copy: int) -> Nights:
 
     Before the first and after the last measurement the nearest is copied; a band without any is 0, flux and error.
     The numbers belong to the object, the night and the copy: the same in any chunk.
+
+    Examples
+    --------
+    Table 1 of the paper: three nights in griz, and no i in the second; i2 is drawn between i1 and i3.
+
+    >>> from skysure.data.lightcurves import LightCurves
+    >>> from skysure.applications.supernovae.batches import nights
+    >>> table = {"id": ["sn"] * 11, "time": [1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3], "band": [*"griz", *"grz", *"griz"],
+    ...          "flux": [11, 21, 31, 41, 12, 22, 42, 13, 23, 33, 43], "flux_error": [1.0] * 11}
+    >>> given = nights(LightCurves.from_table(table), "griz", Settings())
+    >>> for copy in range(COPIES):
+    ...     i1, i2, i3 = filled(given, 0, copy).flux[:, 2]
+    ...     assert 31 == i1 < i2 < i3 == 33
     """
     night, bands = np.arange(len(given.time)), given.flux.shape[1]
     first, end = given.offsets[:-1][given.owner], given.offsets[1:][given.owner] - 1
