@@ -15,6 +15,7 @@ from skysure.methods.calibration import (
     accuracy,
     adaptive_ece,
     auc,
+    balanced_nll,
     binary_brier,
     binary_ece,
     brier,
@@ -47,6 +48,24 @@ def test_scores_of_classes_are_those_of_scikit_learn():
     assert brier(p, y) == pytest.approx(((p - one_hot) ** 2).sum(1).mean(), rel=1e-12)
     assert accuracy(p, y) == accuracy_score(y, p.argmax(1))
     assert binary_brier(p[:, 0], y == 0) == pytest.approx(brier_score_loss(y == 0, p[:, 0]), rel=1e-12)
+
+
+def test_balanced_nll_by_hand():
+    p = np.array([[0.5, 0.25, 0.25], [0.8, 0.1, 0.1], [0.2, 0.4, 0.4]])
+    y = np.array([0, 0, 1])  # none of class 2, whose share then counts for nothing
+    each = -(np.log(0.5) + np.log(0.8)) / 2, -np.log(0.4)
+    assert balanced_nll(p, y) == pytest.approx((each[0] + each[1]) / 2)
+    assert balanced_nll(p, y, share=np.array([1.0, 2.0, 2.0])) == pytest.approx((each[0] + 2 * each[1]) / 3)
+
+
+def test_balanced_nll_is_that_of_scikit_learn_with_balanced_weights():
+    p, y = made()
+    share = np.array([1.0, 2.0, 1.0, 0.5])
+    weight = (share / np.bincount(y))[y]
+    assert balanced_nll(p, y, share=share) == pytest.approx(log_loss(y, p, labels=range(4), sample_weight=weight))
+    twice = np.random.default_rng(3).integers(0, 3, size=(5, len(y)))
+    again = [balanced_nll(np.repeat(p, w, axis=0), np.repeat(y, w), share=share) for w in twice]
+    np.testing.assert_allclose(balanced_nll(p, y, twice.astype(float), share=share), again)
 
 
 def test_a_probability_of_zero_costs_much_but_not_everything():

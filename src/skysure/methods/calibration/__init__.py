@@ -40,6 +40,7 @@ from .scaling import TemperatureScaling, VarianceScaling, VectorScaling, predict
 from .scores import (
     accuracy,
     adaptive_ece,
+    balanced_nll,
     binary_brier,
     binary_ece,
     brier,
@@ -67,6 +68,7 @@ __all__ = [
     "adaptive_ece",
     "auc",
     "aurc",
+    "balanced_nll",
     "best_threshold",
     "binary_brier",
     "binary_ece",

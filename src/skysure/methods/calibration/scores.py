@@ -37,6 +37,30 @@ def nll(
     return mean_of(-np.log(np.maximum(given, np.finfo(given.dtype).eps).astype(float)), weight)
 
 
+def balanced_nll(
+    probability: Float[ndarray, "row class"],
+    truth: Int[ndarray, " row"],
+    weight: Weight = None,
+    *,
+    share: Float[ndarray, " class"] | None = None,
+) -> float | Float[ndarray, " resample"]:
+    """`nll` of the rows of each true class, averaged over classes: those of `share`, or all alike.
+
+    sum_k s_k NLL_k / sum_k s_k over the classes that have rows; with twice the weight for two classes it is the score
+    of the PLAsTiCC challenge (Malz et al. 2019, arXiv:1809.11145). For it all classes are as common as their
+    shares, whatever the sample: probabilities p_k of a sample where class k has the frequency f_k are to be given as
+    p_k s_k / f_k, normalised.
+
+    >>> round(float(balanced_nll(np.array([[0.5, 0.5], [0.5, 0.5], [0.1, 0.9]]), np.array([0, 0, 1]))), 4)
+    0.3993
+    """
+    given = np.log(np.maximum(_given(probability, truth), np.finfo(probability.dtype).eps).astype(float))
+    present = np.unique(truth)
+    share = np.ones(probability.shape[1]) if share is None else share
+    each = [mean_of(-given[truth == k], None if weight is None else weight[..., truth == k]) for k in present]
+    return np.average(np.stack(each), axis=0, weights=share[present])
+
+
 def brier(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
