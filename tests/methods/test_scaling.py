@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import norm
 
@@ -61,6 +61,27 @@ def test_vector_scaling_takes_up_a_change_of_class_frequencies():
     keep = (truth == 0) | (torch.rand(len(truth), generator=torch.Generator().manual_seed(0)) < 0.2)
     scaling = VectorScaling(2).fit(logits[:, keep], truth[keep])
     assert (scaling.shift[0] - scaling.shift[1]).item() == pytest.approx(np.log(5), abs=0.1)
+
+
+@pytest.mark.parametrize("width", [0.05, 0.3, 1.0])
+def test_vector_scaling_is_the_optimum_of_likelihood_and_prior(width):
+    logits, truth = simulated(n=200, classes=2, samples=2, seed=5)
+    z, y = 2 * logits.double().numpy(), truth.numpy()
+
+    def objective(drawn):  # common, own of each class, shift of each class, in widths of their priors
+        scale, shift = np.exp(width * (drawn[0] + drawn[1:3] / 2)), width * (drawn[3:] - drawn[3:].mean())
+        log_p = logsumexp(log_softmax(z * scale + shift, -1), axis=0) - np.log(len(z))
+        return -log_p[np.arange(len(y)), y].sum() + (drawn**2).sum() / 2
+
+    best = width * minimize(objective, np.zeros(5), tol=1e-12).x
+    found = VectorScaling(2, width).fit(2 * logits, truth)
+    np.testing.assert_allclose(found.scale, np.exp(best[0] + best[1:3] / 2), rtol=1e-4)
+    np.testing.assert_allclose(found.shift, best[3:] - best[3:].mean(), atol=1e-4)
+
+
+def test_no_width_leaves_logits_alone():
+    logits, truth = simulated(n=100, classes=3)
+    assert torch.equal(VectorScaling(3, 0.0).fit(3 * logits, truth)(logits), logits)
 
 
 def test_an_absent_class_keeps_the_common_temperature_and_its_probability():

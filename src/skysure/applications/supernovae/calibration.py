@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,12 +22,16 @@ from .training import labelled
 
 SAMPLES = 100
 """Posterior samples that the calibration is fitted on."""
+WIDTHS = (1.0, 0.3, 0.1, 0.0)
+"""Widths of the priors of the scaling, from that for another survey to no scaling at all."""
 
 
 def calibrate(model: Classifier, source: Any) -> None:
     """Fit scaling and prediction sets on the calibration part, and novelty on the training part where there is one.
 
-    Each object gives one row a stage: its last night in the last stage, a random one in those before.
+    Each object gives one row a stage: its last night in the last stage, a random one in those before. How far the
+    scaling may go is decided by all stages together, on objects held back: a network that is nearly calibrated is
+    best left alone, one that comes to another survey is not.
 
     Raises
     ------
@@ -43,17 +47,19 @@ def calibrate(model: Classifier, source: Any) -> None:
         )  # fmt: skip
     learned = rows_of(model, *labelled(source, TRAIN, model), samples=2) if has(source, TRAIN) else None
     rows = rows_of(model, given, truth, SAMPLES)
+    classes = len(model.classes)
+    width = best_width(rows, classes)
+    unseen = held_back(rows, classes, width)
     for k, stage in enumerate(model.stages):
         if learned is not None and (mine := learned.stage == k).sum() > 1:
             stage.distance.fit(learned.summary[mine], learned.truth[mine])
         mine = rows.stage == k
         if not mine.any():
             continue
-        logits, label = rows.logits[:, mine], rows.truth[mine]
-        stage.scaling.fit(logits, label)
-        device = stage.scaling.scale.device
-        unseen = held_out(partial(VectorScaling, len(model.classes)), logits, label)
-        stage.sets.fit(unseen.to(device), label.to(device))
+        label, device = rows.truth[mine], stage.scaling.scale.device
+        scaling = VectorScaling(classes, width).fit(rows.logits[:, mine], label)
+        stage.scaling.load_state_dict(scaling.state_dict())
+        stage.sets.fit(unseen[mine].to(device), label.to(device))
         stage.distance.calibrate(rows.summary[mine])
 
 
@@ -77,6 +83,25 @@ def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -
         torch.cat([a.logits for a in found], 1).cpu(),
         torch.cat([a.summary for a in found]).cpu(),
     )
+
+
+def best_width(rows: Rows, classes: int) -> float:
+    """Choose the width of the priors by the likelihood of rows that were held back, on every tenth sample."""
+    few = replace(rows, logits=rows.logits[::10])
+
+    def likelihood(width: float) -> float:
+        return float(held_back(few, classes, width).gather(1, rows.truth[:, None]).log().sum())
+
+    return max(WIDTHS, key=likelihood)
+
+
+def held_back(rows: Rows, classes: int, width: float) -> Tensor:
+    """Give probabilities of rows, each by a scaling of its stage that has not seen it, shape (row, class)."""
+    found = torch.empty(len(rows.truth), classes, dtype=torch.float64)
+    for k in rows.stage.unique():
+        mine = rows.stage == k
+        found[mine] = held_out(partial(VectorScaling, classes, width), rows.logits[:, mine], rows.truth[mine])
+    return found
 
 
 def one_a_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -77,21 +77,25 @@ class VectorScaling(nn.Module):
     """Scale and shift the logits of each class (Guo et al. 2017, section 4.2), shrunk towards one temperature.
 
     The shift takes up a change in how common the classes are, as between a simulation and a survey. Differs from the
-    paper by the priors: log scale of a class around the common temperature ~ N(0, 1/4), shift ~ N(0, 1). A class
-    without calibration objects keeps the common temperature and the mean shift.
+    paper by the priors: log temperature ~ N(0, width²), log scale of a class around it ~ N(0, width²/4), shift
+    ~ N(0, width²). A class without calibration objects keeps the common temperature and the mean shift.
 
     Parameters
     ----------
     classes : int
         Number of classes.
+    width : float
+        Width of the priors; 0 changes nothing. A network that is nearly right wants a narrow one, on another survey
+        a wide one; calibration objects that were held back can tell (`held_out`).
     """
 
     scale: Tensor
     shift: Tensor
     fitted: Tensor
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, width: float = 1.0) -> None:
         super().__init__()
+        self.width = width
         self.register_buffer("scale", torch.ones(classes))
         self.register_buffer("shift", torch.zeros(classes))
         self.register_buffer("fitted", torch.tensor(False))
@@ -105,17 +109,18 @@ class VectorScaling(nn.Module):
         logits, truth = _classes_checked(logits, truth, len(self.scale))
         present = torch.bincount(truth, minlength=len(self.scale)) > 0
         sizes = (1, len(self.scale), len(self.scale))
-        common, own, shift = (torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in sizes)
+        drawn = [torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in sizes]  # in widths of their priors
 
         def factors() -> tuple[Tensor, Tensor]:
-            return (common + own * present).exp(), (shift - shift[present].mean()) * present
+            common, own, shift = (self.width * x for x in drawn)
+            return (common + own / 2 * present).exp(), (shift - shift[present].mean()) * present
 
         def objective() -> Tensor:
             scale, offset = factors()
-            prior = (common**2).sum() + 4 * (own**2).sum() + (shift**2).sum()
+            prior = torch.stack([(x**2).sum() for x in drawn]).sum()
             return predictive_nll(logits * scale + offset, truth) + prior / (2 * len(truth))
 
-        _minimise(objective, [common, own, shift])
+        _minimise(objective, drawn)
         scale, offset = (f.detach().float() for f in factors())
         if not predictive_nll(logits * scale.double() + offset.double(), truth) <= predictive_nll(logits, truth):
             scale, offset = torch.ones_like(scale), torch.zeros_like(offset)
