@@ -49,7 +49,7 @@ class Autoencoder(nn.Module):
     (torch.Size([2, 50, 4]), tensor([50, 15]))
     """
 
-    def __init__(self, channels: int, units: int, code: int, size: int, chunk: int = 4096) -> None:
+    def __init__(self, channels: int, units: int, code: int, size: int, chunk: int = 512) -> None:
         super().__init__()
         self.size, self.chunk = size, chunk
         self.encoder = nn.LSTM(3 * channels + 1, units, batch_first=True)

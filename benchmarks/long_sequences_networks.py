@@ -1,0 +1,202 @@
+"""Networks of long_sequences.py: an LSTM behind each of the four answers, a 1-D ResNet of equal parameters, training.
+
+Every network gives two vectors of a series, from which one head classifies or forecasts; so they differ in how they
+read and in nothing else. A network that classifies is told the mean and the maximum over all steps; one that forecasts,
+the mean and the last.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from long_sequences_data import Labelled
+from skysure.methods.recurrent import Autoencoder, Series, carried, described, pooled, remember
+
+UNITS, WIDTH = 48, 22
+"""Of the LSTM and of the ResNet, so that both have about 24,000 parameters."""
+BATCH = 32
+
+
+def half() -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def summary(states: Tensor, valid: Tensor, second: str) -> Tensor:
+    """Give the mean over the valid steps, and their maximum or the last of them."""
+    inside = valid[..., None]
+    mean = states.masked_fill(~inside, 0.0).sum(1) / inside.sum(1).clamp(min=1)
+    if second == "last":
+        return torch.cat([mean, states[torch.arange(len(states)), (valid.sum(1) - 1).clamp(min=0)]], -1)
+    return torch.cat([mean, states.masked_fill(~inside, -torch.inf).amax(1)], -1)
+
+
+class Recurrent(nn.Module):
+    """An LSTM over a series, or over what `before` makes of it."""
+
+    units = UNITS
+
+    def __init__(self, features: int, before: nn.Module | None = None, second: str = "maximum") -> None:
+        super().__init__()
+        self.before, self.second = before, second
+        self.embedding = nn.Linear(features, UNITS)
+        self.layer = nn.LSTM(UNITS, UNITS, batch_first=True)
+        remember(self.layer, math.log(64))
+
+    def embedded(self, series: Series) -> Tensor:
+        return F.gelu(self.embedding(described(series)))
+
+    def forward(self, series: Series) -> Tensor:
+        short = series if self.before is None else self.before(series)
+        return summary(self.layer(self.embedded(short))[0].float(), short.valid, self.second)
+
+
+class Carried(Recurrent):
+    """The same, a window at a time; a summary of all that was read so far after each."""
+
+    def __init__(self, features: int, window: int) -> None:
+        super().__init__(features)
+        self.window = window
+
+    def summaries(self, series: Series) -> Iterator[Tensor]:
+        """Give the summary after each window, whose gradient reaches back to its beginning."""
+        most = torch.full((len(series), UNITS), -torch.inf)
+        total = torch.zeros(len(series), UNITS)
+        parts = [series.between(k, k + self.window) for k in range(0, series.steps, self.window)]
+        for k, states in enumerate(carried(self.layer, (self.embedded(part) for part in parts))):
+            inside, read = parts[k].valid[..., None], series.length.clamp(max=(k + 1) * self.window)
+            total = total + states.float().masked_fill(~inside, 0.0).sum(1)
+            most = torch.maximum(most, states.float().masked_fill(~inside, -torch.inf).amax(1))
+            yield torch.cat([total / read[:, None], most], -1)
+            total, most = total.detach(), most.detach()
+
+    def forward(self, series: Series) -> Tensor:
+        for found in self.summaries(series):
+            last = found
+        return last
+
+
+def masked(x: Tensor, length: Tensor) -> Tensor:
+    return x * (torch.arange(x.shape[-1]) < length[:, None])[:, None]
+
+
+class Block(nn.Module):
+    """Two convolutions that halve the steps, beside a shortcut (He et al. 2016, arXiv:1512.03385); none looks ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(WIDTH, WIDTH, 5, stride=2)
+        self.second = nn.Conv1d(WIDTH, WIDTH, 5)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in range(2))
+
+    def forward(self, x: Tensor, length: Tensor) -> Tensor:
+        """Give outputs whose valid part has this length."""
+        y = masked(F.relu(self.norms[0](self.first(F.pad(x, (4, 0))))), length)
+        y = self.norms[1](self.second(F.pad(y, (4, 0))))
+        return masked(F.relu(x[..., ::2] + y), length)
+
+
+class ResNet(nn.Module):
+    """A 1-D residual network over the whole series; of 1 + 32 k steps the last output has seen the last step."""
+
+    units = WIDTH
+
+    def __init__(self, features: int, second: str = "maximum") -> None:
+        super().__init__()
+        self.second = second
+        self.stem = nn.Conv1d(features, WIDTH, 7, stride=2)
+        self.blocks = nn.ModuleList(Block() for _ in range(4))
+
+    def forward(self, series: Series) -> Tensor:
+        length = (series.length + 1) // 2
+        x = masked(F.relu(self.stem(F.pad(described(series).mT, (6, 0)))), length)
+        for block in self.blocks:
+            length = (length + 1) // 2
+            x = block(x, length)
+        valid = torch.arange(x.shape[-1]) < length[:, None]
+        return summary(x.mT.float(), valid, self.second)
+
+
+class Codes(nn.Module):
+    """The codes of an autoencoder that was trained before, a few windows to a step."""
+
+    def __init__(self, autoencoder: Autoencoder, by: int) -> None:
+        super().__init__()
+        self.autoencoder, self.by = autoencoder, by
+
+    def forward(self, series: Series) -> Series:
+        return pooled(self.autoencoder(series), self.by)
+
+
+class Classifier(nn.Module):
+    """Logits from the summary of a network; the losses of a batch, one or one a window."""
+
+    def __init__(self, reader: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.reader = reader
+        self.head = nn.Sequential(nn.Linear(2 * reader.units, UNITS), nn.GELU(), nn.Linear(UNITS, classes))
+
+    def forward(self, given: Labelled) -> Tensor:
+        with half():
+            found = self.reader(given.series)
+        return self.head(found)
+
+    def losses(self, given: Labelled) -> Iterator[Tensor]:
+        if not isinstance(self.reader, Carried):
+            yield F.cross_entropy(self(given), given.label)
+            return
+        with half():  # entered once: leaving it would forget the weights in half precision
+            for found in self.reader.summaries(given.series):
+                with torch.autocast("cpu", enabled=False):
+                    loss = F.cross_entropy(self.head(found), given.label)
+                yield loss
+
+    def scores(self, given: Labelled) -> Tensor:
+        """Give the negative log-likelihood of each object."""
+        return F.cross_entropy(self(given), given.label, reduction="none")
+
+
+def batches(n: int, size: int, generator: torch.Generator | None = None) -> list[Tensor]:
+    """Give the numbers of the objects of each batch, shuffled by a generator."""
+    order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
+    return list(order.split(size))
+
+
+def fitted(
+    model: nn.Module, train: Labelled, validation: Labelled, epochs: int, rate: float, seed: int
+) -> tuple[nn.Module, float, float]:
+    """Train with Adam; give the weights of the best validation loss, that loss, and the median seconds an epoch."""
+    generator = torch.Generator().manual_seed(seed)
+    adam = torch.optim.Adam(model.parameters(), lr=rate)
+    best, lowest, seconds = copy.deepcopy(model.state_dict()), math.inf, []
+    for epoch in range(epochs):
+        start = time.process_time()
+        model.train()
+        parts = batches(len(train), BATCH, generator)
+        for k, rows in enumerate(parts):
+            progress = (epoch + k / len(parts)) / epochs
+            adam.param_groups[0]["lr"] = rate * min(1.0, 10 * progress + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
+            for loss in model.losses(train[rows]):
+                adam.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                adam.step()
+        seconds.append(time.process_time() - start)
+        found = float(scored(model, validation).mean())
+        if found < lowest:
+            best, lowest = copy.deepcopy(model.state_dict()), found
+    model.load_state_dict(best)
+    return model.eval(), lowest, sorted(seconds)[len(seconds) // 2]
+
+
+@torch.no_grad()
+def scored(model: nn.Module, given: Labelled, what: Callable[[Labelled], Tensor] | None = None) -> Tensor:
+    """Give what the model says of each object, by default its negative log-likelihood."""
+    model.eval()
+    return torch.cat([(what or model.scores)(given[rows]) for rows in batches(len(given), 4 * BATCH)])
