@@ -1,0 +1,78 @@
+"""Light curves moved to higher redshifts, against a supernova whose flux is known at all times and wavelengths."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.cosmology import FlatLambdaCDM
+
+from skysure.applications.supernovae.redshifting import Surface, redshifted, seen_from, sky_error, wavelengths
+from skysure.applications.supernovae.simulation.surveys import SURVEYS
+from skysure.applications.supernovae.simulator import observe
+from skysure.data.lightcurves import LightCurves
+
+DES = SURVEYS["des"]
+PEAK = 56_040.0
+
+
+def surface(time, wavelength):
+    """A Gaussian in time that reddens with it."""
+    return 400 * np.exp(-0.5 * ((time - PEAK) / 20) ** 2) * (wavelength / 7000) ** (1 + (time - PEAK) / 60)
+
+
+def observed(redshift: float, seed: int = 0, n: int = 1) -> LightCurves:
+    rng = np.random.default_rng(seed)
+    time = np.repeat(np.arange(56_000.0, 56_100.0, 4), 4)
+    band = np.tile(np.arange(4, dtype=np.int16), 25)
+    flux, error = observe(np.tile(surface(time, wavelengths(DES)[band]), n), np.full(100 * n, 3.0), DES, rng)
+    objects = {
+        "id": np.array([f"sn{k}" for k in range(n)]), "label": np.full(n, "Ia"), "group": np.full(n, ""),
+        "redshift": np.full(n, redshift), "redshift_error": np.full(n, 0.01),
+    }  # fmt: skip
+    offsets = 100 * np.arange(n + 1)
+    return LightCurves(objects, offsets, np.tile(time, n), np.tile(band, n), flux, error, tuple("griz"))
+
+
+@pytest.mark.parametrize("stretch", [1.0, 1.2, 1.4])
+def test_a_moved_light_curve_is_the_supernova_from_farther_away(stretch):
+    z = 0.25
+    one = observed(z)
+    moved = seen_from(one, Surface.through(one, DES), sky_error(one, DES), stretch, DES, np.random.default_rng(1))
+    there = stretch * (1 + z) - 1
+    assert moved.objects["redshift"] == pytest.approx(there)
+    assert moved.objects["redshift_error"] == pytest.approx(0.01 * stretch)
+    assert np.allclose(np.diff(moved.time), stretch * np.diff(one.time))
+    distance = FlatLambdaCDM(H0=70, Om0=0.3).luminosity_distance
+    dimmed = stretch * float((distance(z) / distance(there)) ** 2)
+    wanted = dimmed * surface(one.time, wavelengths(DES)[one.band] / stretch)
+    inside = wavelengths(DES)[one.band] / stretch > wavelengths(DES)[0]
+    off = ((moved.flux - wanted) / moved.flux_error)[inside]
+    assert abs(off.mean()) < 0.3
+    assert 0.8 < off.std() < 1.3
+
+
+def test_errors_are_those_of_the_sky_and_of_less_light():
+    one = observed(0.25)
+    assert np.median(sky_error(one, DES)) == pytest.approx(3.0, rel=0.1)
+    moved = seen_from(one, Surface.through(one, DES), sky_error(one, DES), 1.4, DES, np.random.default_rng(1))
+    assert moved.flux_error.max() < one.flux_error.max()
+    assert np.median(moved.flux_error) == pytest.approx(3.0, rel=0.15)
+
+
+def test_copies_share_the_group_of_their_original_and_can_be_found():
+    given = observed(0.25, n=3)
+    given.objects["redshift"][2] = np.nan
+    found = redshifted(given, 2, seed=5)
+    assert found.ids.tolist() == ["sn0", "sn1", "sn2", "sn0+0", "sn0+1", "sn1+0", "sn1+1"]
+    assert found.groups.tolist() == ["sn0", "sn1", "sn2", "sn0", "sn0", "sn1", "sn1"]
+    assert np.array_equal(found[:3].flux, given.flux)
+    assert (found.column("redshift")[3:] > 0.25).all()
+    assert (found.column("redshift")[3:] <= 1.5 * 1.25 - 1).all()
+    assert np.array_equal(found.flux, redshifted(given, 2, seed=5).flux)
+    assert not np.array_equal(found.flux, redshifted(given, 2, seed=6).flux)
+
+
+def test_what_the_survey_would_not_find_from_there_is_left_out():
+    faint = observed(0.25)
+    faint = LightCurves(**vars(faint) | {"flux": faint.flux / 50})
+    assert len(redshifted(faint, 3)) == 1
