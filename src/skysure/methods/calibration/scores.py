@@ -158,10 +158,21 @@ def crps(
     E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925); components of
     equal weight unless given as `share`, which adds up to one.
     """
+    return mean_of(crps_of_each(mean, std, truth, share=share), weight)
+
+
+def crps_of_each(
+    mean: Component, std: Component, truth: Float[ndarray, " row"], *, share: Component | None = None
+) -> Float[ndarray, " row"]:
+    """Give `crps` of each row.
+
+    >>> crps_of_each(np.zeros((1, 2)), np.ones((1, 2)), np.array([0.0, 3.0])).round(4).tolist()
+    [0.2337, 2.4366]
+    """
     rows = max(1, 4_000_000 // len(mean) ** 2)
     blocks = [slice(i, i + rows) for i in range(0, len(truth), rows)]
     share = np.full((len(mean), 1), 1 / len(mean)).repeat(len(truth), 1) if share is None else share
-    return mean_of(np.concatenate([_crps(mean[:, b], std[:, b], truth[b], share[:, b]) for b in blocks]), weight)
+    return np.concatenate([_crps(mean[:, b], std[:, b], truth[b], share[:, b]) for b in blocks])
 
 
 def interval_score(
