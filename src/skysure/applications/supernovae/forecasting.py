@@ -18,10 +18,12 @@ from skysure.predictions import Values
 from .batches import Batch, Nights, by_length, nights, tensors
 from .forecaster import COMPONENTS
 from .horizons import Fluxes, Horizons, gathered
-from .later import Drawn
+from .later import Drawn, later
 from .networks import Classifier, Network
 from .settings import Query
 
+CUTS = 8
+"""Nights of each object of a calibration part from which later points are forecast."""
 QUERIES = 16384
 """Fluxes that are forecast at once."""
 
@@ -97,6 +99,18 @@ def fluxes_at(
     unknown = torch.full((COMPONENTS * len(model.networks), 1), torch.nan, dtype=torch.float64)
     nothing = Fluxes(np.full(1, np.nan), unknown, unknown, unknown, unknown[0])  # row -1: of whom too little is known
     return calibration_of(model)(Fluxes.concat([*found, nothing])[row[place]])
+
+
+def calibrate_forecasts(model: Classifier, given: Nights) -> None:
+    """Fit the calibration of the forecasts to what came after random nights of the objects of a calibration part."""
+    asked = later(given, CUTS, np.random.default_rng(model.settings.seed))
+    found = list(fluxes_of(model, given, asked, Query()))
+    flux, error = (
+        np.concatenate([asked[name][some].ravel() for some, _ in found]) for name in ("ahead", "ahead_error")
+    )
+    measured = np.flatnonzero(error > 0)
+    fluxes = Fluxes.concat([fluxes for _, fluxes in found])[measured]
+    calibration_of(model).fit(fluxes, flux[measured].astype(np.float64), error[measured].astype(np.float64))
 
 
 def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> Iterator[tuple[np.ndarray, Fluxes]]:

@@ -128,7 +128,7 @@ class Horizon(nn.Module):
 
     def interval(self, fluxes: Fluxes, coverage: float) -> tuple[Tensor, Tensor]:
         """Give the ends of central intervals, shape (row,)."""
-        mean, std, share = _with_value(fluxes.mean, fluxes.std, fluxes.share)
+        mean, std, share = (x.to(self.width.device) for x in _with_value(fluxes.mean, fluxes.std, fluxes.share))
         low, high = self.quantiles(mean, std, coverage, share)
         return low[:, 0], high[:, 0]
 

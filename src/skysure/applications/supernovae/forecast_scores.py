@@ -1,0 +1,86 @@
+"""How good forecasts are: the next points after a random night of each object, against what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skysure.data.lightcurves import LightCurves
+from skysure.methods.calibration import crps_of_each, wilson_interval, with_interval
+from skysure.methods.calibration.scores import mean_of
+
+from .forecasting import fluxes_at, forecast
+from .horizons import HORIZONS, Fluxes
+from .later import NextPoints, next_points
+from .networks import Classifier
+from .settings import Query
+
+POINTS = 3
+"""Points that are forecast of each object."""
+COVERAGE = 0.683
+SHOWN_AFTER, SHOWN_DAYS = 10.0, 30
+"""Days after the trigger from which the forecast of an example is shown, and for how many days."""
+
+
+class Outlook:
+    """Collects forecasts chunk by chunk; nothing of a model that makes none."""
+
+    def __init__(self, model: Classifier, query: Query) -> None:
+        self.model, self.query, self.rng = model, query, np.random.default_rng(query.seed)
+        self.kept: list[np.ndarray] = []
+
+    def consider(self, chunk: LightCurves) -> None:
+        """Forecast the next points of the objects of a chunk."""
+        if self.model.horizons is None:
+            return
+        later = next_points(chunk, self.model.bands, self.model.settings, POINTS, self.rng)
+        if len(later.owner):
+            fluxes = fluxes_at(self.model, later.known, later.owner, later.time, later.band, self.query)
+            held = covered(self.model, fluxes, later, COVERAGE)
+            self.kept.append(np.stack([fluxes.days, errors_of(fluxes, later), held]))
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Give the scores as the report reads them."""
+        if not self.kept:
+            return []
+        _, crps, held = np.concatenate(self.kept, 1)
+        found = with_interval(mean_of, crps.reshape(-1, POINTS).mean(1), resamples=400)
+        low, high = wilson_interval(int(held.sum()), len(held))
+        return [
+            {"name": "forecast_crps", "label": f"Forecasts of the next {POINTS} points: CRPS", "unit": "",
+             "value": found.value, "low": found.low, "high": found.high, "headline": False,
+             "help": "in units of the errors of the points; 0.564 if the true flux were known"},
+            {"name": "forecast_coverage", "label": f"Coverage of the {100 * COVERAGE:g} % intervals of forecasts",
+             "unit": "%", "value": 100 * held.mean(), "low": 100 * low, "high": 100 * high, "headline": False},
+        ]  # fmt: skip
+
+    def by_days(self) -> list[dict[str, Any]]:
+        """Give error and coverage by days ahead."""
+        if not self.kept:
+            return []
+        days, crps, held = np.concatenate(self.kept, 1)
+        which, ends = np.searchsorted(HORIZONS, days, side="right"), (0.0, *HORIZONS, None)
+        found = []
+        for k in np.unique(which):
+            mine = which == k
+            low, high = wilson_interval(int(held[mine].sum()), int(mine.sum()))
+            found.append({
+                "low": ends[k], "high": ends[k + 1], "n": int(mine.sum()), "crps": float(crps[mine].mean()),
+                "coverage": float(held[mine].mean()), "coverage_low": low, "coverage_high": high, "wanted": COVERAGE,
+            })  # fmt: skip
+        return found
+
+
+def errors_of(fluxes: Fluxes, later: NextPoints) -> np.ndarray:
+    """CRPS of each measured flux under its forecast with its error, in units of that error, shape (row,)."""
+    found, error = fluxes.measured(later.flux_error), later.flux_error
+    parts = (found.mean.numpy() / error, found.std.numpy() / error, later.flux / error)
+    return crps_of_each(*parts, share=found.share.numpy())
+
+
+def covered(model: Classifier, fluxes: Fluxes, later: NextPoints, coverage: float) -> np.ndarray:
+    """Whether each measured flux lies inside the calibrated interval for measurements with its error, shape (row,)."""
+    assert model.horizons is not None
+    low, high = model.horizons.interval(fluxes.measured(later.flux_error), coverage)
+    return (low <= later.flux) & (later.flux <= high)
