@@ -35,6 +35,8 @@ class State:
         "model.*" as they are; "best.*" those of the best epoch; "optimizer.*".
     counters : dict of str to number, or to a list of one for each member of an ensemble
     done : bool
+    epochs : int
+        How many are planned.
     """
 
     epoch: int
@@ -42,6 +44,7 @@ class State:
     tensors: dict[str, Tensor]
     counters: dict[str, Any] = field(default_factory=dict)
     done: bool = False
+    epochs: int = 0
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -131,15 +134,15 @@ def fit(
         validation_nll = _validate(mean.module, batches("validation", epoch), scored, accelerator)
         better, counters = _judged(validation_nll, epoch + 1, patience, counters)
         if better.any():
-            best = _chosen(better, prefixed(_copy(mean.module.state_dict()), "best."), best)
+            best = _chosen(better, prefixed(detached(mean.module.state_dict()), "best."), best)
         waited = epoch + 1 - torch.tensor(counters["best_epoch"])
         done = epoch + 1 == epochs or bool((waited >= patience).all())
         record = {"epoch": epoch + 1, "learning_rate": rate, "train_nll": math.fsum(losses) / len(losses)}
         record |= {"validation_nll": float(validation_nll.mean())} | rates(model)
-        tensors = prefixed(_copy(model.state_dict()), "model.") | best | prefixed(_saved(optimizer), "optimizer.")
+        tensors = prefixed(detached(model.state_dict()), "model.") | best | prefixed(_saved(optimizer), "optimizer.")
         if average:
-            tensors |= prefixed(_copy(mean.state_dict()), "mean.")
-        yield State(epoch + 1, record, tensors, counters, done)
+            tensors |= prefixed(detached(mean.state_dict()), "mean.")
+        yield State(epoch + 1, record, tensors, counters, done, epochs)
         if done:
             return
 
@@ -267,12 +270,13 @@ def unprefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _copy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors to the memory of the processor, without their history."""
     return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
 def _saved(optimizer: Any) -> dict[str, Tensor]:
-    return _copy(
+    return detached(
         {
             f"{parameter}.{name}": torch.as_tensor(value)
             for parameter, values in optimizer.state_dict()["state"].items()

@@ -167,6 +167,19 @@ def test_training_learns_and_repeats_itself() -> None:
     assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in one[-1].tensors.items())
 
 
+def test_networks_of_an_ensemble_train_as_if_alone_and_resume() -> None:
+    source = Memory(SCHEMA, [simulate_lightcurves(120, seed=9)])
+    settings = replace(SMALL, members=2, epochs=2)
+    alone, many = (list(train(source, replace(settings, members=m))) for m in (1, 2))
+    first = {n: t for n, t in alone[-1].weights.items() if n.startswith("networks.0.")}
+    assert [(s.epoch, s.epochs, s.done) for s in many] == [(1, 4, False), (2, 4, False), (3, 4, False), (4, 4, True)]
+    assert all(torch.equal(tensor, many[-1].weights[name]) for name, tensor in first.items())
+    assert not torch.equal(*(many[-1].weights[f"networks.{k}.encoder.embedding.bias"] for k in (0, 1)))
+    for stopped in many[:-1]:
+        (*_, resumed) = train(source, settings, stopped)
+        assert all(torch.equal(tensor, resumed.weights[name]) for name, tensor in many[-1].weights.items())
+
+
 def test_an_ensemble_is_one_model_that_answers_as_the_mean_of_its_members(curves) -> None:
     settings = replace(SMALL, members=2, dropout="none", epochs=1)
     source = Memory(SCHEMA, [curves])

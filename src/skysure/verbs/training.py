@@ -87,12 +87,11 @@ def train(
         state, history = training.checkpoints.load() or (None, [])
         if start is not None and state is None:
             state = _first_state(start, name, module.network(settings, source.schema))
-        total = getattr(settings, "epochs", None) or getattr(settings, "episodes", None)
         course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
         for state in course:
             history.append(state.record)
             training.keep(state, history)
-            tell(f"training: {_line(state.record)}", state.epoch, total)
+            tell(f"training: {_line(state.record)}", state.epoch, state.epochs)
             if on_state:
                 on_state(state)
         accelerator.wait_for_everyone()
@@ -130,6 +129,8 @@ def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -
     if other.application != name:
         raise Fault(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
     tensors = other.model.state_dict()
+    if hasattr(network, "begun_with"):
+        tensors = network.begun_with(tensors)
     runs.load_weights(network, tensors, Path(f"--from {start}"))
     return State(0, {}, prefixed(tensors, "model."))
 

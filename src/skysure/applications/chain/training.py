@@ -52,7 +52,7 @@ def train(source: Any, settings: Settings, state: State | None = None, *, accele
             "return_while_learning": float(collected.mean()),
             "epsilon": epsilon,
         }
-        yield State(episode + 1, record, _copy(agents), {}, episode + 1 == settings.episodes)
+        yield State(episode + 1, record, _copy(agents), {}, episode + 1 == settings.episodes, settings.episodes)
 
 
 def rule_of(settings: Settings) -> Rule:

@@ -105,7 +105,7 @@ def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until:
     if not good.all():
         curves = curves.select_points(good)
     owner = curves.owner
-    start = first(owner, curves.time, curves.flux > settings.trigger_snr * curves.flux_error, len(curves))
+    start = first(owner, curves.time, triggers(curves.flux, curves.flux_error, settings), len(curves))
     since = curves.time - np.where(np.isfinite(start), start, 0.0)[owner]
     seen = np.isfinite(start)[owner] & (since >= -settings.before) & (since <= until)
     owner, since, band = owner[seen], since[seen], curves.band[seen]
@@ -130,9 +130,15 @@ def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until:
     )
 
 
+def triggers(flux: np.ndarray, flux_error: np.ndarray, settings: Settings) -> np.ndarray:
+    """Whether each flux is far enough above zero to start the clock; where stars vary, or below."""
+    return (np.abs(flux) if settings.variables else flux) > settings.trigger_snr * flux_error
+
+
 def _redshift(curves: LightCurves, settings: Settings) -> dict[str, np.ndarray]:
     redshift = curves.column("redshift")
-    known = np.isfinite(redshift) & (redshift > 0) & (settings.redshift != "never")
+    known = (redshift > 0) | (redshift == 0) & settings.variables
+    known &= np.isfinite(redshift) & (settings.redshift != "never")
     error = np.nan_to_num(curves.column("redshift_error"), nan=0.0)
     return {
         "redshift": np.where(known, redshift, np.nan).astype(np.float32),
@@ -154,6 +160,8 @@ def first(owner: np.ndarray, time: np.ndarray, hit: np.ndarray, objects: int) ->
 def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """Give the index of the class of each label, -1 for a label of no class, shape (object,).
 
+    A class gathers its kinds, but for those that are classes themselves.
+
     >>> targets(np.array(["IIP", "Ia", "SLSN"]), ("Ia", "II"))
     array([ 1,  0, -1])
     """
@@ -161,7 +169,7 @@ def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     bare = np.array([name.removeprefix("SN").strip() for name in known.tolist()], str)
     place = np.full(len(known), -1)
     for k, name in enumerate(classes):
-        mine = np.isin(bare, KINDS.get(name, (name,))) | (known == name)
+        mine = np.isin(bare, KINDS.get(name, (name,))) & ~np.isin(bare, classes) | (bare == name) | (known == name)
         place[mine & (place < 0)] = k
     return place[which]
 
@@ -183,7 +191,8 @@ def augmented(given: Nights, settings: Settings, rng: np.random.Generator) -> Ni
     some &= (given.time <= end[owner])[:, None]
     hidden = settings.hide_redshift * (settings.redshift == "optional") > rng.random(n)
     shift = given.redshift_error * settings.shift_redshift * rng.standard_normal(n)
-    redshift = np.where(hidden, np.nan, np.maximum(given.redshift + shift, 0.005))
+    shifted = np.where(given.redshift == 0, 0.0, np.maximum(given.redshift + shift, 0.005))
+    redshift = np.where(hidden, np.nan, shifted)
     left = replace(
         given,
         flux=np.where(some, flux, 0.0).astype(np.float32),
@@ -196,7 +205,7 @@ def augmented(given: Nights, settings: Settings, rng: np.random.Generator) -> Ni
 
 def retriggered(given: Nights, settings: Settings) -> Nights:
     """Let time count from the first night with high signal to noise again, and drop what is long before."""
-    hit = ((given.flux > settings.trigger_snr * given.flux_error) & given.measured).any(1)
+    hit = (triggers(given.flux, given.flux_error, settings) & given.measured).any(1)
     start = first(given.owner, given.time, hit, len(given))
     since = given.time - np.where(np.isfinite(start), start, 0.0)[given.owner].astype(np.float32)
     seen = np.isfinite(start)[given.owner] & (since >= -settings.before)
@@ -206,7 +215,7 @@ def retriggered(given: Nights, settings: Settings) -> Nights:
 def tensors(given: Nights) -> dict[str, Tensor]:
     """Pad nights to the longest light curve: tensors with objects along axis 0, nights along axis 1.
 
-    "redshift" holds redshift, its error, and whether it is known, shape (object, 3).
+    "redshift" holds redshift, its error, and whether it is known (-1: as zero, in our Galaxy), shape (object, 3).
     """
     counts, width = given.counts, given.flux.shape[1]
     nights = max(int(counts.max(initial=0)), 1)
@@ -217,7 +226,7 @@ def tensors(given: Nights) -> dict[str, Tensor]:
         full[row, step] = values
         return torch.from_numpy(full)
 
-    known = np.isfinite(given.redshift)
+    known = np.where(given.redshift == 0, -1, np.isfinite(given.redshift))
     redshift = np.stack([np.nan_to_num(given.redshift), np.nan_to_num(given.redshift_error), known], 1)
     return {
         "time": padded(given.time, 0.0),

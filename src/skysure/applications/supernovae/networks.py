@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,8 @@ from skysure.methods.novelty.distance import FeatureDistance
 from skysure.methods.uncertainty import Dropout, TiedDropout
 
 from .batches import Batch, Nights
+from .forecaster import Forecaster
+from .horizons import Horizons
 from .published import CharnockMoss
 from .settings import Schema, Settings
 
@@ -113,11 +117,19 @@ class Recurrent(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give the summary of all nights, or of the night "at" of each object."""
+        return self.summarised(self.states(batch), batch)
+
+    def states(self, batch: Batch) -> Float[Tensor, "object night unit"]:
+        """Give the states of the last layer at all nights."""
         x = F.gelu(self.embedding(features(batch, self.scale)))
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half and self.training):
             for k, layer in enumerate(self.layers):
                 y, _ = layer(x)
                 x = x + y.float() if k else y.float()
+        return x
+
+    def summarised(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
+        """Give mean and maximum of the states so far, and the redshift."""
         redshift = batch["redshift"] * batch["redshift"][:, 2:]
         if "at" in batch:
             return torch.cat([until(x, batch["at"]), redshift], -1)
@@ -157,6 +169,8 @@ class Network(nn.Module):
             if settings.dropout != "none":
                 dense = [Dropout(layer, settings.rate, **learning(settings)) for layer in dense]
             self.head = nn.Sequential(dense[0], nn.GELU(), dense[1])
+        units = settings.hidden + self.encoder.units
+        self.forecaster = Forecaster(settings, units, bands) if settings.forecast else None
 
     def prefix(self, batch: Batch) -> Batch:
         """Compute what comes before the first random layer."""
@@ -170,17 +184,30 @@ class Network(nn.Module):
         """Compute logits from what `prefix` gave."""
         return self.head(self.summary(state))
 
-    def forward(self, batch: Batch) -> Float[Tensor, "object *night class"]:
-        """Give the logits of all nights, or of the night "at" of each object."""
-        return self.suffix(self.prefix(batch))
+    def forward(self, batch: Batch) -> Tensor | tuple[Tensor, Tensor]:
+        """Give the logits of all nights, or of the night "at" of each object; with a "cut", also what is forecast."""
+        return self.with_forecast(batch) if "cut" in batch else self.suffix(self.prefix(batch))
+
+    def with_forecast(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Give the logits of all nights, and what is forecast at the cuts of the batch; one pass for both."""
+        states = self.encoder.states(batch)
+        summary = self.encoder.summarised(states, batch)
+        return self.head(summary), self.forecaster.suffix(self._before_forecast(states, summary, batch))
+
+    def before_forecast(self, batch: Batch) -> Batch:
+        """Compute what comes before the first random layer of the forecaster."""
+        states = self.encoder.states(batch)
+        return self._before_forecast(states, self.encoder.summarised(states, batch), batch)
+
+    def _before_forecast(self, states: Tensor, summary: Tensor, batch: Batch) -> Batch:
+        return self.forecaster.prefix(torch.cat([states, summary], -1), batch, self.encoder.scale.mean())
 
 
-class Classifier(Network):
-    """A network, the others of its ensemble, and what turns their logits into answers.
+class Classifier(nn.Module):
+    """Networks that answer together, and what turns their logits into answers.
 
-    The others differ in where they start (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474). The ensemble
-    is calibrated as one; novelty goes by the first network. `prefix` and `suffix` are the first network's too: draws
-    of an ensemble are those of each of its `members`.
+    Several are a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474): they differ in where
+    they start and in what they are shown when. They are calibrated as one; novelty goes by the first.
 
     Parameters
     ----------
@@ -189,30 +216,44 @@ class Classifier(Network):
     """
 
     def __init__(self, settings: Settings, schema: Schema) -> None:
+        super().__init__()
         bands, classes = settings.bands or schema.bands, settings.classes or schema.classes
         count = len(classes)
-        super().__init__(settings, len(bands), count)
         self.settings, self.schema, self.bands, self.classes = settings, schema, bands, classes
+        self.networks = nn.ModuleList(Network(settings, len(bands), count) for _ in range(settings.members))
         self.register_buffer("frequency", torch.full((count,), 1 / count))
         self.stages = nn.ModuleList(Stage(self.encoder.units, count) for _ in range(len(STAGES) + 1))
-        self.others = nn.ModuleList(Network(settings, len(bands), count) for _ in range(settings.members - 1))
+        self.horizons = Horizons() if settings.forecast else None
 
     @property
-    def members(self) -> list[Network]:
-        """The networks of the ensemble: this one and the others."""
-        return [self, *self.others]
+    def encoder(self) -> Recurrent | CharnockMoss:
+        """What reads light curves in the first network; the others' are alike."""
+        return self.networks[0].encoder
 
     def adapt(self, given: Nights, truth: np.ndarray) -> None:
         """Take the scale of the fluxes and the frequencies of the classes from training objects."""
-        for member in self.members:
+        for member in self.networks:
             member.encoder.adapt(given)
         counts = np.bincount(truth, minlength=len(self.classes))
         self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
 
-    def forward(self, batch: Batch) -> Float[Tensor, "*member object night class"]:
-        """Give the logits of all nights, or of the night "at" of each object; those of several members stacked."""
-        each = [Network.forward(member, batch) for member in self.members]
-        return torch.stack(each) if self.others else each[0]
+    def begun_with(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give the tensors to begin with from those of a run that may have fewer networks, or more.
+
+        Networks that it lacks begin afresh.
+        """
+        here, there = self.state_dict(), {_network_of(name) for name in tensors}
+        kept = {name: tensor for name, tensor in tensors.items() if _network_of(name) < len(self.networks)}
+        return kept | {name: tensor for name, tensor in here.items() if _network_of(name) not in there}
+
+    def forward(self, batch: Batch) -> Float[Tensor, "member object *night class"]:
+        """Give the logits of all nights, or of the night "at" of each object, of every network."""
+        return torch.stack([member(batch) for member in self.networks])
+
+
+def _network_of(name: str) -> int:
+    """Give the index of the network that a tensor of a model belongs to, -1 for none."""
+    return int(name.split(".")[1]) if name.startswith("networks.") else -1
 
 
 def learning(settings: Settings) -> dict[str, float | bool]:

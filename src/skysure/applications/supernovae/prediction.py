@@ -102,7 +102,7 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-            each = [run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.members)]
+            each = [run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)]
             summaries.append(each[0][0])
             logits += [drawn for _, drawn in each]
         if summaries:

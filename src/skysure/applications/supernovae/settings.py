@@ -45,6 +45,9 @@ class Settings:
         Days before the first point with S/N > `trigger_snr` that are seen [d].
     trigger_snr : float
         Signal-to-noise ratio of the point from which time counts.
+    variables : bool
+        Whether stars that vary are among the objects: a point as far below zero triggers too, as fluxes of difference
+        images do in an eclipse, and a redshift of zero says that an object is in our Galaxy.
     network : {"nights", "charnock-moss"}
         Our network, or the published one of 2017.
     cell : {"gru", "lstm"}
@@ -56,7 +59,7 @@ class Settings:
     head : int
         Width of the dense layer after them.
     members : int
-        Networks that are trained side by side from different starts, and answer together: a deep ensemble.
+        Networks that are trained one after another from different starts, and answer together: a deep ensemble.
     dropout : {"head", "tied", "none"}
         Where units are dropped: in the dense layers alone, or one mask for a whole sequence in every layer.
     learned_rate : bool
@@ -121,6 +124,7 @@ class Settings:
     redshift: Literal["optional", "always", "never"] = "optional"
     before: float = 30.0
     trigger_snr: float = 4.0
+    variables: bool = False
     network: Literal["nights", "charnock-moss"] = "nights"
     cell: Literal["gru", "lstm"] = "gru"
     hidden: int = 128

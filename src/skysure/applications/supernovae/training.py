@@ -16,11 +16,16 @@ from torch import Tensor, nn
 from skysure.data.sources import TRAIN, VALIDATION
 from skysure.faults import Fault
 from skysure.fit import State, combine, fit
-from skysure.methods.uncertainty.likelihoods import mixture_nll
 
 from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
+from .forecaster import forecast_nll
+from .later import Drawn, later
+from .members import in_turn
 from .networks import Classifier, network
 from .settings import Settings
+
+CUTS = 4
+"""Nights of each object from which later points are forecast, an epoch."""
 
 
 def train(
@@ -38,18 +43,26 @@ def train(
     model.adapt(*held[TRAIN])
     given, truth = held[TRAIN]
 
-    def batches(part: str, epoch: int) -> Padded:
-        if part != TRAIN:
-            return padded(*copied(model, *held[part]), settings.batch)
-        rng = np.random.default_rng(combine(settings.seed, epoch))
-        return padded(*copied(model, augmented(given, settings, rng), truth), settings.batch, rng)
+    def fitted(member: int, before: State | None) -> Iterator[State]:
+        seed = combine(settings.seed, member) if member else settings.seed
 
-    yield from fit(
-        model, batches, partial(nll, every_epoch=settings.every_epoch),
-        objects=len(truth) * settings.members,  # the loss is the mean over the members, and so has their KL to be
-        epochs=settings.epochs, learning_rate=settings.learning_rate, patience=settings.patience,
-        average=settings.average, seed=settings.seed, state=state, accelerator=accelerator,
-    )  # fmt: skip
+        def batches(part: str, epoch: int) -> Padded:
+            if part != TRAIN:
+                some, label = copied(model, *held[part])
+                drawn = asked(some, settings, np.random.default_rng(settings.seed))
+                return padded(some, label, settings.batch, drawn=drawn)
+            rng = np.random.default_rng(combine(seed, epoch))
+            some, label = copied(model, augmented(given, settings, rng), truth)
+            return padded(some, label, settings.batch, rng, asked(some, settings, rng))
+
+        return fit(
+            model.networks[member], batches, partial(nll, every_epoch=settings.every_epoch, forecast=settings.forecast),
+            objects=len(truth),
+            epochs=settings.epochs, learning_rate=settings.learning_rate, patience=settings.patience,
+            average=settings.average, seed=seed, state=before, accelerator=accelerator,
+        )  # fmt: skip
+
+    yield from in_turn(model, fitted, state)
 
 
 def labelled(source: Any, part: str | None, model: Classifier) -> tuple[Nights, np.ndarray]:
@@ -76,6 +89,11 @@ def copied(model: Classifier, given: Nights, truth: np.ndarray) -> tuple[Nights,
     return Nights.concat(versions), np.tile(truth, len(versions))
 
 
+def asked(given: Nights, settings: Settings, rng: np.random.Generator) -> Drawn:
+    """Draw the later points to forecast, where that is trained."""
+    return later(given, CUTS, rng) if settings.forecast else {}
+
+
 @dataclass(frozen=True)
 class Padded:
     """Batches of padded light curves with their class as "truth", made when they are walked."""
@@ -83,36 +101,45 @@ class Padded:
     given: Nights
     truth: np.ndarray
     parts: list[np.ndarray]
+    drawn: Drawn
 
     def __len__(self) -> int:
         return len(self.parts)
 
     def __iter__(self) -> Iterator[Batch]:
         for some in self.parts:
-            yield tensors(self.given[some]) | {"truth": torch.from_numpy(self.truth[some])}
+            more = self.drawn | {"truth": self.truth}
+            yield tensors(self.given[some]) | {name: torch.from_numpy(values[some]) for name, values in more.items()}
 
 
-def padded(given: Nights, truth: np.ndarray, batch: int, rng: np.random.Generator | None = None) -> Padded:
-    """Batch the objects that can be classified; shuffled with `rng`."""
-    return Padded(given, truth, list(by_length(np.where(given.classifiable, given.counts, 0), batch, rng)))
+def padded(
+    given: Nights, truth: np.ndarray, batch: int, rng: np.random.Generator | None = None, drawn: Drawn | None = None
+) -> Padded:
+    """Batch the objects that can be classified; shuffled with `rng`, with what is `drawn` for each beside."""
+    parts = list(by_length(np.where(given.classifiable, given.counts, 0), batch, rng))
+    return Padded(given, truth, parts, drawn or {})
 
 
-def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0) -> Tensor:
-    """Negative log-likelihood of each object, shape (object,); in `eval` that of its last night.
+def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0, forecast: float = 0.0) -> Tensor:
+    """Negative log-likelihood of each object, shape (object,), that of later points with the weight `forecast`."""
+    if not forecast:
+        return class_nll(model(batch), batch, every_epoch * model.training)
+    logits, ahead = model(batch)
+    return class_nll(logits, batch, every_epoch * model.training) + forecast * forecast_nll(ahead, batch)
 
-    In training it is the mean with that of all nights since the trigger, which has the weight `every_epoch`. That of
-    an ensemble is the mean over its members, which share no weight (only the clipping of the gradient ties their
-    steps); in `eval` that of their mixture.
+
+def class_nll(logits: Tensor, batch: Batch, every_epoch: float) -> Tensor:
+    """Negative log-likelihood of the class at the last night, shape (object,).
+
+    It is the mean with that at all nights since the trigger, which has the weight `every_epoch`.
     """
-    logits = model(batch)
-    logits = logits if logits.ndim == 4 else logits[None]  # (member, object, night, class)
-    members, objects, length, _ = logits.shape
-    truth = batch["truth"].repeat_interleave(length).repeat(members)
-    per_night = F.cross_entropy(logits.flatten(0, 2), truth, reduction="none").view(members, objects, length)
-    last = per_night[:, torch.arange(objects, device=logits.device), batch["nights"] - 1]
-    if not model.training:
-        return mixture_nll(last)
+    objects, length, _ = logits.shape
+    truth = batch["truth"].repeat_interleave(length)
+    per_night = F.cross_entropy(logits.flatten(0, 1), truth, reduction="none").view(objects, length)
+    last = per_night[torch.arange(objects, device=logits.device), batch["nights"] - 1]
+    if not every_epoch:
+        return last
     night = torch.arange(length, device=logits.device)
     counted = ((night < batch["nights"][:, None]) & (batch["time"] > -0.5)).float()
-    mean = (per_night * counted).sum(2) / counted.sum(1).clamp(min=1)
-    return ((1 - every_epoch) * last + every_epoch * mean).mean(0)
+    mean = (per_night * counted).sum(1) / counted.sum(1).clamp(min=1)
+    return (1 - every_epoch) * last + every_epoch * mean

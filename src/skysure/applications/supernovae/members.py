@@ -1,0 +1,62 @@
+"""The networks of an ensemble, trained one after another, each as if alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from torch import Tensor
+
+from skysure.fit import State, detached, prefixed, unprefixed
+
+from .networks import Classifier
+
+
+def in_turn(
+    model: Classifier, fitted: Callable[[int, State | None], Iterator[State]], state: State | None
+) -> Iterator[State]:
+    """Train every network of a model in place; a state an epoch, of all of them.
+
+    Parameters
+    ----------
+    model : Classifier
+    fitted : callable (member, its state or None) -> iterator of State
+        Trains one network.
+    state : State, optional
+        Where to go on; at epoch 0 the weights to begin with.
+    """
+    first, own = 0, None
+    if state is not None:
+        model.load_state_dict(unprefixed(state.tensors, "model.") | {"frequency": model.frequency})
+        first = state.counters.get("member", 0)
+        own = _state_of(first, state) if "own_epoch" in state.counters else None
+    for member in range(first, len(model.networks)):
+        for now in fitted(member, own):
+            yield _state_of_all(model, member, now)
+        own = None
+
+
+def _state_of_all(model: Classifier, member: int, now: State) -> State:
+    """Make a state of all networks from that of one; once it is done, the next is to begin."""
+    count, place = len(model.networks), f"networks.{member}."
+    epoch, planned = member * now.epochs + now.epoch, count * now.epochs
+    record = now.record if count == 1 else now.record | {"epoch": epoch, "network": member + 1}
+    if now.done:
+        model.networks[member].load_state_dict(now.weights)
+    whole = prefixed(detached(model.state_dict()), "model.")
+    if now.done:
+        return State(epoch, record, whole, {"member": member + 1}, member + 1 == count, planned)
+    best = prefixed(detached(model.state_dict() | prefixed(now.weights, place)), "best.")
+    course = {name: tensor for name, tensor in now.tensors.items() if name.startswith(("optimizer.", "mean."))}
+    counters = now.counters | {"member": member, "own_epoch": now.epoch}
+    return State(epoch, record, whole | best | course, counters, epochs=planned)
+
+
+def _state_of(member: int, state: State) -> State:
+    """Take the state of the network in training from that of all."""
+    place = f"networks.{member}."
+
+    def own(prefix: str) -> dict[str, Tensor]:
+        return prefixed(unprefixed(state.tensors, prefix + place), prefix)
+
+    course = {name: tensor for name, tensor in state.tensors.items() if name.startswith(("optimizer.", "mean."))}
+    return State(state.counters["own_epoch"], {}, own("model.") | own("best.") | course, state.counters)
