@@ -93,6 +93,31 @@ def test_points_long_before_the_trigger_are_not_seen() -> None:
     assert found.time.tolist() == [-29.0, 0.0, 1.0]
 
 
+def test_an_eclipse_triggers_and_a_redshift_of_zero_is_known_where_stars_vary() -> None:
+    time, flux = np.array([60.0, 100.0, 101.0, 130.0] * 2), np.array([0.0, -50.0, 1.0, 50.0] * 2)
+    curves = LightCurves(
+        {"id": np.array(["near", "far"]), "redshift": np.array([0.0, 0.2]), "redshift_error": np.array([0.0, 0.05])},
+        np.array([0, 4, 8]), time, np.zeros(8, np.int16), flux, np.ones(8), ("r",),
+    )  # fmt: skip
+    plain, stars = (batches.nights(curves, ("r",), Settings(variables=v)) for v in (False, True))
+    assert plain.trigger.tolist() == [130.0, 130.0]
+    assert stars.trigger.tolist() == [100.0, 100.0]
+    assert batches.tensors(plain)["redshift"][:, 2].tolist() == [0.0, 1.0]
+    assert batches.tensors(stars)["redshift"][:, 2].tolist() == [-1.0, 1.0]
+    whole = dict.fromkeys(("hide_redshift", "drop_nights", "drop_points", "truncate"), 0.0)
+    strong = Settings(variables=True, shift_redshift=3.0, **whole)
+    again = batches.augmented(stars, strong, np.random.default_rng(0))
+    assert again.redshift[0] == 0
+    assert again.redshift[1] not in (0.0, np.float32(0.2))
+    assert again.time[: again.counts[0]].tolist() == [0.0, 1.0, 30.0]
+
+
+def test_a_label_that_is_a_class_belongs_to_no_other() -> None:
+    labels = np.array(["Ia-91bg", "Ia", "IIP", "SNIax", "Ia-91T"])
+    assert batches.targets(labels, ("Ia", "Ia-91bg", "CC", "Iax")).tolist() == [1, 0, 2, 3, 0]
+    assert batches.targets(labels, ("Ia", "CC")).tolist() == [0, 0, 1, 0, 0]
+
+
 def test_later_points_leave_earlier_nights_as_they_are() -> None:
     curves = random_curves(3, most=80)
     whole = batches.nights(curves, BANDS, Settings())
