@@ -213,7 +213,7 @@ def supernovae(quick: bool) -> list[dict]:
         kinds["noise"] = noise_alone(survey, 50 if quick else 1_000)
         held = drawn[~np.isin(drawn.objects["label"], UNKNOWN)][: 1_000 if quick else 6_000]
         known = skysure.predict(model, held)
-        rows.append(flagged(f"{model}_flagged_known", known))
+        rows += [flagged(f"{model}_flagged_known", known), confidence(f"{model}_confidence_known", known)]
         mine = []
         for kind, curves in kinds.items():
             unknown = skysure.predict(model, curves)
@@ -223,6 +223,7 @@ def supernovae(quick: bool) -> list[dict]:
             rows += [
                 row(f"{model}_auroc_{kind}", value, error=error, n=len(unknown)),
                 flagged(f"{model}_flagged_{kind}", unknown),
+                confidence(f"{model}_confidence_{kind}", unknown),
             ]
             for name, pair in found.items():
                 areas[name].append(pair)
@@ -255,6 +256,15 @@ def flagged(measure: str, found: skysure.Classes) -> dict:
     unlike = np.asarray(found.unlike)
     low, high = wilson_interval(int(unlike.sum()), len(unlike))
     return row(measure, 100 * float(unlike.mean()), "%", error=50 * (high - low), n=len(unlike))
+
+
+def confidence(measure: str, found: skysure.Classes) -> dict:
+    """Mean probability of the most probable class, and in the note how often it is above 0.9 and said to be Ia."""
+    largest = found.probability.max(1)
+    sure, ia = float((largest > 0.9).mean()), float((found.best == found.classes.index("Ia")).mean())
+    error = float(largest.std(ddof=1) / len(largest) ** 0.5)
+    return row(measure, float(largest.mean()), error=error, n=len(largest),
+               note=f"above 0.9: {100 * sure:.0f} %; most probably Ia: {100 * ia:.0f} %")  # fmt: skip
 
 
 def noise_alone(name: str, n: int) -> skysure.LightCurves:

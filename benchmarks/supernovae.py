@@ -326,7 +326,10 @@ def completeness(found: skysure.Classes, measure: str, suffix: str) -> list[dict
         f"ia_set_coverage_90_des_snls{suffix}": found.members[:, ia],
         f"ia_novelty_rate_des_snls{suffix}": found.unlike,
     }
-    return [share(name, hits) for name, hits in shares.items()]
+    deciles = np.quantile(found.probability[:, ia], np.arange(1, 10) / 10)
+    spread = row(f"ia_probability_median_des_snls{suffix}", float(deciles[4]), n=len(found),
+                 note=f"deciles of P(Ia): {', '.join(f'{p:.3f}' for p in deciles)}")  # fmt: skip
+    return [*(share(name, hits) for name, hits in shares.items()), spread]
 
 
 def share(measure: str, hits: np.ndarray) -> dict:
