@@ -15,6 +15,7 @@ from skysure.faults import Fault
 from skysure.methods.calibration import VectorScaling, held_out
 
 from .batches import Nights
+from .forecasting import calibrate_forecasts
 from .networks import STAGES, Classifier
 from .prediction import answers
 from .settings import Query
@@ -46,6 +47,8 @@ def calibrate(model: Classifier, source: Any) -> None:
             "add labelled objects of the other classes, simulated ones if need be",
         )  # fmt: skip
     learned = rows_of(model, *labelled(source, TRAIN, model), samples=2) if has(source, TRAIN) else None
+    if model.horizons is not None:
+        calibrate_forecasts(model, given)
     rows = rows_of(model, given, truth, SAMPLES)
     classes = len(model.classes)
     width = best_width(rows, classes)

@@ -10,7 +10,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.methods.calibration import crps_of_each, wilson_interval, with_interval
 from skysure.methods.calibration.scores import mean_of
 
-from .forecasting import fluxes_at, forecast
+from .forecasting import fluxes_at
 from .horizons import HORIZONS, Fluxes
 from .later import NextPoints, next_points
 from .networks import Classifier

@@ -105,12 +105,11 @@ def calibrate_forecasts(model: Classifier, given: Nights) -> None:
     """Fit the calibration of the forecasts to what came after random nights of the objects of a calibration part."""
     asked = later(given, CUTS, np.random.default_rng(model.settings.seed))
     found = list(fluxes_of(model, given, asked, Query()))
-    flux, error = (
-        np.concatenate([asked[name][some].ravel() for some, _ in found]) for name in ("ahead", "ahead_error")
-    )
+    order = np.concatenate([some for some, _ in found])
+    flux, error = (asked[name][order].ravel().astype(np.float64) for name in ("ahead", "ahead_error"))
     measured = np.flatnonzero(error > 0)
     fluxes = Fluxes.concat([fluxes for _, fluxes in found])[measured]
-    calibration_of(model).fit(fluxes, flux[measured].astype(np.float64), error[measured].astype(np.float64))
+    calibration_of(model).fit(fluxes, flux[measured], error[measured])
 
 
 def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> Iterator[tuple[np.ndarray, Fluxes]]:

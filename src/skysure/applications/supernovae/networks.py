@@ -240,11 +240,18 @@ class Classifier(nn.Module):
     def begun_with(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the tensors to begin with from those of a run that may have fewer networks, or more.
 
-        Networks that it lacks begin afresh.
+        Networks that it lacks begin afresh, and so does what forecasts.
         """
-        here, there = self.state_dict(), {_network_of(name) for name in tensors}
-        kept = {name: tensor for name, tensor in tensors.items() if _network_of(name) < len(self.networks)}
-        return kept | {name: tensor for name, tensor in here.items() if _network_of(name) not in there}
+        there = {_network_of(name) for name in tensors}
+        kept = {
+            name: tensor for name, tensor in tensors.items()
+            if _network_of(name) < len(self.networks) and (self.horizons is not None or not _forecasts(name))
+        }  # fmt: skip
+        fresh = {
+            name: tensor for name, tensor in self.state_dict().items()
+            if _network_of(name) not in there or (name not in tensors and _forecasts(name))
+        }  # fmt: skip
+        return kept | fresh
 
     def forward(self, batch: Batch) -> Float[Tensor, "member object *night class"]:
         """Give the logits of all nights, or of the night "at" of each object, of every network."""
@@ -254,6 +261,11 @@ class Classifier(nn.Module):
 def _network_of(name: str) -> int:
     """Give the index of the network that a tensor of a model belongs to, -1 for none."""
     return int(name.split(".")[1]) if name.startswith("networks.") else -1
+
+
+def _forecasts(name: str) -> bool:
+    """Whether a tensor of a model is one of those that forecast."""
+    return ".forecaster." in name or name.startswith("horizons.")
 
 
 def learning(settings: Settings) -> dict[str, float | bool]:

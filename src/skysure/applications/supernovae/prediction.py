@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
 from skysure.methods.uncertainty import masks, sample, split_classes
-from skysure.predictions import Classes, concat
+from skysure.predictions import Classes, Values, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
+from .forecasting import forecast
 from .networks import STAGES, Classifier, Network, Stage
 from .settings import Query
 
@@ -25,7 +26,12 @@ DEPTH = "errors of the fluxes outside the range of the training set"
 STRANGE = "points in the band {}, which this model was not trained for, were left out"
 
 
-def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
+def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
+    """Answer for light curves: class probabilities, or with `forecast` the fluxes to come."""
+    return forecast(model, chunk, query) if query.forecast else classify(model, chunk, query)
+
+
+def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     """Class probabilities of light curves: a row an object, or with `at_epoch = "all"` a row a night.
 
     An object without a trigger or with fewer than two nights gets the frequencies of the training classes, every
@@ -102,7 +108,9 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-            each = [run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)]
+            each = [
+                run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)
+            ]
             summaries.append(each[0][0])
             logits += [drawn for _, drawn in each]
         if summaries:
