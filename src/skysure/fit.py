@@ -130,11 +130,13 @@ def fit(
             rate = learning_rate * schedule((epoch + progress) / epochs, warm_up)
             key = (seed, epoch, step)
             losses.append(_step(wrapped, model, optimizer, batch, axis, scored, objects, rate, key, clip, accelerator))
-            mean.update_parameters(model)
-        validation_nll = _validate(mean.module, batches("validation", epoch), scored, accelerator)
+            if average:
+                mean.update_parameters(model)
+        kept = mean.module if average else model
+        validation_nll = _validate(kept, batches("validation", epoch), scored, accelerator)
         better, counters = _judged(validation_nll, epoch + 1, patience, counters)
         if better.any():
-            best = _chosen(better, prefixed(detached(mean.module.state_dict()), "best."), best)
+            best = _chosen(better, prefixed(detached(kept.state_dict()), "best."), best)
         waited = epoch + 1 - torch.tensor(counters["best_epoch"])
         done = epoch + 1 == epochs or bool((waited >= patience).all())
         record = {"epoch": epoch + 1, "learning_rate": rate, "train_nll": math.fsum(losses) / len(losses)}
