@@ -8,6 +8,7 @@ from skysure.report import (
     by_column,
     confusion,
     coverage,
+    known_early,
     prediction_sets,
     probability_in_time,
     reliability,
@@ -126,3 +127,50 @@ def test_names_are_text_whatever_they_hold(metrics, name):
     ]
     for figure in figures:
         assert b"<script" not in render(figure).lower()
+
+
+SHARES = {"accuracy": 0.6, "completeness": 0.3, "purity": 0.7, "coverage": 0.88, "single": 0.4}
+EARLY = {"of": "Ia", "days": [0.0, 10.0, 40.0], "n": 1234, "wanted": 0.9, "size": [2.0, 1.5, 1.1]}
+EARLY |= {
+    f"{name}{end}": [share + shift + 0.01 * i for i in range(3)]
+    for name, share in SHARES.items()
+    for end, shift in {"": 0.0, "_low": -0.02, "_high": 0.02}.items()
+}
+EARLY |= {"coverage_band_low": [0.87] * 3, "coverage_band_high": [0.93] * 3}
+
+
+def test_early_answers_are_drawn_against_days():
+    figure = known_early(EARLY)
+    above, middle, below = drawn(figure).axes
+    labels = [text.get_text() for text in above.get_legend().get_texts()]
+    for line, name in zip(above.lines, ("accuracy", "completeness", "purity"), strict=True):
+        np.testing.assert_allclose(line.get_xydata().T, [EARLY["days"], EARLY[name]])
+        assert name in labels[list(above.lines).index(line)]
+    np.testing.assert_allclose(middle.lines[1].get_ydata(), EARLY["coverage"])
+    np.testing.assert_allclose(below.lines[0].get_ydata(), EARLY["single"])
+    assert "1,234" in figure.caption
+    unsure = EARLY | {name: [None, *EARLY[name][1:]] for name in ("purity", "purity_low", "purity_high")}
+    assert render(known_early(unsure)).startswith(b"<?xml")
+
+
+def test_bands_of_bins_are_drawn_where_they_are_known(metrics):
+    bins = metrics["curves"]["by"]["Redshift"]
+    plain, banded = (
+        by_column("Redshift", bins),
+        [b | {"coverage_band_low": 0.8, "coverage_band_high": 0.97} for b in bins],
+    )
+    assert "Grey" not in plain.caption
+    figure = by_column("Redshift", banded)
+    assert "Grey" in figure.caption
+    before, after = (drawn(f).axes[1].collections for f in (plain, figure))
+    assert len(after) == len(before) + len(bins)
+    assert any(np.isclose(c.get_paths()[0].vertices[:, 1].min(), 0.8) for c in after if c.get_paths())
+
+
+def test_a_single_epoch_is_a_point(metrics):
+    example = metrics["examples"][0]
+    epochs = {"time": [0.0], "classes": ["Ia", "II"], "probability": [[0.6, 0.4]], "error": None}
+    assert [line.get_marker() for line in drawn(probability_in_time(example | {"epochs": epochs})).axes[1].lines] == [
+        "o",
+        "s",
+    ]

@@ -121,6 +121,23 @@ def test_scores_wanted_and_compared(run_card):
     assert "—" in text
 
 
+def test_a_table_stands_in_its_section_as_text():
+    table = {
+        "name": "stars", "section": "novel", "title": "Kinds", "caption": "Errors are 68.3 %.",
+        "columns": [{"label": "Kind"}, {"label": "Number"}, {"label": "Flagged", "unit": "%"}],
+        "rows": [["KN", 1448, {"value": 47.92, "low": 40.8, "high": 55.1}], [HOSTILE, 10, None]],
+    }  # fmt: skip
+    text = page({}, {"tables": [table]})
+    novel = text[text.index('id="novel"') :]
+    assert "<h3>Kinds</h3>" in novel
+    assert re.search(r">KN</th><td[^>]*>1,448</td><td[^>]*>48\u00a0±\u00a07\u00a0%</td>", novel)
+    assert "—</td>" in novel
+    assert "script" not in Outline(text).tags
+    assert "Errors are 68.3" in novel
+    results = page({}, {"tables": [{key: table[key] for key in table if key != "section"}]})
+    assert 'id="results"' in results
+
+
 def test_what_is_missing_is_left_out(metrics):
     outline = Outline(page({}, {}))
     assert not {"section", "figure", "table", "pre"} & outline.tags

@@ -105,6 +105,76 @@ def test_counts():
     ]
 
 
+def binned(coverage: list[float], accuracy: list[float]) -> dict:
+    rows = [
+        {"low": low, "high": high, "n": 1000, "wanted": 0.9, "confidence": 0.8}
+        | {"coverage": c, "coverage_low": c - 0.01, "coverage_high": c + 0.01}
+        | {"accuracy": a, "accuracy_low": a - 0.012, "accuracy_high": a + 0.012}
+        | {"coverage_band_low": 0.87, "coverage_band_high": 0.93}
+        | {"accuracy_band_low": 0.77, "accuracy_band_high": 0.83}
+        for (low, high), c, a in zip([(None, 7.912), (7.912, 20), (20, None)], coverage, accuracy, strict=True)
+    ]
+    return {"curves": {"by": {"Largest signal-to-noise ratio": rows, "Redshift": rows[1:]}}}
+
+
+def test_bins_inside_their_bands_are_said_to_be():
+    columns = "in all bins of largest signal-to-noise ratio and redshift."
+    assert sentences(binned([0.871, 0.9, 0.93], [0.77, 0.8, 0.83])) == [
+        f"Sets keep their promise within chance {columns}",
+        f"The probability of an answer is kept within chance {columns}",
+    ]
+
+
+def test_the_bin_farthest_outside_its_band_is_named():
+    found = sentences(binned([0.86, 0.9, 0.945], [0.8, 0.8, 0.8]))
+    assert found[0] == "Largest signal-to-noise ratio above 20: the sets hold the true class for 94.5 ± 1.0 %, where " \
+        "90 % were claimed and chance explains 87.0 to 93.0 %; 2 of 3 bins are outside."  # fmt: skip
+    assert found[1].startswith("Redshift above 20: the sets hold the true class for 94.5 ± 1.0 %")
+    assert found[1].endswith("1 of 2 bins is outside.")
+    found = sentences(binned([0.8, 0.9, 0.9], [0.8, 0.8, 0.73]))
+    assert found[0] == "Sets keep their promise within chance in all bins of redshift."
+    assert found[1].startswith(
+        "Largest signal-to-noise ratio up to 7.91: the sets hold the true class for 80.0 ± 1.0 %"
+    )
+    assert found[2].startswith("Largest signal-to-noise ratio above 20: answers are right for 73.0 ± 1.2 %, where 80 %")
+
+
+def early(single: list[float], days: tuple[float, ...] = (0.0, 5.0, 10.0, 90.0)) -> dict:
+    curve = {"of": "Ia", "days": list(days), "n": 800, "single": single}
+    for k, name in enumerate(("accuracy", "completeness", "purity")):
+        value = [0.5 + 0.1 * k + 0.1 * i for i in range(len(days))]
+        curve |= {name: value, f"{name}_low": [v - 0.02 for v in value], f"{name}_high": [v + 0.02 for v in value]}
+    return {"noun": "star", "curves": {"early": curve}}
+
+
+def test_how_early_it_is_known():
+    # 0.2 + (0.5 - 0.2) / (0.6 - 0.2) of the way from day 5 to day 10: day 8.75
+    said, right = sentences(early([0.1, 0.2, 0.6, 0.9]))
+    assert said == "Half of the stars have a set of one class 9 days after detection."
+    assert right == "10 days after detection answers are right for 70.0 ± 2.0 % (after 90 days 80.0 ± 2.0 %); " \
+        "80.0 ± 2.0 % of Ia are found with a purity of 90.0 ± 2.0 %."  # fmt: skip
+    assert (
+        sentences(early([0.6, 0.7, 0.8, 0.9]))[0]
+        == "On the day of detection 60 % of the stars have a set of one class."
+    )
+    late = "90 days after detection 45 % of the stars have a set of one class."
+    assert sentences(early([0.1, 0.2, 0.3, 0.45]))[0] == late
+    nobody = early([0.1, 0.2, 0.6, 0.9])
+    nobody["curves"]["early"]["purity"][2] = None
+    assert sentences(nobody)[1].endswith("(after 90 days 80.0 ± 2.0 %).")
+    assert len(sentences(early([0.1, 0.6], days=(0.0, 5.0)))) == 1
+
+
+def test_kinds_that_no_class_has():
+    columns = [{"label": "Kind"}, {"label": "Known"}, {"label": "Flagged", "unit": "%"}]
+    cell = {"value": 20.0, "low": 17.0, "high": 23.0}
+    rows = [["Ia", "yes", cell], ["TDE", "no", cell], ["KN", "no", {"value": 60.0, "low": 55.0, "high": 65.0}]]
+    table = {"name": "kinds", "columns": columns, "rows": rows}
+    said = "Of kinds that no class has, flagged as unlike: KN 60 ± 5 % and TDE 20.0 ± 3.0 %."
+    assert sentences({"tables": [table]}) == [said]
+    assert sentences({"tables": [table | {"rows": rows[:1]}]}) == []
+
+
 def test_nothing_known_nothing_said():
     assert sentences({}) == []
     assert sentences({"curves": {"reliability": {"of": "Ia", "after": {k: [] for k in bins([0, 0, 0])}}}}) == []

@@ -178,7 +178,8 @@ def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
         What is binned, as the label of the axis.
     bins : sequence of dict
         `{"low": edge or None, "high": edge or None, "n": count}` with `accuracy`, `accuracy_low`,
-        `accuracy_high`, `confidence` or `coverage`, `coverage_low`, `coverage_high`, `wanted`, or both.
+        `accuracy_high`, `confidence` or `coverage`, `coverage_low`, `coverage_high`, `wanted`, or both; and where
+        chance alone would put them, `accuracy_band_low`, ..., optional.
     position : int
         Number of the figure, for its name.
     """
@@ -195,6 +196,8 @@ def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
         grid[-1].set_xlabel(style.short(column, 48), parse_math=False)
 
     caption = "Points are what was found, lines what was claimed; above, the objects in each bin."
+    if any(bin.get(f"{panel}_band_low") is not None for bin in bins for panel in panels):
+        caption += " Grey: 95.5 % of calibrated runs lie inside in all bins."
     height = 2.6 if len(panels) == 1 else 3.8
     return Figure(f"by-{position + 1}", f"{column}: claimed and found", caption, draw, height=height, section="trust")
 
@@ -247,6 +250,10 @@ def _bin_panel(axes: Axes, bins: Sequence[Curve], name: str) -> None:
         places, values = map(np.asarray, zip(*claims, strict=True))
         axes.hlines(values, places - 0.42, places + 0.42, color=style.VERMILLION, linewidth=1.8, label="claimed")
     filled = [(i, bin) for i, bin in enumerate(bins) if bin.get(name) is not None]
+    for i, bin in filled:
+        if bin.get(f"{name}_band_low") is not None:
+            ends = bin[f"{name}_band_low"], bin[f"{name}_band_high"]
+            axes.fill_between([i - 0.42, i + 0.42], *ends, color=style.GREY, alpha=0.25, linewidth=0)
     value = np.array([bin[name] for _, bin in filled], dtype=float)
     low = np.array([bin.get(f"{name}_low", bin[name]) for _, bin in filled], dtype=float)
     high = np.array([bin.get(f"{name}_high", bin[name]) for _, bin in filled], dtype=float)

@@ -89,7 +89,9 @@ def _probabilities(axes: Axes, epochs: dict[str, Any], truth: str | None) -> Non
         y = probability[:, i]
         width = 2.2 if name == truth else 1.3
         label = style.short(name) + (" (truth)" if name == truth else "")
-        axes.plot(time, y, color=style.colour(i), linestyle=style.LINES[i % 7], linewidth=width, label=label)
+        mark = style.MARKERS[i % 7] if len(time) == 1 else None
+        line = style.LINES[i % 7]
+        axes.plot(time, y, color=style.colour(i), linestyle=line, linewidth=width, marker=mark, label=label)
         if error is not None:
             low, high = np.clip(y - error[:, i], 0, 1), np.clip(y + error[:, i], 0, 1)
             axes.fill_between(time, low, high, color=style.colour(i), alpha=0.15, linewidth=0)

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from . import curves, examples
+from . import curves, early, examples
 from .figure import Figure
 
 EXAMPLES_SHOWN = 6  # in each group
 
 
 def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
-    """Figures of confusion, ROC, reliability, coverage, bins and examples, in the order of the page.
+    """Figures of confusion, ROC, early answers, reliability, coverage, bins and examples, in the order of the page.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
 _COMMON = {
     "confusion": curves.confusion,
     "roc": curves.roc,
+    "early": early.known_early,
     "reliability": curves.reliability,
     "coverage": curves.coverage,
     "sets": curves.prediction_sets,

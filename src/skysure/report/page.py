@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from .figure import SECTIONS, Figure, render
 from .history import training_history
-from .quantities import number, with_error
+from .quantities import measured, number, with_error
 from .sentences import counted, sentences
 
 HEADINGS = {
@@ -70,7 +70,7 @@ def page(
             scores=scores,
             against=metrics.get("against"),
             sentences=sentences(metrics),
-            sections=_sections(drawn),
+            sections=_sections(drawn, metrics.get("tables") or ()),
             run_toml=tomli_w.dumps(_without_none(card)) if card else "",
             cite=_as_list(card.get("cite")),
         )
@@ -187,15 +187,35 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
-def _sections(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+def _sections(figures: Sequence[Figure], tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     sections = []
     for name in SECTIONS:
         mine = [figure for figure in figures if figure.section == name]
-        if mine:
+        listed = [_table(table) for table in tables if table.get("section", "results") == name]
+        if mine or listed:
             heading, lead = HEADINGS[name]
             shown = [{"figure": figure, "svg": inline_svg(figure), "wide": figure.width > 5} for figure in mine]
-            sections.append({"name": name, "heading": heading, "lead": lead, "figures": shown})
+            sections.append({"name": name, "heading": heading, "lead": lead, "figures": shown, "tables": listed})
     return sections
+
+
+def _table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of an evaluation as text: `{"title", "caption", "columns": [{"label", "unit"}], "rows": [[cell]]}`.
+
+    A cell is a text, a number, None, or `{"value", "low", "high"}`.
+    """
+    units = [column.get("unit") or "" for column in table["columns"]]
+    rows = [[_cell(cell, unit) for cell, unit in zip(row, units, strict=True)] for row in table["rows"]]
+    return {"title": table["title"], "caption": table.get("caption") or "", "columns": table["columns"], "rows": rows}
+
+
+def _cell(cell: Any, unit: str) -> str:
+    if cell is None:
+        return "—"
+    if isinstance(cell, str):
+        return cell
+    value, low, high = (cell["value"], cell["low"], cell["high"]) if isinstance(cell, Mapping) else (cell, None, None)
+    return measured(value, low, high, unit)
 
 
 def _label(key: str) -> str:

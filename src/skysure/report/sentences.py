@@ -8,13 +8,13 @@ from typing import Any
 
 from scipy.stats import norm
 
-from .quantities import decimals, number, percent, with_error
+from .quantities import decimals, measured, number, percent, with_error
 
 Metrics = dict[str, Any]
 
 
 def sentences(metrics: Metrics) -> list[str]:
-    """Sentences on coverage, calibration, uncertainty and novelty; a number that is missing says nothing.
+    """Sentences on coverage, calibration, early answers, uncertainty and novelty; a missing number says nothing.
 
     Parameters
     ----------
@@ -24,7 +24,9 @@ def sentences(metrics: Metrics) -> list[str]:
     >>> sentences({"noun": "star", "unlike": {"count": 12, "of": 500}})
     ['12 of 500 stars (2.4 %) are unlike the training set.']
     """
-    said = (_intervals, _sets, _probability, _expected_error, _uncertainty, _unlike, _left_out)
+    said = (
+        _intervals, _sets, _probability, _expected_error, _bins, _early, _uncertainty, _unlike, _kinds, _left_out,
+    )  # fmt: skip
     return [sentence for say in said for sentence in say(metrics)]
 
 
@@ -138,6 +140,76 @@ def _ece(metrics: Metrics) -> tuple[float | None, float | None]:
     return after, before
 
 
+_PANELS = {
+    "coverage": ("wanted", "the sets hold the true class", "Sets keep their promise"),
+    "accuracy": ("confidence", "answers are right", "The probability of an answer is kept"),
+}
+
+
+def _bins(metrics: Metrics) -> Iterator[str]:
+    """Which bin of a column lies outside its band; the worst one of each column."""
+    columns = metrics.get("curves", {}).get("by") or {}
+    for panel, (claim, found, kept) in _PANELS.items():
+        banded = {c: [b for b in bins if b.get(f"{panel}_band_low") is not None] for c, bins in columns.items()}
+        outside = {c: [b for b in bins if _beyond(b, panel) > 0] for c, bins in banded.items() if bins}
+        if fine := [column[0].lower() + column[1:] for column, bins in outside.items() if not bins]:
+            yield f"{kept} within chance in all bins of {_listed(fine)}."
+        for column, bins in outside.items():
+            if bins:
+                worst = max(bins, key=lambda b: _beyond(b, panel))
+                share = percent(worst[panel], worst[f"{panel}_low"], worst[f"{panel}_high"])
+                chance = " to ".join(f"{100 * worst[f'{panel}_band_{end}']:.1f}" for end in ("low", "high"))
+                count = f"{len(bins)} of {len(banded[column])} bins {'is' if len(bins) == 1 else 'are'} outside"
+                yield (
+                    f"{column} {_range(worst)}: {found} for {share}, where {100 * worst[claim]:.3g} % were claimed and "
+                    f"chance explains {chance} %; {count}."
+                )
+
+
+def _beyond(bin: dict[str, Any], panel: str) -> float:
+    """How far a share lies outside its band; not above 0 inside."""
+    return max(bin[f"{panel}_band_low"] - bin[panel], bin[panel] - bin[f"{panel}_band_high"])
+
+
+def _range(bin: dict[str, Any]) -> str:
+    """The range of a bin in words.
+
+    >>> _range({"low": None, "high": 7.91}), _range({"low": 0.25, "high": 0.5}), _range({"low": 40, "high": None})
+    ('up to 7.91', '0.25 to 0.5', 'above 40')
+    """
+    low, high = (f"{end:.3g}" if end is not None else None for end in (bin["low"], bin["high"]))
+    return f"up to {high}" if low is None else f"above {low}" if high is None else f"{low} to {high}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _early(metrics: Metrics) -> Iterator[str]:
+    curve = metrics.get("curves", {}).get("early")
+    if not curve:
+        return
+    days, single, noun = curve["days"], curve["single"], counted(metrics, 2).split(" ", 1)[1]
+    reached = [k for k, share in enumerate(single) if share >= 0.5]
+    if not reached:
+        yield f"{days[-1]:g} days after detection {100 * single[-1]:.0f} % of the {noun} have a set of one class."
+    elif (k := reached[0]) == 0:
+        yield f"On the day of detection {100 * single[0]:.0f} % of the {noun} have a set of one class."
+    else:
+        day = days[k] - (days[k] - days[k - 1]) * (single[k] - 0.5) / (single[k] - single[k - 1])
+        yield f"Half of the {noun} have a set of one class {day:.0f} days after detection."
+    if 10 in days and days[-1] > 10:
+        k = days.index(10)
+        right = f"{_on_day(curve, 'accuracy', k)} (after {days[-1]:g} days {_on_day(curve, 'accuracy', -1)})"
+        ia = f"{_on_day(curve, 'completeness', k)} of {curve['of']} are found with a purity of"
+        more = f"; {ia} {_on_day(curve, 'purity', k)}" if curve["purity"][k] is not None else ""
+        yield f"10 days after detection answers are right for {right}{more}."
+
+
+def _on_day(curve: dict[str, Any], name: str, k: int) -> str:
+    return percent(*(curve[f"{name}{end}"][k] for end in ("", "_low", "_high")))
+
+
 def _uncertainty(metrics: Metrics) -> Iterator[str]:
     parts = metrics.get("uncertainty")
     if parts and parts["aleatoric"] + parts["epistemic"] > 0:
@@ -154,6 +226,17 @@ def _unlike(metrics: Metrics) -> Iterator[str]:
         count, share = unlike["count"], _two_digits(unlike["count"] / unlike["of"])
         whole = f"{number(count)} of {counted(metrics, unlike['of'])} ({share})"
         yield f"{whole} {'is' if count == 1 else 'are'} unlike the training set."
+
+
+def _kinds(metrics: Metrics) -> Iterator[str]:
+    for table in metrics.get("tables") or ():
+        if table["name"] == "kinds":  # as the supernovae write it
+            place = {column["label"]: k for k, column in enumerate(table["columns"])}
+            strange = [row for row in table["rows"] if row[place["Known"]] == "no"]
+            flagged = {row[0]: row[place["Flagged"]] for row in strange}
+            by_share = sorted(flagged, key=lambda kind: -flagged[kind]["value"])
+            if shares := [f"{kind} {measured(**flagged[kind], unit='%')}" for kind in by_share]:
+                yield f"Of kinds that no class has, flagged as unlike: {_listed(shares)}."
 
 
 def _left_out(metrics: Metrics) -> Iterator[str]:

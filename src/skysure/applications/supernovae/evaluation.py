@@ -14,13 +14,21 @@ from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TEST
 from skysure.methods.calibration import ranking, scores
 from skysure.methods.calibration.bins import bin_index, equal_count_edges
-from skysure.methods.calibration.coverage import coverage_curve, reliability_curve, wilson_interval
+from skysure.methods.calibration.coverage import (
+    Coverage,
+    coverage_curve,
+    coverage_of,
+    reliability_curve,
+    wilson_interval,
+)
 from skysure.methods.calibration.intervals import with_interval
 from skysure.predictions import Classes, Evaluation
 
 from .batches import Nights, nights, targets
 from .calibration import one_a_stage
+from .early import DAYS, Early, latest
 from .examples import Gallery
+from .kinds import by_kind
 from .networks import STAGES, Classifier
 from .prediction import Answers, answers, classified, last, members, probabilities, unclassified
 from .settings import Query
@@ -51,19 +59,23 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     With a number as `at_epoch` the light curves end so many days after the trigger.
     """
     whole, staged, gallery = Tally(), Tally(), Gallery()
+    frequency = model.frequency.double().cpu().numpy()
+    early = Early(frequency / frequency.sum())
     choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
         given = nights(chunk, model.bands, model.settings, query.until)
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
-        facts = {"truth": truth, "known": _known(chunk), "redshift": given.redshift, "snr": best_snr(chunk)}
+        facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_snr(chunk)}
         for answer in answers(model, given, query, last):
             _keep(whole, model, answer, query, given, chunk, facts)
             gallery.consider(chunk, answer.owner, classified(model, answer, query, given, chunk.ids))
         for answer in answers(model, given, query, choose):
             _keep(staged, model, answer, query, given, chunk, facts)
+        for answer in answers(model, given, query, latest):
+            early.add(classified(model, answer, query, given, chunk.ids), answer.owner, truth)
         _keep_rest(whole, model, query, given, chunk, facts)
-    rows, by_stage = whole.columns(), staged.columns()
-    return Evaluation(metrics(model, rows, by_stage, query) | {"examples": gallery.records(model, query)})
+    found = metrics(model, whole.columns(), staged.columns(), early, query)
+    return Evaluation(found | {"examples": gallery.records(model, query)})
 
 
 def best_snr(curves: LightCurves) -> np.ndarray:
@@ -73,8 +85,8 @@ def best_snr(curves: LightCurves) -> np.ndarray:
     return best
 
 
-def _known(chunk: LightCurves) -> np.ndarray:
-    return chunk.objects.get("label", np.full(len(chunk), "")) != ""
+def _kinds(chunk: LightCurves) -> np.ndarray:
+    return chunk.objects.get("label", np.full(len(chunk), "")).astype(str)
 
 
 def _keep(
@@ -105,7 +117,7 @@ def _add(
 
 
 def metrics(
-    model: Classifier, rows: dict[str, np.ndarray], by_stage: dict[str, np.ndarray], query: Query
+    model: Classifier, rows: dict[str, np.ndarray], by_stage: dict[str, np.ndarray], early: Early, query: Query
 ) -> dict[str, Any]:
     """Turn what was kept into plain JSON."""
     true = rows["truth"] >= 0
@@ -120,14 +132,17 @@ def metrics(
     }  # fmt: skip
     if not true.any():
         return found
-    strange = rows["known"] & ~true
+    strange = (rows["kind"] != "") & ~true
     mine = {name: values[true] for name, values in rows.items()}
     found["scores"] = score_list(mine, model.classes, query)
     if strange.any():
         found["scores"] += novelty_scores(mine, {n: v[strange] for n, v in rows.items()})
+        found["tables"] = [by_kind(rows, model.classes)]
     staged = {name: values[by_stage["truth"] >= 0] for name, values in by_stage.items()}
-    calibrated_on = max(int(stage.sets.counts.sum()) for stage in model.stages)
+    calibrated_on = [int(stage.sets.counts.sum()) for stage in model.stages]
     found["curves"] = curves(mine, staged, model.classes, query, calibrated_on)
+    on = [calibrated_on[k] for k in np.searchsorted(STAGES, DAYS, side="right")]
+    found["curves"]["early"] = early.curve(model.classes[0], query.coverage, on, query.until)
     return found
 
 
@@ -182,22 +197,22 @@ def curves(
     staged: dict[str, np.ndarray],
     classes: tuple[str, ...],
     query: Query,
-    calibrated_on: int,
+    calibrated_on: list[int],
 ) -> dict[str, Any]:
-    """Give what the figures draw; `calibrated_on` objects fitted the sets."""
+    """Give what the figures draw; `calibrated_on` objects fitted the sets of each stage."""
     p, truth = rows["probability"], rows["truth"]
     found: dict[str, Any] = {
         "confusion": {"classes": list(classes), "counts": ranking.confusion(truth, p.argmax(1), len(classes)).tolist()},
         "reliability": {"of": classes[0], "before": reliability_curve(rows["before"][:, 0], truth == 0),
                         "after": reliability_curve(p[:, 0], truth == 0)},
-        "sets": sets_curve(rows, calibrated_on),
+        "sets": sets_curve(rows, max(calibrated_on)),
         "by": {
-            "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query),
-            "Days since detection": by(staged, "days", np.array(STAGES), query),
+            "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query, calibrated_on),
+            "Days since detection": by(staged, "days", np.array(STAGES), query, calibrated_on),
         },
     }  # fmt: skip
     if np.isfinite(rows["redshift"]).sum() > 20:
-        found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query)
+        found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query, calibrated_on)
     if 0 < (truth == 0).sum() < len(truth):
         found["roc"] = [_roc(name, p[:, k], truth == k) for k, name in enumerate(classes) if (truth == k).any()]
     return found
@@ -219,22 +234,33 @@ def sets_curve(rows: dict[str, np.ndarray], calibrated_on: int) -> dict[str, Any
     }
 
 
-def by(rows: dict[str, np.ndarray], column: str, edges: np.ndarray, query: Query) -> list[dict[str, Any]]:
-    """Accuracy, confidence and coverage in bins of a column; the outer bins are open."""
+def by(
+    rows: dict[str, np.ndarray], column: str, edges: np.ndarray, query: Query, calibrated_on: list[int]
+) -> list[dict[str, Any]]:
+    """Accuracy, confidence and coverage in bins of a column, the outer ones open, with their bands.
+
+    In all bins together a calibrated model is inside its bands with 95.5 %: for accuracy, answers that are right with
+    the probability given; for coverage, sets whose level was set on so many objects of each stage.
+    """
+    p, stage = rows["probability"].max(1), np.searchsorted(STAGES, rows["days"], side="right")
     right = rows["probability"].argmax(1) == rows["truth"]
     held = rows["members"][np.arange(len(right)), rows["truth"]]
     index, ends = bin_index(rows[column], edges), [None, *map(float, edges), None]
-    found = []
+    each, found = 1 - (1 - 0.955) / (len(edges) + 1), []
     for k in range(len(edges) + 1):
         mine = index == k
-        n = int(mine.sum())
-        if not n:
+        if not mine.any():
             continue
-        accuracy, coverage = (wilson_interval(int(hits[mine].sum()), n) for hits in (right, held))
-        found.append({
-            "low": ends[k], "high": ends[k + 1], "n": n, "confidence": float(rows["probability"][mine].max(1).mean()),
-            "accuracy": float(right[mine].mean()), "accuracy_low": accuracy[0], "accuracy_high": accuracy[1],
-            "coverage": float(held[mine].mean()), "coverage_low": coverage[0], "coverage_high": coverage[1],
-            "wanted": query.coverage,
-        })  # fmt: skip
+        on = calibrated_on[np.bincount(stage[mine]).argmax()]
+        accuracy = coverage_of(right[mine], p[mine], confidence=each)
+        coverage = coverage_of(held[mine], query.coverage, confidence=each, calibrated_on=on or None)
+        found.append(
+            {"low": ends[k], "high": ends[k + 1], "n": accuracy.n, "confidence": accuracy.nominal}
+            | {"wanted": coverage.nominal} | _record("accuracy", accuracy) | _record("coverage", coverage)
+        )  # fmt: skip
     return found
+
+
+def _record(name: str, found: Coverage) -> dict[str, float]:
+    ends = {f"{name}_{end}": getattr(found, end) for end in ("low", "high", "band_low", "band_high")}
+    return {name: found.actual} | ends

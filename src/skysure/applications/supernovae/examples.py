@@ -15,8 +15,8 @@ from .prediction import predict
 from .settings import Query
 
 SHOWN = 6
-LONG = 40
-"""Points from which a light curve is long enough to be an example."""
+LONG = 30.0
+"""Days since the trigger from which a light curve is long enough to be an example."""
 GROUPS = ("example", "uncertain", "novel")
 
 
@@ -30,7 +30,7 @@ class Gallery:
         """Keep objects of a chunk that go before those held so far."""
         novelty = np.nan_to_num(found.novelty) if found.novelty is not None else np.zeros(len(owner))
         ranks = {
-            "example": _spread(found.best) - 100.0 * (chunk.counts[owner] < LONG),
+            "example": _spread(found.best) - 100.0 * (found.rows["days"] < LONG),
             "uncertain": found.aleatoric + found.epistemic,
             "novel": novelty + 1e-3 * found.epistemic,
         }
@@ -65,7 +65,7 @@ def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> 
     label = curves.objects["label"][0] if "label" in curves.objects else ""
     flags = [str(f) for f in whole.flags if f] + ["unlike the training set"] * bool(whole.unlike[0])
     return {
-        "group": group, "id": str(curves.ids[0]), "truth": str(label) or None,
+        "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": str(label) or None,
         "time_label": "Days since first detection", "bands": list(model.bands),
         "points": {
             "time": time[seen].round(3).tolist(), "band": known.band[seen].tolist(),
@@ -77,3 +77,10 @@ def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> 
         },
         "flags": flags,
     }  # fmt: skip
+
+
+def titled(curves: LightCurves) -> str:
+    """Name a light curve, with its redshift where there is one."""
+    z, error = float(curves.column("redshift")[0]), float(curves.column("redshift_error")[0])
+    known = f", z = {z:.3g}" if z > 0 else ""
+    return f"{curves.ids[0]}{known}" + (f" ± {error:.1g}" if known and error > 0 else "")

@@ -1,0 +1,98 @@
+"""How early a class is known: what could be said of every light curve so many days after its trigger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skysure.methods.calibration.coverage import calibrated_band, wilson_interval
+from skysure.predictions import Classes
+
+DAYS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 90.0)
+"""Days since the trigger that are looked at."""
+
+
+def latest(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose the last night until each of `DAYS`, once where several days share it; the first of an object never."""
+    seen = torch.stack([(there & (time <= day + 0.5)).sum(1) for day in DAYS], 1) - 1
+    new = torch.diff(seen, dim=1, prepend=torch.zeros_like(seen[:, :1])) > 0
+    row, day = torch.nonzero(new & (seen > 0), as_tuple=True)
+    night = seen[row, day]
+    found = time[row, night] > -0.5
+    return row[found], night[found]
+
+
+class Early:
+    """Counts of what was known on each of `DAYS`: those of all objects that are classified in the end.
+
+    Before the second night of an object nothing is known of it: its answer is the most common class, its set all.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (class,)
+        How common the classes are in training.
+    """
+
+    def __init__(self, frequency: np.ndarray) -> None:
+        self.frequency = frequency
+        names = ("n", "right", "confidence", "held", "size", "single", "positive", "selected", "found")
+        self.sums = {name: np.zeros(len(DAYS)) for name in names}
+
+    def add(self, found: Classes, owner: np.ndarray, truth: np.ndarray) -> None:
+        """Add answers, some for each object `owner`, of which `truth` is the index of the class or -1."""
+        assert found.members is not None
+        owner = np.where(truth[owner] >= 0, owner, -1)
+        objects, place = np.unique(owner, return_inverse=True)
+        mine, label = objects >= 0, truth[objects]
+        everything = np.ones((len(objects), len(self.frequency)), bool)
+        order = np.argsort(found.rows["days"], kind="stable")
+        for k, day in enumerate(DAYS):
+            then = order[found.rows["days"][order] <= day + 0.5]
+            last = np.full(len(objects), -1)
+            last[place[then]] = then  # the latest is written last
+            known = (last >= 0)[:, None]
+            p = np.where(known, found.probability[last], self.frequency)
+            members = np.where(known, found.members[last], everything)
+            self._count(k, p[mine], members[mine], label[mine])
+
+    def _count(self, k: int, p: np.ndarray, members: np.ndarray, label: np.ndarray) -> None:
+        selected, positive, size = p[:, 0] > 0.5, label == 0, members.sum(1)
+        counted = {
+            "n": np.ones(len(label)), "right": p.argmax(1) == label, "confidence": p.max(1),
+            "held": members[np.arange(len(label)), label], "size": size, "single": size == 1,
+            "positive": positive, "selected": selected, "found": selected & positive,
+        }  # fmt: skip
+        for name, values in counted.items():
+            self.sums[name][k] += values.sum()
+
+    def curve(self, first: str, wanted: float, calibrated_on: list[int], until: float = np.inf) -> dict[str, Any]:
+        """Give shares with their 68.3 % intervals on each day until one, as plain JSON.
+
+        `calibrated_on` objects set the sets of each day; completeness and purity are those of the class `first`.
+        """
+        days = [k for k, day in enumerate(DAYS) if day <= until]
+        if not self.sums["n"].any():
+            return {}
+        s = {name: values[days] for name, values in self.sums.items()}
+        n = s["n"]
+        bands = [
+            calibrated_band(wanted, int(m), calibrated_on=on or None) for m, on in zip(n, calibrated_on, strict=False)
+        ]
+        return {
+            "of": first, "days": [DAYS[k] for k in days], "n": int(n[0]), "wanted": wanted,
+            "confidence": (s["confidence"] / n).tolist(), "size": (s["size"] / n).tolist(),
+            **share("accuracy", s["right"], n), **share("coverage", s["held"], n), **share("single", s["single"], n),
+            **share("completeness", s["found"], s["positive"]), **share("purity", s["found"], s["selected"]),
+            "coverage_band_low": [low for low, _ in bands], "coverage_band_high": [high for _, high in bands],
+        }  # fmt: skip
+
+
+def share(name: str, hits: np.ndarray, n: np.ndarray) -> dict[str, list[float | None]]:
+    """Give shares with the ends of their intervals; None of nothing."""
+    found = [
+        (h / m, *wilson_interval(int(h), int(m))) if m else (None, None, None) for h, m in zip(hits, n, strict=True)
+    ]
+    return {key: [row[k] for row in found] for k, key in enumerate((name, f"{name}_low", f"{name}_high"))}
