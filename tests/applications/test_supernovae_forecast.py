@@ -1,0 +1,209 @@
+"""Forecasts: nothing later is seen, intervals hold what they promise, and a run without a forecaster says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict
+from skysure.applications.supernovae.batches import nights, tensors
+from skysure.applications.supernovae.forecast_scores import Outlook
+from skysure.applications.supernovae.forecaster import forecast_nll, latest
+from skysure.applications.supernovae.forecasting import fluxes_at
+from skysure.applications.supernovae.horizons import Fluxes, Horizons, gathered
+from skysure.applications.supernovae.later import later, next_points
+from skysure.applications.supernovae.simulator import simulate_lightcurves
+from skysure.data.lightcurves import LightCurves
+from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
+from skysure.data.sources import Memory
+from skysure.faults import Fault, SettingsFault
+from skysure.predictions import Values
+
+SMALL = Settings(hidden=8, head=8, rate=0.2, forecast=0.5)
+SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
+
+
+@pytest.fixture(scope="module")
+def curves() -> LightCurves:
+    return simulate_lightcurves(120, seed=4)
+
+
+@pytest.fixture(scope="module")
+def model(curves: LightCurves):
+    """An untrained network, calibrated: what holds of it holds of any."""
+    made = network(SMALL, SCHEMA).eval()
+    calibrate(made, Memory(SCHEMA, [curves]))
+    return made
+
+
+def test_a_row_an_object_day_and_band_in_nanojansky(model, curves) -> None:
+    found = predict(model, curves[:10], Query(forecast="5d", samples=3))
+    assert isinstance(found, Values)
+    assert len(found) == 10 * 5 * 4
+    assert found.rows["id"][::20].tolist() == curves.ids[:10].tolist()
+    assert found.rows["band"][:4].tolist() == ["g", "r", "i", "z"]
+    assert found.rows["days"][:20:4].tolist() == [1, 2, 3, 4, 5]
+    table = found.to_table()
+    assert table["flux"].unit == "nJy"
+    assert {"flux_error", "flux_aleatoric", "flux_epistemic", "flux_low", "flux_high"} <= set(table.colnames)
+    assert np.allclose(table["flux_error"] ** 2, table["flux_aleatoric"] ** 2 + table["flux_epistemic"] ** 2)
+    assert (table["flux_low"] < table["flux_high"]).all()
+    assert (found.epistemic > 0).all()
+
+
+def test_the_grid_is_the_same_as_given_times_and_bands(model, curves) -> None:
+    some = curves[:6]
+    found = predict(model, some, Query(forecast="4d", samples=3))
+    owner, band = np.repeat(np.arange(6), 16), np.tile(np.arange(4), 24)
+    fluxes = fluxes_at(model, some, owner, found.rows["mjd"], band, Query(samples=3))
+    assert fluxes.centre.numpy() * NANOJANSKY_PER_FLUX == pytest.approx(found.mean[:, 0], rel=1e-4)
+    predictive = fluxes.variance.numpy() * NANOJANSKY_PER_FLUX**2
+    assert predictive == pytest.approx(found.predictive[:, 0, 0], rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": "tied"}, {"dropout": "none", "cell": "lstm"}, {"members": 2}])
+def test_later_points_change_nothing(curves, options) -> None:
+    model = network(Settings(**{"hidden": 8, "head": 8, "forecast": 0.5} | options), SCHEMA).eval()
+    some = curves[:30]
+    since = some.time - nights(some, SCHEMA.bands, SMALL).trigger[some.owner]
+    changed = LightCurves(
+        some.objects, some.offsets, some.time, some.band,
+        np.where(since > 15, 3 * some.flux + 50, some.flux), some.flux_error, some.bands,
+    )  # fmt: skip
+    asked = Query(forecast="3d", at_epoch="15", samples=3)
+    found = [predict(model, c, asked) for c in (some, changed, some.select_points(since <= 15))]
+    for other in found[1:]:
+        assert np.array_equal(found[0].mean, other.mean, equal_nan=True)
+        assert np.array_equal(found[0].low, other.low, equal_nan=True)
+    assert np.isfinite(found[0].mean).mean() > 0.8
+    assert not np.array_equal(found[0].mean, predict(model, changed, Query(forecast="3d", samples=3)).mean)
+
+
+def test_of_an_object_hardly_seen_nothing_is_said(model, curves) -> None:
+    lone = curves[:2].select_points(np.arange(curves[:2].offsets[-1]) < 1)
+    found = predict(model, lone, Query(forecast="2d", samples=2))
+    assert np.isnan(found.mean).all()
+    assert len(found) == 2 * 2 * 4
+    assert fluxes_at(model, lone, np.array([0]), np.array([56000.0]), np.array([1]), Query()).centre.isnan().all()
+
+
+@pytest.mark.parametrize("wrong", ["0d", "61d", "soon", "-3", "d"])
+def test_days_that_cannot_be_forecast(wrong: str) -> None:
+    with pytest.raises(SettingsFault, match="forecast"):
+        Query(forecast=wrong)
+
+
+def test_questions_and_settings_that_contradict() -> None:
+    assert Query(forecast="30").days == Query(forecast="30d").days == 30
+    with pytest.raises(SettingsFault, match="at_epoch"):
+        Query(forecast="30d", at_epoch="all")
+    with pytest.raises(SettingsFault, match="network"):
+        Settings(forecast=1.0, network="charnock-moss")
+
+
+def test_a_model_without_a_forecaster_says_so(curves) -> None:
+    model = network(Settings(hidden=8, head=8), SCHEMA)
+    with pytest.raises(Fault, match="--forecast"):
+        predict(model, curves[:3], Query(forecast="10d"))
+
+
+def test_the_classifier_begins_the_same_with_and_without(curves) -> None:
+    plain, both = (network(Settings(hidden=8, head=8, forecast=f), SCHEMA).state_dict() for f in (0.0, 1.0))
+    assert set(plain) < set(both)
+    assert all(torch.equal(both[name], values) for name, values in plain.items())
+
+
+def test_likelihood_is_that_of_a_mixture_with_the_error_of_the_point() -> None:
+    weight, mean, std = np.array([0.2, 0.5, 0.3]), np.array([1.0, 4.0, 9.0]), np.array([0.5, 1.0, 2.0])
+    found = torch.tensor(np.stack([np.log(weight), mean, 2 * np.log(std)]))[None, None, None].expand(1, 1, 2, 3, 3)
+    batch = {"ahead": torch.tensor([[[3.0, 8.0]]]).double(), "ahead_error": torch.tensor([[[0.7, 0.0]]]).double()}
+    truth = -np.log((weight * norm.pdf(3.0, mean, np.hypot(std, 0.7))).sum())
+    assert forecast_nll(found, batch).numpy() == pytest.approx([truth])  # the second was not measured
+
+
+def test_samples_are_gathered_without_loss_of_mean_or_variance() -> None:
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.randn(40, 5, 3, 3, generator=generator)
+    samples[..., 0, :] = samples[..., 0, :].log_softmax(-1)
+    found = gathered(np.arange(5.0), [samples[:20], samples[20:]])
+    weight, mean, variance = samples[..., 0, :].exp(), samples[..., 1, :], samples[..., 2, :].exp()
+    centre = (weight * mean).sum(-1).mean(0)
+    total = (weight * (variance + (mean - centre[:, None]) ** 2)).sum(-1).mean(0)
+    assert torch.allclose(found.centre.float(), centre, atol=1e-5)
+    assert torch.allclose(found.variance.float(), total, rtol=1e-5)
+    assert torch.allclose(found.epistemic.float(), (weight * mean).sum(-1).var(0), rtol=1e-5)
+    assert len(found.share) == 6
+
+
+@pytest.mark.parametrize(("factor", "seed"), [(0.3, 0), (1.0, 1), (4.0, 2)])
+def test_calibration_mends_widths_and_intervals(factor: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    days, error = rng.uniform(0.5, 60, 4000), rng.uniform(0.5, 2.0, 4000)
+    std = rng.uniform(0.5, 3.0, 4000)
+    flux = rng.normal(0, np.hypot(factor * std, error))  # what is predicted is wrong by the factor
+    one = torch.ones(1, 4000, dtype=torch.float64)
+    fluxes = Fluxes(days, one, 0 * one, torch.from_numpy(std)[None], 0.1 * one[0])
+    first, second = np.arange(4000) < 2000, np.arange(4000) >= 2000
+    fitted = Horizons().fit(fluxes[first.nonzero()[0]], flux[first], error[first])
+    new = fitted(fluxes[second.nonzero()[0]])
+    low, high = fitted.interval(new.measured(error[second]), 0.683)
+    held = ((low <= flux[second]) & (flux[second] <= high)).mean()
+    assert held == pytest.approx(0.683, abs=0.06)
+    assert np.median(new.std[0].numpy() / std[second]) == pytest.approx(factor, rel=0.35, abs=0.15)
+    assert torch.allclose(new.epistemic, 0.1 * (new.std[0] / torch.from_numpy(std[second])) ** 2)
+
+
+def test_the_last_measurement_of_each_band_is_carried_forwards(curves) -> None:
+    batch = tensors(nights(curves[:5], SCHEMA.bands, SMALL))
+    found = latest(batch)
+    for k in range(5):
+        for night in range(int(batch["nights"][k])):
+            seen = np.flatnonzero(batch["measured"][k, : night + 1, 2])
+            assert bool(found.known[k, night, 2]) == bool(len(seen))
+            if len(seen):
+                assert found.flux[k, night, 2] == batch["flux"][k, seen[-1], 2]
+                assert found.age[k, night, 2] == batch["time"][k, night] - batch["time"][k, seen[-1]]
+
+
+def test_what_comes_later_is_what_was_measured_then(curves) -> None:
+    held = nights(curves[:20], SCHEMA.bands, SMALL)
+    drawn = later(held, 3, np.random.default_rng(0))
+    assert drawn["days"].shape == drawn["ahead_error"].shape == (20, 3, 8)
+    for k, cut, query in np.argwhere(drawn["ahead_error"] > 0):
+        start = held.offsets[k] + drawn["cut"][k, cut]
+        assert held.time[start] > -0.5
+        days, band = drawn["days"][k, cut, query], drawn["band"][k, cut, query]
+        assert 0 < days <= 60
+        night = np.flatnonzero(np.abs(held.time[: held.offsets[k + 1]] - held.time[start] - days) < 1e-4)
+        assert drawn["ahead"][k, cut, query] in held.flux[night, band]
+    first = drawn["ahead_error"][..., :4] > 0
+    assert first.any((1, 2)).mean() > 0.9
+
+
+def test_the_next_points_come_right_after_what_is_known(curves) -> None:
+    found = next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(1))
+    whole = {name: curves[np.array([k])] for k, name in enumerate(curves.ids)}
+    assert len(found.known) > 100
+    for k, name in enumerate(found.known.ids):
+        seen, all_points = int(found.known.counts[k]), whole[name]
+        rows = slice(3 * k, 3 * k + 3)
+        assert np.array_equal(found.time[rows], all_points.time[seen : seen + 3])
+        assert np.array_equal(found.flux[rows], all_points.flux[seen : seen + 3])
+    assert nights(found.known, SCHEMA.bands, SMALL).classifiable.all()
+
+
+def test_scores_of_forecasts(model, curves) -> None:
+    outlook = Outlook(model, Query(samples=3))
+    outlook.consider(curves[:60])
+    outlook.consider(curves[60:])
+    scores = {s["name"]: s for s in outlook.scores()}
+    assert scores["forecast_crps"]["low"] < scores["forecast_crps"]["value"] < scores["forecast_crps"]["high"]
+    assert scores["forecast_coverage"]["value"] == pytest.approx(68.3, abs=12)  # calibrated on the same objects
+    assert sum(row["n"] for row in outlook.by_days()) == 3 * len(
+        next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(0)).known
+    )
+    without = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
+    without.consider(curves)
+    assert without.scores() == without.by_days() == []
