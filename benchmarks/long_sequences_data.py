@@ -131,7 +131,9 @@ def simulated(objects: int, points: int, seed: int) -> Labelled:
         scale = 0.5 * (high - low)
         columns[:, k, :n] = time[:n] - time[0], (flux - middle) / scale, (scale / error) ** 2
     time, value, weight = torch.from_numpy(columns)
-    return Labelled(Series(time, value[..., None], weight[..., None], torch.from_numpy(length)), torch.from_numpy(label))
+    return Labelled(
+        Series(time, value[..., None], weight[..., None], torch.from_numpy(length)), torch.from_numpy(label)
+    )
 
 
 def plasticc() -> Labelled:

@@ -181,7 +181,9 @@ def fitted(
         parts = batches(len(train), BATCH, generator)
         for k, rows in enumerate(parts):
             progress = (epoch + k / len(parts)) / epochs
-            adam.param_groups[0]["lr"] = rate * min(1.0, 10 * progress + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
+            adam.param_groups[0]["lr"] = (
+                rate * min(1.0, 10 * progress + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
+            )
             for loss in model.losses(train[rows]):
                 adam.zero_grad()
                 loss.backward()

@@ -1,7 +1,7 @@
 """Autoencode a long series: a recurrent network learns, without labels, to say a window of points in a few numbers.
 
 An encoder reads the points of a window, and a linear map of its last state is the code; a decoder is told the code and,
-step by step, when and in which channel there was a point, and gives a Gaussian for each. Minimised is
+step by step, which point this is, how long after the one before and in which channel, and gives a Gaussian for each. Minimised is
 
     NLL = Σ ½ [ (x - m)² / (σ² + s²) + ln 2π (σ² + s²) ] / n
 
@@ -30,7 +30,7 @@ class Autoencoder(nn.Module):
     Parameters
     ----------
     channels : int
-        Of the series.
+        Of the series, each with weights of its own.
     units, code : int
         Of the recurrent layers; numbers that say a window.
     size : int
@@ -54,7 +54,7 @@ class Autoencoder(nn.Module):
         self.size, self.chunk = size, chunk
         self.encoder = nn.LSTM(3 * channels + 1, units, batch_first=True)
         self.code = nn.Linear(units, code)
-        self.decoder = nn.LSTM(code + channels + 1, units, batch_first=True)
+        self.decoder = nn.LSTM(code + channels + 2, units, batch_first=True)
         self.rebuilt = nn.Linear(units, 2 * channels)
         for layer in (self.encoder, self.decoder):
             remember(layer, math.log(size))
@@ -69,8 +69,9 @@ class Autoencoder(nn.Module):
         """Give the negative log-likelihood a point, in nat, of each window rebuilt from its code."""
         channels = windows.value.shape[2]
         asked = described(windows)[..., 2 * channels :]
-        code = self.encode(windows)[:, None].expand(-1, windows.steps, -1)
-        states, _ = self.decoder(torch.cat([code.to(asked), asked], -1))
+        place = torch.arange(windows.steps, device=asked.device).to(asked)[:, None] / self.size
+        code = self.encode(windows)[:, None].expand(-1, windows.steps, -1).to(asked)
+        states, _ = self.decoder(torch.cat([code, asked, place.expand(len(windows), -1, -1)], -1))
         mean, log_scatter = self.rebuilt(states).to(asked).chunk(2, -1)
         measured = windows.weight > 0
         variance = torch.where(measured, windows.weight, 1.0).reciprocal() + log_scatter.clamp(-7, 7).exp().square()

@@ -43,7 +43,8 @@ class Patches(nn.Module):
     Parameters
     ----------
     channels, units : int
-        Channels of the series; numbers that a patch becomes. What comes out has twice as many channels.
+        Channels of the series, each with weights of its own; numbers that a patch becomes. What comes out has twice
+        as many channels, and one weight for all.
     size : int
         Points of a patch, even. A patch begins every `size` / 2 points.
     pooled : int
@@ -70,7 +71,8 @@ class Patches(nn.Module):
         step = self.pooled * self.size // 2
         many = max(1, self.chunk // step) * step
         starts = range(0, -(-series.steps // step) * step, many)
-        parts = [checkpoint(self._embedded, series, start, start + many, use_reentrant=False) for start in starts]
+        again = {"use_reentrant": False, "preserve_rng_state": False}
+        parts = [checkpoint(self._embedded, series, start, start + many, **again) for start in starts]
         time, value, weight = (torch.cat(part, 1) for part in zip(*parts, strict=True))
         return Series(time, value, weight, -(-series.length // step))
 

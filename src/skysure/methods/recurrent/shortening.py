@@ -13,8 +13,6 @@ eq. 41, for point measurements): the information, in nat, that is lost where the
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -24,8 +22,8 @@ from skysure.faults import Fault
 from .series import Series
 
 
-def truncate(series: Series, steps: int, keep: Literal["first", "last", "brightest"] = "last") -> Series:
-    """Keep one stretch of each object: its first or last steps, or those around its point of highest value / error.
+def truncate(series: Series, steps: int, keep: str = "last") -> Series:
+    """Keep one stretch of each object: its "first" or "last" steps, or those around the "brightest" in value / error.
 
     >>> series = Series(torch.arange(9.0)[None], torch.zeros(1, 9, 1), torch.ones(1, 9, 1), torch.tensor([8]))
     >>> truncate(series, 3).time

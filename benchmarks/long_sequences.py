@@ -1,0 +1,387 @@
+"""What to do with a sequence that is too long: four answers, beside a 1-D ResNet, by accuracy, time and memory.
+
+    python benchmarks/long_sequences.py [--quick] [PART ...]
+
+Parts: 1000, 5000, 20000 (simulated stars of so many points, six kinds), plasticc (14 classes), memory, novelty,
+forecast; each is recorded when it is done. Classifiers: an LSTM of 48 units reads what an answer leaves, at most 128
+steps, and one head reads the mean and the maximum of its states. `whole` is the same LSTM over all points, `carried`
+over all points a window of 128 at a time (loss and step after each window), `resnet` a 1-D ResNet over all points with
+as many parameters. Adam, batches of 32, the epoch of best validation loss; learning rates and epochs were chosen on
+validation parts of other seeds. Training and forward passes run in bfloat16 where torch's autocast has it; time is
+processor time of one thread. Peak memory is what torch's allocator holds at most during a step of training on 32
+objects, beside the light curves themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from long_sequences_data import KINDS, Labelled, plasticc, simulated
+from long_sequences_networks import BATCH, Carried, Classifier, Recurrent, ResNet, batches, fitted, half, scored
+from record import record, row
+from skysure.fit import seeded
+from skysure.methods.calibration.scores import crps
+from skysure.methods.novelty import FeatureDistance, auroc
+from skysure.methods.recurrent import Autoencoder, Patches, Series, binned, informative, pooled, thin, truncate
+
+STEPS, CODE = 128, 8
+SHORTENING = {
+    "truncate_first": partial(truncate, keep="first"), "truncate_last": truncate,
+    "truncate_brightest": partial(truncate, keep="brightest"), "thin": thin, "binned": binned,
+    "informative": informative,
+}  # fmt: skip
+ANSWERS = (*SHORTENING, "carried", "patches", "autoencoder")
+WHOLE = ("whole", "resnet")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything."""
+
+    parts: tuple[int, int, int] = (900, 150, 900)
+    epochs: int = 25
+    seeds: int = 1
+    windows: int = 600
+    """Batches of windows that the autoencoder is trained on, of 512 windows each."""
+
+
+FULL, QUICK = Scale(), Scale((96, 32, 48), 1, 1, 10)
+
+
+def cut(given: Labelled, parts: tuple[int, ...]) -> list[Labelled]:
+    edges = np.cumsum((0, *parts))
+    return [given[slice(a, b)] for a, b in pairwise(edges)]
+
+
+def each(shorten: Callable[[Series], Series], given: Labelled, at_once: int = 16) -> Labelled:
+    """Shorten a few objects at a time."""
+    found = [shorten(given.series[rows]) for rows in batches(len(given), at_once)]
+    steps = max(part.steps for part in found)
+    found = [part.padded(steps) for part in found]
+    joined = (torch.cat([getattr(part, name) for part in found]) for name in ("time", "value", "weight", "length"))
+    return Labelled(Series(*joined), given.label)
+
+
+def patches(series: Series) -> Patches:
+    """A patch of 16 points, or of 8 where there are few; as many to a step as make it 128 steps."""
+    size = 16 if series.steps > 500 else 8
+    return Patches(series.value.shape[2], 24, size, max(1, math.ceil(series.steps / (size // 2 * STEPS))))
+
+
+def drawn(given: Series, size: int, generator: torch.Generator, count: int = 512) -> Series:
+    """Draw windows of `size` points from random objects, at random places."""
+    owner = torch.randint(len(given), (count,), generator=generator)
+    share = torch.rand(count, generator=generator)
+    start = (share * (given.length[owner] - size + 1).clamp(min=1)).long()
+    at = (start[:, None] + torch.arange(size)).clamp(max=given.steps - 1)
+    length = (given.length[owner] - start).clamp(max=size)
+    weight = given.weight[owner[:, None], at] * (torch.arange(size) < length[:, None])[..., None]
+    return Series(given.time[owner[:, None], at], given.value[owner[:, None], at], weight, length)
+
+
+def autoencoder(given: Series, steps: int, seed: int) -> Autoencoder:
+    """Train an autoencoder on windows of 32 points, or 16 where there are few, without labels."""
+    size, generator = 32 if given.steps > 500 else 16, torch.Generator().manual_seed(seed)
+    with seeded(seed, 11):
+        model = Autoencoder(given.value.shape[2], 48, CODE, size)
+    adam = torch.optim.Adam(model.parameters())
+    for step in range(steps):
+        adam.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        adam.zero_grad()
+        with half():
+            nll = model.nll(drawn(given, size, generator)).mean()
+        nll.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+    return model.eval()
+
+
+def encoded(model: Autoencoder, series: Series) -> Series:
+    with half():
+        codes = model(series)
+    return pooled(codes, max(1, math.ceil(codes.steps / STEPS)))
+
+
+def features(series: Series) -> int:
+    """How many numbers describe a step."""
+    return series.value.shape[2] + 2 * series.weight.shape[2] + 1
+
+
+def reader(name: str, series: Series) -> nn.Module:
+    """Make the network that reads what an answer leaves."""
+    match name:
+        case "patches":
+            embedding = patches(series)
+            return Recurrent(2 * embedding.embedding.out_channels + 3, embedding)
+        case "carried":
+            return Carried(features(series), STEPS)
+        case "resnet":
+            return ResNet(features(series))
+    return Recurrent(features(series))
+
+
+def prepared(name: str, parts: list[Labelled], scale: Scale, seed: int) -> list[Labelled]:
+    """Do what comes before training: shorten, or train the autoencoder and encode."""
+    if name in SHORTENING:
+        return [each(partial(SHORTENING[name], steps=STEPS), part) for part in parts]
+    if name == "autoencoder":
+        model = autoencoder(parts[0].series, scale.windows, seed)
+        return [each(partial(encoded, model), part) for part in parts]
+    return parts
+
+
+def budget(name: str, scale: Scale, points: int) -> tuple[int, float]:
+    """Give epochs and learning rate: fewer epochs where all of a long sequence is read, as each has its windows."""
+    if name == "carried":
+        return min(scale.epochs, 20 if points <= 1000 else 10 if points <= 5000 else 5), 1e-3
+    return min(scale.epochs, 15 if points > 5000 and name in ("patches", "resnet") else 25), 3e-3
+
+
+def classified(name: str, parts: list[Labelled], classes: int, scale: Scale, seed: int) -> dict[str, float]:
+    """Train and test one network; give its figures."""
+    start, points = time.process_time(), parts[0].series.steps
+    parts = prepared(name, parts, scale, seed)
+    preparing = time.process_time() - start
+    with seeded(seed, 5):
+        model = Classifier(reader(name, parts[0].series), classes)
+    epochs, rate = budget(name, scale, points)
+    model, validation, seconds = fitted(model, parts[0], parts[1], epochs, rate, seed)
+    nll = scored(model, parts[2])
+    right = scored(model, parts[2], lambda given: (model(given).argmax(1) == given.label).float())
+    size = sum(p.numel() for p in model.parameters())
+    found = {
+        "accuracy": float(right.mean()),
+        "nll": float(nll.mean()),
+        "epoch_seconds": seconds,
+        "preparing": preparing,
+    }
+    return found | {"validation": validation, "seconds": time.process_time() - start, "parameters": size}
+
+
+def compared(part: str, scale: Scale) -> Iterator[dict[str, Any]]:
+    """Compare the answers on one set: accuracy, negative log-likelihood, seconds."""
+    if part == "plasticc":
+        given = plasticc()
+        order = torch.randperm(len(given), generator=torch.Generator().manual_seed(3))
+        n = len(given) if scale is FULL else 300
+        sizes, classes, seeds = (int(0.6 * n), int(0.1 * n), n - int(0.6 * n) - int(0.1 * n)), 14, 1
+        parts = cut(given[order[:n]], sizes)
+    else:
+        sizes, classes, points = scale.parts, len(KINDS), int(part)
+        parts, seeds = cut(simulated(sum(sizes), points, 1), sizes), scale.seeds if points <= 5000 else 1
+    names = [name for name in (*ANSWERS, *WHOLE) if runs_on(name, part)]
+    best: dict[str, tuple[float, float]] = {}
+    for name in names:
+        runs = [classified(name, parts, classes, scale, seed) for seed in range(seeds)]
+        mean = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
+        best[name] = (mean["validation"], mean["accuracy"])
+        accuracy, n = mean["accuracy"], sizes[2]
+        each_accuracy = ", ".join(f"{run['accuracy']:.3f}" for run in runs)
+        note = f"{mean['parameters']:.0f} parameters; {seeds} trainings: {each_accuracy}"
+        yield row(f"{part}_{name}_accuracy", accuracy, error=math.sqrt(accuracy * (1 - accuracy) / n), n=n, note=note)
+        yield row(f"{part}_{name}_nll", mean["nll"], "nat", n=n, note=f"validation {mean['validation']:.3f}")
+        yield row(f"{part}_{name}_epoch_seconds", mean["epoch_seconds"], "s", note="training, an epoch")
+        yield row(f"{part}_{name}_seconds", mean["seconds"], "s", note=f"all; before: {mean['preparing']:.1f} s")
+    yield from verdict(part, best)
+
+
+def runs_on(name: str, part: str) -> bool:
+    """Whether a network is trained there: all points at once only where these are a thousand or fewer."""
+    if name in ("truncate_first", "truncate_brightest"):
+        return part == "plasticc"
+    return name != "whole" or part in ("1000", "plasticc")
+
+
+def verdict(part: str, best: dict[str, tuple[float, float]]) -> Iterator[dict[str, Any]]:
+    """Hold the answer that is best on validation objects against truncation, and against the ResNet, by accuracy."""
+    cutting = min((name for name in best if name.startswith("truncate")), key=lambda name: best[name][0])
+    others = [name for name in best if name not in WHOLE and not name.startswith("truncate")]
+    chosen = min(others, key=lambda name: best[name][0])
+    note = f"{chosen} over {cutting}"
+    yield row(f"{part}_best_over_truncation_accuracy", best[chosen][1] / best[cutting][1], note=note)
+    for name in dict.fromkeys(("whole" if "whole" in best else "carried", chosen)):
+        yield row(f"{part}_lstm_{name}_over_resnet_accuracy", best[name][1] / best["resnet"][1])
+
+
+def peak(step: Callable[[], object]) -> float:
+    """Give the most that torch's allocator holds at a time of what `step` asks for, in MiB."""
+    step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
+    events.sort(key=lambda e: e.start_ns())
+    return float(np.cumsum([e.nbytes() for e in events]).max()) / 2**20
+
+
+def training_step(name: str, given: Labelled) -> Callable[[], object]:
+    """Give what is done in a step of training on one batch, with what comes before it."""
+    if name == "autoencoder":
+        model = Autoencoder(1, 48, CODE, 32)
+        classifier = Classifier(Recurrent(2 * CODE + 3), len(KINDS))
+
+        def both() -> None:
+            with half():
+                model.nll(drawn(given.series, 32, torch.Generator())).mean().backward()
+            descend(classifier, Labelled(encoded(model, given.series), given.label))
+
+        return both
+    if name in SHORTENING:
+        shorten = partial(SHORTENING[name], steps=STEPS)
+        classifier = Classifier(Recurrent(features(given.series)), len(KINDS))
+        return lambda: descend(classifier, each(shorten, given, at_once=1))
+    classifier = Classifier(reader(name, given.series), len(KINDS))
+    return lambda: descend(classifier, given)
+
+
+def descend(model: Classifier, given: Labelled) -> None:
+    for loss in model.losses(given):
+        loss.backward()
+
+
+def memory(quick: bool) -> Iterator[dict[str, Any]]:
+    """Measure peak memory at each length, and its ratio of the longest to the shortest."""
+    lengths, ratios = (1000, 20_000) if quick else (1000, 5000, 20_000), {}
+    for name in (*(a for a in ANSWERS if a not in ("truncate_first", "truncate_brightest")), *WHOLE):
+        found = {}
+        for points in lengths:
+            if name == "whole" and quick and points > 1000:
+                continue
+            found[points] = peak(training_step(name, simulated(BATCH, points, 2)))
+            yield row(f"{points}_{name}_peak_memory", found[points], "MiB", n=BATCH)
+        if 20_000 in found:
+            ratios[name] = found[20_000] / found[1000]
+    for name in ratios.keys() & set(WHOLE):
+        yield row(f"{name}_memory_20000_over_1000", ratios.pop(name), note="for comparison: all points at once")
+    table = "; ".join(f"{name} {value:.2f}" for name, value in ratios.items())
+    yield row("memory_20000_over_1000", max(ratios.values()), note=f"worst of {table}")
+
+
+def novelty(scale: Scale) -> Iterator[dict[str, Any]]:
+    """Measure how well codes of an autoencoder that never saw a kind tell it: of all points, and of the last 128."""
+    points = 1000 if scale is QUICK else 5000
+    train, _, test = cut(simulated(sum(scale.parts), points, 4), scale.parts)
+    found: dict[str, list[float]] = {"novelty": [], "novelty_truncated": []}
+    for unknown, kind in enumerate(KINDS[:2] if scale is QUICK else KINDS):
+        known = train[train.label != unknown]
+        model = autoencoder(known.series, scale.windows, unknown)
+        for name, shorten in (("novelty", lambda x: x), ("novelty_truncated", partial(truncate, steps=STEPS))):
+            fitted_to, given = (described_by(model, shorten, part) for part in (known, test))
+            distance = FeatureDistance(fitted_to.shape[1]).fit(fitted_to)(given).numpy()
+            strange = (test.label == unknown).numpy()
+            found[name].append(auroc(distance[~strange], distance[strange]))
+            yield row(f"{name}_auroc_{kind.replace(' ', '_')}", found[name][-1], n=len(test))
+    for name, values in found.items():
+        yield row(f"{name}_auroc", statistics.mean(values), note=f"mean over kinds, {points} points")
+
+
+def described_by(model: Autoencoder, shorten: Callable[[Series], Series], given: Labelled) -> Tensor:
+    """Give mean, scatter, least and most of the codes of each object."""
+    codes = each(lambda x: model(shorten(x)), given, 64).series
+    inside, count = codes.valid[..., None], codes.length[:, None]
+    mean = codes.value.sum(1) / count
+    scatter = ((codes.value - mean[:, None]).square() * inside).sum(1).div(count).sqrt()
+    least, most = (s * (s * codes.value).masked_fill(~inside, -torch.inf).amax(1) for s in (-1, 1))
+    return torch.cat([mean, scatter, least, most], -1)
+
+
+CONTEXT, AHEAD = 257, 16
+
+
+class Forecaster(nn.Module):
+    """Mean and scatter of each of the next points at their times, from the summary of a network."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.reader = network
+        self.head = nn.Sequential(nn.Linear(2 * network.units + 2, 48), nn.GELU(), nn.Linear(48, 2))
+
+    def forward(self, given: Series) -> tuple[Tensor, Tensor]:
+        """Give mean and standard deviation of the points after the context, noise of the points included."""
+        seen = given.between(0, CONTEXT)
+        with half():
+            found = self.reader(seen)
+        last, ahead = seen.value[:, -1:, 0], (given.time[:, CONTEXT:] - seen.time[:, -1:]) / 16
+        asked = torch.stack([ahead, ahead.clamp(min=0).log1p()], -1)
+        told = self.head(torch.cat([found[:, None].expand(-1, AHEAD, -1), asked], -1))
+        variance = told[..., 1].clamp(-5, 3).exp().square() + 1 / given.weight[:, CONTEXT:, 0]
+        return last + told[..., 0], variance.sqrt()
+
+    def losses(self, given: Labelled) -> Iterator[Tensor]:
+        yield self.scores(given).mean()
+
+    def scores(self, given: Labelled) -> Tensor:
+        mean, std = self(given.series)
+        return -torch.distributions.Normal(mean, std).log_prob(given.series.value[:, CONTEXT:, 0]).mean(1)
+
+
+def forecast(scale: Scale) -> Iterator[dict[str, Any]]:
+    """Forecast the next 16 points after 257 of stars of all kinds, by the LSTM and by the ResNet."""
+    stars, size = cut(simulated(sum(scale.parts), 1000, 6), scale.parts), CONTEXT + AHEAD
+    counts = (12_000, 1000, 4000) if scale is FULL else (200, 64, 64)
+    generator = torch.Generator().manual_seed(7)
+    parts = [Labelled(s := drawn(part.series, size, generator, n), s.length)
+             for part, n in zip(stars, counts, strict=True)]  # fmt: skip
+    truth = parts[2].series.value[:, CONTEXT:, 0].numpy()
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, network in (("lstm", Recurrent), ("resnet", ResNet)):
+        found[name] = {"crps": [], "nll": [], "epoch_seconds": []}
+        for seed in range(scale.seeds):
+            with seeded(seed, 8):
+                model = Forecaster(network(4, second="last"))
+            model, _, seconds = fitted(model, parts[0], parts[1], min(scale.epochs, 12), 3e-3, seed)
+            mean, std = (scored(model, parts[2], lambda g, k=k, m=model: m(g.series)[k]).numpy() for k in (0, 1))
+            figures = (
+                float(crps(mean.reshape(1, -1), std.reshape(1, -1), truth.ravel())),
+                float(scored(model, parts[2]).mean()),
+            )
+            for key, value in zip(found[name], (*figures, seconds), strict=True):
+                found[name][key].append(value)
+        for key, values in found[name].items():
+            size = sum(p.numel() for p in model.parameters())
+            note = f"{size} parameters; {', '.join(f'{v:.4f}' for v in values)}"
+            yield row(f"forecast_{name}_{key}", statistics.mean(values), n=counts[2], note=note)
+    for key in ("crps", "epoch_seconds"):
+        ratio = statistics.mean(found["lstm"][key]) / statistics.mean(found["resnet"][key])
+        yield row(f"forecast_lstm_over_resnet_{key}", ratio, note="below 1: the LSTM's is smaller")
+    last = parts[2].series.value[:, CONTEXT - 1, :]
+    spread = parts[0].series.value[:, CONTEXT:, 0] - parts[0].series.value[:, CONTEXT - 1]
+    persistence = np.broadcast_to(spread.square().mean(0).sqrt().numpy(), truth.shape)
+    value = crps(last.expand(-1, AHEAD).reshape(1, -1).numpy(), persistence.reshape(1, -1), truth.ravel())
+    yield row(
+        "forecast_persistence_crps", float(value), note="the last point, with the scatter that training objects have"
+    )
+
+
+PARTS = ("1000", "5000", "20000", "plasticc", "memory", "novelty", "forecast")
+
+
+def main(asked: list[str], quick: bool) -> None:
+    torch.set_num_threads(1)
+    scale = QUICK if quick else FULL
+    for part in asked or [p for p in PARTS if not quick or p not in ("5000", "20000")]:
+        run = {
+            "memory": partial(memory, quick),
+            "novelty": partial(novelty, scale),
+            "forecast": partial(forecast, scale),
+        }
+        record("long_sequences", run.get(part, partial(compared, part, scale))(), quick=quick)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    given = parser.parse_args()
+    main(given.parts, given.quick)

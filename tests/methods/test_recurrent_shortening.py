@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skysure.faults import Fault
+from skysure.methods.recurrent import Series, binned, described, informative, thin, truncate
+
+ANSWERS = {"truncate": truncate, "thin": thin, "binned": binned, "informative": informative}
+LENGTHS = torch.tensor([200, 61, 16, 5, 1])
+
+
+def series(channels=2, lengths=LENGTHS, seed=0, padding=0):
+    """Irregular times, a third of the channels not measured; padding of other numbers than zero."""
+    draw = torch.Generator().manual_seed(seed)
+    shape = (len(lengths), int(lengths.max()) + padding, channels)
+    time = torch.rand(shape[:2], generator=draw, dtype=torch.float64).sort(1).values * 100
+    value = torch.randn(shape, generator=draw, dtype=torch.float64) * 3
+    weight = torch.rand(shape, generator=draw, dtype=torch.float64) + 0.1
+    weight[torch.rand(shape, generator=draw) < 0.3] = 0.0
+    weight[torch.arange(shape[1]) >= lengths[:, None]] = 0.0
+    return Series(time, value, weight, lengths)
+
+
+def alone(given, k):
+    """An object without its padding."""
+    n = int(given.length[k])
+    return given[k : k + 1].between(0, n)
+
+
+def assert_same(found, expected):
+    """The valid steps of one object are those of another series of one object."""
+    n = int(expected.length)
+    assert int(found.length) == n
+    assert torch.allclose(found.time[:, :n], expected.time[:, :n], rtol=0, atol=1e-9)
+    assert torch.allclose(found.weight[:, :n], expected.weight[:, :n], rtol=0, atol=1e-9)
+    measured = expected.weight[:, :n] > 0
+    assert torch.allclose(found.value[:, :n][measured], expected.value[:, :n][measured], rtol=0, atol=1e-9)
+    assert (found.weight[:, n:] == 0).all()
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_padding_and_other_objects_change_nothing(name):
+    given = series(padding=9)
+    short = ANSWERS[name](given, 16)
+    for k in range(len(given)):
+        assert_same(short[k : k + 1], ANSWERS[name](alone(given, k), 16))
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_short_objects_stay_as_they_are(name):
+    given = series()[2:]
+    for k in range(3):
+        assert_same(ANSWERS[name](given, 16)[k : k + 1], alone(given, k))
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_never_more_steps_than_asked(name):
+    for steps in (1, 2, 7, 16, 300):
+        short = ANSWERS[name](series(), steps)
+        assert short.steps <= steps
+        assert (short.length <= LENGTHS.clamp(max=steps)).all()
+        assert (short.length >= 1).all()
+
+
+def test_truncation_keeps_a_stretch():
+    given = series()
+    for keep, cut in (("first", slice(0, 16)), ("last", slice(-16, None))):
+        short = truncate(given, 16, keep)
+        for k in range(len(given)):
+            n = int(short.length[k])
+            assert torch.equal(short.time[k, :n], alone(given, k).time[0, cut])
+            assert torch.equal(short.value[k, :n], alone(given, k).value[0, cut])
+    brightest = truncate(given, 16, "brightest")
+    ratio = given.value * given.weight.sqrt()
+    peak = given.time[torch.arange(5), ratio.amax(2).argmax(1)]
+    assert ((brightest.time == peak[:, None]) & brightest.valid).any(1).all()
+
+
+def test_no_stretch_of_another_name():
+    with pytest.raises(Fault, match="keep="):
+        truncate(series(), 16, "middle")
+
+
+def test_thinning_keeps_the_middle_of_equal_parts():
+    given = series(lengths=torch.tensor([160]))
+    assert torch.equal(thin(given, 16).time[0], given.time[0, 5::10])
+
+
+def test_bins_are_those_of_numpy():
+    given = series(lengths=torch.tensor([200]))
+    time, value, weight = (x[0].numpy() for x in (given.time, given.value, given.weight))
+    edges = np.linspace(time[0], time[-1], 17)
+    owner = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, 15)
+    short = binned(given, 16)
+    for step, bin in enumerate(np.unique(owner)):
+        inside = owner == bin
+        assert short.time[0, step] == pytest.approx(time[inside].mean())
+        for channel in range(2):
+            w = weight[inside, channel]
+            assert short.weight[0, step, channel] == pytest.approx(w.sum())
+            if w.sum() > 0:
+                mean = np.average(value[inside, channel], weights=w)
+                assert short.value[0, step, channel] == pytest.approx(mean)
+
+
+def test_bins_have_the_error_that_they_say():
+    """The scatter of bin means of pure noise, over the error that their weight stands for, is one."""
+    draw, error = torch.Generator().manual_seed(3), torch.tensor([0.5, 2.0]).repeat(500)
+    value = error * torch.randn(50, 1000, generator=draw)
+    weight = (error**-2).expand(50, -1)[..., None]
+    short = binned(Series(torch.arange(1000.0).expand(50, -1), value[..., None], weight, torch.full((50,), 1000)), 20)
+    assert (short.value * short.weight.sqrt()).std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * 1000))
+
+
+def fit(value, weight, groups):
+    """χ² of a constant for each group."""
+    total = 0.0
+    for group in np.unique(groups):
+        v, w = value[groups == group], weight[groups == group]
+        total += (w * (v - np.average(v, weights=w)) ** 2).sum()
+    return total
+
+
+def test_two_steps_of_equal_weight_merge_where_the_least_is_lost():
+    """One round too many leaves one merge to make: the one that brute force finds."""
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        value, weight = draw.normal(size=30), draw.uniform(0.5, 2.0, 30)
+        tensors = (torch.from_numpy(x)[None, :, None] for x in (value, weight))
+        # all points at one time, so that the channel of time costs nothing
+        given = Series(torch.zeros(1, 30, dtype=torch.float64), *tensors, torch.tensor([30]))
+        groups = [np.arange(30) - (np.arange(30) > k) for k in range(29)]
+        cheapest = min(fit(value, weight, g) for g in groups)
+        short = informative(given, 29)
+        kept = torch.isclose(given.value[0], short.value[0, :, 0]).any(1).numpy()
+        merged = np.flatnonzero(~kept)
+        assert fit(value, weight, np.arange(30) - (np.arange(30) > merged[0])) == pytest.approx(cheapest)
+
+
+def test_information_finds_what_even_bins_dilute():
+    """A dip of four points in a thousand, at 10 σ, keeps its depth among 32 steps."""
+    draw = torch.Generator().manual_seed(1)
+    value = torch.randn(40, 1000, generator=draw)
+    value[:, 500:504] -= 10
+    given = Series(
+        torch.arange(1000.0).expand(40, -1), value[..., None], torch.ones(40, 1000, 1), torch.full((40,), 1000)
+    )
+    deepest = {f.__name__: f(given, 32).value.amin((1, 2)) for f in (binned, informative)}
+    assert deepest["informative"].median() < -9
+    assert deepest["binned"].median() > -3
+
+
+def test_channels_measured_at_different_times_are_kept_apart():
+    time = torch.tensor([[0.0, 0.01, 5.0, 5.01, 9.0, 9.01]])
+    value = torch.zeros(1, 6, 2)
+    value[0, ::2, 0] = torch.tensor([1.0, 2.0, 9.0])
+    value[0, 1::2, 1] = torch.tensor([5.0, 7.0, 3.0])
+    weight = (value != 0).float()
+    nights = informative(Series(time, value, weight, torch.tensor([6])), 3)
+    assert torch.allclose(nights.value[0], torch.tensor([[1.0, 5.0], [2.0, 7.0], [9.0, 3.0]]))
+    assert torch.allclose(nights.time[0], torch.tensor([0.005, 5.005, 9.005]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 300), steps=st.integers(1, 40), repeats=st.integers(1, 300), seed=st.integers(0, 9))
+def test_no_measurement_is_lost_in_bins(n, steps, repeats, seed):
+    """The weighted sum over bins is that over points, also where many points are equal."""
+    found = series(lengths=torch.tensor([n]), seed=seed)
+    found = Series(found.time, found.value.round(decimals=repeats % 3), found.weight, found.length)
+    for average in (binned, informative):
+        short = average(found, steps)
+        assert torch.allclose(short.weight.sum(1), found.weight.sum(1))
+        assert torch.allclose((short.weight * short.value).sum(1), (found.weight * found.value).sum(1))
+        assert (torch.diff(short.time[0, : int(short.length)]) >= 0).all()
+
+
+def test_what_is_read_of_a_step():
+    given = series(padding=3)
+    x = described(given)
+    assert x.shape == (5, 203, 7)
+    assert (x[~given.valid] == 0).all()
+    measured = given.weight > 0
+    assert torch.equal(x[..., :2][measured], given.value[measured])
+    assert torch.allclose(x[..., 2:4][measured].exp(), given.weight[measured] ** -0.5)
+    assert torch.allclose(x[0, 1:200, 6].expm1(), torch.diff(given.time[0, :200]))
+
+
+def test_windows_hold_every_point_once():
+    given = series()
+    windows = given.windows(16)
+    assert len(windows) == 5 * 13
+    assert torch.equal(windows.value[windows.valid], given.value[given.valid])
+    assert (windows.weight[~windows.valid] == 0).all()
