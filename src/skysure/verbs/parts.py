@@ -27,7 +27,12 @@ def sizes_of(settings: Any) -> dict[str, Any]:
 
 
 def in_parts(source: Source, sizes: Mapping[str, Any], seed: int, tell: Progress, *, grouped: bool = True) -> Parted:
-    """Divide a source into parts of given sizes: shares, counts, or None for the rest; relatives stay together."""
+    """Divide a source into parts of given sizes: shares, counts, or None for the rest; relatives stay together.
+
+    One that is in parts already keeps them.
+    """
+    if isinstance(source, Parted):
+        return source
     ids, groups, count = [], [], 0
     for chunk in source.chunks():
         ids.append(chunk.ids)
