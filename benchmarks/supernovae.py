@@ -158,11 +158,17 @@ def of_ia(found: skysure.Classes, curves: skysure.LightCurves) -> tuple[np.ndarr
 
 
 def templates(quick: bool) -> list[dict]:
-    """Train where no part shares a core-collapse template with another; flags beside those of a random split."""
+    """Train where no part shares a core-collapse template with another; flags beside those of a random split.
+
+    Beside it the model that ships, which knows none of these templates, on the same test parts.
+    """
     name, each = "templates_out_z", []
     for s in SPLITS:
         run = trained(f"spcc_{name}_{s}", quick, groups=True, seed=s, **FAST)
+        curves = part_of(run, "test")
+        shipped = binary(skysure.predict(SHIPPED, curves), curves)
         each.append({r["measure"]: r["value"] for r in rows_of(run, name, SCORES | MORE)} | flagged(run, name))
+        each[-1] |= {f"{m}_{name}_shipped": shipped[m]["value"] for m in SCORES}
     n = len(challenge()) - TRAINED
     return [*over_splits(each, n), *over_splits([flagged(trained("spcc_10660_z", quick), "10660_z")], n)]
 
