@@ -17,7 +17,7 @@ def drawn(n: int, seed: int, shift: float = 0.0) -> Rows:
     logits = 2.5 * torch.randn(1, n, CLASSES, generator=generator)
     truth = torch.multinomial(logits[0].softmax(-1), 1, generator=generator)[:, 0]
     moved = logits + torch.tensor([shift, 0.0, -shift])
-    return Rows(torch.arange(n) % STAGES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1))
+    return Rows(torch.arange(n) % STAGES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1), torch.ones(n))
 
 
 def test_a_calibrated_network_is_left_nearly_alone_and_one_elsewhere_is_not() -> None:
@@ -46,6 +46,6 @@ def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:
     held = held_back(rows, CLASSES, 1.0)
     other = rows.truth.clone()
     other[rows.stage == 1] = (other[rows.stage == 1] + 1) % CLASSES
-    again = held_back(Rows(rows.stage, other, rows.logits, rows.summary), CLASSES, 1.0)
+    again = held_back(Rows(rows.stage, other, rows.logits, rows.summary, rows.snr), CLASSES, 1.0)
     assert torch.equal(held[rows.stage == 0], again[rows.stage == 0])
     assert not torch.allclose(held[rows.stage == 1], again[rows.stage == 1])

@@ -62,7 +62,7 @@ def calibrate(model: Classifier, source: Any) -> None:
         label, device = rows.truth[mine], stage.scaling.scale.device
         scaling = VectorScaling(classes, width).fit(rows.logits[:, mine], label)
         stage.scaling.load_state_dict(scaling.state_dict())
-        stage.sets.fit(unseen[mine].to(device), label.to(device))
+        stage.sets.fit(rows.snr[mine].to(device), 1 - unseen[mine].gather(1, label[:, None]).to(device))
         stage.distance.calibrate(rows.summary[mine])
 
 
@@ -74,6 +74,7 @@ class Rows:
     truth: Tensor
     logits: Tensor
     summary: Tensor
+    snr: Tensor
 
 
 def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -> Rows:
@@ -85,6 +86,7 @@ def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -
         torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
         torch.cat([a.logits for a in found], 1).cpu(),
         torch.cat([a.summary for a in found]).cpu(),
+        torch.cat([a.snr for a in found]).cpu(),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skysure.methods.calibration.coverage import calibrated_band, wilson_interval
+from skysure.methods.calibration.coverage import calibrated_band, pooled_size, wilson_interval
 from skysure.predictions import Classes
 
 DAYS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 90.0)
@@ -34,14 +34,17 @@ class Early:
     ----------
     frequency : ndarray, shape (class,)
         How common the classes are in training.
+    objects : ndarray of int, shape (level,)
+        Calibration objects behind each level of the prediction sets.
     """
 
-    def __init__(self, frequency: np.ndarray) -> None:
-        self.frequency = frequency
+    def __init__(self, frequency: np.ndarray, objects: np.ndarray) -> None:
+        self.frequency, self.objects = frequency, objects
+        self.levels = np.zeros((len(DAYS), len(objects)), np.int64)
         names = ("n", "right", "confidence", "held", "size", "single", "positive", "selected", "found")
         self.sums = {name: np.zeros(len(DAYS)) for name in names}
 
-    def add(self, found: Classes, owner: np.ndarray, truth: np.ndarray) -> None:
+    def add(self, found: Classes, owner: np.ndarray, level: np.ndarray, truth: np.ndarray) -> None:
         """Add answers, some for each object `owner`, of which `truth` is the index of the class or -1."""
         assert found.members is not None
         owner = np.where(truth[owner] >= 0, owner, -1)
@@ -57,6 +60,7 @@ class Early:
             p = np.where(known, found.probability[last], self.frequency)
             members = np.where(known, found.members[last], everything)
             self._count(k, p[mine], members[mine], label[mine])
+            self.levels[k] += np.bincount(level[last[mine & (last >= 0)]], minlength=len(self.objects))
 
     def _count(self, k: int, p: np.ndarray, members: np.ndarray, label: np.ndarray) -> None:
         selected, positive, size = p[:, 0] > 0.5, label == 0, members.sum(1)
@@ -68,19 +72,18 @@ class Early:
         for name, values in counted.items():
             self.sums[name][k] += values.sum()
 
-    def curve(self, first: str, wanted: float, calibrated_on: list[int], until: float = np.inf) -> dict[str, Any]:
+    def curve(self, first: str, wanted: float, until: float = np.inf) -> dict[str, Any]:
         """Give shares with their 68.3 % intervals on each day until one, as plain JSON.
 
-        `calibrated_on` objects set the sets of each day; completeness and purity are those of the class `first`.
+        Completeness and purity are those of the class `first`.
         """
         days = [k for k, day in enumerate(DAYS) if day <= until]
         if not self.sums["n"].any():
             return {}
         s = {name: values[days] for name, values in self.sums.items()}
         n = s["n"]
-        bands = [
-            calibrated_band(wanted, int(m), calibrated_on=on or None) for m, on in zip(n, calibrated_on, strict=False)
-        ]
+        on = [pooled_size(self.levels[k], self.objects) for k in days]
+        bands = [calibrated_band(wanted, int(m), calibrated_on=size) for m, size in zip(n, on, strict=True)]
         return {
             "of": first, "days": [DAYS[k] for k in days], "n": int(n[0]), "wanted": wanted,
             "confidence": (s["confidence"] / n).tolist(), "size": (s["size"] / n).tolist(),

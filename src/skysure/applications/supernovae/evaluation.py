@@ -18,6 +18,7 @@ from skysure.methods.calibration.coverage import (
     Coverage,
     coverage_curve,
     coverage_of,
+    pooled_size,
     reliability_curve,
     wilson_interval,
 )
@@ -26,11 +27,11 @@ from skysure.predictions import Classes, Evaluation
 
 from .batches import Nights, nights, targets
 from .calibration import one_a_stage
-from .early import DAYS, Early, latest
+from .early import Early, latest
 from .examples import Gallery
 from .kinds import by_kind
 from .networks import STAGES, Classifier
-from .prediction import Answers, answers, classified, last, members, probabilities, unclassified
+from .prediction import Answers, answers, classified, last, level_of, members, probabilities, unclassified
 from .settings import Query
 
 LEVELS = (0.5, 0.6, 0.683, 0.8, 0.9, 0.95, 0.99)
@@ -60,7 +61,8 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     """
     whole, staged, gallery = Tally(), Tally(), Gallery()
     frequency = model.frequency.double().cpu().numpy()
-    early = Early(frequency / frequency.sum())
+    objects = torch.cat([stage.sets.counts for stage in model.stages]).cpu().numpy()
+    early = Early(frequency / frequency.sum(), objects)
     choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
         given = nights(chunk, model.bands, model.settings, query.until)
@@ -72,7 +74,8 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
         for answer in answers(model, given, query, choose):
             _keep(staged, model, answer, query, given, chunk, facts)
         for answer in answers(model, given, query, latest):
-            early.add(classified(model, answer, query, given, chunk.ids), answer.owner, truth)
+            found = classified(model, answer, query, given, chunk.ids)
+            early.add(found, answer.owner, level_of(model, answer), truth)
         _keep_rest(whole, model, query, given, chunk, facts)
     found = metrics(model, whole.columns(), staged.columns(), early, query)
     return Evaluation(found | {"examples": gallery.records(model, query)})
@@ -96,21 +99,28 @@ def _keep(
     p = torch.from_numpy(found.probability).to(answer.logits.device)
     sets = np.stack([members(model, answer, p, level).cpu().numpy() for level in LEVELS], 1)
     before = probabilities(model, answer, calibrated=False).double().mean(0).cpu().numpy()
-    _add(tally, found, before, sets, answer.owner, answer.days, facts)
+    _add(tally, found, before, sets, answer.owner, answer.days, level_of(model, answer), facts)
 
 
 def _keep_rest(tally: Tally, model: Classifier, query: Query, given: Nights, chunk: LightCurves, facts: dict) -> None:
     rest = np.flatnonzero(~given.classifiable)
     found = unclassified(model, rest, query, given, chunk.ids)
     sets = np.ones((len(rest), len(LEVELS), len(model.classes)), bool)
-    _add(tally, found, found.probability, sets, rest, np.full(len(rest), np.nan), facts)
+    _add(tally, found, found.probability, sets, rest, np.full(len(rest), np.nan), np.full(len(rest), -1), facts)
 
 
 def _add(
-    tally: Tally, found: Classes, before: np.ndarray, sets: np.ndarray, owner: np.ndarray, days: np.ndarray, facts: dict
+    tally: Tally,
+    found: Classes,
+    before: np.ndarray,
+    sets: np.ndarray,
+    owner: np.ndarray,
+    days: np.ndarray,
+    level: np.ndarray,
+    facts: dict,
 ) -> None:
     tally.add(
-        probability=found.probability, before=before, sets=sets, members=found.members, days=days,
+        probability=found.probability, before=before, sets=sets, members=found.members, days=days, level=level,
         aleatoric=found.aleatoric, epistemic=found.epistemic, novelty=found.novelty, unlike=found.unlike,
         **{name: values[owner] for name, values in facts.items()},
     )  # fmt: skip
@@ -139,10 +149,8 @@ def metrics(
         found["scores"] += novelty_scores(mine, {n: v[strange] for n, v in rows.items()})
         found["tables"] = [by_kind(rows, model.classes)]
     staged = {name: values[by_stage["truth"] >= 0] for name, values in by_stage.items()}
-    calibrated_on = [int(stage.sets.counts.sum()) for stage in model.stages]
-    found["curves"] = curves(mine, staged, model.classes, query, calibrated_on)
-    on = [calibrated_on[k] for k in np.searchsorted(STAGES, DAYS, side="right")]
-    found["curves"]["early"] = early.curve(model.classes[0], query.coverage, on, query.until)
+    found["curves"] = curves(mine, staged, model.classes, query, early.objects)
+    found["curves"]["early"] = early.curve(model.classes[0], query.coverage, query.until)
     return found
 
 
@@ -197,22 +205,22 @@ def curves(
     staged: dict[str, np.ndarray],
     classes: tuple[str, ...],
     query: Query,
-    calibrated_on: list[int],
+    objects: np.ndarray,
 ) -> dict[str, Any]:
-    """Give what the figures draw; `calibrated_on` objects fitted the sets of each stage."""
+    """Give what the figures draw; so many `objects` set each level of the prediction sets."""
     p, truth = rows["probability"], rows["truth"]
     found: dict[str, Any] = {
         "confusion": {"classes": list(classes), "counts": ranking.confusion(truth, p.argmax(1), len(classes)).tolist()},
         "reliability": {"of": classes[0], "before": reliability_curve(rows["before"][:, 0], truth == 0),
                         "after": reliability_curve(p[:, 0], truth == 0)},
-        "sets": sets_curve(rows, max(calibrated_on)),
+        "sets": sets_curve(rows, objects),
         "by": {
-            "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query, calibrated_on),
-            "Days since detection": by(staged, "days", np.array(STAGES), query, calibrated_on),
+            "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query, objects),
+            "Days since detection": by(staged, "days", np.array(STAGES), query, objects),
         },
     }  # fmt: skip
     if np.isfinite(rows["redshift"]).sum() > 20:
-        found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query, calibrated_on)
+        found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query, objects)
     if 0 < (truth == 0).sum() < len(truth):
         found["roc"] = [_roc(name, p[:, k], truth == k) for k, name in enumerate(classes) if (truth == k).any()]
     return found
@@ -225,24 +233,29 @@ def _roc(name: str, p: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
             "area": area.value, "area_low": area.low, "area_high": area.high}  # fmt: skip
 
 
-def sets_curve(rows: dict[str, np.ndarray], calibrated_on: int) -> dict[str, Any]:
+def sets_curve(rows: dict[str, np.ndarray], objects: np.ndarray) -> dict[str, Any]:
     """Coverage and size of the prediction sets at several levels, with the band that chance alone explains."""
     hits = rows["sets"][np.arange(len(rows["truth"])), :, rows["truth"]].T
-    return coverage_curve(hits, LEVELS, calibrated_on=calibrated_on or None) | {
+    return coverage_curve(hits, LEVELS, calibrated_on=calibrated_on(rows["level"], objects)) | {
         "size": rows["sets"].sum(2).mean(0).tolist(),
         "before": None,
     }
 
 
+def calibrated_on(level: np.ndarray, objects: np.ndarray) -> int | None:
+    """Calibration objects that the sets of some rows are worth, of those that set each level."""
+    return pooled_size(np.bincount(level[level >= 0], minlength=len(objects)), objects)
+
+
 def by(
-    rows: dict[str, np.ndarray], column: str, edges: np.ndarray, query: Query, calibrated_on: list[int]
+    rows: dict[str, np.ndarray], column: str, edges: np.ndarray, query: Query, objects: np.ndarray
 ) -> list[dict[str, Any]]:
     """Accuracy, confidence and coverage in bins of a column, the outer ones open, with their bands.
 
     In all bins together a calibrated model is inside its bands with 95.5 %: for accuracy, answers that are right with
-    the probability given; for coverage, sets whose level was set on so many objects of each stage.
+    the probability given; for coverage, sets whose levels were set on so many objects.
     """
-    p, stage = rows["probability"].max(1), np.searchsorted(STAGES, rows["days"], side="right")
+    p = rows["probability"].max(1)
     right = rows["probability"].argmax(1) == rows["truth"]
     held = rows["members"][np.arange(len(right)), rows["truth"]]
     index, ends = bin_index(rows[column], edges), [None, *map(float, edges), None]
@@ -251,9 +264,9 @@ def by(
         mine = index == k
         if not mine.any():
             continue
-        on = calibrated_on[np.bincount(stage[mine]).argmax()]
+        on = calibrated_on(rows["level"][mine], objects)
         accuracy = coverage_of(right[mine], p[mine], confidence=each)
-        coverage = coverage_of(held[mine], query.coverage, confidence=each, calibrated_on=on or None)
+        coverage = coverage_of(held[mine], query.coverage, confidence=each, calibrated_on=on)
         found.append(
             {"low": ends[k], "high": ends[k + 1], "n": accuracy.n, "confidence": accuracy.nominal}
             | {"wanted": coverage.nominal} | _record("accuracy", accuracy) | _record("coverage", coverage)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from skysure.fit import seeded
-from skysure.methods.calibration.conformal import ConformalSets
+from skysure.methods.calibration.conformal_by_bin import ConformalByBin
 from skysure.methods.calibration.scaling import VectorScaling
 from skysure.methods.novelty.distance import FeatureDistance
 from skysure.methods.uncertainty import Dropout, TiedDropout
@@ -25,6 +25,8 @@ from .settings import Schema, Settings
 OMEGA_M = 0.3
 STAGES = (3.0, 10.0, 20.0, 40.0)
 """Days since the trigger that part light curves into stages, each with a calibration of its own."""
+BRIGHTNESSES = 3
+"""Bins of the largest signal to noise so far, each with prediction sets of its own."""
 
 
 def distance_modulus(redshift: Float[Tensor, "*object"]) -> Float[Tensor, "*object"]:
@@ -86,13 +88,14 @@ def until(
 class Stage(nn.Module):
     """What turns logits into answers, for light curves seen for about as long: scaling, sets, novelty.
 
-    Early answers are less sure and rest on other features than late ones; one calibration cannot fit both.
+    Early answers are less sure and rest on other features than late ones; one calibration cannot fit both. Nor can
+    prediction sets of one level be right for faint light curves and bright ones.
     """
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         self.scaling = VectorScaling(classes)
-        self.sets = ConformalSets(classes)
+        self.sets = ConformalByBin(BRIGHTNESSES)
         self.distance = FeatureDistance(features, classes)
 
 
@@ -130,7 +133,7 @@ class Recurrent(nn.Module):
 
     def summarised(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give mean and maximum of the states so far, and the redshift."""
-        redshift = batch["redshift"] * batch["redshift"][:, 2:]
+        redshift = batch["redshift"] * batch["redshift"][:, 2:].abs()
         if "at" in batch:
             return torch.cat([until(x, batch["at"]), redshift], -1)
         return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)

@@ -66,12 +66,15 @@ class Answers:
     logits : Tensor, shape (sample, row, class)
     summary : Tensor, shape (row, unit)
         What the dense layers read.
+    snr : Tensor, shape (row,)
+        Largest signal-to-noise ratio in a band until that night.
     """
 
     owner: np.ndarray
     days: np.ndarray
     logits: Tensor
     summary: Tensor
+    snr: Tensor
 
     @property
     def stage(self) -> np.ndarray:
@@ -108,13 +111,20 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
+                brightest = best_snr(batch)[row, night]
             each = [
                 run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)
             ]
             summaries.append(each[0][0])
             logits += [drawn for _, drawn in each]
         if summaries:
-            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), torch.stack(summaries).mean(0))
+            summary = torch.stack(summaries).mean(0)
+            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), summary, brightest)
+
+
+def best_snr(batch: Batch) -> Float[Tensor, "object night"]:
+    """Give the largest signal-to-noise ratio in a band so far."""
+    return (batch["flux"] / batch["flux_error"] * batch["measured"]).amax(-1).cummax(1).values
 
 
 def run(
@@ -170,7 +180,16 @@ def members(model: Classifier, answer: Answers, probability: Tensor, coverage: f
     """Which classes belong to the set of each row, shape (row, class)."""
     found = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
-        found[rows] = stage.sets.members(probability[rows], coverage)
+        found[rows] = stage.sets.holds(answer.snr[rows], 1 - probability[rows], coverage)
+    return found
+
+
+def level_of(model: Classifier, answer: Answers) -> np.ndarray:
+    """Give which of the bounds of all stages, laid end to end, the set of each row goes by, shape (row,)."""
+    found = np.empty(len(answer.owner), np.int64)
+    for k in np.unique(answer.stage):
+        mine, sets = answer.stage == k, model.stages[k].sets
+        found[mine] = len(sets.counts) * k + sets.bin_of(answer.snr[torch.from_numpy(mine)]).cpu().numpy()
     return found
 
 

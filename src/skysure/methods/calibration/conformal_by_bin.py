@@ -8,7 +8,7 @@ must be known for a new object too, as a magnitude or a redshift is; for bins th
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.faults import Fault
@@ -68,7 +68,7 @@ class ConformalByBin(nn.Module):
             raise Fault(f"scores of shape {tuple(score.shape)}", f"scores of shape {wanted}", cause, cure)
         cuts = torch.from_numpy(equal_count_edges(column.cpu().numpy(), len(self.counts) - 1))
         self.edges.fill_(torch.inf)[: len(cuts)] = cuts
-        index = self._bin(column)
+        index = self.bin_of(column)
         # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on the bound
         score = score + 1e-6 * score.abs()
         for k in range(len(self.counts)):
@@ -82,13 +82,14 @@ class ConformalByBin(nn.Module):
         """Bound of the scores of each row at a coverage."""
         step = thousandths(coverage)
         found, too_few = self.bounds[..., step], rank_at(self.counts, step) > self.counts
-        return torch.where(too_few[:, None], found[-1], found)[self._bin(column)]
+        return torch.where(too_few[:, None], found[-1], found)[self.bin_of(column)]
 
     def holds(self, column: Tensor, score: Float[Tensor, "row option"], coverage: float) -> Bool[Tensor, "row option"]:
         """Whether a score lies within the bound of its row; with 1 - p as score, whether a class is in the set."""
         # float32 on both sides, else rounding decides about the object that sets the bound
         return score.float() <= self.bound(column, coverage)
 
-    def _bin(self, column: Tensor) -> Tensor:
+    def bin_of(self, column: Tensor) -> Int[Tensor, " row"]:
+        """Index of the bin of each row; the last, of all objects, where the column is missing."""
         column = column.double()
         return torch.where(column.isfinite(), torch.bucketize(column, self.edges), len(self.counts) - 1)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.special import ndtr, ndtri
 from scipy.stats import betabinom, binom, kstest
@@ -137,6 +137,21 @@ def calibrated_band(
     else:
         counts = binom.ppf(tails, n, nominal)
     return float(counts[0] / n), float(counts[1] / n)
+
+
+def pooled_size(rows: Int[ndarray, " level"], objects: Int[ndarray, " level"]) -> int | None:
+    """Calibration objects that are worth as much to rows whose levels were set group by group.
+
+    Each level c_j, set on m_j objects, varies by chance as c (1 - c) / m_j, and their mean over shares f_j of the
+    rows as c (1 - c) sum_j f_j² / m_j. None where some level was set on nothing.
+
+    >>> pooled_size(np.array([10, 10, 10]), np.array([50, 50, 50])), pooled_size(np.array([10, 0]), np.array([50, 0]))
+    (150, 50)
+    """
+    used = rows > 0
+    if not used.any() or not objects[used].all():
+        return None
+    return round(1 / float(((rows[used] / rows.sum()) ** 2 / objects[used]).sum()))
 
 
 def _rank(level: float, n: int) -> int:
