@@ -4,8 +4,9 @@ The flux is a mixture of Gaussians, that of a measurement the same with its erro
 
     p(y | d, σ) = sum_k w_k N(y; μ_k, s_k² + σ²)
 
-(Bishop 1994, with the errors of the data known). It reads what was known at that night and nothing later. Values are
-in units of the brightest flux seen so far, so that faint and bright objects share what is learned.
+(Bishop 1994, with the errors of the data known). It reads what was known at that night and nothing later. It begins
+with what Gaussian processes make of the last points (`recent`) and learns what else the past tells. Values are in units
+of the brightest flux seen so far, so that faint and bright objects share what is learned.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from skysure.methods.uncertainty.heads import bounded
 from skysure.methods.uncertainty.likelihoods import density_mixture_nll
 
 from .batches import Batch
+from .recent import LENGTHS, Processes, recent
 from .settings import Settings
 
 COMPONENTS = 3
@@ -40,12 +42,16 @@ class Latest:
         Days from that measurement to the night; 0 where there is none.
     known : Tensor
         Whether there is one, as 0 or 1.
+    mean, size : Tensor
+        Mean of the fluxes so far, and of their absolute values.
     """
 
     flux: Tensor
     flux_error: Tensor
     age: Tensor
     known: Tensor
+    mean: Tensor
+    size: Tensor
 
 
 def latest(batch: Batch) -> Latest:
@@ -57,7 +63,9 @@ def latest(batch: Batch) -> Latest:
     time = batch["time"][..., None]
     age = (time - time.expand_as(measured).gather(1, place)) * known
     flux, error = (batch[name].gather(1, place) for name in ("flux", "flux_error"))
-    return Latest(flux * known, torch.where(known > 0, error, 1.0), age, known)
+    count, measured = measured.cumsum(1).clamp(min=1), batch["flux"] * batch["measured"]
+    mean, size = measured.cumsum(1) / count, measured.abs().cumsum(1) / count
+    return Latest(flux * known, torch.where(known > 0, error, 1.0), age, known, mean, size)
 
 
 def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object night"]:
@@ -85,11 +93,20 @@ class Forecaster(nn.Module):
         if settings.dropout != "none":
             options = {"learned": settings.learned_rate, "length_scale": settings.length_scale}
             dense = [Dropout(layer, settings.rate, **options) for layer in dense]
-        self.bands = bands
-        self.memory = nn.Linear(units + 4 * bands + 3, width)
-        self.query = nn.Linear(2 * bands + 8, width)
-        self.direct = nn.Linear(2 * bands + 8, outputs)
+        asked = 2 * bands + 10 + 2 * len(LENGTHS)
+        self.bands, self.processes = bands, Processes(bands)
+        self.memory = nn.Linear(units + 6 * bands + 3, width)
+        self.query = nn.Linear(asked, width)
+        self.direct = nn.Linear(asked, outputs, bias=False)
         self.hidden, self.out = dense
+        self._begin_with_a_process()
+
+    @torch.no_grad()
+    def _begin_with_a_process(self) -> None:
+        """Let what is forecast be that of the process of middle length, before anything is learned."""
+        middle, lengths, weight = len(LENGTHS) // 2, len(LENGTHS), self.direct.weight.zero_()
+        weight[COMPONENTS : 2 * COMPONENTS, middle] = 1.0
+        weight[2 * COMPONENTS :, lengths + middle] = 2.0
 
     def prefix(
         self, states: Float[Tensor, "object night unit"], batch: Batch, floor: Float[Tensor, ""]
@@ -109,14 +126,15 @@ class Forecaster(nn.Module):
         rows = torch.arange(len(unit), device=unit.device)[:, None]
         cut = (rows, batch["cut"])
         unit, time = unit[cut], batch["time"][cut]
-        # (object, cut, band, of flux in its units, its error, its age, whether it is known)
         of_bands = torch.stack(
             [last.flux[cut] / unit[..., None], torch.log(last.flux_error[cut] / unit[..., None]) * last.known[cut],
-             torch.log1p(last.age[cut]), last.known[cut]], -1,
+             torch.log1p(last.age[cut]), last.known[cut], last.mean[cut] / unit[..., None],
+             last.size[cut] / unit[..., None]], -1,
         )  # fmt: skip
         seen = [states[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
         seen += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
-        asked = self.asked(batch, of_bands)
+        processes = self.processes(recent(batch, batch["cut"]), batch["days"], batch["band"], unit)
+        asked = torch.cat([processes[0], processes[1].log(), self.asked(batch, of_bands)], -1)
         return {
             "hidden": self.memory(torch.cat(seen, -1))[..., None, :] + self.query(asked),
             "direct": self.direct(asked),
@@ -124,7 +142,7 @@ class Forecaster(nn.Module):
         }
 
     def asked(
-        self, batch: Batch, of_bands: Float[Tensor, "object cut band 4"]
+        self, batch: Batch, of_bands: Float[Tensor, "object cut band 6"]
     ) -> Float[Tensor, "object cut query feature"]:
         """Describe a query: the days ahead, also for the host, the band, and what was last measured in it."""
         days = batch["days"][..., None]

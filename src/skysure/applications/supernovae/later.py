@@ -1,4 +1,4 @@
-"""Which later points a forecast is held against: in training those of the next night and another, in proof the next."""
+"""Which later points a forecast is held against: the next ones after a night, in training another one too."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from .batches import Nights, nights
 from .settings import FURTHEST, Settings
 
 Drawn = dict[str, np.ndarray]
+NEXT = 3
+"""Points right after a cut that are asked for in training, beside one that may be later."""
 
 
 def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
     """Draw nights of each object after which nothing is seen, and give what came then.
 
     A cut is a night from the trigger on, the second of its object at least, that has another one within `FURTHEST`
-    days. It is asked for all bands of the next night and of one of those after it; an object without such a night for
-    nothing.
+    days. It is asked for the points that come next, and for one of all those within `FURTHEST` days; an object
+    without such a night for nothing.
 
     Parameters
     ----------
@@ -33,32 +35,33 @@ def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
     -------
     dict of ndarray
         "cut" (object, cut), index of the night; "days" from there, "band", "ahead" (the flux) and "ahead_error",
-        shape (object, cut, query); where the error is 0 nothing was measured.
+        shape (object, cut, query); where the error is 0 there was no such point.
     """
-    night, width = np.arange(len(given.time)), given.flux.shape[1]
-    first, ends = given.offsets[given.owner], last_within(given, FURTHEST)
-    usable = np.flatnonzero((night > first) & (given.time > -0.5) & (ends > night))
+    night, ends = np.arange(len(given.time)), last_within(given, FURTHEST)
+    usable = np.flatnonzero((night > given.offsets[given.owner]) & (given.time > -0.5) & (ends > night))
     counts = np.bincount(given.owner[usable], minlength=len(given))
     some = np.flatnonzero(counts)
     lot = (rng.random((len(some), cuts)) * counts[some, None]).astype(np.int64)
     cut = usable[(np.cumsum(counts) - counts)[some, None] + lot]
-    other = cut + 1 + (rng.random(cut.shape) * (ends[cut] - cut)).astype(np.int64)
-    target = np.stack([cut + 1, other], -1)
-    measured = given.measured[target] & (np.array([True, False]) | (other != cut + 1)[..., None])[..., None]
-    days = (given.time[target] - given.time[cut][..., None])[..., None]
+    night, band = np.nonzero(given.measured)  # the points, in the order of the nights
+    start = np.concatenate([[0], np.cumsum(given.measured.sum(1))])
+    first, stop = start[cut + 1], start[ends[cut] + 1]
+    other = first + (rng.random(cut.shape) * (stop - first)).astype(np.int64)
+    point = np.concatenate([first[..., None] + np.arange(NEXT), other[..., None]], -1)
+    there = point < stop[..., None]
+    night, band = night[np.where(there, point, 0)], band[np.where(there, point, 0)]
 
     def whole(values: np.ndarray) -> np.ndarray:
         full = np.zeros((len(given), *values.shape[1:]), values.dtype)
         full[some] = values
-        return full.reshape(len(given), cuts, *(() if values.ndim == 2 else (-1,)))
+        return full
 
-    shape = (*target.shape, width)
     return {
         "cut": whole(cut - given.offsets[some, None]),
-        "days": whole(np.broadcast_to(days, shape)),
-        "band": whole(np.broadcast_to(np.arange(width), shape)),
-        "ahead": whole(given.flux[target]),
-        "ahead_error": whole(np.where(measured, given.flux_error[target], 0.0).astype(np.float32)),
+        "days": whole(np.where(there, given.time[night] - given.time[cut][..., None], 1.0).astype(np.float32)),
+        "band": whole(band),
+        "ahead": whole(given.flux[night, band]),
+        "ahead_error": whole(np.where(there, given.flux_error[night, band], 0.0).astype(np.float32)),
     }
 
 

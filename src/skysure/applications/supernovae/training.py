@@ -24,7 +24,7 @@ from .members import in_turn
 from .networks import Classifier, network
 from .settings import Settings
 
-CUTS = 4
+CUTS = 8
 """Nights of each object from which later points are forecast, an epoch."""
 
 

@@ -1,0 +1,104 @@
+"""A Gaussian process of the last points of a light curve, in time and band: what a forecast begins with.
+
+    k((t, b), (t', b')) = C_bb' (1 + r) exp(-r),   r = sqrt(3) |t - t'| / l
+
+(Matérn 3/2 in time, as Boone 2019, arXiv:1907.04690, but with a covariance C of the bands in place of one length in
+wavelength). Lengths l and covariances are those of all objects, learned with the network; fluxes are in units of the
+brightest one so far.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from .batches import Batch
+
+POINTS = 16
+"""Points of all bands that are looked back upon."""
+LENGTHS = (4.0, 15.0, 60.0)
+"""Where the lengths in time begin to be learned [d]."""
+JITTER = 3e-3
+"""Least error, in units of the brightest flux."""
+
+
+@dataclass(frozen=True)
+class Recent:
+    """The last points until some nights, the last one first, each of shape (object, cut, point).
+
+    Parameters
+    ----------
+    age : Tensor
+        Days from the point to the night.
+    band : Tensor of int64
+    flux, flux_error : Tensor
+        0 and infinite where there are fewer points.
+    """
+
+    age: Tensor
+    band: Tensor
+    flux: Tensor
+    flux_error: Tensor
+
+
+def recent(batch: Batch, cut: Int64[Tensor, "object cut"]) -> Recent:
+    """Look up the last points until each cut."""
+    bands = batch["measured"].shape[-1]
+    count = batch["measured"].flatten(1).cumsum(1)
+    seen = count.gather(1, (cut + 1) * bands - 1)
+    rank = seen[..., None] - torch.arange(POINTS, device=cut.device)
+    there = rank > 0
+    cell = torch.searchsorted(count, rank.flatten(1).clamp(min=1)).view_as(rank).clamp(max=count.shape[1] - 1)
+
+    def at(values: Tensor) -> Tensor:
+        return values.flatten(1).gather(1, cell.flatten(1)).view_as(rank)
+
+    time = batch["time"][..., None].expand_as(batch["measured"])
+    age = batch["time"].gather(1, cut)[..., None] - at(time)
+    flux, error = torch.where(there, at(batch["flux"]), 0.0), torch.where(there, at(batch["flux_error"]), torch.inf)
+    return Recent(torch.where(there, age, 0.0), cell % bands, flux, error)
+
+
+class Processes(nn.Module):
+    """Gaussian processes of several lengths, and what each forecasts from the last points alone.
+
+    Parameters
+    ----------
+    bands : int
+    """
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        factor = 0.5 * torch.eye(bands) + torch.nn.functional.one_hot(torch.zeros(bands, dtype=torch.long), bands)
+        self.log_length = nn.Parameter(torch.tensor(LENGTHS).log())
+        self.factor = nn.Parameter(factor.repeat(len(LENGTHS), 1, 1))
+
+    def forward(
+        self,
+        last: Recent,
+        days: Float[Tensor, "object cut query"],
+        band: Int64[Tensor, "object cut query"],
+        unit: Float[Tensor, "object cut"],
+    ) -> tuple[Float[Tensor, "object cut query length"], Float[Tensor, "object cut query length"]]:
+        """Give mean and standard deviation of the fluxes "days" ahead in each "band", in units of `unit`."""
+        between = (self.factor @ self.factor.mT).double()
+        noise = (last.flux_error / unit[..., None]).double().clamp(JITTER, 1e4) ** 2
+        age = last.age.double()
+        gram = self.kernel(between, last.band, last.band, age[..., :, None] - age[..., None, :])
+        root = torch.linalg.cholesky(gram + torch.diag_embed(noise)[:, :, None])
+        cross = self.kernel(between, band, last.band, days.double()[..., None] + age[..., None, :])
+        flux = (last.flux / unit[..., None]).double()[:, :, None, :, None].expand(*root.shape[:-1], 1)
+        mean = (cross @ torch.cholesky_solve(flux, root))[..., 0]
+        told = torch.linalg.solve_triangular(root, cross.mT, upper=False).square().sum(-2)
+        own = between.diagonal(dim1=-2, dim2=-1)[:, band].movedim(0, 2)
+        std = (own - told).clamp(min=1e-8).sqrt()
+        return mean.mT.float(), std.mT.float()
+
+    def kernel(self, between: Tensor, left: Tensor, right: Tensor, time: Tensor) -> Tensor:
+        """Covariances of points in bands `left` and `right` some `time` apart, (object, cut, length, left, right)."""
+        of_bands = between[:, left[..., :, None], right[..., None, :]].movedim(0, 2)
+        r = 3**0.5 * time.abs()[:, :, None] * torch.exp(-self.log_length.double())[:, None, None]
+        return of_bands * (1 + r) * torch.exp(-r)
