@@ -20,6 +20,7 @@ def series(channels=2, lengths=LENGTHS, seed=0, padding=0):
     weight = torch.rand(shape, generator=draw, dtype=torch.float64) + 0.1
     weight[torch.rand(shape, generator=draw) < 0.3] = 0.0
     weight[torch.arange(shape[1]) >= lengths[:, None]] = 0.0
+    time[torch.arange(shape[1]) >= lengths[:, None]] = 1e4
     return Series(time, value, weight, lengths)
 
 
@@ -81,6 +82,13 @@ def test_truncation_keeps_a_stretch():
 def test_no_stretch_of_another_name():
     with pytest.raises(Fault, match="keep="):
         truncate(series(), 16, "middle")
+
+
+def test_no_bins_of_what_is_not_finite():
+    given = series()
+    given.value[0, 3] = torch.nan
+    with pytest.raises(Fault, match="not finite"):
+        informative(given, 16)
 
 
 def test_thinning_keeps_the_middle_of_equal_parts():

@@ -1,7 +1,8 @@
 """Autoencode a long series: a recurrent network learns, without labels, to say a window of points in a few numbers.
 
-An encoder reads the points of a window, and a linear map of its last state is the code; a decoder is told the code and,
-step by step, which point this is, how long after the one before and in which channel, and gives a Gaussian for each. Minimised is
+An encoder reads the points of a window, and a linear map of its last state is the code. A decoder is told the code and,
+step by step, which point this is, how long after the one before and in which channel, and gives a Gaussian for each.
+Minimised is
 
     NLL = Σ ½ [ (x - m)² / (σ² + s²) + ln 2π (σ² + s²) ] / n
 

@@ -11,6 +11,8 @@ one more pass through the convolution. Unlike truncated backpropagation, this le
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -71,8 +73,8 @@ class Patches(nn.Module):
         step = self.pooled * self.size // 2
         many = max(1, self.chunk // step) * step
         starts = range(0, -(-series.steps // step) * step, many)
-        again = {"use_reentrant": False, "preserve_rng_state": False}
-        parts = [checkpoint(self._embedded, series, start, start + many, **again) for start in starts]
+        embedded = partial(checkpoint, self._embedded, series, use_reentrant=False, preserve_rng_state=False)
+        parts = [embedded(start, start + many) for start in starts]
         time, value, weight = (torch.cat(part, 1) for part in zip(*parts, strict=True))
         return Series(time, value, weight, -(-series.length // step))
 

@@ -78,8 +78,10 @@ class Series:
         whole = self.padded(-(-self.steps // size) * size)
         starts = torch.arange(0, whole.steps, size, device=self.time.device)
         length = (self.length[:, None] - starts).clamp(0, size)
-        cut = (part.unflatten(1, (-1, size)).flatten(0, 1) for part in (whole.time, whole.value, whole.weight))
-        return Series(*cut, length.flatten())
+        time, value, weight = (
+            x.unflatten(1, (-1, size)).flatten(0, 1) for x in (whole.time, whole.value, whole.weight)
+        )
+        return Series(time, value, weight, length.flatten())
 
 
 def described(series: Series) -> Float[Tensor, "object time feature"]:

@@ -25,14 +25,14 @@ from .series import Series
 def truncate(series: Series, steps: int, keep: str = "last") -> Series:
     """Keep one stretch of each object: its "first" or "last" steps, or those around the "brightest" in value / error.
 
-    >>> series = Series(torch.arange(9.0)[None], torch.zeros(1, 9, 1), torch.ones(1, 9, 1), torch.tensor([8]))
-    >>> truncate(series, 3).time
-    tensor([[5., 6., 7.]])
-
     Raises
     ------
     Fault
         For any other stretch.
+
+    >>> series = Series(torch.arange(9.0)[None], torch.zeros(1, 9, 1), torch.ones(1, 9, 1), torch.tensor([8]))
+    >>> truncate(series, 3).time
+    tensor([[5., 6., 7.]])
     """
     spare = (series.length - steps).clamp(min=0)
     if keep == "first":
@@ -68,11 +68,7 @@ def binned(series: Series, steps: int) -> Series:
     >>> bins.value.flatten(), bins.weight.flatten(), bins.time.flatten()
     (tensor([1.7500, 5.0000]), tensor([4., 4.]), tensor([0.5000, 9.0000]))
     """
-    first = series.time[:, :1]
-    last = series.time.gather(1, (series.length[:, None] - 1).clamp(min=0))
-    share = (series.time - first).double() / (last - first).clamp(min=torch.finfo(first.dtype).tiny)
-    edge = (share * steps).floor().clamp(0, steps - 1)
-    return _averaged(series, _numbered(edge), steps)
+    return _averaged(series, _numbered((_share(series) * steps).floor().clamp(max=steps - 1)), steps)
 
 
 def informative(series: Series, steps: int) -> Series:
@@ -81,6 +77,11 @@ def informative(series: Series, steps: int) -> Series:
     Of two neighbours the merging loses Δχ² / 2. In each round those merge that lose less than the pairs on either side
     (Ward 1963, doi:10.1080/01621459.1963.10500845, merges the cheapest pair of all at a time, and any two), until
     `steps` are left. Scargle et al. find the best bins of all, in a time that grows as the square of the points.
+
+    Raises
+    ------
+    Fault
+        Where values or weights are not finite.
 
     >>> value = torch.tensor([[[0.0]] * 5 + [[-9.0]] * 2 + [[0.0]] * 5]).reshape(1, 12, 1)
     >>> series = Series(torch.arange(12.0)[None], value, torch.ones(1, 12, 1), torch.tensor([12]))
@@ -99,6 +100,12 @@ def _taken(series: Series, index: Int64[Tensor, "object step"]) -> Series:
     value = series.value.gather(1, at.expand(-1, -1, series.value.shape[2]))
     weight = series.weight.gather(1, at.expand(-1, -1, series.weight.shape[2])) * valid[..., None]
     return Series(series.time.gather(1, index), value, weight, length)
+
+
+def _share(series: Series) -> Float[Tensor, "object time"]:
+    """Give the time since the first point, as a share of that of the last."""
+    first, last = series.time[:, :1], series.time.gather(1, (series.length[:, None] - 1).clamp(min=0))
+    return ((series.time - first).double() / (last - first).clamp(min=torch.finfo(first.dtype).tiny)).clamp(0, 1)
 
 
 def _numbered(bins: Float[Tensor, "object time"]) -> Int64[Tensor, "object time"]:
@@ -129,6 +136,10 @@ def _merged(series: Series, steps: int) -> Int64[Tensor, "object time"]:
     """Number each point by its bin, of `steps` at most, after rounds that merge the neighbours that differ least."""
     moments, count = _moments(series), series.length.clone()
     group = torch.arange(series.steps, device=count.device).expand(len(series), -1)
+    if not moments.isfinite().all():
+        raise Fault(
+            "values or weights that are not finite", "finite ones", "gaps filled with NaN", "give them weight 0"
+        )
     while (excess := (count - steps).clamp(min=0)).any():
         at = torch.arange(moments.shape[2], device=count.device)
         loss = _loss(moments[:, :, :-1], moments[:, :, 1:]).masked_fill(at[1:] >= count[:, None], torch.inf)
@@ -145,11 +156,12 @@ def _merged(series: Series, steps: int) -> Int64[Tensor, "object time"]:
 def _moments(series: Series) -> Float[Tensor, "2 object time channel"]:
     """Give w and w x of each point about the mean of its object; the time is one more channel, its σ the whole span."""
     inside = series.valid[..., None].double()
-    span = series.time.amax(1, keepdim=True) - series.time.amin(1, keepdim=True)
-    time = ((series.time - series.time[:, :1]) / span.clamp(min=torch.finfo(span.dtype).tiny))[..., None]
+    time = _share(series)[..., None]
     weight = torch.cat([series.weight.expand_as(series.value) * inside, inside], -1)
-    value = torch.cat([series.value, time], -1).double()
-    mean = (weight * value).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1e-300)
+    value = torch.cat([series.value.double(), time * inside], -1)
+    mean = (weight * value).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(
+        min=torch.finfo(torch.float64).tiny
+    )
     return torch.stack([weight, weight * (value - mean)])
 
 
