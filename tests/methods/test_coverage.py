@@ -18,6 +18,7 @@ from skysure.methods.calibration import (
     coverage_of,
     pit,
     pit_hits,
+    pooled_size,
     reliability_curve,
     uniformity,
     wilson_interval,
@@ -185,3 +186,13 @@ def test_percentages_are_a_fault():
 def test_coverage_of_nothing_is_a_fault():
     with pytest.raises(Fault, match="no rows"):
         coverage_of(np.zeros(0, bool), 0.9)
+
+
+def test_levels_set_group_by_group_vary_as_those_of_the_pooled_size():
+    rng, rows, objects = np.random.default_rng(0), np.array([500, 300, 200, 0]), np.array([60, 200, 90, 0])
+    levels = np.stack([rng.beta(0.9 * (m + 1), 0.1 * (m + 1), 100_000) for m in objects[:3]])
+    mean = rows[:3] @ levels / rows.sum()
+    size = pooled_size(rows, objects)
+    assert mean.var() * (size + 2) == pytest.approx(0.9 * 0.1, rel=0.03)  # of Beta(0.9 (m + 1), 0.1 (m + 1))
+    assert pooled_size(rows, np.array([60, 200, 0, 5])) is None
+    assert pooled_size(np.zeros(2, int), np.array([5, 5])) is None
