@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skysure.faults import Fault
-from skysure.report import Figure, figures_pdf, render, standard_figures
+from skysure.report import Figure, render, renderings, standard_figures
 
 
 def line(axes_points: int = 10) -> Figure:
@@ -46,9 +46,12 @@ def test_dense_figures_become_pixels():
 
 def test_standard_figures_have_pdfs(metrics):
     arrays = {key: metrics["curves"][key] for key in ("confusion", "coverage")}
-    pdf = figures_pdf(standard_figures({"curves": arrays, "examples": metrics["examples"][:1]}))
-    assert list(pdf) == ["confusion", "coverage", "example-1"]
-    assert all(content.startswith(b"%PDF") for content in pdf.values())
+    figures = list(standard_figures({"curves": arrays, "examples": metrics["examples"][:1]}))
+    assert [figure.name for figure in figures] == ["confusion", "coverage", "example-1"]
+    for figure in figures:
+        files = renderings(figure, ("svg", "pdf"))
+        assert files == {"svg": render(figure, "svg"), "pdf": render(figure, "pdf")}
+        assert files["pdf"].startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("name", ["", "Loss", "a b", "../up", "-x"])

@@ -3,7 +3,7 @@
 from .curves import by_column, confusion, coverage, prediction_sets, reliability, roc
 from .early import known_early
 from .examples import probability_in_time
-from .figure import Figure, figures_pdf, render
+from .figure import Figure, render, renderings
 from .gallery import standard_figures
 from .history import training_history
 from .page import page
@@ -14,13 +14,13 @@ __all__ = [
     "by_column",
     "confusion",
     "coverage",
-    "figures_pdf",
     "known_early",
     "page",
     "prediction_sets",
     "probability_in_time",
     "reliability",
     "render",
+    "renderings",
     "roc",
     "sentences",
     "standard_figures",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from ..faults import Fault
 from . import style
 
+Format = Literal["svg", "png", "pdf"]
 SECTIONS = ("results", "trust", "training", "examples", "uncertain", "novel")
 DENSE = 3_000  # points above which an artist is drawn as pixels, so that the page stays small
 
@@ -52,23 +53,29 @@ class Figure:
             raise Fault(f"section {self.section!r} of figure {self.name}", "one of " + ", ".join(SECTIONS))
 
 
-def render(figure: Figure, format: Literal["svg", "png", "pdf"] = "svg") -> bytes:
+def render(figure: Figure, format: Format = "svg") -> bytes:
     """The bytes of an SVG, PNG or PDF file: the same figure gives the same bytes."""
+    return renderings(figure, (format,))[format]
+
+
+def renderings(figure: Figure, formats: Sequence[Format]) -> dict[str, bytes]:
+    """The bytes of several files of one figure, which is drawn and laid out once."""
     with style.applied():
         canvas = matplotlib.figure.Figure(figsize=(figure.width, figure.height), layout="constrained")
         figure.draw(canvas)
         for artist in (child for axes in canvas.axes for child in axes.get_children()):
             if _is_dense(artist):
                 artist.set_rasterized(True)
-        stream = io.BytesIO()
-        paper = "none" if format == "svg" else "white"  # an SVG lies on the paper of its page
-        canvas.savefig(stream, format=format, dpi=200, metadata=_UNDATED[format], facecolor=paper)
+        canvas.get_layout_engine().execute(canvas)
+        canvas.set_layout_engine("none")  # savefig would lay it out again for every format
+        return {format: _saved(canvas, format) for format in formats}
+
+
+def _saved(canvas: matplotlib.figure.Figure, format: Format) -> bytes:
+    stream = io.BytesIO()
+    paper = "none" if format == "svg" else "white"  # an SVG lies on the paper of its page
+    canvas.savefig(stream, format=format, dpi=200, metadata=_UNDATED[format], facecolor=paper)
     return stream.getvalue()
-
-
-def figures_pdf(figures: Iterable[Figure]) -> dict[str, bytes]:
-    """A PDF of each figure, by its name."""
-    return {figure.name: render(figure, "pdf") for figure in figures}
 
 
 _UNDATED: dict[str, dict[str, str | None]] = {

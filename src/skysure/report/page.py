@@ -30,6 +30,7 @@ def page(
     evaluation_metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]] | None = None,
     figures: Iterable[Figure] = (),
+    drawn: Mapping[str, bytes] | None = None,
 ) -> str:
     """The report of a run as HTML; whatever a number is missing for is left out.
 
@@ -43,6 +44,8 @@ def page(
         The rows of `history.csv`.
     figures : iterable of Figure
         What the application draws; each goes to its section.
+    drawn : mapping of str to bytes, optional
+        The SVG of figures that are drawn already, by name.
 
     Returns
     -------
@@ -50,10 +53,10 @@ def page(
         One HTML document; style and figures are inside it.
     """
     metrics, card = dict(evaluation_metrics), dict(run_card)
-    drawn = list(figures)
+    shown = list(figures)
     training = training_history([dict(row) for row in history]) if history else None
-    if training and all(figure.name != training.name for figure in drawn):
-        drawn.append(training)
+    if training and all(figure.name != training.name for figure in shown):
+        shown.append(training)
     scores = [_score(score) for score in metrics.get("scores") or ()]
     return (
         _environment()
@@ -70,16 +73,16 @@ def page(
             scores=scores,
             against=metrics.get("against"),
             sentences=sentences(metrics),
-            sections=_sections(drawn, metrics.get("tables") or ()),
+            sections=_sections(shown, metrics.get("tables") or (), drawn or {}),
             run_toml=tomli_w.dumps(_without_none(card)) if card else "",
             cite=_as_list(card.get("cite")),
         )
     )
 
 
-def inline_svg(figure: Figure) -> Markup:
+def inline_svg(figure: Figure, svg: bytes | None = None) -> Markup:
     """The figure as an SVG element for a page: named for screen readers, its ids its own."""
-    text = render(figure, "svg").decode()
+    text = (svg or render(figure, "svg")).decode()
     box = re.search(r'viewBox="([^"]+)"', text)
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r"<style[^>]*>.*?</style>", "", body, count=1, flags=re.DOTALL)
@@ -187,14 +190,16 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
-def _sections(figures: Sequence[Figure], tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _sections(
+    figures: Sequence[Figure], tables: Sequence[Mapping[str, Any]], drawn: Mapping[str, bytes]
+) -> list[dict[str, Any]]:
     sections = []
     for name in SECTIONS:
         mine = [figure for figure in figures if figure.section == name]
         listed = [_table(table) for table in tables if table.get("section", "results") == name]
         if mine or listed:
             heading, lead = HEADINGS[name]
-            shown = [{"figure": figure, "svg": inline_svg(figure), "wide": figure.width > 5} for figure in mine]
+            shown = [{"figure": f, "svg": inline_svg(f, drawn.get(f.name)), "wide": f.width > 5} for f in mine]
             sections.append({"name": name, "heading": heading, "lead": lead, "figures": shown, "tables": listed})
     return sections
 

@@ -8,7 +8,7 @@ from skysure import run as runs
 from skysure import settings as layers
 from skysure.applications import application
 from skysure.predictions import Evaluation
-from skysure.report import figures_pdf, page
+from skysure.report import page, renderings
 
 
 def report_of(folder: str | Path) -> Path:
@@ -28,7 +28,9 @@ def write_report(folder: Path) -> None:
     content = layers.load_toml(folder / "run.toml")
     metrics = runs.read_metrics(folder)
     figures = list(application(content["application"]).figures(Evaluation(metrics)))
-    runs.write_text(folder / "report.html", page(content, metrics, runs.read_history(folder), figures))
+    drawn = {figure.name: renderings(figure, ("svg", "pdf")) for figure in figures}
+    svg = {name: files["svg"] for name, files in drawn.items()}
+    runs.write_text(folder / "report.html", page(content, metrics, runs.read_history(folder), figures, svg))
     (folder / "figures").mkdir(exist_ok=True)
-    for name, content in figures_pdf(figures).items():
-        runs.write_bytes(folder / "figures" / f"{name}.pdf", content)
+    for name, files in drawn.items():
+        runs.write_bytes(folder / "figures" / f"{name}.pdf", files["pdf"])
