@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
 
+from skysure.applications.supernovae.calibration import calibrate
+from skysure.applications.supernovae.networks import network
 from skysure.applications.supernovae.redshifting import Surface, redshifted, seen_from, sky_error, wavelengths
+from skysure.applications.supernovae.settings import Schema, Settings
 from skysure.applications.supernovae.simulation.surveys import SURVEYS
 from skysure.applications.supernovae.simulator import observe
+from skysure.applications.supernovae.training import labelled
 from skysure.data.lightcurves import LightCurves
+from skysure.data.parts import Split
+from skysure.data.sources import Memory, Parted
+from skysure.faults import Fault
 
 DES = SURVEYS["des"]
 PEAK = 56_040.0
@@ -76,3 +83,22 @@ def test_what_the_survey_would_not_find_from_there_is_left_out():
     faint = observed(0.25)
     faint = LightCurves(**vars(faint) | {"flux": faint.flux / 50})
     assert len(redshifted(faint, 3)) == 1
+
+
+def test_bands_of_another_survey_are_a_fault():
+    with pytest.raises(Fault, match="wavelength of u is not known"):
+        redshifted(LightCurves(**vars(observed(0.25)) | {"bands": ("u", "r", "i", "z")}), 1)
+
+
+def test_training_and_its_calibration_take_copies_and_a_later_calibration_does_not():
+    curves = observed(0.25, n=12)
+    curves.objects["label"] = np.array(["Ia", "II", "Ibc"] * 4)
+    schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
+    model = network(Settings(hidden=8, head=8, redshifting=2), schema)
+    given, truth = labelled(Memory(schema, [curves]), "train", model, 2)
+    assert len(given) == len(truth) == 36
+    assert truth[12:].tolist() == np.repeat(truth[:12], 2).tolist()
+    later = Split(curves.ids, curves.groups, np.full(12, "calibration"))
+    for parts, calibrated_on in ((Memory(schema, [curves]), 36), (Parted(Memory(schema, [curves]), later), 12)):
+        calibrate(model, parts)
+        assert max(int(stage.sets.counts.max()) for stage in model.stages) == calibrated_on

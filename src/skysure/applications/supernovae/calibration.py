@@ -39,14 +39,15 @@ def calibrate(model: Classifier, source: Any) -> None:
     Fault
         Where the calibration part has no labelled light curve, or those of one class only.
     """
-    given, truth = labelled(source, CALIBRATION, model)
+    copies = model.settings.redshifting if has(source, TRAIN) else 0  # a survey calibrated on later is taken as it is
+    given, truth = labelled(source, CALIBRATION, model, copies)
     if len(np.unique(truth)) == 1:
         raise Fault(
             f"all {len(truth)} light curves to calibrate on are {model.classes[truth[0]]}", "several classes",
             "a sample selected by class: the probabilities would all become its own",
             "add labelled objects of the other classes, simulated ones if need be",
         )  # fmt: skip
-    learned = rows_of(model, *labelled(source, TRAIN, model), samples=2) if has(source, TRAIN) else None
+    learned = rows_of(model, *labelled(source, TRAIN, model, copies), samples=2) if has(source, TRAIN) else None
     if model.horizons is not None:
         calibrate_forecasts(model, given)
     rows = rows_of(model, given, truth, SAMPLES)

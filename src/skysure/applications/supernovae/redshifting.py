@@ -18,6 +18,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
 from skysure.data.lightcurves import LightCurves
+from skysure.faults import Fault
 
 from .simulation.cosmology import distance_modulus
 from .simulation.selection import two_bands
@@ -53,8 +54,20 @@ def redshifted(
     -------
     LightCurves
         The columns of the copies are those of the originals, but for id, group, redshift and redshift_error.
+
+    Raises
+    ------
+    Fault
+        Where there are bands that the survey has not.
     """
     rng, known, z = np.random.default_rng(seed), SURVEYS[survey], curves.column("redshift")
+    if others := sorted(set(curves.bands) - set(known.passbands.names)):
+        raise Fault(
+            f"light curves in the bands {', '.join(curves.bands)}",
+            f"those of the survey {survey}: {', '.join(known.passbands.names)}",
+            f"the wavelength of {others[0]} is not known",
+            f"--survey {'lsst' if survey == 'des' else 'des'}, or --redshifting 0",
+        )
     curves = curves.in_bands(known.passbands.names)
     group = np.where(curves.groups == "", curves.ids, curves.groups).astype(str)
     found = [replace(curves, objects=curves.objects | {"group": group})]

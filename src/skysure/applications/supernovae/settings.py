@@ -99,6 +99,9 @@ class Settings:
         Share of the redshifts that are hidden in training, where redshift is "optional".
     forecast : float
         Weight of the likelihood of later points beside that of the class; 0: nothing is forecast.
+    redshifting : int
+        Copies of each labelled object that are moved to higher redshifts, as `survey` would see it from there; for
+        samples that spectroscopy chose.
     validation : int or float
         Share of the objects that stop the training; from 1 on, how many.
     calibration : int or float
@@ -108,7 +111,7 @@ class Settings:
     groups : bool
         Whether relatives (the column "group": host, template) stay in one part.
     survey : {"des", "lsst"}
-        Survey to simulate.
+        Survey to simulate, or whose bands and noise redshifting takes.
     photoz : {"good", "realistic", "none"}
         Host redshifts to simulate.
     unknowns : bool
@@ -150,6 +153,7 @@ class Settings:
     truncate: float = 0.3
     hide_redshift: float = 0.25
     forecast: float = 0.0
+    redshifting: int = 0
     validation: int | float = 0.04
     calibration: int | float = 0.04
     test: int | float = 0.4
@@ -170,6 +174,7 @@ class Settings:
         ranges |= {
             "layers": (1, 100),
             "members": (1, 100),
+            "redshifting": (0, 100),
             "rate": (0.001, 0.99),
             "learning_rate": (1e-9, 10),
             "before": (0, 10**12),

@@ -22,6 +22,7 @@ from .forecaster import forecast_nll
 from .later import Drawn, later
 from .members import in_turn
 from .networks import Classifier, network
+from .redshifting import redshifted
 from .settings import Settings
 
 CUTS = 8
@@ -39,7 +40,7 @@ def train(
         Where no training object has a label of one of the classes.
     """
     model = network(settings, source.schema)
-    held = {part: labelled(source, part, model) for part in (TRAIN, VALIDATION)}
+    held = {part: labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
     model.adapt(*held[TRAIN])
     given, truth = held[TRAIN]
 
@@ -65,10 +66,15 @@ def train(
     yield from in_turn(model, fitted, state)
 
 
-def labelled(source: Any, part: str | None, model: Classifier) -> tuple[Nights, np.ndarray]:
-    """Give the nights and classes of the objects of a part that can be classified and whose class is known."""
+def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
+    """Give the nights and classes of the objects of a part that can be classified and whose class is known.
+
+    With them come `copies` of each, moved to higher redshifts.
+    """
     found = []
-    for chunk in source.chunks(part):
+    for k, chunk in enumerate(source.chunks(part)):
+        if copies:
+            chunk = redshifted(chunk, copies, survey=model.settings.survey, seed=combine(model.settings.seed, k))
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
         given = nights(chunk, model.bands, model.settings)
         use = np.flatnonzero((truth >= 0) & given.classifiable)
