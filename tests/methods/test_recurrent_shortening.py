@@ -135,7 +135,7 @@ def test_two_steps_of_equal_weight_merge_where_the_least_is_lost():
     """One round too many leaves one merge to make: the one that brute force finds."""
     for seed in range(20):
         draw = np.random.default_rng(seed)
-        value, weight = draw.normal(size=30), draw.uniform(0.5, 2.0, 30)
+        value, weight = draw.normal(size=30), draw.lognormal(0.0, 2.0, 30)
         tensors = (torch.from_numpy(x)[None, :, None] for x in (value, weight))
         # all points at one time, so that the channel of time costs nothing
         given = Series(torch.zeros(1, 30, dtype=torch.float64), *tensors, torch.tensor([30]))
@@ -145,6 +145,11 @@ def test_two_steps_of_equal_weight_merge_where_the_least_is_lost():
         kept = torch.isclose(given.value[0], short.value[0, :, 0]).any(1).numpy()
         merged = np.flatnonzero(~kept)
         assert fit(value, weight, np.arange(30) - (np.arange(30) > merged[0])) == pytest.approx(cheapest)
+
+
+def test_where_nothing_differs_bins_are_equal():
+    given = Series(torch.zeros(1, 64), torch.ones(1, 64, 1), torch.ones(1, 64, 1), torch.tensor([64]))
+    assert torch.equal(informative(given, 8).weight.flatten(), torch.full((8,), 8.0))
 
 
 def test_information_finds_what_even_bins_dilute():
