@@ -380,16 +380,17 @@ def main(asked: list[str], quick: bool) -> None:
         rows = special.get(part, partial(compared, part, scale))()
         record("long_sequences", rows, quick=quick)
     if not quick:
-        record("long_sequences", [worst()], quick=False)
+        record("long_sequences", worst(), quick=False)
 
 
-def worst() -> dict[str, Any]:
+def worst() -> Iterator[dict[str, Any]]:
     """Take the smallest gain over truncation of all sets that were compared."""
     measured = json.loads((RESULTS / "long_sequences.json").read_text())["rows"]
     name = "best_over_truncation_accuracy"
     found = {r["measure"].removesuffix(f"_{name}"): r["value"] for r in measured if r["measure"].endswith(f"_{name}")}
     table = "; ".join(f"{part} {value:.2f}" for part, value in found.items())
-    return row(name, min(found.values()), note=f"the best by validation over the best truncation; least of {table}")
+    if found:
+        yield row(name, min(found.values()), note=f"the best by validation over the best truncation; least of {table}")
 
 
 if __name__ == "__main__":
