@@ -147,6 +147,13 @@ def early(single: list[float], days: tuple[float, ...] = (0.0, 5.0, 10.0, 90.0))
     return {"noun": "star", "curves": {"early": curve}}
 
 
+def test_classes_that_a_small_test_part_lacks_are_not_spoken_of():
+    metrics = early([0.1, 0.2, 0.6, 0.9])
+    curve = metrics["curves"]["early"]
+    curve |= {f"completeness{end}": [None] * 4 for end in ("", "_low", "_high")}
+    assert "purity" not in "".join(sentences(metrics))
+
+
 def test_how_early_it_is_known():
     # 0.2 + (0.5 - 0.2) / (0.6 - 0.2) of the way from day 5 to day 10: day 8.75
     said, right = sentences(early([0.1, 0.2, 0.6, 0.9]))

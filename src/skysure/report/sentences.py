@@ -201,8 +201,10 @@ def _early(metrics: Metrics) -> Iterator[str]:
     if 10 in days and days[-1] > 10:
         k = days.index(10)
         right = f"{_on_day(curve, 'accuracy', k)} (after {days[-1]:g} days {_on_day(curve, 'accuracy', -1)})"
-        ia = f"{_on_day(curve, 'completeness', k)} of {curve['of']} are found with a purity of"
-        more = f"; {ia} {_on_day(curve, 'purity', k)}" if curve["purity"][k] is not None else ""
+        more = ""
+        if curve["completeness"][k] is not None and curve["purity"][k] is not None:
+            purity = _on_day(curve, "purity", k)
+            more = f"; {_on_day(curve, 'completeness', k)} of {curve['of']} are found with a purity of {purity}"
         yield f"10 days after detection answers are right for {right}{more}."
 
 
