@@ -9,7 +9,7 @@ import torch
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network
 from skysure.applications.supernovae.batches import nights
 from skysure.applications.supernovae.calibration import Rows, best_width, held_back
-from skysure.applications.supernovae.networks import STAGES
+from skysure.applications.supernovae.networks import LEVELS, STAGES
 from skysure.applications.supernovae.prediction import answers, every, level_of
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.sources import Memory
@@ -24,7 +24,7 @@ def drawn(n: int, seed: int, shift: float = 0.0) -> Rows:
     logits = 2.5 * torch.randn(1, n, CLASSES, generator=generator)
     truth = torch.multinomial(logits[0].softmax(-1), 1, generator=generator)[:, 0]
     moved = logits + torch.tensor([shift, 0.0, -shift])
-    return Rows(torch.arange(n) % PHASES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1), torch.ones(n))
+    return Rows(torch.arange(n) % PHASES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1), torch.ones(n, 2))
 
 
 def test_a_calibrated_network_is_left_nearly_alone_and_one_elsewhere_is_not() -> None:
@@ -53,12 +53,12 @@ def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:
     held = held_back(rows, CLASSES, 1.0)
     other = rows.truth.clone()
     other[rows.stage == 1] = (other[rows.stage == 1] + 1) % CLASSES
-    again = held_back(Rows(rows.stage, other, rows.logits, rows.summary, rows.snr), CLASSES, 1.0)
+    again = held_back(Rows(rows.stage, other, rows.logits, rows.summary, rows.columns), CLASSES, 1.0)
     assert torch.equal(held[rows.stage == 0], again[rows.stage == 0])
     assert not torch.allclose(held[rows.stage == 1], again[rows.stage == 1])
 
 
-def test_sets_go_by_the_largest_signal_to_noise_until_their_night() -> None:
+def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshift() -> None:
     curves = simulate_lightcurves(60, seed=5)
     schema = Schema(bands=curves.bands, classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8), schema).eval()
@@ -66,14 +66,13 @@ def test_sets_go_by_the_largest_signal_to_noise_until_their_night() -> None:
     given = nights(curves, model.bands, model.settings)
     bright = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
     for answer in answers(model, given, Query(samples=2), every):
+        level, inner = level_of(model, answer), LEVELS[1] + 1
         for k, (owner, days) in enumerate(zip(answer.owner, answer.days, strict=True)):
             mine = (given.owner == owner) & (given.time <= days + 1e-3)
-            assert float(answer.snr[k]) == pytest.approx(bright[mine].max(), rel=1e-5)
-        stage = np.searchsorted(STAGES, answer.days, side="right")
-        assert np.array_equal(level_of(model, answer) // 4, stage)
-        for k in range(len(STAGES) + 1):
-            mine, edges = stage == k, model.stages[k].sets.edges.numpy()
-            assert np.array_equal(level_of(model, answer)[mine] % 4, np.searchsorted(edges, answer.snr[mine].numpy()))
-    for stage in model.stages:
-        assert stage.sets.counts[:3].sum() == stage.sets.counts[3]
-        assert stage.sets.counts[:3].max() - stage.sets.counts[:3].min() <= 1
+            snr, z = bright[mine].max(), given.redshift[owner]
+            np.testing.assert_allclose(answer.columns[k], [snr, z], rtol=1e-5)
+            stage = int(np.searchsorted(STAGES, days, side="right"))
+            sets = model.stages[stage].sets
+            first = int(np.searchsorted(sets.first.edges.numpy(), snr))
+            second = int(np.searchsorted(sets.second[first].edges.numpy(), z)) if np.isfinite(z) else inner - 1
+            assert level[k] == stage * len(sets.counts) + first * inner + second

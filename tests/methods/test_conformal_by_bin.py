@@ -4,7 +4,7 @@ import torch
 from scipy.stats import betabinom
 
 from skysure.faults import Fault
-from skysure.methods.calibration import ConformalByBin, ConformalIntervals, ConformalSets
+from skysure.methods.calibration import ConformalByBin, ConformalByBins, ConformalIntervals, ConformalSets
 
 
 def noisy_where_faint(n, rng):
@@ -112,3 +112,35 @@ def test_scores_that_are_missing_are_a_fault():
             ConformalByBin(2).fit(torch.zeros(len(score)), score)
     with pytest.raises(Fault, match=r"\(3, 1\)"):
         ConformalByBin(2).fit(torch.zeros(3), torch.zeros(3, 2))
+
+
+def test_bins_of_two_columns_keep_their_coverage_each():
+    rng = np.random.default_rng(7)
+    hits, counts, one = np.zeros(6), np.zeros(6), np.zeros(6)
+    for _ in range(20):
+        columns = torch.from_numpy(rng.uniform(size=(5000, 2)))
+        score = torch.from_numpy(rng.exponential(size=(5000, 1))) * (1 + 3 * columns[:, :1]) * (1 + 5 * columns[:, 1:])
+        both = ConformalByBins(3, 2).fit(columns[:1200], score[:1200])
+        single = ConformalByBin(3).fit(columns[:1200, 0], score[:1200])
+        new, fresh = columns[1200:], score[1200:]
+        which = ((new[:, 0] * 3).long() * 2 + (new[:, 1] > 0.5).long()).numpy()
+        hits += np.bincount(which, both.holds(new, fresh, 0.8)[:, 0].numpy(), minlength=6)
+        one += np.bincount(which, single.holds(new[:, 0], fresh, 0.8)[:, 0].numpy(), minlength=6)
+        counts += np.bincount(which, minlength=6)
+        assert torch.equal(both.counts.view(4, 3)[:, 2], torch.tensor([400, 400, 400, 1200]))
+    np.testing.assert_allclose(hits / counts, 0.8, atol=0.025)
+    assert np.ptp(one / counts) > 0.15
+
+
+def test_where_two_columns_leave_too_few_the_first_decides_and_then_all():
+    columns = torch.stack([torch.arange(24.0), torch.arange(24.0) % 4], 1)
+    score = columns[:, :1].clone()
+    both, single = ConformalByBins(2, 2).fit(columns, score), ConformalByBin(2).fit(columns[:, 0], score)
+    new = torch.tensor([[3.0, 1.0], [20.0, 3.0], [20.0, torch.nan], [torch.nan, 1.0]])
+    for coverage in (0.5, 0.9, 0.95):  # six objects in a bin of both columns, twelve in one of the first
+        few = coverage > 0.8
+        assert torch.equal(both.bound(new, coverage)[2:3], single.bound(new[2:3, 0], coverage))
+        assert torch.equal(both.bound(new, coverage)[:2], single.bound(new[:2, 0], coverage)) == few
+    assert both.bound(new, 0.97).isinf().all()
+    assert both.bin_of(new).tolist() == [0, 4, 5, 6]
+    assert ConformalByBins(2, 2).bound(new, 0.5).isinf().all()

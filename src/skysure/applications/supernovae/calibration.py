@@ -63,7 +63,7 @@ def calibrate(model: Classifier, source: Any) -> None:
         label, device = rows.truth[mine], stage.scaling.scale.device
         scaling = VectorScaling(classes, width).fit(rows.logits[:, mine], label)
         stage.scaling.load_state_dict(scaling.state_dict())
-        stage.sets.fit(rows.snr[mine].to(device), 1 - unseen[mine].gather(1, label[:, None]).to(device))
+        stage.sets.fit(rows.columns[mine].to(device), 1 - unseen[mine].gather(1, label[:, None]).to(device))
         stage.distance.calibrate(rows.summary[mine])
 
 
@@ -75,7 +75,7 @@ class Rows:
     truth: Tensor
     logits: Tensor
     summary: Tensor
-    snr: Tensor
+    columns: Tensor
 
 
 def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -> Rows:
@@ -87,7 +87,7 @@ def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -
         torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
         torch.cat([a.logits for a in found], 1).cpu(),
         torch.cat([a.summary for a in found]).cpu(),
-        torch.cat([a.snr for a in found]).cpu(),
+        torch.cat([a.columns for a in found]).cpu(),
     )
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from skysure.fit import seeded
-from skysure.methods.calibration.conformal_by_bin import ConformalByBin
+from skysure.methods.calibration.conformal_by_bin import ConformalByBins
 from skysure.methods.calibration.scaling import VectorScaling
 from skysure.methods.novelty.distance import FeatureDistance
 from skysure.methods.uncertainty import Dropout, TiedDropout
@@ -25,8 +25,8 @@ from .settings import Schema, Settings
 OMEGA_M = 0.3
 STAGES = (3.0, 10.0, 20.0, 40.0)
 """Days since the trigger that part light curves into stages, each with a calibration of its own."""
-BRIGHTNESSES = 3
-"""Bins of the largest signal to noise so far, each with prediction sets of its own."""
+LEVELS = (3, 2)
+"""Bins of the largest signal to noise so far and, in each, of the redshift: each with sets of its own level."""
 
 
 def distance_modulus(redshift: Float[Tensor, "*object"]) -> Float[Tensor, "*object"]:
@@ -89,13 +89,13 @@ class Stage(nn.Module):
     """What turns logits into answers, for light curves seen for about as long: scaling, sets, novelty.
 
     Early answers are less sure and rest on other features than late ones; one calibration cannot fit both. Nor can
-    prediction sets of one level be right for faint light curves and bright ones.
+    prediction sets of one level be right for faint light curves and bright ones, near and far.
     """
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         self.scaling = VectorScaling(classes)
-        self.sets = ConformalByBin(BRIGHTNESSES)
+        self.sets = ConformalByBins(*LEVELS)
         self.distance = FeatureDistance(features, classes)
 
 

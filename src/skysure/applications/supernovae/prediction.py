@@ -66,15 +66,16 @@ class Answers:
     logits : Tensor, shape (sample, row, class)
     summary : Tensor, shape (row, unit)
         What the dense layers read.
-    snr : Tensor, shape (row,)
-        Largest signal-to-noise ratio in a band until that night.
+    columns : Tensor, shape (row, 2)
+        What levels of prediction sets go by: the largest signal-to-noise ratio in a band until that night, and the
+        redshift, NaN where not known.
     """
 
     owner: np.ndarray
     days: np.ndarray
     logits: Tensor
     summary: Tensor
-    snr: Tensor
+    columns: Tensor
 
     @property
     def stage(self) -> np.ndarray:
@@ -111,7 +112,7 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-                brightest = best_snr(batch)[row, night]
+                columns = torch.stack([best_snr(batch)[row, night], known_redshift(batch)[row]], 1)
             each = [
                 run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)
             ]
@@ -119,12 +120,18 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
             logits += [drawn for _, drawn in each]
         if summaries:
             summary = torch.stack(summaries).mean(0)
-            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), summary, brightest)
+            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), summary, columns)
 
 
 def best_snr(batch: Batch) -> Float[Tensor, "object night"]:
     """Give the largest signal-to-noise ratio in a band so far."""
     return (batch["flux"] / batch["flux_error"] * batch["measured"]).amax(-1).cummax(1).values
+
+
+def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
+    """Give the redshifts, NaN where they are not known."""
+    z, _, known = batch["redshift"].unbind(-1)
+    return torch.where(known > 0, z, torch.nan)
 
 
 def run(
@@ -180,7 +187,7 @@ def members(model: Classifier, answer: Answers, probability: Tensor, coverage: f
     """Which classes belong to the set of each row, shape (row, class)."""
     found = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
-        found[rows] = stage.sets.holds(answer.snr[rows], 1 - probability[rows], coverage)
+        found[rows] = stage.sets.holds(answer.columns[rows], 1 - probability[rows], coverage)
     return found
 
 
@@ -189,7 +196,7 @@ def level_of(model: Classifier, answer: Answers) -> np.ndarray:
     found = np.empty(len(answer.owner), np.int64)
     for k in np.unique(answer.stage):
         mine, sets = answer.stage == k, model.stages[k].sets
-        found[mine] = len(sets.counts) * k + sets.bin_of(answer.snr[torch.from_numpy(mine)]).cpu().numpy()
+        found[mine] = len(sets.counts) * k + sets.bin_of(answer.columns[torch.from_numpy(mine)]).cpu().numpy()
     return found
 
 

@@ -5,7 +5,7 @@ Fitted and kept with the model (torch): `scaling`, `quantiles`, `conformal` and 
 """
 
 from .conformal import ConformalIntervals, ConformalSets, credible_sets, thousandths, thresholds
-from .conformal_by_bin import ConformalByBin
+from .conformal_by_bin import ConformalByBin, ConformalByBins
 from .coverage import (
     LEVELS,
     Bin,
@@ -58,6 +58,7 @@ __all__ = [
     "LEVELS",
     "Bin",
     "ConformalByBin",
+    "ConformalByBins",
     "ConformalIntervals",
     "ConformalSets",
     "Coverage",

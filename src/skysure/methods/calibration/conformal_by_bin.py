@@ -91,5 +91,70 @@ class ConformalByBin(nn.Module):
 
     def bin_of(self, column: Tensor) -> Int[Tensor, " row"]:
         """Index of the bin of each row; the last, of all objects, where the column is missing."""
-        column = column.double()
+        column = column.double().contiguous()
         return torch.where(column.isfinite(), torch.bucketize(column, self.edges), len(self.counts) - 1)
+
+
+class ConformalByBins(nn.Module):
+    """Bounds by bin of one column and, within each of its bins, by bin of another.
+
+    Where such a bin has too few objects for the coverage asked, or the second column is missing, the bound is that of
+    the bin of the first; else as `ConformalByBin`.
+
+    Parameters
+    ----------
+    first, second : int
+        Number of bins of each column.
+    values : int
+        Number of scores of an object.
+
+    Examples
+    --------
+    >>> columns = torch.cartesian_prod(torch.arange(60.0), torch.arange(40.0))
+    >>> score = 1.0 + (columns[:, :1] > 30) + 2.0 * (columns[:, 1:] > 20)
+    >>> by_both = ConformalByBins(2, 2).fit(columns, score)
+    >>> by_both.bound(torch.tensor([[5.0, 30.0], [50.0, 3.0], [50.0, torch.nan]]), 0.9)[:, 0]
+    tensor([3.0000, 2.0000, 4.0000])
+    """
+
+    def __init__(self, first: int, second: int, values: int = 1) -> None:
+        super().__init__()
+        self.first = ConformalByBin(first, values)
+        self.second = nn.ModuleList(ConformalByBin(second, values) for _ in range(first + 1))
+
+    def fit(self, columns: Float[Tensor, "row 2"], score: Float[Tensor, "row value"]) -> ConformalByBins:
+        """Cut both columns into bins, and keep the scores of the calibration objects; raises as `ConformalByBin`."""
+        self.first.fit(columns[:, 0], score)
+        index = self.first.bin_of(columns[:, 0])
+        for k, inner in enumerate(self.second):
+            mine = index == k if k < len(self.second) - 1 else torch.full_like(index, True, dtype=torch.bool)
+            if mine.any():
+                inner.fit(columns[mine, 1], score[mine])
+        return self
+
+    def bound(self, columns: Float[Tensor, "row 2"], coverage: float) -> Float[Tensor, "row value"]:
+        """Bound of the scores of each row at a coverage."""
+        found, index = self.first.bound(columns[:, 0], coverage), self.first.bin_of(columns[:, 0])
+        for k in index.unique().tolist():
+            own = self.second[k].bound(columns[index == k, 1], coverage)
+            found[index == k] = torch.where(own.isinf(), found[index == k], own)
+        return found
+
+    def holds(
+        self, columns: Float[Tensor, "row 2"], score: Float[Tensor, "row option"], coverage: float
+    ) -> Bool[Tensor, "row option"]:
+        """Whether a score lies within the bound of its row."""
+        return score.float() <= self.bound(columns, coverage)
+
+    def bin_of(self, columns: Float[Tensor, "row 2"]) -> Int[Tensor, " row"]:
+        """Index of the bin of each row in `counts`."""
+        index = self.first.bin_of(columns[:, 0])
+        found = index * len(self.second[0].counts)
+        for k in index.unique().tolist():
+            found[index == k] += self.second[k].bin_of(columns[index == k, 1])
+        return found
+
+    @property
+    def counts(self) -> Int[Tensor, " bin"]:
+        """Calibration objects of each bin of the second column in each of the first."""
+        return torch.cat([inner.counts for inner in self.second])
