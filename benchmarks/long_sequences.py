@@ -3,13 +3,13 @@
     python benchmarks/long_sequences.py [--quick] [PART ...]
 
 Parts: 1000, 5000, 20000 (simulated stars of so many points, six kinds), plasticc (14 classes), memory, novelty (kinds
-that an autoencoder never saw), forecast; each is recorded when it is done. Classifiers: an LSTM of 48 units reads what
-an answer leaves, at most 128 steps, and one head reads the mean and the maximum of its states. `whole` is the same LSTM
-over all points, `carried` over all points a window of 128 at a time (loss and step after each window), `resnet` a 1-D
-ResNet over all points with as many parameters. Adam, batches of 32, the epoch of best validation loss, one training
-each. Training and forward passes run in bfloat16 where torch's autocast has it; time is processor time of one thread.
-Peak memory is what torch's allocator holds at most during a step of training on 32 objects, beside the light curves
-themselves.
+that an autoencoder never saw), forecast; 1000:resnet is one network of a part. Each network is recorded when it is
+done. Classifiers: an LSTM of 48 units reads what an answer leaves, at most 128 steps, and one head reads the mean and
+the maximum of its states. `whole` is the same LSTM over all points, `carried` over all points a window of 128 at a time
+(loss and step after each window), `resnet` a 1-D ResNet over all points with as many parameters. Adam, batches of 32,
+the epoch of best validation loss, one training each. Training and forward passes run in bfloat16 where torch's autocast
+has it; time is processor time of one thread. Peak memory is what torch's allocator holds at most during a step of
+training on 32 objects, beside the light curves themselves.
 """
 
 from __future__ import annotations
@@ -173,29 +173,26 @@ def classified(name: str, parts: list[Labelled], classes: int, scale: Scale, see
     return found | {"validation": validation, "seconds": time.process_time() - start, "parameters": size}
 
 
-def compared(part: str, scale: Scale) -> Iterator[dict[str, Any]]:
-    """Compare the answers on one set: accuracy, negative log-likelihood, seconds."""
-    if part == "plasticc":
-        given = plasticc()
-        order = torch.randperm(len(given), generator=torch.Generator().manual_seed(3))
-        n = len(given) if scale is FULL else 300
-        sizes, classes = (int(0.6 * n), int(0.1 * n), n - int(0.6 * n) - int(0.1 * n)), 14
-        parts = cut(given[order[:n]], sizes)
-    else:
-        sizes, classes, points = scale.parts, len(KINDS), int(part)
-        parts = cut(simulated(sum(sizes), points, 1), sizes)
-    names = [name for name in (*ANSWERS, *WHOLE) if runs_on(name, part)]
-    best: dict[str, tuple[float, float]] = {}
-    for name in names:
-        found = classified(name, parts, classes, scale, 0)
-        best[name] = (found["validation"], found["accuracy"])
-        accuracy, n = found["accuracy"], sizes[2]
-        error, note = math.sqrt(accuracy * (1 - accuracy) / n), f"{found['parameters']:.0f} parameters"
-        yield row(f"{part}_{name}_accuracy", accuracy, error=error, n=n, note=note)
-        yield row(f"{part}_{name}_nll", found["nll"], "nat", n=n, note=f"validation {found['validation']:.3f}")
-        yield row(f"{part}_{name}_epoch_seconds", found["epoch_seconds"], "s", note="training, an epoch")
-        yield row(f"{part}_{name}_seconds", found["seconds"], "s", note=f"all; before: {found['preparing']:.1f} s")
-    yield from verdict(part, best)
+def given_parts(part: str, scale: Scale) -> tuple[list[Labelled], int]:
+    """Give objects to train on, to validate and to test, and the number of classes."""
+    if part != "plasticc":
+        return cut(simulated(sum(scale.parts), int(part), 1), scale.parts), len(KINDS)
+    given = plasticc()
+    order = torch.randperm(len(given), generator=torch.Generator().manual_seed(3))
+    n = len(given) if scale is FULL else 300
+    return cut(given[order[:n]], (int(0.6 * n), int(0.1 * n), n - int(0.6 * n) - int(0.1 * n))), 14
+
+
+def compared(part: str, name: str, parts: list[Labelled], classes: int, scale: Scale) -> Iterator[dict[str, Any]]:
+    """Train and test one answer on one set: accuracy, negative log-likelihood, seconds."""
+    found = classified(name, parts, classes, scale, 0)
+    accuracy, n = found["accuracy"], len(parts[2])
+    error, note = math.sqrt(accuracy * (1 - accuracy) / n), f"{found['parameters']:.0f} parameters"
+    yield row(f"{part}_{name}_accuracy", accuracy, error=error, n=n, note=note)
+    yield row(f"{part}_{name}_nll", found["nll"], "nat", n=n)
+    yield row(f"{part}_{name}_validation_nll", found["validation"], "nat", n=len(parts[1]))
+    yield row(f"{part}_{name}_epoch_seconds", found["epoch_seconds"], "s", note="training, an epoch")
+    yield row(f"{part}_{name}_seconds", found["seconds"], "s", note=f"all; before: {found['preparing']:.1f} s")
 
 
 def runs_on(name: str, part: str) -> bool:
@@ -205,15 +202,24 @@ def runs_on(name: str, part: str) -> bool:
     return name != "whole" or part in ("1000", "plasticc")
 
 
-def verdict(part: str, best: dict[str, tuple[float, float]]) -> Iterator[dict[str, Any]]:
+def verdicts() -> Iterator[dict[str, Any]]:
     """Hold the answer that is best on validation objects against truncation, and against the ResNet, by accuracy."""
-    cutting = min((name for name in best if name.startswith("truncate")), key=lambda name: best[name][0])
-    others = [name for name in best if name not in WHOLE and not name.startswith("truncate")]
-    chosen = min(others, key=lambda name: best[name][0])
-    note = f"{chosen} over {cutting}"
-    yield row(f"{part}_best_over_truncation_accuracy", best[chosen][1] / best[cutting][1], note=note)
-    for name in dict.fromkeys(("whole" if "whole" in best else "carried", chosen)):
-        yield row(f"{part}_lstm_{name}_over_resnet_accuracy", best[name][1] / best["resnet"][1])
+    rows = {r["measure"]: r["value"] for r in json.loads((RESULTS / "long_sequences.json").read_text())["rows"]}
+    gains: dict[str, float] = {}
+    for part in (p for p in PARTS if f"{p}_resnet_accuracy" in rows):
+        measured = [name for name in (*ANSWERS, *WHOLE) if f"{part}_{name}_accuracy" in rows]
+        accuracy = {name: rows[f"{part}_{name}_accuracy"] for name in measured}
+        nll = {name: rows[f"{part}_{name}_validation_nll"] for name in measured}
+        cutting = min((name for name in nll if name.startswith("truncate")), key=nll.__getitem__)
+        chosen = min((name for name in nll if name in ANSWERS and not name.startswith("truncate")), key=nll.__getitem__)
+        gains[part] = accuracy[chosen] / accuracy[cutting]
+        yield row(f"{part}_best_over_truncation_accuracy", gains[part], note=f"{chosen} over {cutting}")
+        for name in dict.fromkeys(("whole" if "whole" in nll else "carried", chosen)):
+            yield row(f"{part}_lstm_{name}_over_resnet_accuracy", accuracy[name] / accuracy["resnet"])
+    if gains:
+        table = "; ".join(f"{part} {value:.2f}" for part, value in gains.items())
+        note = f"the best by validation over the best truncation; least of {table}"
+        yield row("best_over_truncation_accuracy", min(gains.values()), note=note)
 
 
 def peak(step: Callable[[], object]) -> float:
@@ -376,21 +382,17 @@ def main(asked: list[str], quick: bool) -> None:
         "novelty": partial(novelty, scale),
         "forecast": partial(forecast, scale),
     }
-    for part in asked or [p for p in PARTS if not quick or p not in ("5000", "20000")]:
-        rows = special.get(part, partial(compared, part, scale))()
-        record("long_sequences", rows, quick=quick)
+    for part, _, only in (
+        p.partition(":") for p in asked or [p for p in PARTS if not quick or p not in ("5000", "20000")]
+    ):
+        if part in special:
+            record("long_sequences", special[part](), quick=quick)
+            continue
+        parts, classes = given_parts(part, scale)
+        for name in (name for name in (*ANSWERS, *WHOLE) if runs_on(name, part) and only in ("", name)):
+            record("long_sequences", compared(part, name, parts, classes, scale), quick=quick)
     if not quick:
-        record("long_sequences", worst(), quick=False)
-
-
-def worst() -> Iterator[dict[str, Any]]:
-    """Take the smallest gain over truncation of all sets that were compared."""
-    measured = json.loads((RESULTS / "long_sequences.json").read_text())["rows"]
-    name = "best_over_truncation_accuracy"
-    found = {r["measure"].removesuffix(f"_{name}"): r["value"] for r in measured if r["measure"].endswith(f"_{name}")}
-    table = "; ".join(f"{part} {value:.2f}" for part, value in found.items())
-    if found:
-        yield row(name, min(found.values()), note=f"the best by validation over the best truncation; least of {table}")
+        record("long_sequences", verdicts(), quick=False)
 
 
 if __name__ == "__main__":
