@@ -110,7 +110,7 @@ def test_bins_are_inside_their_bands_where_the_model_is_calibrated_and_outside_w
         members = np.zeros((n, 3), bool)
         members[np.arange(n), truth] = held
         rows = {"probability": p, "truth": truth, "members": members, "x": column, "level": np.zeros(n, int)}
-        bins = by(rows, "x", np.array([0.3, 0.6]), Query(), np.array([500]))
+        bins = by(rows, "x", np.array([0.3, 0.6]), Query(), np.array([[500]]))
         outside += any(not b["coverage_band_low"] <= b["coverage"] <= b["coverage_band_high"] for b in bins)
         assert bins[0]["low"] is None
         assert sum(b["n"] for b in bins) == n

@@ -196,3 +196,20 @@ def test_levels_set_group_by_group_vary_as_those_of_the_pooled_size():
     assert mean.var() * (size + 2) == pytest.approx(0.9 * 0.1, rel=0.03)  # of Beta(0.9 (m + 1), 0.1 (m + 1))
     assert pooled_size(rows, np.array([60, 200, 0, 5])) is None
     assert pooled_size(np.zeros(2, int), np.array([5, 5])) is None
+
+
+def test_the_band_of_probabilities_that_were_set_on_few_objects():
+    rng, inside, n, m = np.random.default_rng(2), {True: 0, False: 0}, 2000, 500
+    for _ in range(400):
+        odds = rng.normal(1.5, 1.5, n + m)
+        true = rng.random(n + m) < 1 / (1 + np.exp(-odds))
+        on = 1 / (1 + np.exp(-odds[:m]))
+        shift = (true[:m].mean() - on.mean()) / np.mean(
+            on * (1 - on)
+        )  # one step of Newton to the intercept of m objects
+        p = 1 / (1 + np.exp(-odds[m:] - shift))
+        for known in inside:
+            inside[known] += coverage_of(true[m:], p, calibrated_on=m if known else None).inside
+    assert 0.93 <= inside[True] / 400 <= 0.985  # 95.5 %
+    assert inside[False] / 400 < 0.75
+    assert calibrated_band(np.full(100, 0.99), 100, calibrated_on=20)[1] == 1.0

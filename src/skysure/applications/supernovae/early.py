@@ -34,13 +34,13 @@ class Early:
     ----------
     frequency : ndarray, shape (class,)
         How common the classes are in training.
-    objects : ndarray of int, shape (level,)
+    objects : ndarray of int, shape (stage, level)
         Calibration objects behind each level of the prediction sets.
     """
 
     def __init__(self, frequency: np.ndarray, objects: np.ndarray) -> None:
         self.frequency, self.objects = frequency, objects
-        self.levels = np.zeros((len(DAYS), len(objects)), np.int64)
+        self.levels = np.zeros((len(DAYS), objects.size), np.int64)
         names = ("n", "right", "confidence", "held", "size", "single", "positive", "selected", "found")
         self.sums = {name: np.zeros(len(DAYS)) for name in names}
 
@@ -60,7 +60,7 @@ class Early:
             p = np.where(known, found.probability[last], self.frequency)
             members = np.where(known, found.members[last], everything)
             self._count(k, p[mine], members[mine], label[mine])
-            self.levels[k] += np.bincount(level[last[mine & (last >= 0)]], minlength=len(self.objects))
+            self.levels[k] += np.bincount(level[last[mine & (last >= 0)]], minlength=self.objects.size)
 
     def _count(self, k: int, p: np.ndarray, members: np.ndarray, label: np.ndarray) -> None:
         selected, positive, size = p[:, 0] > 0.5, label == 0, members.sum(1)
@@ -82,7 +82,7 @@ class Early:
             return {}
         s = {name: values[days] for name, values in self.sums.items()}
         n = s["n"]
-        on = [pooled_size(self.levels[k], self.objects) for k in days]
+        on = [pooled_size(self.levels[k], self.objects.ravel()) for k in days]
         bands = [calibrated_band(wanted, int(m), calibrated_on=size) for m, size in zip(n, on, strict=True)]
         return {
             "of": first, "days": [DAYS[k] for k in days], "n": int(n[0]), "wanted": wanted,

@@ -29,6 +29,7 @@ from .batches import Nights, nights, targets
 from .calibration import one_a_stage
 from .early import Early, latest
 from .examples import Gallery
+from .forecast_scores import Outlook
 from .kinds import by_kind
 from .networks import STAGES, Classifier
 from .prediction import Answers, answers, classified, last, level_of, members, probabilities, unclassified
@@ -61,7 +62,7 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     """
     whole, staged, gallery = Tally(), Tally(), Gallery()
     frequency = model.frequency.double().cpu().numpy()
-    objects = torch.cat([stage.sets.counts for stage in model.stages]).cpu().numpy()
+    objects = torch.stack([stage.sets.counts for stage in model.stages]).cpu().numpy()
     early = Early(frequency / frequency.sum(), objects)
     choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
@@ -243,8 +244,13 @@ def sets_curve(rows: dict[str, np.ndarray], objects: np.ndarray) -> dict[str, An
 
 
 def calibrated_on(level: np.ndarray, objects: np.ndarray) -> int | None:
-    """Calibration objects that the sets of some rows are worth, of those that set each level."""
-    return pooled_size(np.bincount(level[level >= 0], minlength=len(objects)), objects)
+    """Calibration objects that the sets of some rows are worth, of those that set each level of each stage."""
+    return pooled_size(np.bincount(level[level >= 0], minlength=objects.size), objects.ravel())
+
+
+def scaled_on(level: np.ndarray, objects: np.ndarray) -> int | None:
+    """Calibration objects that the probabilities of some rows are worth, of all those of each stage."""
+    return pooled_size(np.bincount(level[level >= 0] // objects.shape[1], minlength=len(objects)), objects[:, -1])
 
 
 def by(
@@ -253,7 +259,7 @@ def by(
     """Accuracy, confidence and coverage in bins of a column, the outer ones open, with their bands.
 
     In all bins together a calibrated model is inside its bands with 95.5 %: for accuracy, answers that are right with
-    the probability given; for coverage, sets whose levels were set on so many objects.
+    the probability given; for coverage, sets of the level asked; both set on so many `objects` of each stage and level.
     """
     p = rows["probability"].max(1)
     right = rows["probability"].argmax(1) == rows["truth"]
@@ -264,9 +270,10 @@ def by(
         mine = index == k
         if not mine.any():
             continue
-        on = calibrated_on(rows["level"][mine], objects)
-        accuracy = coverage_of(right[mine], p[mine], confidence=each)
-        coverage = coverage_of(held[mine], query.coverage, confidence=each, calibrated_on=on)
+        level = rows["level"][mine]
+        accuracy = coverage_of(right[mine], p[mine], confidence=each, calibrated_on=scaled_on(level, objects))
+        wanted = {"nominal": query.coverage, "calibrated_on": calibrated_on(level, objects)}
+        coverage = coverage_of(held[mine], confidence=each, **wanted)
         found.append(
             {"low": ends[k], "high": ends[k + 1], "n": accuracy.n, "confidence": accuracy.nominal}
             | {"wanted": coverage.nominal} | _record("accuracy", accuracy) | _record("coverage", coverage)

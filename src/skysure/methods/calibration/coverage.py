@@ -112,6 +112,7 @@ def calibrated_band(
     calibrated_on : int, optional
         Calibration objects that a split-conformal level was set on. The coverage of such a level is itself
         random, Beta(k, m + 1 - k) with k = ceil((m + 1) nominal) (Vovk 2013, Machine Learning 92, 349).
+        Probabilities that were set on them are off together, by a Gaussian of variance mean(p (1 - p)) / m.
 
     Returns
     -------
@@ -129,7 +130,11 @@ def calibrated_band(
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if np.ndim(nominal):
         counts = np.searchsorted(np.cumsum(poisson_binomial(np.asarray(nominal, float))), tails)
-        counts = np.minimum(counts, n)
+        if calibrated_on is not None:
+            spread = n * ndtri(tails[1]) * np.sqrt(np.mean(nominal * (1 - nominal)) / calibrated_on)
+            centre = n * np.mean(nominal)
+            counts = centre + np.array([-1, 1]) * np.hypot(counts - centre, spread)
+        counts = np.clip(counts, 0, n)
     elif calibrated_on is not None and (rank := _rank(float(nominal), calibrated_on)) <= calibrated_on:
         counts = betabinom.ppf(tails, n, rank, calibrated_on + 1 - rank)
     elif calibrated_on is not None:
