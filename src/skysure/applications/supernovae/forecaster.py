@@ -96,6 +96,7 @@ class Forecaster(nn.Module):
         asked = 2 * bands + 10 + 2 * len(LENGTHS)
         self.bands, self.processes = bands, Processes(bands)
         self.memory = nn.Linear(units + 6 * bands + 3, width)
+        self.shape = nn.Linear(width, 3 * len(LENGTHS))
         self.query = nn.Linear(asked, width)
         self.direct = nn.Linear(asked, outputs, bias=False)
         self.hidden, self.out = dense
@@ -107,6 +108,8 @@ class Forecaster(nn.Module):
         middle, lengths, weight = len(LENGTHS) // 2, len(LENGTHS), self.direct.weight.zero_()
         weight[COMPONENTS : 2 * COMPONENTS, middle] = 1.0
         weight[2 * COMPONENTS :, lengths + middle] = 2.0
+        self.shape.weight.zero_()
+        self.shape.bias.zero_()
 
     def prefix(
         self, states: Float[Tensor, "object night unit"], batch: Batch, floor: Float[Tensor, ""]
@@ -133,10 +136,12 @@ class Forecaster(nn.Module):
         )  # fmt: skip
         seen = [states[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
         seen += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
-        processes = self.processes(recent(batch, batch["cut"]), batch["days"], batch["band"], unit)
+        memory = self.memory(torch.cat(seen, -1))
+        shape = self.shape(F.gelu(memory)).unflatten(-1, (len(LENGTHS), 3))
+        processes = self.processes(recent(batch, batch["cut"]), batch["days"], batch["band"], unit, shape)
         asked = torch.cat([processes[0], processes[1].log(), self.asked(batch, of_bands)], -1)
         return {
-            "hidden": self.memory(torch.cat(seen, -1))[..., None, :] + self.query(asked),
+            "hidden": memory[..., None, :] + self.query(asked),
             "direct": self.direct(asked),
             "unit": unit[..., None, None].expand(*asked.shape[:-1], 1),
         }

@@ -25,7 +25,7 @@ from .networks import Classifier, network
 from .redshifting import redshifted
 from .settings import Settings
 
-CUTS = 8
+CUTS = 4
 """Nights of each object from which later points are forecast, an epoch."""
 
 
