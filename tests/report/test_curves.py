@@ -174,3 +174,21 @@ def test_a_single_epoch_is_a_point(metrics):
         "o",
         "s",
     ]
+
+
+def test_many_classes_leave_room_for_the_data(metrics):
+    """Layout that collapses is a warning, and warnings are errors."""
+    names = [f"number {k}" for k in range(14)]
+    names[4], names[9] = "M-dwarf flare", "eclipsing binary"
+    p = np.full((2, 14), 0.01)
+    p[:, 4], p[0, 13], p[1, 2] = 0.5, 0.4, 0.3
+    epochs = {"time": [0.0, 9.0], "classes": names, "probability": p.tolist(), "error": None}
+    figure = probability_in_time(metrics["examples"][0] | {"truth": names[9], "epochs": epochs})
+    labels = {line.get_label() for line in drawn(figure).axes[1].lines}
+    assert {names[k] for k in (2, 4, 13)} | {f"{names[9]} (truth)"} <= labels
+    assert len(labels) == 6
+    curve = {"false_positive": [0, 1], "true_positive": [0, 1], "area": 0.5}
+    counts = np.diag(np.arange(14) + 1)
+    many = roc([curve | {"of": name} for name in names]), confusion({"classes": names, "counts": counts})
+    for made in (figure, *many):
+        render(made)

@@ -20,6 +20,8 @@ from .quantities import measured, number
 from .sentences import expected_error
 
 Curve = dict[str, Any]
+MANY = 6
+"""Classes beyond which a figure spans the page."""
 _PAPER_TO_BLUE = LinearSegmentedColormap.from_list("paper to blue", ["#ffffff", "#9cc7e0", style.BLUE])
 
 
@@ -35,25 +37,30 @@ def confusion(curve: Curve) -> Figure:
     counts = np.asarray(curve["counts"], dtype=float)
     totals = counts.sum(axis=1, keepdims=True)
     share = counts / np.where(totals > 0, totals, 1)
-    size = max(3.2, min(0.62 * len(classes) + 1.2, 5.0))
+    many = len(classes) > MANY
+    size = 5.8 if many else max(3.2, min(0.62 * len(classes) + 1.2, 5.0))
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
         axes.imshow(share, cmap=_PAPER_TO_BLUE, vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
             ink = "white" if share[row, column] > 0.6 else style.BLACK
-            text = number(count) + (f"\n{100 * share[row, column]:.1f} %" if len(classes) <= 6 else "")
+            if many and not count:
+                continue
+            text = number(count) + (f"\n{100 * share[row, column]:.1f} %" if not many else "")
             axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
         axes.set_xticks(range(len(classes)), classes, parse_math=False)
         axes.set_yticks(range(len(classes)), classes, parse_math=False)
         if len(classes) > 4:
             axes.tick_params(axis="x", rotation=45)
+            for text in axes.get_xticklabels():
+                text.set(ha="right", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set(xlabel="Answer", ylabel="Truth")
 
     caption = f"{number(counts.sum())} objects; per cent of each row. Right answers lie on the diagonal."
-    return Figure("confusion", "Confusion matrix", caption, draw, width=4.2, height=size)
+    return Figure("confusion", "Confusion matrix", caption, draw, width=6.6 if many else 4.2, height=size)
 
 
 def roc(curves: Sequence[Curve]) -> Figure:
@@ -66,7 +73,7 @@ def roc(curves: Sequence[Curve]) -> Figure:
         "area_low", "area_high"}`, rates rising; the areas are optional.
     """
     areas = [curve["area"] for curve in curves if curve.get("area") is not None]
-    logarithmic = bool(areas) and min(areas) > 0.95
+    logarithmic, many = bool(areas) and min(areas) > 0.95, len(curves) > MANY
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
@@ -76,7 +83,8 @@ def roc(curves: Sequence[Curve]) -> Figure:
             x = np.asarray(curve["false_positive"], dtype=float)
             y = np.asarray(curve["true_positive"], dtype=float)
             x = np.maximum(x, 1e-6) if logarithmic else x  # a logarithm has no place for zero
-            axes.plot(x, y, color=style.colour(i), linestyle=style.LINES[i % 7], label=_area_label(curve))
+            line = style.LINES[(i + i // 7) % 7]
+            axes.plot(x, y, color=style.colour(i), linestyle=line, label=_area_label(curve))
         if logarithmic:
             axes.set_xscale("log")
             axes.set_xlim(1e-3, 1)
@@ -85,10 +93,12 @@ def roc(curves: Sequence[Curve]) -> Figure:
             axes.xaxis.set_major_formatter(style.in_percent)
         axes.yaxis.set_major_formatter(style.in_percent)
         axes.set(xlabel="Others taken for it", ylabel="Found", ylim=(0, 1.02))
-        _legend(axes, loc="lower left" if logarithmic else "lower right")
+        beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
+        _legend(axes, **(beside if many else {"loc": "lower left" if logarithmic else "lower right"}))
 
     caption = "Share of a class found against share of the others wrongly taken for it; dotted: by chance."
-    return Figure("roc", "Found against false alarms (ROC)", caption, draw)
+    title, width = "Found against false alarms (ROC)", 6.6 if many else Figure.width
+    return Figure("roc", title, caption, draw, width=width)
 
 
 def reliability(curve: Curve) -> Figure:

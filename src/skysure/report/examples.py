@@ -12,6 +12,8 @@ from . import style
 from .figure import Figure
 from .quantities import measured
 
+MOST = 5
+"""Classes drawn beside the true one: those whose probability is ever highest."""
 SECTION = {"example": "examples", "uncertain": "uncertain", "novel": "novel"}
 
 
@@ -85,12 +87,15 @@ def _probabilities(axes: Axes, epochs: dict[str, Any], truth: str | None) -> Non
     time = np.asarray(epochs["time"], dtype=float)
     probability = np.asarray(epochs["probability"], dtype=float)
     error = np.asarray(epochs["error"], dtype=float) if epochs.get("error") else None
+    shown = set(np.argsort(-probability.max(axis=0), kind="stable")[:MOST].tolist()) if len(time) else set()
     for i, name in enumerate(epochs["classes"]):
+        if i not in shown and name != truth:
+            continue
         y = probability[:, i]
         width = 2.2 if name == truth else 1.3
         label = style.short(name) + (" (truth)" if name == truth else "")
         mark = style.MARKERS[i % 7] if len(time) == 1 else None
-        line = style.LINES[i % 7]
+        line = style.LINES[(i + i // 7) % 7]
         axes.plot(time, y, color=style.colour(i), linestyle=line, linewidth=width, marker=mark, label=label)
         if error is not None:
             low, high = np.clip(y - error[:, i], 0, 1), np.clip(y + error[:, i], 0, 1)
@@ -106,7 +111,7 @@ def _legend_above(axes: Axes) -> None:
         labels,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=min(len(labels), 6),
+        ncols=min(len(labels), 6 if sum(map(len, labels)) < 40 else 2),
         borderaxespad=0.1,
         columnspacing=1.1,
         handletextpad=0.4,
