@@ -206,6 +206,7 @@ def verdicts() -> Iterator[dict[str, Any]]:
     """Hold the answer that is best on validation objects against truncation, and against the ResNet, by accuracy."""
     rows = {r["measure"]: r["value"] for r in json.loads((RESULTS / "long_sequences.json").read_text())["rows"]}
     gains: dict[str, float] = {}
+    kinds = [kind.replace(" ", "_") for kind in KINDS]
     for part in (p for p in PARTS if f"{p}_resnet_accuracy" in rows):
         measured = [name for name in (*ANSWERS, *WHOLE) if f"{part}_{name}_accuracy" in rows]
         accuracy = {name: rows[f"{part}_{name}_accuracy"] for name in measured}
@@ -216,6 +217,14 @@ def verdicts() -> Iterator[dict[str, Any]]:
         yield row(f"{part}_best_over_truncation_accuracy", gains[part], note=f"{chosen} over {cutting}")
         for name in dict.fromkeys(("whole" if "whole" in nll else "carried", chosen)):
             yield row(f"{part}_lstm_{name}_over_resnet_accuracy", accuracy[name] / accuracy["resnet"])
+    for key in ("crps", "epoch_seconds"):
+        if {f"forecast_lstm_{key}", f"forecast_resnet_{key}"} <= rows.keys():
+            ratio = rows[f"forecast_lstm_{key}"] / rows[f"forecast_resnet_{key}"]
+            yield row(f"forecast_lstm_over_resnet_{key}", ratio, note="below 1: the LSTM's is smaller")
+    for name in ("novelty", "novelty_truncated"):
+        found = [rows[f"{name}_auroc_{kind}"] for kind in kinds if f"{name}_auroc_{kind}" in rows]
+        if len(found) == len(kinds):
+            yield row(f"{name}_auroc", statistics.mean(found), note="mean over kinds, 5,000 points")
     if gains:
         table = "; ".join(f"{part} {value:.2f}" for part, value in gains.items())
         note = f"the best by validation over the best truncation; least of {table}"
@@ -275,22 +284,20 @@ def memory(quick: bool) -> Iterator[dict[str, Any]]:
     yield row("memory_20000_over_1000", max(ratios.values()), note=f"worst of {table}")
 
 
-def novelty(scale: Scale) -> Iterator[dict[str, Any]]:
+def novelty(scale: Scale, only: str = "") -> Iterator[dict[str, Any]]:
     """Measure how well codes of an autoencoder that never saw a kind tell it: of all points, and of the last 128."""
     points = 1000 if scale is QUICK else 5000
     train, _, test = cut(simulated(sum(scale.parts), points, 4), scale.parts)
-    found: dict[str, list[float]] = {"novelty": [], "novelty_truncated": []}
-    for unknown, kind in enumerate(KINDS[:2] if scale is QUICK else KINDS):
+    for unknown, kind in enumerate(k.replace(" ", "_") for k in KINDS):
+        if only not in ("", kind):
+            continue
         known = train[train.label != unknown]
         model = autoencoder(known.series, scale.windows, unknown)
         for name, shorten in (("novelty", lambda x: x), ("novelty_truncated", partial(truncate, steps=STEPS))):
             fitted_to, given = (described_by(model, shorten, part) for part in (known, test))
             distance = FeatureDistance(fitted_to.shape[1]).fit(fitted_to)(given).numpy()
             strange = (test.label == unknown).numpy()
-            found[name].append(auroc(distance[~strange], distance[strange]))
-            yield row(f"{name}_auroc_{kind.replace(' ', '_')}", found[name][-1], n=len(test))
-    for name, values in found.items():
-        yield row(f"{name}_auroc", statistics.mean(values), note=f"mean over kinds, {points} points")
+            yield row(f"{name}_auroc_{kind}", auroc(distance[~strange], distance[strange]), n=len(test))
 
 
 def described_by(model: Autoencoder, shorten: Callable[[Series], Series], given: Labelled) -> Tensor:
@@ -303,7 +310,7 @@ def described_by(model: Autoencoder, shorten: Callable[[Series], Series], given:
     return torch.cat([mean, scatter, least, most], -1)
 
 
-CONTEXT, AHEAD, FORECASTS = 257, 16, 2
+CONTEXT, AHEAD = 257, 16
 
 
 class Forecaster(nn.Module):
@@ -333,42 +340,39 @@ class Forecaster(nn.Module):
         return -torch.distributions.Normal(mean, std).log_prob(given.series.value[:, CONTEXT:, 0]).mean(1)
 
 
-def forecast(scale: Scale) -> Iterator[dict[str, Any]]:
-    """Forecast the next 16 points after 257 of stars of all kinds, by the LSTM and by the ResNet."""
+def forecast(scale: Scale, only: str = "") -> Iterator[dict[str, Any]]:
+    """Forecast the next 16 points after 257 of stars of all kinds, by the LSTM, the ResNet, and the last point."""
     stars, size = cut(simulated(sum(scale.parts), 1000, 6), scale.parts), CONTEXT + AHEAD
     counts = (6000, 1000, 4000) if scale is FULL else (200, 64, 64)
     generator = torch.Generator().manual_seed(7)
     parts = [Labelled(s := drawn(part.series, size, generator, n), s.length)
              for part, n in zip(stars, counts, strict=True)]  # fmt: skip
     truth = parts[2].series.value[:, CONTEXT:, 0].numpy()
-    found: dict[str, dict[str, list[float]]] = {}
-    for name, network in (("lstm", Recurrent), ("resnet", ResNet)):
-        found[name] = {"crps": [], "nll": [], "epoch_seconds": []}
-        for seed in range(FORECASTS if scale is FULL else 1):
-            with seeded(seed, 8):
-                model = Forecaster(network(4, second="last"))
-            model, _, seconds = fitted(model, parts[0], parts[1], min(scale.epochs, 8), 3e-3, seed)
-            mean, std = (scored(model, parts[2], lambda g, k=k, m=model: m(g.series)[k]).numpy() for k in (0, 1))
-            figures = (
-                float(crps(mean.reshape(1, -1), std.reshape(1, -1), truth.ravel())),
-                float(scored(model, parts[2]).mean()),
-            )
-            for key, value in zip(found[name], (*figures, seconds), strict=True):
-                found[name][key].append(value)
-        for key, values in found[name].items():
-            size = sum(p.numel() for p in model.parameters())
-            note = f"{size} parameters; {', '.join(f'{v:.4f}' for v in values)}"
-            yield row(f"forecast_{name}_{key}", statistics.mean(values), n=counts[2], note=note)
-    for key in ("crps", "epoch_seconds"):
-        ratio = statistics.mean(found["lstm"][key]) / statistics.mean(found["resnet"][key])
-        yield row(f"forecast_lstm_over_resnet_{key}", ratio, note="below 1: the LSTM's is smaller")
-    last = parts[2].series.value[:, CONTEXT - 1, :]
-    spread = parts[0].series.value[:, CONTEXT:, 0] - parts[0].series.value[:, CONTEXT - 1]
-    persistence = np.broadcast_to(spread.square().mean(0).sqrt().numpy(), truth.shape)
-    value = crps(last.expand(-1, AHEAD).reshape(1, -1).numpy(), persistence.reshape(1, -1), truth.ravel())
-    yield row(
-        "forecast_persistence_crps", float(value), note="the last point, with the scatter that training objects have"
-    )
+    networks = {"lstm": Recurrent, "resnet": ResNet}
+    for name in (name for name in networks if only in ("", name)):
+        runs = [forecasted(networks[name], parts, truth, scale, seed) for seed in range(2)]
+        for key in runs[0]:
+            note = ", ".join(f"{run[key]:.4f}" for run in runs)
+            yield row(f"forecast_{name}_{key}", statistics.mean(run[key] for run in runs), n=counts[2], note=note)
+    if only in ("", "persistence"):
+        last = parts[2].series.value[:, CONTEXT - 1, :].expand(-1, AHEAD).reshape(1, -1).numpy()
+        spread = parts[0].series.value[:, CONTEXT:, 0] - parts[0].series.value[:, CONTEXT - 1]
+        scatter = np.broadcast_to(spread.square().mean(0).sqrt().numpy(), truth.shape).reshape(1, -1)
+        note = "the last point, with the scatter that training objects have"
+        yield row("forecast_persistence_crps", float(crps(last, scatter, truth.ravel())), n=counts[2], note=note)
+
+
+def forecasted(
+    network: type[Recurrent | ResNet], parts: list[Labelled], truth: np.ndarray, scale: Scale, seed: int
+) -> dict[str, float]:
+    """Train and test one forecaster; give its figures."""
+    with seeded(seed, 8):
+        model = Forecaster(network(4, second="last"))
+    model, _, seconds = fitted(model, parts[0], parts[1], min(scale.epochs, 8), 3e-3, seed)
+    mean, std = (scored(model, parts[2], lambda g, k=k: model(g.series)[k]).reshape(1, -1).numpy() for k in (0, 1))
+    size = sum(p.numel() for p in model.parameters())
+    found = {"crps": float(crps(mean, std, truth.ravel())), "nll": float(scored(model, parts[2]).mean())}
+    return found | {"epoch_seconds": seconds, "parameters": size}
 
 
 PARTS = ("memory", "20000", "plasticc", "1000", "forecast", "novelty", "5000")
@@ -376,21 +380,17 @@ PARTS = ("memory", "20000", "plasticc", "1000", "forecast", "novelty", "5000")
 
 def main(asked: list[str], quick: bool) -> None:
     torch.set_num_threads(1)
-    scale = QUICK if quick else FULL
-    special = {
-        "memory": partial(memory, quick),
-        "novelty": partial(novelty, scale),
-        "forecast": partial(forecast, scale),
-    }
-    for part, _, only in (
-        p.partition(":") for p in asked or [p for p in PARTS if not quick or p not in ("5000", "20000")]
-    ):
-        if part in special:
-            record("long_sequences", special[part](), quick=quick)
-            continue
-        parts, classes = given_parts(part, scale)
-        for name in (name for name in (*ANSWERS, *WHOLE) if runs_on(name, part) and only in ("", name)):
-            record("long_sequences", compared(part, name, parts, classes, scale), quick=quick)
+    scale, special = QUICK if quick else FULL, {"novelty": novelty, "forecast": forecast}
+    named = asked or [part for part in PARTS if not quick or part not in ("5000", "20000")]
+    for part, _, only in (name.partition(":") for name in named):
+        if part == "memory":
+            record("long_sequences", memory(quick), quick=quick)
+        elif part in special:
+            record("long_sequences", special[part](scale, only), quick=quick)
+        else:
+            parts, classes = given_parts(part, scale)
+            for name in (name for name in (*ANSWERS, *WHOLE) if runs_on(name, part) and only in ("", name)):
+                record("long_sequences", compared(part, name, parts, classes, scale), quick=quick)
     if not quick:
         record("long_sequences", verdicts(), quick=False)
 
