@@ -243,7 +243,7 @@ def _as_list(value: Any) -> list[str]:
 
 def _unbroken(sentence: str) -> str:
     """Keep a number together with its error and unit at the end of a line."""
-    for sign in (" ± ", " %", " = "):
+    for sign in (" ± ", " +", " −", " %", " = "):
         sentence = sentence.replace(sign, sign.replace(" ", "\u00a0"))
     return sentence
 
