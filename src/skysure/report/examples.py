@@ -26,7 +26,8 @@ def probability_in_time(example: dict[str, Any], position: int = 0) -> Figure:
         `{"group": "example" | "uncertain" | "novel", "id", "title", "truth": class or None, "time_label",
         "flux_label", "bands": [name], "points": {"time": [], "band": [index or name], "flux": [],
         "flux_error": []}, "epochs": {"time": [], "classes": [name], "probability": [[epoch, class]],
-        "error": [[epoch, class]] or None}, "flags": [text]}`; all but `id` and `points` optional.
+        "error": [[epoch, class]] or None}, "flags": [text], "forecast": {"time": [], "from": time, "coverage",
+        "flux": [[band, time]], "low", "high"}}`; all but `id` and `points` optional.
     position : int
         Number of the figure in its group, for its name.
     """
@@ -56,6 +57,11 @@ def _caption(example: dict[str, Any]) -> str:
         error = epochs["error"][-1][best] if epochs.get("error") else None
         shown = measured(last[best], last[best] - error, last[best] + error) if error else f"{last[best]:.2f}"
         parts.append(f"Answer at the end: {epochs['classes'][best]}, P = {shown}.")
+    if forecast := example.get("forecast"):
+        parts.append(
+            f"Shaded: where the flux was expected on day {forecast['from']:.0f} (dotted), "
+            f"with {100 * forecast['coverage']:.1f} % certainty."
+        )
     parts += [f"{flag[:1].upper()}{flag[1:]}." for flag in map(str, example.get("flags", ()))]
     return " ".join(parts)
 
@@ -68,6 +74,8 @@ def _light_curve(axes: Axes, example: dict[str, Any]) -> None:
     axes.axhline(0, color=style.GREY, linewidth=0.6)
     for i, band in enumerate(bands):
         mine = names == band
+        if example.get("forecast"):
+            _forecast(axes, example["forecast"], i, style.band_colour(band, i))
         if mine.any():
             axes.errorbar(
                 time[mine],
@@ -81,6 +89,15 @@ def _light_curve(axes: Axes, example: dict[str, Any]) -> None:
             )
     axes.set_ylabel(style.short(example.get("flux_label", "Flux")), parse_math=False)
     _legend_above(axes)
+
+
+def _forecast(axes: Axes, forecast: dict[str, Any], band: int, colour: str) -> None:
+    """Shade where the flux of a band was expected."""
+    time = np.asarray(forecast["time"], dtype=float)
+    flux, low, high = (np.asarray(forecast[name][band], dtype=float) for name in ("flux", "low", "high"))
+    axes.fill_between(time, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(time, flux, color=colour, linewidth=1.0)
+    axes.axvline(forecast["from"], color=style.GREY, linewidth=0.6, linestyle=":")
 
 
 def _probabilities(axes: Axes, epochs: dict[str, Any], truth: str | None) -> None:

@@ -64,6 +64,7 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     frequency = model.frequency.double().cpu().numpy()
     objects = torch.stack([stage.sets.counts for stage in model.stages]).cpu().numpy()
     early = Early(frequency / frequency.sum(), objects)
+    outlook = Outlook(model, query)
     choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
         given = nights(chunk, model.bands, model.settings, query.until)
@@ -78,8 +79,9 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
             found = classified(model, answer, query, given, chunk.ids)
             early.add(found, answer.owner, level_of(model, answer), truth)
         _keep_rest(whole, model, query, given, chunk, facts)
+        outlook.consider(chunk)
     found = metrics(model, whole.columns(), staged.columns(), early, query)
-    return Evaluation(found | {"examples": gallery.records(model, query)})
+    return Evaluation(outlook.added(found) | {"examples": gallery.records(model, query)})
 
 
 def best_snr(curves: LightCurves) -> np.ndarray:

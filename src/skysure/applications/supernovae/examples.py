@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, log10
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.predictions import Classes
 
 from .batches import nights
+from .forecast_scores import shown
 from .networks import Classifier
 from .prediction import predict
 from .settings import Query
@@ -75,12 +77,13 @@ def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> 
             "time": found.rows["days"].round(3).tolist(), "classes": list(model.classes),
             "probability": found.probability.round(4).tolist(), "error": found.probability_error.round(4).tolist(),
         },
-        "flags": flags,
+        "forecast": shown(model, curves, query), "flags": flags,
     }  # fmt: skip
 
 
 def titled(curves: LightCurves) -> str:
     """Name a light curve, with its redshift where there is one."""
     z, error = float(curves.column("redshift")[0]), float(curves.column("redshift_error")[0])
-    known = f", z = {z:.3g}" if z > 0 else ""
-    return f"{curves.ids[0]}{known}" + (f" ± {error:.1g}" if known and error > 0 else "")
+    digits = 3 if not error > 0 else min(max(2, ceil(-log10(error))), 5)
+    known = f", z = {z:.{digits}f}" if z > 0 else ""
+    return f"{curves.ids[0]}{known}" + (f" ± {error:.{digits}f}" if known and error > 0 else "")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves
+from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.methods.calibration import crps_of_each, wilson_interval, with_interval
 from skysure.methods.calibration.scores import mean_of
 
-from .forecasting import fluxes_at
+from .batches import nights
+from .forecasting import fluxes_at, forecast
 from .horizons import HORIZONS, Fluxes
 from .later import NextPoints, next_points
 from .networks import Classifier
@@ -39,6 +42,13 @@ class Outlook:
             fluxes = fluxes_at(self.model, later.known, later.owner, later.time, later.band, self.query)
             held = covered(self.model, fluxes, later, COVERAGE)
             self.kept.append(np.stack([fluxes.days, errors_of(fluxes, later), held]))
+
+    def added(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Give metrics with the scores of forecasts, where there are some."""
+        if not self.kept:
+            return metrics
+        curves = metrics["curves"] | {"forecast": self.by_days()}
+        return metrics | {"scores": metrics["scores"] + self.scores(), "curves": curves}
 
     def scores(self) -> list[dict[str, Any]]:
         """Give the scores as the report reads them."""
@@ -84,3 +94,28 @@ def covered(model: Classifier, fluxes: Fluxes, later: NextPoints, coverage: floa
     assert model.horizons is not None
     low, high = model.horizons.interval(fluxes.measured(later.flux_error), coverage)
     return (low <= later.flux) & (later.flux <= high)
+
+
+def shown(model: Classifier, curves: LightCurves, query: Query) -> dict[str, Any] | None:
+    """Describe what was forecast of one light curve early on, as the report draws it; None where nothing was.
+
+    Times are days since the first detection, fluxes at zero point 27.5, a row a band.
+    """
+    if model.horizons is None:
+        return None
+    early = {"forecast": f"{SHOWN_DAYS}d", "at_epoch": f"{SHOWN_AFTER:g}", "coverage": COVERAGE}
+    found = forecast(model, curves, replace(query, **early))
+    if not np.isfinite(found.mean).all():
+        return None
+    bands, start = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
+    assert found.low is not None
+    assert found.high is not None
+
+    def by_band(values: np.ndarray) -> list[list[float]]:
+        return (values[:, 0] / NANOJANSKY_PER_FLUX).reshape(-1, bands).T.round(3).tolist()
+
+    time = found.rows["mjd"][::bands] - start
+    return {
+        "time": time.round(3).tolist(), "from": round(float(time[0] - 1), 3), "coverage": COVERAGE,
+        "flux": by_band(found.mean), "low": by_band(found.low), "high": by_band(found.high),
+    }  # fmt: skip
