@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from scipy.stats import norm
 
+import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
+from skysure.applications.supernovae.examples import record
 from skysure.applications.supernovae.forecast_scores import Outlook
 from skysure.applications.supernovae.forecaster import forecast_nll, latest
 from skysure.applications.supernovae.forecasting import fluxes_at
 from skysure.applications.supernovae.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.later import later, next_points
 from skysure.applications.supernovae.simulator import simulate_lightcurves
+from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.data.sources import Memory
@@ -208,3 +215,34 @@ def test_scores_of_forecasts(model, curves) -> None:
     without = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
     without.consider(curves)
     assert without.scores() == without.by_days() == []
+
+
+def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, curves) -> None:
+    one = curves[np.array([int(np.argmax(curves.counts))])]
+    found = record("example", one, model, Query(samples=3))["forecast"]
+    assert len(found["flux"]) == len(found["low"]) == 4
+    assert len(found["flux"][0]) == len(found["time"]) == 30
+    assert found["from"] <= 10
+    low, high = np.array(found["low"]), np.array(found["high"])
+    assert (low < high).all()
+    without = network(Settings(hidden=8, head=8), SCHEMA).eval()
+    calibrate(without, Memory(SCHEMA, [curves]))
+    assert record("example", one, without, Query(samples=3))["forecast"] is None
+
+
+def test_a_run_forecasts_on_the_command_line(tmp_path: Path, without_figures, supernova_run, capsys) -> None:
+    few = {"objects": 300, "epochs": 1, "validation": 50, "calibration": 50, "test": 100, "device": "cpu"}
+    skysure.train("supernovae", out=tmp_path / "with", forecast=0.3, hidden=8, head=8, **few)
+    simulated = tmp_path / "night.parquet"
+    skysure.simulate("supernovae", simulated, 8, seed=9)
+    out = tmp_path / "forecast.parquet"
+    asked = [str(simulated), "--forecast", "3d", "--at-epoch", "20", "--out", str(out)]
+    assert main(["predict", str(tmp_path / "with"), *asked]) == 0
+    table = pq.read_table(out)
+    assert len(table) == 8 * 3 * 4
+    assert {"id", "mjd", "days", "band", "flux", "flux_error", "flux_low", "flux_high"} <= set(table.column_names)
+    assert main(["predict", str(supernova_run), *asked, "--force"]) == 1
+    assert "without a forecaster" in capsys.readouterr().err
+    metrics = json.loads((tmp_path / "with" / "metrics.json").read_text())
+    assert {"forecast_crps", "forecast_coverage"} <= {s["name"] for s in metrics["scores"]}
+    assert any(example["forecast"] for example in metrics["examples"])
