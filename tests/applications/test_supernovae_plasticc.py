@@ -52,7 +52,9 @@ def write(folder: Path, each: int = 30) -> tuple[str, str]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str]]:
     folder = tmp_path_factory.mktemp("plasticc")
     files = write(folder)
-    main(["train", "supernovae", *files, "--out", str(folder / "run"), "--preset", "plasticc", *SMALL])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+        main(["train", "supernovae", *files, "--out", str(folder / "run"), "--preset", "plasticc", *SMALL])
     return folder / "run", files
 
 
@@ -77,12 +79,17 @@ def fields_of(curves) -> list:
     return [getattr(curves, n) for n in ("offsets", "time", "band", "flux", "flux_error", "bands")]
 
 
-def test_a_source_in_parts_keeps_them(made: tuple[Path, tuple[str, str]], tmp_path: Path) -> None:
+def test_a_source_in_parts_keeps_them(
+    made: tuple[Path, tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Folds are chosen by whoever asks."""
+    monkeypatch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
     source = verbs.read("supernovae", list(made[1]))
     curves = next(iter(source.chunks()))
     parts = np.resize(["train", "train", "train", "validation", "calibration", "test", "test"], len(curves))
     mine = Parted(Memory(source.schema, [curves]), Split(curves.ids, np.full(len(curves), ""), parts))
-    verbs.train("supernovae", mine, tmp_path / "fold", preset="plasticc", epochs=1, hidden=8, head=8)
+    verbs.train(
+        "supernovae", mine, tmp_path / "fold", preset="plasticc", epochs=1, hidden=8, head=8, precision="float32"
+    )
     kept = read_parts(tmp_path / "fold" / "split.parquet")
     assert dict(zip(kept.ids, kept.parts, strict=True)) == dict(zip(curves.ids, parts, strict=True))
