@@ -207,7 +207,7 @@ def verdicts() -> Iterator[dict[str, Any]]:
     rows = {r["measure"]: r["value"] for r in json.loads((RESULTS / "long_sequences.json").read_text())["rows"]}
     gains: dict[str, float] = {}
     kinds = [kind.replace(" ", "_") for kind in KINDS]
-    for part in (p for p in PARTS if f"{p}_resnet_accuracy" in rows):
+    for part in (p for p in PARTS if any(f"{p}_{name}_accuracy" in rows for name in ANSWERS)):
         measured = [name for name in (*ANSWERS, *WHOLE) if f"{part}_{name}_accuracy" in rows]
         accuracy = {name: rows[f"{part}_{name}_accuracy"] for name in measured}
         nll = {name: rows[f"{part}_{name}_validation_nll"] for name in measured}
@@ -215,7 +215,8 @@ def verdicts() -> Iterator[dict[str, Any]]:
         chosen = min((name for name in nll if name in ANSWERS and not name.startswith("truncate")), key=nll.__getitem__)
         gains[part] = accuracy[chosen] / accuracy[cutting]
         yield row(f"{part}_best_over_truncation_accuracy", gains[part], note=f"{chosen} over {cutting}")
-        for name in dict.fromkeys(("whole" if "whole" in nll else "carried", chosen)):
+        lstms = dict.fromkeys(("whole" if "whole" in accuracy else "carried", chosen))
+        for name in (name for name in lstms if name in accuracy and "resnet" in accuracy):
             yield row(f"{part}_lstm_{name}_over_resnet_accuracy", accuracy[name] / accuracy["resnet"])
     for key in ("crps", "epoch_seconds"):
         if {f"forecast_lstm_{key}", f"forecast_resnet_{key}"} <= rows.keys():
