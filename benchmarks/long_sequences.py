@@ -211,8 +211,11 @@ def verdicts() -> Iterator[dict[str, Any]]:
         measured = [name for name in (*ANSWERS, *WHOLE) if f"{part}_{name}_accuracy" in rows]
         accuracy = {name: rows[f"{part}_{name}_accuracy"] for name in measured}
         nll = {name: rows[f"{part}_{name}_validation_nll"] for name in measured}
-        cutting = min((name for name in nll if name.startswith("truncate")), key=nll.__getitem__)
-        chosen = min((name for name in nll if name in ANSWERS and not name.startswith("truncate")), key=nll.__getitem__)
+        cuts = [name for name in nll if name.startswith("truncate")]
+        others = [name for name in nll if name in ANSWERS and name not in cuts]
+        if not cuts or not others:
+            continue
+        cutting, chosen = min(cuts, key=nll.__getitem__), min(others, key=nll.__getitem__)
         gains[part] = accuracy[chosen] / accuracy[cutting]
         yield row(f"{part}_best_over_truncation_accuracy", gains[part], note=f"{chosen} over {cutting}")
         lstms = dict.fromkeys(("whole" if "whole" in accuracy else "carried", chosen))
