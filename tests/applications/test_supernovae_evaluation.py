@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
+from skysure.applications.supernovae.examples import titled
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import Memory
@@ -97,3 +98,20 @@ def test_figures_are_drawn_from_the_numbers_alone(model, curves) -> None:
     found = evaluate(model, Memory(SCHEMA, [curves]), QUERY)
     again = Evaluation(json.loads(json.dumps(found.metrics)))
     assert [f.name for f in figures(found)] == [f.name for f in figures(again)]
+
+
+@pytest.mark.parametrize(
+    ("z", "error", "title"),
+    [(0.676, 0.03, "sn, z = 0.68 ± 0.03"), (0.7092, 0.0012, "sn, z = 0.709 ± 0.001"),
+     (0.41, 0.25, "sn, z = 0.41 ± 0.25"), (0.5, np.nan, "sn, z = 0.500"), (np.nan, np.nan, "sn")],
+)  # fmt: skip
+def test_an_example_is_named_with_its_redshift(z: float, error: float, title: str) -> None:
+    objects = {"id": np.array(["sn"]), "redshift": np.array([z]), "redshift_error": np.array([error])}
+    points = np.array([0, 1]), np.ones(1), np.zeros(1, np.int16), np.ones(1), np.ones(1)
+    assert titled(LightCurves(objects, *points, ("g",))) == title
+
+
+def test_examples_are_long_enough_to_show_something(metrics) -> None:
+    for example in metrics["examples"]:
+        if example["group"] == "example":
+            assert example["epochs"]["time"][-1] >= 30

@@ -99,6 +99,8 @@ class Settings:
         Share of the redshifts that are hidden in training, where redshift is "optional".
     forecast : float
         Weight of the likelihood of later points beside that of the class; 0: nothing is forecast.
+    cuts : int
+        Nights of each light curve from which later points are forecast, an epoch.
     redshifting : int
         Copies of each labelled object that are moved to higher redshifts, as `survey` would see it from there; for
         samples that spectroscopy chose.
@@ -153,6 +155,7 @@ class Settings:
     truncate: float = 0.3
     hide_redshift: float = 0.25
     forecast: float = 0.0
+    cuts: int = 4
     redshifting: int = 0
     validation: int | float = 0.04
     calibration: int | float = 0.04
@@ -165,7 +168,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("hidden", "head", "batch", "epochs", "patience", "objects"), (1, 10**9))
+        ranges = dict.fromkeys(("hidden", "head", "batch", "epochs", "patience", "objects", "cuts"), (1, 10**9))
         ranges |= dict.fromkeys(("every_epoch", "drop_nights", "drop_points", "truncate", "hide_redshift"), (0, 1))
         ranges |= dict.fromkeys(
             ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "length_scale", "forecast"), (0, 10**6)

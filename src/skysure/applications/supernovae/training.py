@@ -25,9 +25,6 @@ from .networks import Classifier, network
 from .redshifting import redshifted
 from .settings import Settings
 
-CUTS = 4
-"""Nights of each object from which later points are forecast, an epoch."""
-
 
 def train(
     source: Any, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
@@ -97,7 +94,7 @@ def copied(model: Classifier, given: Nights, truth: np.ndarray) -> tuple[Nights,
 
 def asked(given: Nights, settings: Settings, rng: np.random.Generator) -> Drawn:
     """Draw the later points to forecast, where that is trained."""
-    return later(given, CUTS, rng) if settings.forecast else {}
+    return later(given, settings.cuts, rng) if settings.forecast else {}
 
 
 @dataclass(frozen=True)
