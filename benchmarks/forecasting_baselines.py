@@ -1,7 +1,7 @@
 """Forecasts without a network: the last value, a damped trend, and a Gaussian process in time and wavelength.
 
 Each gives a Gaussian for the true flux at given times and bands; what it leaves open (how fast light curves wander,
-how soon a trend dies) is fitted by likelihood on the calibration part, as is the calibration that all share.
+how soon a trend dies) is fitted to the score itself, the CRPS, on the calibration part.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
+from skysure.applications.supernovae.forecast_scores import errors_of
 from skysure.applications.supernovae.horizons import Fluxes
 from skysure.applications.supernovae.later import NextPoints
-from skysure.methods.calibration import gaussian_mixture_nll
 
 WAVELENGTH = {"u": 3671.0, "g": 4827.0, "r": 6223.0, "i": 7546.0, "z": 8691.0, "y": 9712.0}
 """Effective wavelengths [Å]."""
@@ -105,14 +105,14 @@ def gaussian(days: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Fluxes:
 
 
 def fitted(method: Callable[[Past, np.ndarray], Fluxes], start: list[float], later: NextPoints) -> np.ndarray:
-    """Give the parameters (their logarithms) of greatest likelihood for measured fluxes."""
+    """Give the parameters (their logarithms) of least CRPS, in units of the errors of the measured fluxes."""
     seen = past(later)
 
-    def nll(parameters: np.ndarray) -> float:
-        return method(seen, parameters).measured(later.flux_error).score(gaussian_mixture_nll, later.flux)
+    def loss(parameters: np.ndarray) -> float:
+        return float(errors_of(method(seen, np.clip(parameters, -12, 12)), later).mean())
 
     options = {"maxiter": 2000, "xatol": 1e-3, "fatol": 1e-6}
-    return minimize(nll, start, method="Nelder-Mead", options=options).x
+    return np.clip(minimize(loss, start, method="Nelder-Mead", options=options).x, -12, 12)
 
 
 def gaussian_process(python: str, later: NextPoints) -> tuple[Fluxes, dict[str, str]]:

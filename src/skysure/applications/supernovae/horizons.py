@@ -5,8 +5,9 @@ A forecast for tomorrow rests on other things than one for next month; one calib
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from skysure.methods.calibration import QuantileScaling, gaussian_mixture_nll
 from skysure.methods.uncertainty import split_values
 
+Score = Callable[..., Any]
+"""A score of `methods.calibration` of mixtures: crps, gaussian_mixture_nll."""
 HORIZONS = (2.0, 5.0, 10.0, 20.0, 40.0)
 """Days ahead that part forecasts, each part with a calibration of its own."""
 
@@ -70,7 +73,7 @@ class Fluxes:
         mean, epistemic = centre + factor * (self.mean - centre), self.epistemic * factor**2
         return replace(self, mean=mean, std=self.std * factor, epistemic=epistemic)
 
-    def score(self, score, truth: np.ndarray) -> float:  # type: ignore[no-untyped-def]
+    def score(self, score: Score, truth: np.ndarray) -> float:
         """Give a score of `methods.calibration` that takes mean, std, truth and share."""
         return float(score(self.mean.numpy(), self.std.numpy(), truth, share=self.share.numpy()))
 
@@ -114,14 +117,14 @@ class Horizon(nn.Module):
         self.register_buffer("width", torch.ones((), dtype=torch.float64))
         self.quantiles = QuantileScaling(1)
 
-    def fit(self, fluxes: Fluxes, flux: np.ndarray, error: np.ndarray) -> Horizon:
-        """Fit to measured fluxes, shape (row,); the prior of the width is log f ~ N(0, 1)."""
+    def fit(self, fluxes: Fluxes, flux: np.ndarray, error: np.ndarray, score: Score = gaussian_mixture_nll) -> Horizon:
+        """Fit to measured fluxes, shape (row,), by a score; the prior of the width is log f ~ N(0, 1)."""
 
-        def nll(log_f: float) -> float:
+        def loss(log_f: float) -> float:
             found = fluxes.spread(float(np.exp(log_f))).measured(error)
-            return found.score(gaussian_mixture_nll, flux) + log_f**2 / (2 * len(flux))
+            return found.score(score, flux) + log_f**2 / (2 * len(flux))
 
-        self.width.fill_(np.exp(minimize_scalar(nll, bounds=(-3, 3), method="bounded").x))
+        self.width.fill_(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
         found = fluxes.spread(float(self.width)).measured(error)
         self.quantiles.fit(*_with_value(found.mean, found.std, torch.from_numpy(flux), found.share))
         return self
@@ -139,10 +142,10 @@ class Horizons(nn.ModuleList):
     def __init__(self) -> None:
         super().__init__(Horizon() for _ in range(len(HORIZONS) + 1))
 
-    def fit(self, fluxes: Fluxes, flux: np.ndarray, error: np.ndarray) -> Horizons:
+    def fit(self, fluxes: Fluxes, flux: np.ndarray, error: np.ndarray, score: Score = gaussian_mixture_nll) -> Horizons:
         """Fit each to its rows; one without rows stays as it is."""
         for horizon, rows in self._parted(fluxes.days):
-            horizon.fit(fluxes[rows], flux[rows], error[rows])
+            horizon.fit(fluxes[rows], flux[rows], error[rows], score)
         return self
 
     def forward(self, fluxes: Fluxes) -> Fluxes:
