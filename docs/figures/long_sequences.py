@@ -38,8 +38,9 @@ def draw() -> Figure:
     panels = figure.subplots(1, 3)
     for axes, (measure, label) in zip(panels, PANELS.items(), strict=True):
         for name, (told, color, marker, line) in ANSWERS.items():
-            found = [rows.get(f"{points}_{name}_{measure}", float("nan")) for points in LENGTHS]
-            axes.plot(LENGTHS, found, line, marker=marker, ms=5, color=color, label=told)
+            found = {points: rows.get(f"{points}_{name}_{measure}") for points in LENGTHS}
+            found = {points: value for points, value in found.items() if value is not None}
+            axes.plot([*found], [*found.values()], line, marker=marker, ms=5, color=color, label=told)
         axes.set(xscale="log", xlabel="points", title=label)
         axes.set_xticks(LENGTHS, ["1,000", "5,000", "20,000"])
         axes.set_xticks([], minor=True)
