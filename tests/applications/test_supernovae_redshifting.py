@@ -85,6 +85,17 @@ def test_what_the_survey_would_not_find_from_there_is_left_out():
     assert len(redshifted(faint, 3)) == 1
 
 
+@pytest.mark.parametrize(("flux", "error"), [(np.nan, 1.0), (np.inf, 1.0), (9.0, 0.0), (9.0, -1.0), (9.0, np.nan)])
+def test_points_that_say_nothing_are_not_moved(flux, error):
+    given = observed(0.25, n=2)
+    without = redshifted(given.select_points(np.arange(200) != 7), 2, seed=5)
+    given.flux[7], given.flux_error[7] = flux, error
+    found = redshifted(given, 2, seed=5)
+    assert np.array_equal(found[:2].flux, given.flux, equal_nan=True)
+    assert found.ids.tolist() == without.ids.tolist()
+    assert np.array_equal(found[2:].flux, without[2:].flux)
+
+
 def test_bands_of_another_survey_are_a_fault():
     with pytest.raises(Fault, match="wavelength of u is not known"):
         redshifted(LightCurves(**vars(observed(0.25)) | {"bands": ("u", "r", "i", "z")}), 1)

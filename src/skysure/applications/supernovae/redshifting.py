@@ -36,8 +36,9 @@ def redshifted(
 ) -> LightCurves:
     """Give light curves and, after them, up to `copies` of each moved to higher redshifts.
 
-    A copy and its original share a group, so that no two parts of a training share them. Objects without a redshift,
-    and copies that the survey would not find (two bands with S/N > 5), are left out.
+    A copy and its original share a group, so that no two parts of a training share them. Objects without a redshift
+    are not copied, and copies that the survey would not find (two bands with S/N > 5) are left out. Nor do copies have
+    points whose flux is not finite or whose error is not positive.
 
     Parameters
     ----------
@@ -71,8 +72,10 @@ def redshifted(
     curves = curves.in_bands(known.passbands.names)
     group = np.where(curves.groups == "", curves.ids, curves.groups).astype(str)
     found = [replace(curves, objects=curves.objects | {"group": group})]
-    for k in np.flatnonzero((z > 0) & (curves.counts > 0)):
-        one = found[0][k : k + 1]
+    good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
+    usable = found[0].select_points(good)
+    for k in np.flatnonzero((z > 0) & (usable.counts > 0)):
+        one = usable[k : k + 1]
         surface, sky = Surface.through(one, known), sky_error(one, known)
         for copy in range(copies):
             for _ in range(TRIES):
