@@ -91,6 +91,15 @@ def test_no_bins_of_what_is_not_finite():
         informative(given, 16)
 
 
+@pytest.mark.parametrize("shorten", [binned, informative])
+@pytest.mark.parametrize("wrong", [-1.0, torch.nan])
+def test_no_bins_of_points_in_disorder(shorten, wrong):
+    given = series()
+    given.time[1, 60] = wrong
+    with pytest.raises(Fault, match="order of time"):
+        shorten(given, 9)
+
+
 def test_thinning_keeps_the_middle_of_equal_parts():
     given = series(lengths=torch.tensor([160]))
     assert torch.equal(thin(given, 16).time[0], given.time[0, 5::10])

@@ -62,6 +62,11 @@ def thin(series: Series, steps: int) -> Series:
 def binned(series: Series, steps: int) -> Series:
     """Average in bins of equal time from the first to the last point; empty bins are left out.
 
+    Raises
+    ------
+    Fault
+        Where times go back, or are not numbers.
+
     >>> series = Series(torch.tensor([[0.0, 1.0, 9.0]]), torch.tensor([[[1.0], [2.0], [5.0]]]),
     ...                 torch.tensor([[[1.0], [3.0], [4.0]]]), torch.tensor([3]))
     >>> bins = binned(series, 2)
@@ -81,7 +86,7 @@ def informative(series: Series, steps: int) -> Series:
     Raises
     ------
     Fault
-        Where values or weights are not finite.
+        Where values or weights are not finite, or times go back or are not numbers.
 
     >>> value = torch.tensor([[[0.0]] * 5 + [[-9.0]] * 2 + [[0.0]] * 5]).reshape(1, 12, 1)
     >>> series = Series(torch.arange(12.0)[None], value, torch.ones(1, 12, 1), torch.tensor([12]))
@@ -104,6 +109,8 @@ def _taken(series: Series, index: Int64[Tensor, "object step"]) -> Series:
 
 def _share(series: Series) -> Float[Tensor, "object time"]:
     """Give the time since the first point, as a share of that of the last."""
+    if not (series.time.diff(dim=1) >= 0)[series.valid[:, 1:]].all():
+        raise Fault("times that go back, or are not numbers", "points in the order of time", "", "sort them by time")
     first, last = series.time[:, :1], series.time.gather(1, (series.length[:, None] - 1).clamp(min=0))
     return ((series.time - first).double() / (last - first).clamp(min=torch.finfo(first.dtype).tiny)).clamp(0, 1)
 
