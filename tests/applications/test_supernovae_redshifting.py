@@ -96,6 +96,15 @@ def test_points_that_say_nothing_are_not_moved(flux, error):
     assert np.array_equal(found[2:].flux, without[2:].flux)
 
 
+def test_nothing_is_moved_to_where_distances_are_not_known():
+    given = observed(0.25, n=3)
+    given.objects["redshift"][:] = [0.25, 3.9, 4.5]
+    found = redshifted(given, 4, seed=5)
+    assert "sn2+0" not in found.ids
+    assert "sn1+0" in found.ids
+    assert found.column("redshift")[3:].max() <= 4 + 1e-9
+
+
 def test_bands_of_another_survey_are_a_fault():
     with pytest.raises(Fault, match="wavelength of u is not known"):
         redshifted(LightCurves(**vars(observed(0.25)) | {"bands": ("u", "r", "i", "z")}), 1)
@@ -113,3 +122,12 @@ def test_training_and_its_calibration_take_copies_and_a_later_calibration_does_n
     for parts, calibrated_on in ((Memory(schema, [curves]), 36), (Parted(Memory(schema, [curves]), later), 12)):
         calibrate(model, parts)
         assert max(int(stage.sets.counts.max()) for stage in model.stages) == calibrated_on
+
+
+def test_only_objects_of_a_class_are_copied():
+    curves = observed(0.25, n=6)
+    curves.objects["label"] = np.array(["", "Ia", "SLSN", "II", "", "Ibc"])
+    schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
+    model = network(Settings(hidden=8, head=8, redshifting=2), schema)
+    found, among_them = (labelled(Memory(schema, [c]), "train", model, 2)[0] for c in (curves, curves[[1, 3, 5]]))
+    assert np.array_equal(found.flux, among_them.flux)

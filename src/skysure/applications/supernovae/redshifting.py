@@ -27,6 +27,8 @@ from .simulator import observe
 
 BREADTH = 6000.0
 """Wavelengths over which the flux of a supernova changes [Å], as in avocado."""
+FURTHEST = 4.0
+"""Redshift up to which distances are known."""
 TRIES = 10
 """Redshifts tried for a copy that the survey would find."""
 
@@ -48,7 +50,7 @@ def redshifted(
     survey : {"des", "lsst"}
         Whose bands and noise these are.
     farthest : float
-        Largest (1 + z') / (1 + z); ln(1 + z') is drawn evenly up to there.
+        Largest (1 + z') / (1 + z); ln(1 + z') is drawn evenly up to there, or to z' = 4 where that is nearer.
     seed : int
 
     Returns
@@ -74,12 +76,12 @@ def redshifted(
     found = [replace(curves, objects=curves.objects | {"group": group})]
     good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
     usable = found[0].select_points(good)
-    for k in np.flatnonzero((z > 0) & (usable.counts > 0)):
-        one = usable[k : k + 1]
+    for k in np.flatnonzero((z > 0) & (z < FURTHEST) & (usable.counts > 0)):
+        one, reach = usable[k : k + 1], min(farthest, (1 + FURTHEST) / (1 + z[k]))
         surface, sky = Surface.through(one, known), sky_error(one, known)
         for copy in range(copies):
             for _ in range(TRIES):
-                moved = seen_from(one, surface, sky, farthest ** rng.random(), known, rng)
+                moved = seen_from(one, surface, sky, reach ** rng.random(), known, rng)
                 if two_bands(moved.flux / moved.flux_error, moved.owner, moved.band, 1, len(moved.bands)).all():
                     found.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
                     break

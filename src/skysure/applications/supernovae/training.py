@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TRAIN, VALIDATION
 from skysure.faults import Fault
 from skysure.fit import State, combine, fit
@@ -70,9 +71,11 @@ def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) 
     """
     found = []
     for k, chunk in enumerate(source.chunks(part)):
+        truth = of_class(chunk, model)
         if copies:
-            chunk = redshifted(chunk, copies, survey=model.settings.survey, seed=combine(model.settings.seed, k))
-        truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
+            labels = chunk[truth >= 0]
+            chunk = redshifted(labels, copies, survey=model.settings.survey, seed=combine(model.settings.seed, k))
+            truth = of_class(chunk, model)
         given = nights(chunk, model.bands, model.settings)
         use = np.flatnonzero((truth >= 0) & given.classifiable)
         found.append((given[use], truth[use]))
@@ -84,6 +87,11 @@ def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) 
             "--classes with the names of your labels, or the label column in [reading]",
         )  # fmt: skip
     return Nights.concat([n for n, _ in found]), np.concatenate([truth for _, truth in found])
+
+
+def of_class(curves: LightCurves, model: Classifier) -> np.ndarray:
+    """Give the index of the class of each object, -1 where it is not known or none of them."""
+    return targets(curves.objects.get("label", np.full(len(curves), "")), model.classes)
 
 
 def copied(model: Classifier, given: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
