@@ -150,6 +150,13 @@ def test_an_ensemble_begins_with_a_run_that_has_fewer_networks_or_more() -> None
     assert one.begun_with(many.state_dict()).keys() == one.state_dict().keys()
 
 
+def test_networks_added_to_a_trained_one_read_fluxes_on_its_scale() -> None:
+    one, many = (network(Settings(members=k, **SMALL), SCHEMA) for k in (1, 3))
+    one.encoder.scale.fill_(7.0)
+    many.load_state_dict(many.begun_with(one.state_dict()))
+    assert all((member.encoder.scale == 7).all() for member in many.networks)
+
+
 def test_half_precision_changes_training_a_little_and_answers_not_at_all() -> None:
     exact, half = (network(Settings(precision=p, dropout="none", **SMALL), SCHEMA) for p in ("float32", "bfloat16"))
     trained = [model(batch()) for model in (exact, half)]

@@ -243,7 +243,7 @@ class Classifier(nn.Module):
     def begun_with(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the tensors to begin with from those of a run that may have fewer networks, or more.
 
-        Networks that it lacks begin afresh, and so does what forecasts.
+        Networks that it lacks begin afresh, but for the scale of the fluxes, and so does what forecasts.
         """
         there = {_network_of(name) for name in tensors}
         kept = {
@@ -254,7 +254,11 @@ class Classifier(nn.Module):
             name: tensor for name, tensor in self.state_dict().items()
             if _network_of(name) not in there or (name not in tensors and _forecasts(name))
         }  # fmt: skip
-        return kept | fresh
+        scale = {
+            name: tensors[first] for name in fresh
+            if name.endswith(".encoder.scale") and (first := "networks.0.encoder.scale") in tensors
+        }  # fmt: skip
+        return kept | fresh | scale
 
     def forward(self, batch: Batch) -> Float[Tensor, "member object *night class"]:
         """Give the logits of all nights, or of the night "at" of each object, of every network."""
