@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from scipy.stats import norm
 
 import skysure
-from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict
+from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.examples import record
 from skysure.applications.supernovae.forecast_scores import Outlook
@@ -94,6 +95,31 @@ def test_of_an_object_hardly_seen_nothing_is_said(model, curves) -> None:
     assert np.isnan(found.mean).all()
     assert len(found) == 2 * 2 * 4
     assert fluxes_at(model, lone, np.array([0]), np.array([56000.0]), np.array([1]), Query()).centre.isnan().all()
+
+
+def test_forecasts_are_flagged_as_classes_are(model, curves) -> None:
+    lone = curves[:1].select_points(np.arange(curves[:1].offsets[-1]) < 1)
+    for some in (lone, curves[1:3], replace(curves[1:3], bands=("u", "r", "i", "z"))):
+        found, classes = predict(model, some, Query(forecast="2d", samples=2)), predict(model, some, Query(samples=2))
+        assert found.flags.tolist() == np.repeat(classes.flags, 8).tolist()
+        assert found.to_table()["flags"].tolist() == found.flags.tolist()
+    assert "band u" in found.flags[0]
+
+
+def test_of_no_objects_nothing_is_forecast(model, curves) -> None:
+    assert len(predict(model, curves[:0], Query(forecast="2d", samples=2))) == 0
+
+
+def test_points_without_a_number_are_no_truth_of_forecasts(curves) -> None:
+    holes = replace(curves, flux=np.where(np.arange(len(curves.flux)) % 5, curves.flux, np.nan))
+    found = next_points(holes, SCHEMA.bands, SMALL, 3, np.random.default_rng(0))
+    assert len(found.owner)
+    assert np.isfinite(found.flux).all()
+
+
+def test_evaluation_asked_for_a_forecast_shows_classes_all_the_same(model, curves) -> None:
+    found = evaluate(model, Memory(SCHEMA, [curves[:12]]), Query(forecast="2d", samples=2))
+    assert found.metrics["examples"]
 
 
 @pytest.mark.parametrize("wrong", ["0d", "61d", "soon", "-3", "d"])

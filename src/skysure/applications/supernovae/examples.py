@@ -13,7 +13,7 @@ from skysure.predictions import Classes
 from .batches import nights
 from .forecast_scores import shown
 from .networks import Classifier
-from .prediction import predict
+from .prediction import classify
 from .settings import Query
 
 SHOWN = 6
@@ -56,10 +56,10 @@ def _spread(best: np.ndarray) -> np.ndarray:
 
 def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> dict[str, Any]:
     """Describe one light curve and how its probabilities came about."""
-    found = predict(
+    found = classify(
         model, curves, Query(samples=query.samples, coverage=query.coverage, at_epoch="all", seed=query.seed)
     )
-    whole = predict(model, curves, query)
+    whole = classify(model, curves, query)
     trigger = nights(curves, model.bands, model.settings).trigger[0]
     known = curves.in_bands(model.bands)
     time = known.time - trigger

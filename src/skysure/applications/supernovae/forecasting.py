@@ -116,7 +116,7 @@ def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> I
     """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query."""
     device = model.frequency.device
     model.eval()
-    each = max(1, min(query.batch, QUERIES // asked["days"][0].size))
+    each = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
     for some in by_length(np.where(given.classifiable, given.counts, 0), each):
         batch = tensors(given[some]) | {name: torch.from_numpy(values[some].copy()) for name, values in asked.items()}
         batch = {name: values.to(device) for name, values in batch.items()}

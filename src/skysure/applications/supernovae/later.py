@@ -105,7 +105,7 @@ def next_points(
     `FURTHEST` days; objects without such a night are left out.
     """
     curves = curves.in_bands(tuple(bands))
-    curves = curves.select_points(curves.flux_error > 0)
+    curves = curves.select_points(np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0))
     given = nights(curves, bands, settings)
     night, owner = np.arange(len(given.time)), given.owner
     origin = curves.time.min(initial=np.inf)

@@ -28,7 +28,15 @@ STRANGE = "points in the band {}, which this model was not trained for, were lef
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
     """Answer for light curves: class probabilities, or with `forecast` the fluxes to come."""
-    return forecast(model, chunk, query) if query.forecast else classify(model, chunk, query)
+    return flagged(model, chunk, query) if query.forecast else classify(model, chunk, query)
+
+
+def flagged(model: Classifier, chunk: LightCurves, query: Query) -> Values:
+    """Forecast, and flag what is outside of what the model was trained for, as classes are."""
+    found, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
+    flags = np.where(given.classifiable, _flags(model, given, np.arange(len(chunk))), EARLY)
+    flags = joined(flags, strange_bands(chunk, model.bands))
+    return replace(found, flags=np.repeat(flags, query.days * len(model.bands)))
 
 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
