@@ -50,6 +50,15 @@ def test_scores_are_those_of_scikit_learn(model, curves, metrics) -> None:
     assert metrics["curves"]["confusion"]["counts"] == confusion_matrix(truth, p.argmax(1), labels=[0, 1, 2]).tolist()
 
 
+def test_light_curves_too_short_for_an_answer_are_scored_as_such(model) -> None:
+    some = simulate_lightcurves(12, seed=3)
+    lone = some.select_points(np.isin(np.arange(len(some.time)), some.offsets[:-1]))
+    found = evaluate(model, Memory(SCHEMA, [lone]), QUERY)
+    assert {row["name"]: row["value"] for row in found.metrics["scores"]}["set_coverage"] == 100
+    assert "Days since detection" not in found.metrics["curves"]["by"]
+    assert "early" not in [figure.name for figure in figures(found)]
+
+
 def test_metrics_are_plain_and_bounded(metrics) -> None:
     text = json.dumps(metrics, allow_nan=False)
     assert len(text) < 400_000

@@ -219,9 +219,10 @@ def curves(
         "sets": sets_curve(rows, objects),
         "by": {
             "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query, objects),
-            "Days since detection": by(staged, "days", np.array(STAGES), query, objects),
         },
     }  # fmt: skip
+    if staged:
+        found["by"]["Days since detection"] = by(staged, "days", np.array(STAGES), query, objects)
     if np.isfinite(rows["redshift"]).sum() > 20:
         found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query, objects)
     if 0 < (truth == 0).sum() < len(truth):
