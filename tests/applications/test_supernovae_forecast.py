@@ -122,7 +122,7 @@ def test_evaluation_asked_for_a_forecast_shows_classes_all_the_same(model, curve
     assert found.metrics["examples"]
 
 
-@pytest.mark.parametrize("wrong", ["0d", "61d", "soon", "-3", "d"])
+@pytest.mark.parametrize("wrong", ["0d", "61d", "1.5d", "nan", "soon", "-3", "d"])
 def test_days_that_cannot_be_forecast(wrong: str) -> None:
     with pytest.raises(SettingsFault, match="forecast"):
         Query(forecast=wrong)

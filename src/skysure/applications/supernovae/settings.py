@@ -239,8 +239,10 @@ class Query:
                 "--at-epoch 10",
             )  # fmt: skip
 
-        if self.forecast and not (_is_number(bare := self.forecast.removesuffix("d")) and 1 <= float(bare) <= FURTHEST):
-            raise SettingsFault(f"forecast = {self.forecast!r}", f"days from 1d to {FURTHEST:g}d", "", "--forecast 30d")
+        bare = self.forecast.removesuffix("d")
+        if self.forecast and not (_is_number(bare) and float(bare) in range(1, int(FURTHEST) + 1)):
+            whole = f"whole days, from 1d to {FURTHEST:g}d"
+            raise SettingsFault(f"forecast = {self.forecast!r}", whole, "", "--forecast 30d")
         if self.forecast and self.at_epoch == "all":
             raise SettingsFault(
                 f"forecast = {self.forecast} with at_epoch = all", "a number of days since the first detection",
