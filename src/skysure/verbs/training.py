@@ -129,8 +129,9 @@ def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -
     if other.application != name:
         raise Fault(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
     tensors = other.model.state_dict()
-    if hasattr(network, "begun_with"):
-        tensors = network.begun_with(tensors)
+    begun_with = getattr(network, "begun_with", None)  # of an ensemble
+    if callable(begun_with):
+        tensors = begun_with(tensors)
     runs.load_weights(network, tensors, Path(f"--from {start}"))
     return State(0, {}, prefixed(tensors, "model."))
 
