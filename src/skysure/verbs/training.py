@@ -128,9 +128,9 @@ def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -
     other = load(start)
     if other.application != name:
         raise Fault(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
-    tensors = other.model.state_dict()
-    begun_with = getattr(network, "begun_with", None)  # of an ensemble
-    if callable(begun_with):
+    tensors: Mapping[str, torch.Tensor] = other.model.state_dict()
+    begun_with: Any = getattr(network, "begun_with", None)  # of an ensemble
+    if begun_with is not None:
         tensors = begun_with(tensors)
     runs.load_weights(network, tensors, Path(f"--from {start}"))
     return State(0, {}, prefixed(tensors, "model."))
