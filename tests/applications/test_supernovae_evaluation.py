@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
+from skysure.applications.supernovae.evaluation import best_snr
 from skysure.applications.supernovae.examples import titled
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
@@ -124,3 +125,13 @@ def test_examples_are_long_enough_to_show_something(metrics) -> None:
     for example in metrics["examples"]:
         if example["group"] == "example":
             assert example["epochs"]["time"][-1] >= 30
+
+
+def test_the_best_point_is_one_that_has_a_number(curves: LightCurves) -> None:
+    flux = curves.flux.copy()
+    flux[curves.offsets[0]] = np.nan
+    spoilt = LightCurves(
+        curves.objects, curves.offsets, curves.time, curves.band, flux, curves.flux_error, curves.bands
+    )
+    assert np.isfinite(best_snr(spoilt)).all()
+    assert np.array_equal(best_snr(spoilt)[1:], best_snr(curves)[1:])

@@ -87,7 +87,8 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
 def best_snr(curves: LightCurves) -> np.ndarray:
     """Give the largest signal to noise of a point of each object, shape (object,)."""
     best = np.zeros(len(curves))
-    np.maximum.at(best, curves.owner, curves.flux / np.where(curves.flux_error > 0, curves.flux_error, np.inf))
+    good = np.isfinite(curves.flux) & (curves.flux_error > 0)
+    np.maximum.at(best, curves.owner[good], curves.flux[good] / curves.flux_error[good])
     return best
 
 

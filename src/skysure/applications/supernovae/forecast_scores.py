@@ -52,8 +52,6 @@ class Outlook:
 
     def scores(self) -> list[dict[str, Any]]:
         """Give the scores as the report reads them."""
-        if not self.kept:
-            return []
         _, crps, held = np.concatenate(self.kept, 1)
         found = with_interval(mean_of, crps.reshape(-1, POINTS).mean(1), resamples=400)
         low, high = wilson_interval(int(held.sum()), len(held))
@@ -67,8 +65,6 @@ class Outlook:
 
     def by_days(self) -> list[dict[str, Any]]:
         """Give error and coverage by days ahead."""
-        if not self.kept:
-            return []
         days, crps, held = np.concatenate(self.kept, 1)
         which, ends = np.searchsorted(HORIZONS, days, side="right"), (0.0, *HORIZONS, None)
         found = []

@@ -46,9 +46,8 @@ def _state_of_all(model: Classifier, member: int, now: State) -> State:
     if now.done:
         return State(epoch, record, whole, {"member": member + 1}, member + 1 == count, planned)
     best = prefixed(detached(model.state_dict() | prefixed(now.weights, place)), "best.")
-    course = {name: tensor for name, tensor in now.tensors.items() if name.startswith(("optimizer.", "mean."))}
     counters = now.counters | {"member": member, "own_epoch": now.epoch}
-    return State(epoch, record, whole | best | course, counters, epochs=planned)
+    return State(epoch, record, whole | best | _course(now), counters, epochs=planned)
 
 
 def _state_of(member: int, state: State) -> State:
@@ -58,5 +57,9 @@ def _state_of(member: int, state: State) -> State:
     def own(prefix: str) -> dict[str, Tensor]:
         return prefixed(unprefixed(state.tensors, prefix + place), prefix)
 
-    course = {name: tensor for name, tensor in state.tensors.items() if name.startswith(("optimizer.", "mean."))}
-    return State(state.counters["own_epoch"], {}, own("model.") | own("best.") | course, state.counters)
+    return State(state.counters["own_epoch"], {}, own("model.") | own("best.") | _course(state), state.counters)
+
+
+def _course(state: State) -> dict[str, Tensor]:
+    """Take what only the network in training has: the state of its optimizer, and its averaged weights."""
+    return {name: tensor for name, tensor in state.tensors.items() if name.startswith(("optimizer.", "mean."))}
