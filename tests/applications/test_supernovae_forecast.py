@@ -240,7 +240,9 @@ def test_scores_of_forecasts(model, curves) -> None:
     )
     without = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
     without.consider(curves)
-    assert without.scores() == without.by_days() == []
+    metrics = {"scores": [], "curves": {}}
+    assert without.added(metrics) == metrics
+    assert outlook.added(metrics) == {"scores": outlook.scores(), "curves": {"forecast": outlook.by_days()}}
 
 
 def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, curves) -> None:
