@@ -23,10 +23,10 @@ import torch
 import skysure
 from forecasting_baselines import damped_trend, fitted, gaussian_process, past, persistence
 from record import record, row
-from skysure.applications.supernovae.forecast_scores import errors_of
-from skysure.applications.supernovae.forecasting import fluxes_at
-from skysure.applications.supernovae.horizons import Fluxes, Horizons
-from skysure.applications.supernovae.later import NextPoints, next_points
+from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons
+from skysure.applications.supernovae.forecasts.later import NextPoints, next_points
+from skysure.applications.supernovae.forecasts.prediction import fluxes_at
+from skysure.applications.supernovae.forecasts.scores import errors_of
 from skysure.data.parts import read_parts
 from skysure.data.sources import Memory, Parted
 from skysure.methods.calibration import crps, gaussian_mixture_nll, wilson_interval, with_interval

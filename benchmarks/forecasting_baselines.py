@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from skysure.applications.supernovae.forecast_scores import errors_of
-from skysure.applications.supernovae.horizons import Fluxes
-from skysure.applications.supernovae.later import NextPoints
+from skysure.applications.supernovae.forecasts.horizons import Fluxes
+from skysure.applications.supernovae.forecasts.later import NextPoints
+from skysure.applications.supernovae.forecasts.scores import errors_of
 
 WAVELENGTH = {"u": 3671.0, "g": 4827.0, "r": 6223.0, "i": 7546.0, "z": 8691.0, "y": 9712.0}
 """Effective wavelengths [Å]."""

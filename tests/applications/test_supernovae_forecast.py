@@ -16,11 +16,11 @@ import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.examples import record
-from skysure.applications.supernovae.forecast_scores import Outlook
-from skysure.applications.supernovae.forecaster import forecast_nll, latest
-from skysure.applications.supernovae.forecasting import fluxes_at
-from skysure.applications.supernovae.horizons import Fluxes, Horizons, gathered
-from skysure.applications.supernovae.later import later, next_points
+from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, latest
+from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
+from skysure.applications.supernovae.forecasts.later import later, next_points
+from skysure.applications.supernovae.forecasts.prediction import fluxes_at
+from skysure.applications.supernovae.forecasts.scores import Outlook
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.gaussian_process.kernels import Matern
 
-from skysure.applications.supernovae.recent import LEAST, LENGTHS, POINTS, SCATTER, Processes, Recent, recent
+from skysure.applications.supernovae.forecasts.recent import LEAST, LENGTHS, POINTS, SCATTER, Processes, Recent, recent
 
 
 def light_curve(nights: int = 12, bands: int = 3) -> dict[str, torch.Tensor]:

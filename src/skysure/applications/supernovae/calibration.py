@@ -15,7 +15,7 @@ from skysure.faults import Fault
 from skysure.methods.calibration import VectorScaling, held_out
 
 from .batches import Nights
-from .forecasting import calibrate_forecasts
+from .forecasts.prediction import calibrate_forecasts
 from .networks import STAGES, Classifier
 from .prediction import answers
 from .settings import Query

@@ -29,7 +29,7 @@ from .batches import Nights, nights, targets
 from .calibration import one_a_stage
 from .early import Early, latest
 from .examples import Gallery
-from .forecast_scores import Outlook
+from .forecasts.scores import Outlook
 from .kinds import by_kind
 from .networks import STAGES, Classifier
 from .prediction import Answers, answers, classified, last, level_of, members, probabilities, unclassified

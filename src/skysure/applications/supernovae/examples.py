@@ -11,7 +11,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.predictions import Classes
 
 from .batches import nights
-from .forecast_scores import shown
+from .forecasts.scores import shown
 from .networks import Classifier
 from .prediction import classify
 from .settings import Query

@@ -17,8 +17,8 @@ from skysure.methods.novelty.distance import FeatureDistance
 from skysure.methods.uncertainty import Dropout, TiedDropout
 
 from .batches import Batch, Nights
-from .forecaster import Forecaster
-from .horizons import Horizons
+from .forecasts.forecaster import Forecaster
+from .forecasts.horizons import Horizons
 from .published import CharnockMoss
 from .settings import Schema, Settings
 

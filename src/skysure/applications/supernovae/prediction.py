@@ -15,7 +15,7 @@ from skysure.methods.uncertainty import masks, sample, split_classes
 from skysure.predictions import Classes, Values, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
-from .forecasting import forecast
+from .forecasts.prediction import forecast
 from .networks import STAGES, Classifier, Network, Stage
 from .settings import Query
 

@@ -19,8 +19,8 @@ from skysure.faults import Fault
 from skysure.fit import State, combine, fit
 
 from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
-from .forecaster import forecast_nll
-from .later import Drawn, later
+from .forecasts.forecaster import forecast_nll
+from .forecasts.later import Drawn, later
 from .members import in_turn
 from .networks import Classifier, network
 from .redshifting import redshifted

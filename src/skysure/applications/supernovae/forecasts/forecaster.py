@@ -22,9 +22,9 @@ from skysure.methods.uncertainty import Dropout
 from skysure.methods.uncertainty.heads import bounded
 from skysure.methods.uncertainty.likelihoods import density_mixture_nll
 
-from .batches import Batch
+from ..batches import Batch
+from ..settings import Settings
 from .recent import LENGTHS, Processes, recent
-from .settings import Settings
 
 COMPONENTS = 3
 """Gaussians of a mixture."""

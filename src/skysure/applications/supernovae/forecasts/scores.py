@@ -12,12 +12,12 @@ from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.methods.calibration import crps_of_each, wilson_interval, with_interval
 from skysure.methods.calibration.scores import mean_of
 
-from .batches import nights
-from .forecasting import fluxes_at, forecast
+from ..batches import nights
+from ..networks import Classifier
+from ..settings import Query
 from .horizons import HORIZONS, Fluxes
 from .later import NextPoints, next_points
-from .networks import Classifier
-from .settings import Query
+from .prediction import fluxes_at, forecast
 
 POINTS = 3
 """Points that are forecast of each object."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from skysure.data.lightcurves import LightCurves
 
-from .batches import Nights, nights
-from .settings import FURTHEST, Settings
+from ..batches import Nights, nights
+from ..settings import FURTHEST, Settings
 
 Drawn = dict[str, np.ndarray]
 NEXT = 3

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from .batches import Batch
+from ..batches import Batch
 
 POINTS = 16
 """Points of all bands that are looked back upon."""

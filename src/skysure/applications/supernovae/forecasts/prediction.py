@@ -15,12 +15,12 @@ from skysure.faults import Fault
 from skysure.methods.uncertainty import masks, sample
 from skysure.predictions import Values
 
-from .batches import Batch, Nights, by_length, nights, tensors
+from ..batches import Batch, Nights, by_length, nights, tensors
+from ..networks import Classifier, Network
+from ..settings import Query
 from .forecaster import COMPONENTS
 from .horizons import Fluxes, Horizons, gathered
 from .later import Drawn, later
-from .networks import Classifier, Network
-from .settings import Query
 
 CUTS = 8
 """Nights of each object of a calibration part from which later points are forecast."""
