@@ -19,7 +19,7 @@ matplotlib.use("Agg")
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skysure.applications.supernovae.evaluation import best_snr
+from skysure.applications.supernovae.evaluation import best_point_snr
 from skysure.applications.supernovae.examples import record
 from skysure.data.parts import read_parts
 from skysure.data.sources import Parted
@@ -51,7 +51,7 @@ def main() -> None:
     run = skysure.load(sys.argv[1])
     source = skysure.read("supernovae", [str(DATA / f"{name}.parquet") for name in ("lightcurves", "objects")])
     curves = skysure.LightCurves.concat(list(Parted(source, read_parts(run.path / "split.parquet")).chunks("test")))
-    order = np.argsort(-best_snr(curves), kind="stable")
+    order = np.argsort(-best_point_snr(curves), kind="stable")
     canvas = Figure(figsize=(9.6, 3.2), layout="constrained")
     for axes, name in zip(canvas.subplots(1, 3), CLASSES, strict=True):
         for k in order[[curves.objects["label"][k] == name for k in order]]:

@@ -9,8 +9,10 @@ import pytest
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
-from skysure.applications.supernovae.evaluation import best_snr
+from skysure.applications.supernovae.batches import nights, tensors
+from skysure.applications.supernovae.evaluation import best_point_snr
 from skysure.applications.supernovae.examples import titled
+from skysure.applications.supernovae.prediction import best_snr_so_far
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import Memory
@@ -133,5 +135,15 @@ def test_the_best_point_is_one_that_has_a_number(curves: LightCurves) -> None:
     spoilt = LightCurves(
         curves.objects, curves.offsets, curves.time, curves.band, flux, curves.flux_error, curves.bands
     )
-    assert np.isfinite(best_snr(spoilt)).all()
-    assert np.array_equal(best_snr(spoilt)[1:], best_snr(curves)[1:])
+    assert np.isfinite(best_point_snr(spoilt)).all()
+    assert np.array_equal(best_point_snr(spoilt)[1:], best_point_snr(curves)[1:])
+
+
+def test_the_best_point_of_a_light_curve_is_not_its_best_night_so_far(model, curves) -> None:
+    one = curves[int(np.argmax(curves.counts)) :][:1]
+    found = best_snr_so_far(tensors(nights(one, model.bands, model.settings)))[0].numpy()
+    given = nights(one, model.bands, model.settings)
+    ratio = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
+    assert found == pytest.approx([ratio[: k + 1].max() for k in range(len(ratio))])
+    assert best_point_snr(one) == pytest.approx([(one.flux / one.flux_error).max()])
+    assert found[0] < best_point_snr(one)[0]

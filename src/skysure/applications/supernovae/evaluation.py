@@ -69,7 +69,7 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     for chunk in source.chunks(TEST):
         given = nights(chunk, model.bands, model.settings, query.until)
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
-        facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_snr(chunk)}
+        facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_point_snr(chunk)}
         for answer in answers(model, given, query, last):
             _keep(whole, model, answer, query, given, chunk, facts)
             gallery.consider(chunk, answer.owner, classified(model, answer, query, given, chunk.ids))
@@ -84,7 +84,7 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     return Evaluation(outlook.added(found) | {"examples": gallery.records(model, query)})
 
 
-def best_snr(curves: LightCurves) -> np.ndarray:
+def best_point_snr(curves: LightCurves) -> np.ndarray:
     """Give the largest signal to noise of a point of each object, shape (object,)."""
     best = np.zeros(len(curves))
     good = np.isfinite(curves.flux) & (curves.flux_error > 0)

@@ -120,7 +120,7 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
                 if not len(row):
                     break
                 days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-                columns = torch.stack([best_snr(batch)[row, night], known_redshift(batch)[row]], 1)
+                columns = torch.stack([best_snr_so_far(batch)[row, night], known_redshift(batch)[row]], 1)
             each = [
                 run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)
             ]
@@ -131,7 +131,7 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
             yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), summary, columns)
 
 
-def best_snr(batch: Batch) -> Float[Tensor, "object night"]:
+def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
     """Give the largest signal-to-noise ratio in a band so far."""
     return (batch["flux"] / batch["flux_error"] * batch["measured"]).amax(-1).cummax(1).values
 
