@@ -91,3 +91,23 @@ def test_what_cannot_decay_is_refused():
         Decaying(nn.GRU(3, 4), 1.0, 2.0)
     with pytest.raises(Fault, match="0 < shortest <= longest"):
         Decaying(nn.GRU(3, 4, batch_first=True), 2.0, 1.0)
+
+
+@pytest.mark.parametrize("padded_with", [0.0, 1e6])
+def test_the_times_of_padding_say_nothing(padded_with):
+    """Also dates of days, and what comes back to the weights."""
+    module, (x, time) = build("LSTM", 2, True), points(3)
+    lengths = torch.tensor([4, 9, 0])
+    valid = torch.arange(9) < lengths[:, None]
+    output, state = module(x, torch.where(valid, time + 60_000, padded_with), valid)
+    alone, _ = module(x[:1, :4], time[:1, :4] + 60_000)
+    assert torch.allclose(output[0, :4], alone[0], rtol=0, atol=1e-9)
+    assert (flat(state)[..., 2, :] == 0).all()
+    output[valid].sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in module.parameters())
+
+
+def test_a_sequence_without_steps_is_refused():
+    module = build()
+    with pytest.raises(Fault, match="one step at least"):
+        module(torch.zeros(2, 0, 3).double(), torch.zeros(2, 0).double())

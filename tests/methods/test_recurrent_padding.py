@@ -51,3 +51,11 @@ def test_a_draw_with_tied_masks_is_that_of_each_object_alone():
         for k, length in enumerate(LENGTHS):
             alone = both_ways(*layers, x[k : k + 1, :length], LENGTHS[k : k + 1])
             assert torch.allclose(found[k : k + 1, :length], alone, rtol=0, atol=1e-12)
+
+
+def test_an_object_without_points_gives_zeros_beside_others():
+    _, forth, back = directions("LSTM")
+    x, length = torch.randn(3, 12, 3, dtype=torch.float64), torch.tensor([5, 0, 12])
+    found = both_ways(forth, back, x, length)
+    assert (found[1] == 0).all()
+    assert torch.allclose(found[[0, 2]], both_ways(forth, back, x[[0, 2]], length[[0, 2]]), rtol=0, atol=1e-12)

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from skysure.faults import Fault
 from skysure.methods.recurrent import Autoencoder, Patches, Series, described, pooled
 
 LENGTHS = torch.tensor([400, 151, 16, 3])
@@ -190,3 +191,9 @@ def test_memory_of_encoding_and_of_training_follows_the_windows():
     steps = [peak(lambda w=w: model.nll(w).mean().backward()) for w in windows]
     assert steps[1] <= 1.05 * steps[0]
     assert peak(lambda: model(many)) == 0
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_patches_overlap_by_half(size):
+    with pytest.raises(Fault, match="an even number"):
+        Patches(2, 6, size)

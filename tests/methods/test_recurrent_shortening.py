@@ -5,7 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysure.faults import Fault
-from skysure.methods.recurrent import Series, binned, described, informative, thin, truncate
+from skysure.methods.recurrent import (
+    Autoencoder,
+    Patches,
+    Series,
+    binned,
+    described,
+    informative,
+    pooled,
+    thin,
+    truncate,
+)
 
 ANSWERS = {"truncate": truncate, "thin": thin, "binned": binned, "informative": informative}
 LENGTHS = torch.tensor([200, 61, 16, 5, 1])
@@ -215,3 +225,46 @@ def test_windows_hold_every_point_once():
     assert len(windows) == 5 * 13
     assert torch.equal(windows.value[windows.valid], given.value[given.valid])
     assert (windows.weight[~windows.valid] == 0).all()
+
+
+NOTHING = {
+    "padding alone": series(lengths=torch.tensor([0, 0, 0]), padding=9),
+    "no step": Series(torch.zeros(3, 0), torch.zeros(3, 0, 2), torch.zeros(3, 0, 2), torch.zeros(3, dtype=torch.int64)),
+    "no object": series(padding=9)[:0],
+    "neither": series()[:0].between(0, 0),
+}
+"""Series without a single point."""
+READERS = {
+    "brightest": lambda given: truncate(given, 16, "brightest"),
+    **{name: lambda given, short=short: short(given, 16) for name, short in ANSWERS.items()},
+    "patches": lambda given: Patches(2, 6, 8, 3).to(given.value)(given),
+    "autoencoder": lambda given: Autoencoder(2, 8, 4, 10).to(given.value)(given),
+    "pooled": lambda given: pooled(given, 3),
+    "between": lambda given: given.between(3, 3),
+    "padded": lambda given: given.padded(given.steps + 4),
+}
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize("name", READERS)
+def test_of_nothing_comes_nothing_that_a_network_can_still_read(name, nothing):
+    given = NOTHING[nothing]
+    short = READERS[name](given)
+    assert torch.equal(short.length, torch.zeros(len(given), dtype=torch.int64))
+    assert short.steps >= 1
+    assert (short.weight == 0).all()
+    layer = torch.nn.LSTM(described(short).shape[-1], 5, batch_first=True).to(given.value)
+    assert layer(described(short))[0].isfinite().all()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_object_without_steps_is_padding_beside_others(name):
+    torch.manual_seed(0)
+    given = series(lengths=torch.tensor([61, 0, 16]), padding=9)
+    short = READERS[name](given)
+    assert short.length[1] == 0
+    assert (short.weight[1] == 0).all()
+    torch.manual_seed(0)
+    without = READERS[name](given[torch.tensor([0, 2])])
+    for found, expected in zip((short.time, short.value), (without.time, without.value), strict=True):
+        assert torch.allclose(found[[0, 2]], expected, rtol=0, atol=1e-12)

@@ -86,7 +86,7 @@ class Autoencoder(nn.Module):
         codes = []
         for start in range(0, count, many):
             part = series.between(start * self.size, (start + many) * self.size).windows(self.size)
-            codes.append(self.encode(part).to(series.value).unflatten(0, (len(series), -1)))
+            codes.append(self.encode(part).to(series.value).unflatten(0, (len(series), min(many, count - start))))
         time = series.time[:, :: self.size]
         length = -(-series.length // self.size)
         valid = torch.arange(count, device=length.device) < length[:, None]

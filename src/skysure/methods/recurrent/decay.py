@@ -23,12 +23,13 @@ from skysure.methods.uncertainty.steps import STEPS, State, stepped
 
 
 def gaps(time: Float[Tensor, "object time"], backwards: bool = False) -> Float[Tensor, "object time"]:
-    """Give the time since the point before, or until the point after; zero where there is none.
+    """Give the time since the point before, or until the point after; zero where there is none, or time goes back.
 
     >>> gaps(torch.tensor([[10.0, 11.0, 15.0]]))
     tensor([[0., 1., 4.]])
     """
-    return torch.diff(time, dim=1, append=time[:, -1:]) if backwards else torch.diff(time, dim=1, prepend=time[:, :1])
+    gap = torch.diff(time, dim=1, append=time[:, -1:]) if backwards else torch.diff(time, dim=1, prepend=time[:, :1])
+    return gap.clamp(min=0)  # into padding time may go back, and no state may grow by that
 
 
 class Decaying(nn.Module):

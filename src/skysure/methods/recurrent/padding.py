@@ -44,7 +44,7 @@ def both_ways(
     x : Tensor
         Padded at the end; any finite numbers there.
     length : Tensor
-        Valid points of each object, at least one.
+        Valid points of each object, from zero on.
 
     Returns
     -------

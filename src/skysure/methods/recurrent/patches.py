@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from skysure.faults import Fault
+
 from .series import Series, described
 
 
@@ -54,6 +56,11 @@ class Patches(nn.Module):
     chunk : int
         Points that are embedded at a time, about.
 
+    Raises
+    ------
+    Fault
+        For patches of an odd size.
+
     Examples
     --------
     >>> flux, error = torch.randn(2, 1000, 1), torch.ones(2, 1000, 1)
@@ -65,6 +72,8 @@ class Patches(nn.Module):
 
     def __init__(self, channels: int, units: int, size: int = 16, pooled: int = 1, chunk: int = 512) -> None:
         super().__init__()
+        if size < 2 or size % 2:
+            raise Fault(f"patches of {size} points", "an even number", "a patch begins every size / 2", "size=16")
         self.size, self.pooled, self.chunk = size, pooled, chunk
         self.embedding = nn.Conv1d(3 * channels + 1, units, size, stride=size // 2)
 

@@ -20,6 +20,9 @@ from .decay import gaps
 class Series:
     """Measurements of objects in the order of their times, padded at the end.
 
+    An object may have no steps at all: it is all padding, and stays so whatever is made of the series. Where all are
+    so, one step of padding stands there, as recurrent layers refuse a sequence of none.
+
     Parameters
     ----------
     time : Tensor
@@ -29,7 +32,7 @@ class Series:
     weight : Tensor
         1/σ² of each value, or one number for all channels of a step; zero where nothing was measured, and at padding.
     length : Tensor
-        Steps of each object without its padding.
+        Steps of each object without its padding, from zero on.
 
     Examples
     --------
@@ -43,6 +46,10 @@ class Series:
     value: Float[Tensor, "object time channel"]
     weight: Float[Tensor, "object time #channel"]
     length: Int64[Tensor, " object"]
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            vars(self).update(vars(self.padded(1)))
 
     def __len__(self) -> int:
         return len(self.length)
@@ -98,5 +105,5 @@ def described(series: Series) -> Float[Tensor, "object time feature"]:
     """
     measured = series.weight > 0
     log_error = -0.5 * torch.where(measured, series.weight, 1.0).log()
-    gap = (gaps(series.time).clamp(min=0).log1p() * series.valid)[..., None]
+    gap = (gaps(series.time).log1p() * series.valid)[..., None]
     return torch.cat([series.value * measured, log_error, measured.to(gap), gap], -1)

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import linear
 
+from skysure.faults import Fault
+
 State = tuple[Tensor, ...]
 
 
@@ -68,7 +70,17 @@ def stepped(
     """Run one direction of one layer; a state rests where it is not valid.
 
     Each row may have a mask of its state, as the weights see it, and factors by which all of it decays before a step.
+
+    Raises
+    ------
+    Fault
+        Where there is no step at all.
     """
+    if not x.shape[1]:
+        raise Fault(
+            f"a sequence of shape {tuple(x.shape)}", "one step at least", "objects none of which has a point",
+            "add a step of padding, as `recurrent.Series` does",
+        )  # fmt: skip
     w_ih, w_hh, b_ih, b_hh = weights if len(weights) == 4 else (*weights, None, None)
     inputs = linear(x, w_ih, b_ih)
     times = range(x.shape[1])
