@@ -22,6 +22,7 @@ from skysure.methods.calibration import (
     classwise_ece,
     completeness,
     crps,
+    crps_of_each,
     ece,
     figure_of_merit,
     gaussian_mixture_nll,
@@ -164,6 +165,49 @@ def test_a_whole_weight_counts_a_row_as_often(seed):
             repeated = [np.repeat(a, weight[i].astype(int), axis=0) for a in arrays]
             assert found[i] == pytest.approx(score(*repeated), abs=1e-9, nan_ok=True)
             assert score(*arrays, weight=weight[i]) == pytest.approx(found[i], abs=1e-12, nan_ok=True)
+
+
+def points_and_widths(seed=8):
+    """Mixtures of points, some twice at one place, and of normals; some truths lie on a point."""
+    rng = np.random.default_rng(seed)
+    mean, std, truth = rng.normal(size=(5, 7)), rng.uniform(0.2, 2, size=(5, 7)), rng.normal(size=7)
+    std[rng.random(size=std.shape) < 0.6] = 0.0
+    mean[1], std[:2], truth[:3] = mean[0], 0.0, mean[0, :3]
+    return mean, std, truth, rng.dirichlet(np.ones(5), size=7).T
+
+
+def test_crps_of_a_point_is_the_absolute_error():
+    point, truth = np.array([[1.5, -2.0, 0.0, 3.0]]), np.array([1.5, 4.0, -7.0, 2.0])
+    assert np.array_equal(crps_of_each(point, np.zeros((1, 4)), truth), np.abs(point[0] - truth))
+    assert crps_of_each(point, np.full((1, 4), 5e-324), truth) == pytest.approx(np.abs(point[0] - truth), abs=1e-300)
+    assert np.isnan(crps_of_each(np.full((1, 1), np.nan), np.zeros((1, 1)), np.zeros(1))).all()
+    assert np.isnan(crps_of_each(np.zeros((1, 1)), np.full((1, 1), np.nan), np.zeros(1))).all()
+
+
+def test_crps_of_points_is_that_of_the_empirical_distribution():
+    """E|X - y| - E|X - X'| / 2 as sums over equally likely draws, which are points themselves."""
+    mean, _, truth, _ = points_and_widths()
+    to_truth = np.abs(mean - truth).mean(0)
+    between = np.abs(mean[:, None] - mean[None]).mean((0, 1))
+    assert crps_of_each(mean, np.zeros_like(mean), truth) == pytest.approx(to_truth - between / 2, rel=1e-12)
+
+
+def test_crps_of_points_among_normals_is_the_limit_of_narrow_ones():
+    mean, std, truth, share = points_and_widths()
+    found = crps_of_each(mean, std, truth, share=share)
+    for narrow in (1e-3, 1e-6):
+        limit = crps_of_each(mean, np.where(std == 0, narrow, std), truth, share=share)
+        assert np.abs(found - limit).max() < 2 * narrow
+
+
+def test_crps_of_points_among_normals_is_that_of_draws():
+    mean, std, truth, share = points_and_widths()
+    rng, n = np.random.default_rng(9), 200_000
+    for k, found in enumerate(crps_of_each(mean, std, truth, share=share)):
+        which = rng.choice(5, size=(2, n), p=share[:, k])
+        x, other = mean[which, k] + std[which, k] * rng.normal(size=(2, n))
+        terms = np.abs(x - truth[k]) - np.abs(x - other) / 2
+        assert found == pytest.approx(terms.mean(), abs=5 * terms.std() / np.sqrt(n))
 
 
 def test_crps_is_the_integral_over_squared_distance():

@@ -156,7 +156,8 @@ def crps(
     """Mean continuous ranked probability score of a mixture of Gaussians, in the unit of the truth.
 
     E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925); components of
-    equal weight unless given as `share`, which adds up to one.
+    equal weight unless given as `share`, which adds up to one. A component of width zero is a point: alone, its score
+    is the absolute error.
     """
     return mean_of(crps_of_each(mean, std, truth, share=share), weight)
 
@@ -209,5 +210,7 @@ def _crps(mean: ndarray, std: ndarray, truth: ndarray, share: ndarray) -> ndarra
 
 
 def _mean_absolute(mean: ndarray, std: ndarray) -> ndarray:
-    z = mean / std
+    """E|X| of X ~ N(mean, std²); of a point, |mean|."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        z = np.clip(np.where(mean == 0, 0.0, mean / std), -40, 40)  # beyond, both tails are as at infinity
     return mean * (2 * ndtr(z) - 1) + 2 * std * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
