@@ -6,16 +6,26 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss, roc_auc_score
+from scipy.stats import binomtest
+from sklearn.metrics import (
+    brier_score_loss,
+    confusion_matrix,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.evaluation import best_point_snr
 from skysure.applications.supernovae.examples import titled
 from skysure.applications.supernovae.prediction import best_snr_so_far
+from skysure.applications.supernovae.scores import macro_auc
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import Memory
+from skysure.report import page, render
 
 SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
 QUERY = Query(samples=4)
@@ -51,6 +61,67 @@ def test_scores_are_those_of_scikit_learn(model, curves, metrics) -> None:
     assert scores["brier"] == pytest.approx(sum(brier_score_loss(truth == k, p[:, k]) for k in range(3)))
     assert scores["set_coverage"] == pytest.approx(100 * found.members[known][np.arange(known.sum()), truth].mean())
     assert metrics["curves"]["confusion"]["counts"] == confusion_matrix(truth, p.argmax(1), labels=[0, 1, 2]).tolist()
+
+
+def test_each_class_has_its_row_and_its_own_coverage(model, curves, metrics) -> None:
+    table = next(table for table in metrics["tables"] if table["name"] == "classes")
+    found = predict(model, curves, QUERY)
+    known = np.isin(curves.objects["label"], SCHEMA.classes)
+    truth, answer = curves.objects["label"][known], np.array(SCHEMA.classes)[found.probability[known].argmax(1)]
+    members = found.members[known]
+    assert [row[0] for row in table["rows"]] == list(SCHEMA.classes)
+    for k, (name, n, right, purity, held, size) in enumerate(table["rows"]):
+        mine = truth == name
+        assert n == mine.sum()
+        assert right["value"] == pytest.approx(100 * recall_score(truth == name, answer == name))
+        assert (purity is None) == (not (answer == name).any())
+        if purity:
+            assert purity["value"] == pytest.approx(100 * precision_score(truth == name, answer == name))
+        wilson = binomtest(int(members[mine, k].sum()), n).proportion_ci(0.683, "wilson")
+        assert held["value"] == pytest.approx(100 * members[mine, k].mean())
+        assert (held["low"], held["high"]) == pytest.approx((100 * wilson.low, 100 * wilson.high))
+        assert size == pytest.approx(members[mine].sum(1).mean())
+    overall = {row["name"]: row["value"] for row in metrics["scores"]}["set_coverage"]
+    assert overall == pytest.approx(
+        np.average([r[4]["value"] for r in table["rows"]], weights=[r[1] for r in table["rows"]])
+    )
+    text = page({}, metrics).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Class by class" in text
+    assert "90 % are promised for all classes together, not for each" in text
+    assert "90 % are promised for all light curves together, not for each class: sets hold" in text
+
+
+def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> None:
+    schema = Schema(bands=SCHEMA.bands, classes=("II", "Ia", "Ibc"))
+    made = network(Settings(classes=(), hidden=16, head=16), schema).eval()
+    calibrate(made, Memory(schema, [simulate_lightcurves(100, seed=1)]))
+    found = evaluate(made, Memory(schema, [curves]), QUERY)
+    p, label = predict(made, curves, QUERY).probability, curves.objects["label"]
+    known = np.isin(label, schema.classes)
+    p, truth = p[known], np.array([schema.classes.index(x) for x in label[known]])
+    scores = {row["name"]: row for row in found.metrics["scores"]}
+    assert [n for n, s in scores.items() if s.get("headline")] == ["accuracy", "macro_auc", "ece", "set_coverage"]
+    assert scores["macro_auc"]["value"] == pytest.approx(roc_auc_score(truth, p, multi_class="ovr", average="macro"))
+    assert scores["macro_auc"]["low"] < scores["macro_auc"]["value"] < scores["macro_auc"]["high"]
+    curve = found.metrics["curves"]["reliability"]
+    assert curve["of"] is None
+    right = (p.argmax(1) == truth).sum()
+    assert np.dot(curve["after"]["observed"], curve["after"]["n"]) == pytest.approx(right)
+    told = json.dumps([found.metrics[key] for key in ("scores", "tables")]) + page({}, found.metrics)
+    assert "against the rest" not in told
+    assert "Called II" not in told
+    assert not {"completeness", "purity"} & set(found.metrics["curves"]["early"])
+    assert [render(f) for f in figures(found) if f.name in ("early", "reliability")]
+
+
+def test_the_mean_area_leaves_out_classes_that_are_not_there() -> None:
+    rng = np.random.default_rng(0)
+    p, truth = rng.dirichlet(np.ones(4), 300), rng.choice([0, 1, 3], 300)
+    areas = [roc_auc_score(truth == k, p[:, k]) for k in (0, 1, 3)]
+    assert macro_auc(p, truth) == pytest.approx(np.mean(areas))
+    weight = np.stack([np.ones(300), truth != 1, truth == 0]).astype(float)
+    without = [roc_auc_score((truth == k)[truth != 1], p[truth != 1, k]) for k in (0, 3)]
+    assert macro_auc(p, truth, weight) == pytest.approx([np.mean(areas), np.mean(without), np.nan], nan_ok=True)
 
 
 def test_light_curves_too_short_for_an_answer_are_scored_as_such(model) -> None:

@@ -151,6 +151,9 @@ def test_early_answers_are_drawn_against_days():
     assert "1,234" in figure.caption
     unsure = EARLY | {name: [None, *EARLY[name][1:]] for name in ("purity", "purity_low", "purity_high")}
     assert render(known_early(unsure)).startswith(b"<?xml")
+    bare = {key: values for key, values in EARLY.items() if not key.startswith(("completeness", "purity"))}
+    (only,) = drawn(known_early(bare | {"of": None})).axes[0].get_legend().get_texts()
+    assert only.get_text() == "accuracy"
 
 
 def test_bands_of_bins_are_drawn_where_they_are_known(metrics):

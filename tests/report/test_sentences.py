@@ -154,6 +154,13 @@ def test_classes_that_a_small_test_part_lacks_are_not_spoken_of():
     assert "purity" not in "".join(sentences(metrics))
 
 
+def test_where_no_class_is_named_none_is_found_early():
+    metrics = early([0.1, 0.2, 0.6, 0.9])
+    bare = {key: values for key, values in metrics["curves"]["early"].items() if key[:6] not in ("comple", "purity")}
+    found = sentences(metrics | {"curves": {"early": bare | {"of": None}}})
+    assert found[1] == "10 days after detection answers are right for 70.0 ± 2.0 % (after 90 days 80.0 ± 2.0 %)."
+
+
 def test_how_early_it_is_known():
     # 0.2 + (0.5 - 0.2) / (0.6 - 0.2) of the way from day 5 to day 10: day 8.75
     said, right = sentences(early([0.1, 0.2, 0.6, 0.9]))
@@ -170,6 +177,18 @@ def test_how_early_it_is_known():
     nobody["curves"]["early"]["purity"][2] = None
     assert sentences(nobody)[1].endswith("(after 90 days 80.0 ± 2.0 %).")
     assert len(sentences(early([0.1, 0.6], days=(0.0, 5.0)))) == 1
+
+
+def test_sets_promise_nothing_for_each_class():
+    columns = [{"label": "Class"}, {"label": "Light curves"}, {"label": "In the set", "unit": "%"}]
+    shares = {"Ia": (96.0, 95.5, 96.5), "II": (91.2, 90.8, 91.6), "Ibc": (61.0, 58.0, 64.0)}
+    rows = [[name, 9, dict(zip(("value", "low", "high"), share, strict=True))] for name, share in shares.items()]
+    table = {"name": "classes", "wanted": 0.9, "columns": columns, "rows": rows}
+    said = "The 90 % are promised for all stars together, not for each class: sets hold 61.0 ± 3.0 % of Ibc and " \
+        "96.0 ± 0.5 % of Ia."  # fmt: skip
+    assert sentences({"noun": "star", "tables": [table]}) == [said]
+    assert sentences({"tables": [table | {"rows": rows[:1]}]}) == []
+    assert sentences({"tables": [table | {"rows": []}]}) == []
 
 
 def test_kinds_that_no_class_has():

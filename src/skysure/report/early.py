@@ -19,17 +19,18 @@ def known_early(curve: dict[str, Any]) -> Figure:
     Parameters
     ----------
     curve : dict
-        `{"of": class, "days": [], "n": objects, "wanted": coverage of the sets, "size": [classes in a set],
+        `{"of": class or None, "days": [], "n": objects, "wanted": coverage of the sets, "size": [classes in a set],
         "coverage_band_low", "coverage_band_high": [where a calibrated model lies by chance]}`, and `accuracy`,
-        `completeness`, `purity`, `single` (sets of one class) and `coverage`, each a list with `_low` and `_high`.
+        `single` (sets of one class) and `coverage`, each a list with `_low` and `_high`; of a class `completeness` and
+        `purity` too.
     """
     of = style.short(curve["of"])
+    lines = {"accuracy": "accuracy", "completeness": f"completeness of {of}", "purity": f"purity of {of}"}
 
     def draw(canvas: Canvas) -> None:
         above, middle, below = canvas.subplots(3, 1, sharex=True, height_ratios=[5, 3, 4])
-        lines = {"accuracy": "accuracy", "completeness": f"completeness of {of}", "purity": f"purity of {of}"}
-        for i, (name, label) in enumerate(lines.items()):
-            _line(above, curve, name, label, i)
+        for i, name in enumerate(name for name in lines if name in curve):
+            _line(above, curve, name, lines[name], i)
         middle.fill_between(
             curve["days"], curve["coverage_band_low"], curve["coverage_band_high"], color=style.GREY, alpha=0.25, lw=0
         )

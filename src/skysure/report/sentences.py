@@ -14,7 +14,7 @@ Metrics = dict[str, Any]
 
 
 def sentences(metrics: Metrics) -> list[str]:
-    """Sentences on coverage, calibration, early answers, uncertainty and novelty; a missing number says nothing.
+    """Sentences on coverage, classes, calibration, early answers, uncertainty, novelty; a missing number says nothing.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ def sentences(metrics: Metrics) -> list[str]:
     ['12 of 500 stars (2.4 %) are unlike the training set.']
     """
     said = (
-        _intervals, _sets, _probability, _expected_error, _bins, _early, _uncertainty, _unlike, _kinds, _left_out,
+        _intervals, _sets, _classes, _probability, _expected_error, _bins, _early, _uncertainty, _unlike, _kinds,
+        _left_out,
     )  # fmt: skip
     return [sentence for say in said for sentence in say(metrics)]
 
@@ -58,6 +59,10 @@ def counted(metrics: Metrics, n: int) -> str:
     """`n` with the noun of the evaluation: "1,000 light curves"."""
     noun = metrics.get("noun") or "object"
     return f"{number(n)} {noun if n == 1 else metrics.get('nouns') or noun + 's'}"
+
+
+def _plural(metrics: Metrics) -> str:
+    return counted(metrics, 2).split(" ", 1)[1]
 
 
 def _intervals(metrics: Metrics) -> Iterator[str]:
@@ -100,6 +105,19 @@ def _sets(metrics: Metrics) -> Iterator[str]:
         f"Prediction sets at 90 % hold the true class for {_share(point)} of "
         f"{counted(metrics, curve['n'])}{_before(point)}{size}: {verdict}."
     )
+
+
+def _classes(metrics: Metrics) -> Iterator[str]:
+    """That sets promise nothing for each class, with the two classes that they hold most and least often."""
+    for table in _tables(metrics, "classes"):
+        held = dict(zip(table["Class"], table["In the set"], strict=True))
+        if len(held) > 1:
+            by_share = sorted(held, key=lambda name: held[name]["value"])
+            least, most = (f"{measured(**held[name], unit='%')} of {name}" for name in (by_share[0], by_share[-1]))
+            yield (
+                f"The {100 * table['wanted']:.3g} % are promised for all {_plural(metrics)} together, "
+                f"not for each class: sets hold {least} and {most}."
+            )
 
 
 def _probability(metrics: Metrics) -> Iterator[str]:
@@ -189,7 +207,7 @@ def _early(metrics: Metrics) -> Iterator[str]:
     curve = metrics.get("curves", {}).get("early")
     if not curve:
         return
-    days, single, noun = curve["days"], curve["single"], counted(metrics, 2).split(" ", 1)[1]
+    days, single, noun = curve["days"], curve["single"], _plural(metrics)
     reached = [k for k, share in enumerate(single) if share >= 0.5]
     if not reached:
         yield f"{days[-1]:g} days after detection {100 * single[-1]:.0f} % of the {noun} have a set of one class."
@@ -202,7 +220,7 @@ def _early(metrics: Metrics) -> Iterator[str]:
         k = days.index(10)
         right = f"{_on_day(curve, 'accuracy', k)} (after {days[-1]:g} days {_on_day(curve, 'accuracy', -1)})"
         more = ""
-        if curve["completeness"][k] is not None and curve["purity"][k] is not None:
+        if all(curve.get(name, {k: None})[k] is not None for name in ("completeness", "purity")):
             purity = _on_day(curve, "purity", k)
             more = f"; {_on_day(curve, 'completeness', k)} of {curve['of']} are found with a purity of {purity}"
         yield f"10 days after detection answers are right for {right}{more}."
@@ -231,14 +249,20 @@ def _unlike(metrics: Metrics) -> Iterator[str]:
 
 
 def _kinds(metrics: Metrics) -> Iterator[str]:
+    for table in _tables(metrics, "kinds"):
+        cells = zip(table["Kind"], table["Known"], table["Flagged"], strict=True)
+        flagged = {kind: share for kind, known, share in cells if known == "no"}
+        by_share = sorted(flagged, key=lambda kind: -flagged[kind]["value"])
+        if shares := [f"{kind} {measured(**flagged[kind], unit='%')}" for kind in by_share]:
+            yield f"Of kinds that no class has, flagged as unlike: {_listed(shares)}."
+
+
+def _tables(metrics: Metrics, name: str) -> Iterator[dict[str, Any]]:
+    """The tables of this name, as the supernovae write them, with their columns by label."""
     for table in metrics.get("tables") or ():
-        if table["name"] == "kinds":  # as the supernovae write it
-            place = {column["label"]: k for k, column in enumerate(table["columns"])}
-            strange = [row for row in table["rows"] if row[place["Known"]] == "no"]
-            flagged = {row[0]: row[place["Flagged"]] for row in strange}
-            by_share = sorted(flagged, key=lambda kind: -flagged[kind]["value"])
-            if shares := [f"{kind} {measured(**flagged[kind], unit='%')}" for kind in by_share]:
-                yield f"Of kinds that no class has, flagged as unlike: {_listed(shares)}."
+        if table["name"] == name and table["rows"]:
+            labels = (column["label"] for column in table["columns"])
+            yield {**table, **dict(zip(labels, zip(*table["rows"], strict=True), strict=True))}
 
 
 def _left_out(metrics: Metrics) -> Iterator[str]:

@@ -72,10 +72,10 @@ class Early:
         for name, values in counted.items():
             self.sums[name][k] += values.sum()
 
-    def curve(self, first: str, wanted: float, until: float = np.inf) -> dict[str, Any]:
+    def curve(self, first: str | None, wanted: float, until: float = np.inf) -> dict[str, Any]:
         """Give shares with their 68.3 % intervals on each day until one, as plain JSON.
 
-        Completeness and purity are those of the class `first`.
+        Completeness and purity are those of the class `first`, where one is named.
         """
         days = [k for k, day in enumerate(DAYS) if day <= until]
         if not self.sums["n"].any():
@@ -84,13 +84,16 @@ class Early:
         n = s["n"]
         on = [pooled_size(self.levels[k], self.objects.ravel()) for k in days]
         bands = [calibrated_band(wanted, int(m), calibrated_on=size) for m, size in zip(n, on, strict=True)]
-        return {
+        found = {
             "of": first, "days": [DAYS[k] for k in days], "n": int(n[0]), "wanted": wanted,
             "confidence": (s["confidence"] / n).tolist(), "size": (s["size"] / n).tolist(),
             **share("accuracy", s["right"], n), **share("coverage", s["held"], n), **share("single", s["single"], n),
-            **share("completeness", s["found"], s["positive"]), **share("purity", s["found"], s["selected"]),
             "coverage_band_low": [low for low, _ in bands], "coverage_band_high": [high for _, high in bands],
         }  # fmt: skip
+        if first is None:
+            return found
+        completeness = share("completeness", s["found"], s["positive"])
+        return found | completeness | share("purity", s["found"], s["selected"])
 
 
 def share(name: str, hits: np.ndarray, n: np.ndarray) -> dict[str, list[float | None]]:

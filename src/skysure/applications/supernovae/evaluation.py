@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TEST
-from skysure.methods.calibration import ranking, scores
+from skysure.methods.calibration import ranking
 from skysure.methods.calibration.bins import bin_index, equal_count_edges
 from skysure.methods.calibration.coverage import (
     Coverage,
@@ -20,7 +19,6 @@ from skysure.methods.calibration.coverage import (
     coverage_of,
     pooled_size,
     reliability_curve,
-    wilson_interval,
 )
 from skysure.methods.calibration.intervals import with_interval
 from skysure.predictions import Classes, Evaluation
@@ -30,13 +28,13 @@ from .calibration import one_a_stage
 from .early import Early, latest
 from .examples import Gallery
 from .forecasts.scores import Outlook
-from .kinds import by_kind
+from .kinds import by_class, by_kind
 from .networks import STAGES, Classifier
 from .prediction import Answers, answers, classified, last, level_of, members, probabilities, unclassified
+from .scores import RESAMPLES, novelty_scores, score_list
 from .settings import Query
 
 LEVELS = (0.5, 0.6, 0.683, 0.8, 0.9, 0.95, 0.99)
-RESAMPLES = 400
 
 
 @dataclass
@@ -133,8 +131,9 @@ def _add(
 def metrics(
     model: Classifier, rows: dict[str, np.ndarray], by_stage: dict[str, np.ndarray], early: Early, query: Query
 ) -> dict[str, Any]:
-    """Turn what was kept into plain JSON."""
+    """Turn what was kept into plain JSON; of the first class apart where the settings name the classes."""
     true = rows["truth"] >= 0
+    first = model.classes[0] if model.settings.classes else None
     found: dict[str, Any] = {
         "application": "supernovae", "title": "Classes of supernovae from their light curves", "noun": "light curve",
         "part": TEST, "objects": len(true), "truth": bool(true.any()), "curves": {}, "scores": [],
@@ -148,60 +147,15 @@ def metrics(
         return found
     strange = (rows["kind"] != "") & ~true
     mine = {name: values[true] for name, values in rows.items()}
-    found["scores"] = score_list(mine, model.classes, query)
+    found["scores"] = score_list(mine, model.classes, query, first)
+    found["tables"] = [by_class(mine, model.classes, query.coverage)]
     if strange.any():
         found["scores"] += novelty_scores(mine, {n: v[strange] for n, v in rows.items()})
-        found["tables"] = [by_kind(rows, model.classes)]
+        found["tables"] += [by_kind(rows, model.classes, first)]
     staged = {name: values[by_stage["truth"] >= 0] for name, values in by_stage.items()}
-    found["curves"] = curves(mine, staged, model.classes, query, early.objects)
-    found["curves"]["early"] = early.curve(model.classes[0], query.coverage, query.until)
+    found["curves"] = curves(mine, staged, model.classes, query, early.objects, first)
+    found["curves"]["early"] = early.curve(first, query.coverage, query.until)
     return found
-
-
-def score_list(rows: dict[str, np.ndarray], classes: tuple[str, ...], query: Query) -> list[dict[str, Any]]:
-    """Give all scores with their bootstrap intervals, those of probabilities also before calibration."""
-    p, before, truth, first = rows["probability"], rows["before"], rows["truth"], classes[0]
-    positive, selected = truth == 0, p[:, 0] > 0.5
-    right = (selected == positive).astype(float)
-    held = rows["members"][np.arange(len(truth)), truth]
-
-    def score(name: str, label: str, function: Callable, *arrays: np.ndarray, unit: str = "", **more: Any) -> dict:
-        found, factor = with_interval(function, *arrays, resamples=RESAMPLES), 100 if unit == "%" else 1
-        values = {"value": found.value * factor, "low": found.low * factor, "high": found.high * factor}
-        return {"name": name, "label": label, "unit": unit} | values | more
-
-    many = [
-        score(f"accuracy_{first}", f"Accuracy, {first} against the rest", scores.mean_of, right,
-              unit="%", headline=True, help=f"{first} where its probability is above one half"),
-        score("accuracy", f"Accuracy, {len(classes)} classes", scores.accuracy, p, truth, unit="%", headline=True),
-        score(f"auc_{first}", f"Area under the ROC curve of {first}", ranking.auc, p[:, 0], positive, headline=True),
-        score(f"f1_{first}", "Figure of merit of the challenge", ranking.figure_of_merit, selected, positive,
-              help="completeness times purity with false ones counted three times"),
-        score(f"purity_{first}", f"Purity of {first}", ranking.purity, selected, positive, unit="%"),
-        score(f"completeness_{first}", f"Completeness of {first}", ranking.completeness, selected, positive, unit="%"),
-        score("nll", "Negative log-likelihood", scores.nll, p, truth, unit="nat", before=scores.nll(before, truth)),
-        score("brier", "Brier score", scores.brier, p, truth, before=scores.brier(before, truth)),
-        score("ece", "Expected calibration error", scores.ece, p, truth, headline=True,
-              before=scores.ece(before, truth)),
-        score("set_coverage", f"Coverage of the {100 * query.coverage:g} % sets", scores.mean_of,
-              held.astype(float), unit="%", headline=True),
-        score("set_size", "Classes in a set", scores.mean_of, rows["members"].sum(1).astype(float)),
-    ]  # fmt: skip
-    return [row for row in many if np.isfinite(row["value"])]
-
-
-def novelty_scores(known: dict[str, np.ndarray], strange: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Score how well kinds that no class holds are told from the others."""
-    flagged, n = int(strange["unlike"].sum()), len(strange["unlike"])
-    low, high = wilson_interval(flagged, n)
-    novelty = np.nan_to_num(np.concatenate([known["novelty"], strange["novelty"]]))
-    new = np.arange(len(novelty)) >= len(known["novelty"])
-    return [
-        {"name": "unknown_flagged", "label": "Unknown kinds flagged as unlike", "unit": "%",
-         "value": 100 * flagged / n, "low": 100 * low, "high": 100 * high},
-        {"name": "unknown_auroc", "label": "Novelty: area under the ROC curve",
-         "value": float(ranking.auc(novelty, new))},
-    ]  # fmt: skip
 
 
 def curves(
@@ -210,13 +164,14 @@ def curves(
     classes: tuple[str, ...],
     query: Query,
     objects: np.ndarray,
+    first: str | None,
 ) -> dict[str, Any]:
     """Give what the figures draw; so many `objects` set each level of the prediction sets."""
     p, truth = rows["probability"], rows["truth"]
     found: dict[str, Any] = {
         "confusion": {"classes": list(classes), "counts": ranking.confusion(truth, p.argmax(1), len(classes)).tolist()},
-        "reliability": {"of": classes[0], "before": reliability_curve(rows["before"][:, 0], truth == 0),
-                        "after": reliability_curve(p[:, 0], truth == 0)},
+        "reliability": {"of": first, "before": reliability_curve(*told(rows["before"], truth, first)),
+                        "after": reliability_curve(*told(p, truth, first))},
         "sets": sets_curve(rows, objects),
         "by": {
             "Largest signal-to-noise ratio": by(rows, "snr", equal_count_edges(rows["snr"], 6), query, objects),
@@ -226,9 +181,14 @@ def curves(
         found["by"]["Days since detection"] = by(staged, "days", np.array(STAGES), query, objects)
     if np.isfinite(rows["redshift"]).sum() > 20:
         found["by"]["Redshift"] = by(rows, "redshift", equal_count_edges(rows["redshift"], 6), query, objects)
-    if 0 < (truth == 0).sum() < len(truth):
+    if len(np.unique(truth)) > 1:
         found["roc"] = [_roc(name, p[:, k], truth == k) for k, name in enumerate(classes) if (truth == k).any()]
     return found
+
+
+def told(p: np.ndarray, truth: np.ndarray, first: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Give probabilities, and whether they came true: of the first class, or where there is none of the answers."""
+    return (p.max(1), p.argmax(1) == truth) if first is None else (p[:, 0], truth == 0)
 
 
 def _roc(name: str, p: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
