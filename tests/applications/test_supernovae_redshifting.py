@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
 
 from skysure.applications.supernovae.calibration import calibrate
 from skysure.applications.supernovae.networks import network
-from skysure.applications.supernovae.redshifting import Surface, redshifted, seen_from, sky_error, wavelengths
+from skysure.applications.supernovae.redshifting import (
+    Surface,
+    redshifted,
+    seen_from,
+    sky_error,
+    wavelengths,
+    would_be_found,
+)
 from skysure.applications.supernovae.settings import Schema, Settings
 from skysure.applications.supernovae.simulation.surveys import SURVEYS
 from skysure.applications.supernovae.simulator import observe
@@ -38,6 +47,14 @@ def observed(redshift: float, seed: int = 0, n: int = 1) -> LightCurves:
     }  # fmt: skip
     offsets = 100 * np.arange(n + 1)
     return LightCurves(objects, offsets, np.tile(time, n), np.tile(band, n), flux, error, tuple("griz"))
+
+
+def copies(found: LightCurves) -> LightCurves:
+    return found[np.char.find(found.ids, "+") > 0]
+
+
+def originals(found: LightCurves) -> LightCurves:
+    return found[np.char.find(found.ids, "+") < 0]
 
 
 @pytest.mark.parametrize("stretch", [1.0, 1.2, 1.4])
@@ -70,11 +87,11 @@ def test_copies_share_the_group_of_their_original_and_can_be_found():
     given = observed(0.25, n=3)
     given.objects["redshift"][2] = np.nan
     found = redshifted(given, 2, seed=5)
-    assert found.ids.tolist() == ["sn0", "sn1", "sn2", "sn0+0", "sn0+1", "sn1+0", "sn1+1"]
-    assert found.groups.tolist() == ["sn0", "sn1", "sn2", "sn0", "sn0", "sn1", "sn1"]
-    assert np.array_equal(found[:3].flux, given.flux)
-    assert (found.column("redshift")[3:] > 0.25).all()
-    assert (found.column("redshift")[3:] <= 1.5 * 1.25 - 1).all()
+    assert found.ids.tolist() == ["sn0", "sn0+0", "sn0+1", "sn1", "sn1+0", "sn1+1", "sn2"]
+    assert found.groups.tolist() == ["sn0"] * 3 + ["sn1"] * 3 + ["sn2"]
+    assert np.array_equal(originals(found).flux, given.flux)
+    assert (copies(found).column("redshift") > 0.25).all()
+    assert (copies(found).column("redshift") <= 1.5 * 1.25 - 1).all()
     assert np.array_equal(found.flux, redshifted(given, 2, seed=5).flux)
     assert not np.array_equal(found.flux, redshifted(given, 2, seed=6).flux)
 
@@ -91,9 +108,9 @@ def test_points_that_say_nothing_are_not_moved(flux, error):
     without = redshifted(given.select_points(np.arange(200) != 7), 2, seed=5)
     given.flux[7], given.flux_error[7] = flux, error
     found = redshifted(given, 2, seed=5)
-    assert np.array_equal(found[:2].flux, given.flux, equal_nan=True)
+    assert np.array_equal(originals(found).flux, given.flux, equal_nan=True)
     assert found.ids.tolist() == without.ids.tolist()
-    assert np.array_equal(found[2:].flux, without[2:].flux)
+    assert np.array_equal(copies(found).flux, copies(without).flux)
 
 
 def test_nothing_is_moved_to_where_distances_are_not_known():
@@ -102,7 +119,7 @@ def test_nothing_is_moved_to_where_distances_are_not_known():
     found = redshifted(given, 4, seed=5)
     assert "sn2+0" not in found.ids
     assert "sn1+0" in found.ids
-    assert found.column("redshift")[3:].max() <= 4 + 1e-9
+    assert copies(found).column("redshift").max() <= 4 + 1e-9
 
 
 def test_bands_of_another_survey_are_a_fault():
@@ -117,11 +134,47 @@ def test_training_and_its_calibration_take_copies_and_a_later_calibration_does_n
     model = network(Settings(hidden=8, head=8, redshifting=2), schema)
     given, truth = labelled(Memory(schema, [curves]), "train", model, 2)
     assert len(given) == len(truth) == 36
-    assert truth[12:].tolist() == np.repeat(truth[:12], 2).tolist()
+    assert truth.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] * 4
     later = Split(curves.ids, curves.groups, np.full(12, "calibration"))
     for parts, calibrated_on in ((Memory(schema, [curves]), 36), (Parted(Memory(schema, [curves]), later), 12)):
         calibrate(model, parts)
         assert max(int(stage.sets.counts.max()) for stage in model.stages) == calibrated_on
+
+
+def test_how_a_source_is_cut_into_chunks_does_not_matter():
+    curves = observed(0.25, n=6)
+    curves.objects["label"] = np.array(["Ia", "", "II", "Ibc", "Ia", "II"])
+    schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
+    model = network(Settings(hidden=8, head=8), schema)
+    whole, truth = labelled(Memory(schema, [curves]), "train", model, 2)
+    for cuts in ([0, 3, 6], [0, 1, 2, 5, 6]):
+        held = [curves[start:stop] for start, stop in pairwise(cuts)]
+        found, again = labelled(Memory(schema, held), "train", model, 2)
+        assert again.tolist() == truth.tolist()
+        for name in ("offsets", "time", "flux", "flux_error", "redshift"):
+            assert np.array_equal(getattr(found, name), getattr(whole, name))
+    assert len(np.unique(whole.redshift)) == 11  # five objects at one redshift, and two copies of each
+
+
+def test_a_copy_is_detected_on_as_many_nights_as_the_survey_asks():
+    """For LSST on two: what is seen in two bands of one night is not found there, and is found in DES."""
+    one_night = observed(0.25)
+    flux = np.where(np.abs(one_night.time - PEAK) < 1, one_night.flux, 0.0)
+    one_night = LightCurves(**vars(one_night) | {"flux": flux})
+    one_night.objects["id"] = np.array(["flash"])
+    rng, lsst = np.random.default_rng(0), SURVEYS["lsst"]
+    assert would_be_found(one_night, DES, rng)
+    assert not would_be_found(one_night, lsst, rng)
+    assert would_be_found(observed(0.25), lsst, rng)
+    found = {s: copies(redshifted(flashes(), 2, survey=s, farthest=1.05)) for s in ("des", "lsst")}
+    assert len(found["des"]) > 0
+    assert len(found["lsst"]) == 0
+
+
+def flashes() -> LightCurves:
+    """Supernovae all of whose points fall into one night."""
+    given = observed(0.25, n=4)
+    return LightCurves(**vars(given) | {"time": PEAK + 0.01 * (given.time - PEAK) / 50})
 
 
 def test_only_objects_of_a_class_are_copied():

@@ -32,7 +32,8 @@ def calibrate(model: Classifier, source: Any) -> None:
 
     Each object gives one row a stage: its last night in the last stage, a random one in those before. How far the
     scaling may go is decided by all stages together, on objects held back: a network that is nearly calibrated is
-    best left alone, one that comes to another survey is not.
+    best left alone, one that comes to another survey is not. After a training with `redshifting` the calibration part
+    has copies too, which stand for the far objects that are to be classified; see `redshifting`.
 
     Raises
     ------

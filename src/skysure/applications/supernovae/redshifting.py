@@ -8,6 +8,11 @@ tells how the same supernova would look at z' > z: with s = (1 + z') / (1 + z),
 What was measured at wavelengths and times between those needed is interpolated by a Gaussian process in both (Boone
 2019, arXiv:1907.04690, avocado; Revsbech et al. 2018, arXiv:1706.03811, STACCATO). Differs from avocado by a light
 curve's own nights, stretched, in place of newly drawn ones, and by noise of the survey's own kind.
+
+With `redshifting` set, what trains, what stops the training and what calibrates after it all have copies: those of the
+calibration part stand for the far objects that are to be classified, which its own near ones would make too sure of.
+Coverage then holds for such a mixture of objects and copies, and only as far as the copies are like the far ones; what
+is tested or classified is never copied, nor is the survey that `skysure calibrate` is given later.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.faults import Fault
 
 from .simulation.cosmology import distance_modulus
-from .simulation.selection import two_bands
+from .simulation.selection import nights_detected, two_bands
 from .simulation.surveys import SURVEYS, Survey
 from .simulator import observe
 
@@ -36,11 +41,11 @@ TRIES = 10
 def redshifted(
     curves: LightCurves, copies: int, *, survey: str = "des", farthest: float = 1.5, seed: int = 0
 ) -> LightCurves:
-    """Give light curves and, after them, up to `copies` of each moved to higher redshifts.
+    """Give light curves and, after each, up to `copies` of it moved to higher redshifts.
 
     A copy and its original share a group, so that no two parts of a training share them. Objects without a redshift
-    are not copied, and copies that the survey would not find (two bands with S/N > 5) are left out. Nor do copies have
-    points whose flux is not finite or whose error is not positive.
+    are not copied, and copies that the survey would not find (two bands with S/N > 5; for "lsst" also detections on
+    two nights) are left out. Nor do copies have points whose flux is not finite or whose error is not positive.
 
     Parameters
     ----------
@@ -52,6 +57,7 @@ def redshifted(
     farthest : float
         Largest (1 + z') / (1 + z); ln(1 + z') is drawn evenly up to there, or to z' = 4 where that is nearer.
     seed : int
+        With the id it makes the copies of an object, whatever others come with it.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def redshifted(
     Fault
         Where there are bands that the survey has not.
     """
-    rng, known, z = np.random.default_rng(seed), SURVEYS[survey], curves.column("redshift")
+    known, z = SURVEYS[survey], curves.column("redshift")
     if others := sorted(set(curves.bands) - set(known.passbands.names)):
         raise Fault(
             f"light curves in the bands {', '.join(curves.bands)}",
@@ -73,19 +79,21 @@ def redshifted(
         )
     curves = curves.in_bands(known.passbands.names)
     group = np.where(curves.groups == "", curves.ids, curves.groups).astype(str)
-    found = [replace(curves, objects=curves.objects | {"group": group})]
+    found, original = [replace(curves, objects=curves.objects | {"group": group})], list(range(len(curves)))
     good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
     usable = found[0].select_points(good)
-    for k in np.flatnonzero((z > 0) & (z < FURTHEST) & (usable.counts > 0)):
+    for k in np.flatnonzero((z > 0) & (z < FURTHEST) & (usable.counts > 0)).tolist():
         one, reach = usable[k : k + 1], min(farthest, (1 + FURTHEST) / (1 + z[k]))
         surface, sky = Surface.through(one, known), sky_error(one, known)
+        rng = np.random.default_rng([seed, *one.ids[0].encode()])
         for copy in range(copies):
             for _ in range(TRIES):
                 moved = seen_from(one, surface, sky, reach ** rng.random(), known, rng)
-                if two_bands(moved.flux / moved.flux_error, moved.owner, moved.band, 1, len(moved.bands)).all():
+                if would_be_found(moved, known, rng):
                     found.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
+                    original.append(k)
                     break
-    return LightCurves.concat(found)
+    return LightCurves.concat(found)[np.argsort(original, kind="stable")]
 
 
 def seen_from(
@@ -100,6 +108,13 @@ def seen_from(
     time = one.time[0] + stretch * (one.time - one.time[0])
     objects = {"redshift": farther, "redshift_error": stretch * one.column("redshift_error")}
     return replace(one, objects=one.objects | objects, time=time, flux=flux, flux_error=error)
+
+
+def would_be_found(one: LightCurves, survey: Survey, rng: np.random.Generator) -> bool:
+    """Whether a survey would find one light curve, by the rules of the simulator; some detections are luck."""
+    snr = one.flux / one.flux_error
+    nights = nights_detected(snr, one.owner, one.time, 1, rng)
+    return bool(two_bands(snr, one.owner, one.band, 1, len(one.bands))[0] and nights[0] >= survey.detections)
 
 
 def sky_error(one: LightCurves, survey: Survey) -> np.ndarray:

@@ -67,14 +67,13 @@ def train(
 def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
     """Give the nights and classes of the objects of a part that can be classified and whose class is known.
 
-    With them come `copies` of each, moved to higher redshifts.
+    With them come `copies` of each, moved to higher redshifts, the same however the source is cut into chunks.
     """
     found = []
-    for k, chunk in enumerate(source.chunks(part)):
+    for chunk in source.chunks(part):
         truth = of_class(chunk, model)
         if copies:
-            labels = chunk[truth >= 0]
-            chunk = redshifted(labels, copies, survey=model.settings.survey, seed=combine(model.settings.seed, k))
+            chunk = redshifted(chunk[truth >= 0], copies, survey=model.settings.survey, seed=model.settings.seed)
             truth = of_class(chunk, model)
         given = nights(chunk, model.bands, model.settings)
         use = np.flatnonzero((truth >= 0) & given.classifiable)
