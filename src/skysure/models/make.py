@@ -16,11 +16,12 @@ MODELS = {
 }
 CARD = """# {name}
 
-Class probabilities of supernovae (Ia, II, Ibc) from light curves in {bands}.
+Class probabilities of supernovae (Ia, II, Ibc), and fluxes to come, from light curves in {bands}.
 
 - Trained on: {train} light curves drawn by skysure's own simulator, nothing else; {calibration} more calibrate it.
   Host redshifts are used where there are any.
 - On {objects} simulated light curves that it has not seen: {scores}.
+- Forecasts the fluxes of the days to come (`--forecast 30d`); on the same light curves: {forecasts}.
 - Meant for: light curves like the simulated ones. On real ones calibrate it first:
   `skysure calibrate {name} LABELLED --out mine`, a few hundred labels do.
 - Before that, many real light curves are flagged as unlike the simulated ones (a quarter of the real SNe Ia of DES and
@@ -47,9 +48,14 @@ def main(names: list[str]) -> None:
 def card(name: str, bands: str, made: Path) -> str:
     """Say in a page what a model is, from its run."""
     metrics, parts = runs.read_metrics(made), runs.load(made).card["parts"]
-    shown = [s for s in metrics["scores"] if s.get("headline")]
-    scores = "; ".join(f"{s['label']} {s['value']:.4g} {s['unit']}".strip() for s in shown)
-    return CARD.format(name=name, bands=bands, objects=metrics["objects"], scores=scores, **parts)
+    scores = said([s for s in metrics["scores"] if s.get("headline")])
+    forecasts = said([s for s in metrics["scores"] if s["name"].startswith("forecast_")])
+    return CARD.format(name=name, bands=bands, objects=metrics["objects"], scores=scores, forecasts=forecasts, **parts)
+
+
+def said(scores: list[dict]) -> str:
+    """Name scores and their values in a line."""
+    return "; ".join(f"{s['label']} {s['value']:.4g} {s['unit']}".strip() for s in scores)
 
 
 def tell(text: str, done: float, total: float | None) -> None:
