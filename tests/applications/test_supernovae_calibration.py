@@ -58,10 +58,14 @@ def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:
     assert not torch.allclose(held[rows.stage == 1], again[rows.stage == 1])
 
 
-def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshift() -> None:
+@pytest.mark.parametrize("variables", [False, True])
+def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshift(variables: bool) -> None:
+    """A redshift of zero counts as one where it says that a star is in our Galaxy."""
     curves = simulate_lightcurves(60, seed=5)
+    curves.objects["redshift"][::3] = 0.0
+    curves.objects["redshift"][1::9] = np.nan
     schema = Schema(bands=curves.bands, classes=("Ia", "II", "Ibc"))
-    model = network(Settings(hidden=8, head=8), schema).eval()
+    model = network(Settings(hidden=8, head=8, variables=variables), schema).eval()
     calibrate(model, Memory(schema, [curves]))
     given = nights(curves, model.bands, model.settings)
     bright = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
@@ -69,7 +73,8 @@ def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshif
         level, inner = level_of(model, answer), LEVELS[1] + 1
         for k, (owner, days) in enumerate(zip(answer.owner, answer.days, strict=True)):
             mine = (given.owner == owner) & (given.time <= days + 1e-3)
-            snr, z = bright[mine].max(), given.redshift[owner]
+            snr, z = bright[mine].max(), np.float32(curves.objects["redshift"][owner])
+            z = z if z or variables else np.nan
             np.testing.assert_allclose(answer.columns[k], [snr, z], rtol=1e-5)
             stage = int(np.searchsorted(STAGES, days, side="right"))
             sets = model.stages[stage].sets

@@ -137,9 +137,9 @@ def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
 
 
 def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
-    """Give the redshifts, NaN where they are not known."""
+    """Give the redshifts, zero in our Galaxy, NaN where they are not known."""
     z, _, known = batch["redshift"].unbind(-1)
-    return torch.where(known > 0, z, torch.nan)
+    return torch.where(known != 0, z, torch.nan)
 
 
 def run(
