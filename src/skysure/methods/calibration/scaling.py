@@ -9,7 +9,6 @@ so a fit never has a worse likelihood on its own data than no scaling.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import log, pi
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from skysure.faults import Fault
 from skysure.methods.calibration.labels import labels_checked
+from skysure.methods.uncertainty.descent import minimise
 from skysure.methods.uncertainty.likelihoods import categorical_nll, mixture_nll
 
 
@@ -64,7 +64,7 @@ class TemperatureScaling(nn.Module):
         """
         logits, truth = _classes_checked(logits, truth)
         log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
-        _minimise(lambda: predictive_nll(logits * torch.exp(-log_t), truth) + log_t**2 / (2 * len(truth)), [log_t])
+        minimise(lambda: predictive_nll(logits * torch.exp(-log_t), truth) + log_t**2 / (2 * len(truth)), [log_t])
         temperature = log_t.detach().exp().float()
         if not predictive_nll(logits / temperature.double(), truth) <= predictive_nll(logits, truth):
             temperature = torch.ones(())
@@ -120,7 +120,7 @@ class VectorScaling(nn.Module):
             prior = torch.stack([(x**2).sum() for x in drawn]).sum()
             return predictive_nll(logits * scale + offset, truth) + prior / (2 * len(truth))
 
-        _minimise(objective, drawn)
+        minimise(objective, drawn)
         scale, offset = (f.detach().float() for f in factors())
         if not predictive_nll(logits * scale.double() + offset.double(), truth) <= predictive_nll(logits, truth):
             scale, offset = torch.ones_like(scale), torch.zeros_like(offset)
@@ -182,7 +182,7 @@ class VarianceScaling(nn.Module):
         def losses(factor: Tensor) -> Tensor:
             return marginal_nll(*_spread(mean, std, factor), truth)
 
-        _minimise(lambda: (losses(log_f.exp()) + log_f**2 / (2 * len(truth))).sum(), [log_f])
+        minimise(lambda: (losses(log_f.exp()) + log_f**2 / (2 * len(truth))).sum(), [log_f])
         factor = log_f.detach().exp().float()
         better = losses(factor.double()) <= losses(torch.ones_like(log_f))
         self.factor.copy_(torch.where(better, factor, 1.0))
@@ -193,20 +193,6 @@ class VarianceScaling(nn.Module):
 def _spread(mean: Tensor, std: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
     centre = mean.mean(0, keepdim=True)
     return centre + factor * (mean - centre), factor * std
-
-
-def _minimise(objective: Callable[[], Tensor], parameters: list[Tensor]) -> None:
-    ends = {"max_iter": 200, "tolerance_grad": 1e-9, "tolerance_change": 1e-12}
-    optimiser = torch.optim.LBFGS(parameters, line_search_fn="strong_wolfe", **ends)
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = objective()
-        loss.backward()
-        return loss
-
-    with torch.enable_grad():
-        optimiser.step(closure)
 
 
 def _classes_checked(logits: Tensor, truth: Tensor, classes: int | None = None) -> tuple[Tensor, Tensor]:

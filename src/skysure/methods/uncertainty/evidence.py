@@ -17,6 +17,7 @@ from torch import Tensor
 
 from skysure.faults import Fault
 from skysure.methods.uncertainty import kernels
+from skysure.methods.uncertainty.descent import minimise
 
 JITTERS = tuple(10.0**power for power in range(-10, -1))
 _START = (2.0, 0.1, 1.0, 0.05)
@@ -142,15 +143,6 @@ def _of_depth(x: Tensor, y: Tensor, activation: str, depth: int, noise_floor: fl
         prior = ((logs - start) / _SPREAD).square().sum() / 2
         return (prior - log_evidence(covariance, y)) / y.numel()
 
-    optimiser = torch.optim.LBFGS([logs], max_iter=40, tolerance_change=1e-5, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = objective()
-        loss.backward()
-        return loss
-
-    with torch.enable_grad():
-        optimiser.step(closure)
+    minimise(objective, [logs], steps=40, gradient=1e-7, change=1e-5)
     with torch.no_grad():
         return float(objective()), at(logs.detach())
