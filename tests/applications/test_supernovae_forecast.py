@@ -20,13 +20,14 @@ from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, l
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.forecasts.later import later, next_points
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
-from skysure.applications.supernovae.forecasts.scores import Outlook
+from skysure.applications.supernovae.forecasts.scores import Outlook, crps_of
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.data.sources import Memory
 from skysure.faults import Fault, SettingsFault
+from skysure.methods.calibration import crps_of_each
 from skysure.predictions import Values
 
 SMALL = Settings(hidden=8, head=8, rate=0.2, forecast=0.5)
@@ -228,6 +229,44 @@ def test_the_next_points_come_right_after_what_is_known(curves) -> None:
     assert nights(found.known, SCHEMA.bands, SMALL).classifiable.all()
 
 
+@pytest.mark.parametrize("until", [0.0, 9.7, 20.0])
+def test_at_an_epoch_the_next_points_are_those_after_it(curves, until: float) -> None:
+    found = next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(1), until)
+    given = nights(curves, SCHEMA.bands, SMALL, until)
+    again = nights(found.known, SCHEMA.bands, SMALL)
+    rows = {name: k for k, name in enumerate(found.known.ids)}
+    for k, name in enumerate(curves.ids):
+        one = curves[k : k + 1]
+        seen, next_time = one.time - given.trigger[k] <= until, one.time[one.time - given.trigger[k] > until][:3]
+        last = given.trigger[k] + given.time[given.owner == k].max(initial=-np.inf)
+        fit = given.classifiable[k] and last > given.trigger[k] - 0.5 and len(next_time) == 3
+        assert (name in rows) == bool(fit and next_time[2] - last <= 60)
+        if name in rows:
+            mine = rows[name]
+            assert np.array_equal(found.time[3 * mine : 3 * mine + 3], next_time)
+            assert np.array_equal(found.flux[3 * mine : 3 * mine + 3], one.flux[~seen][:3])
+            assert np.array_equal(again.flux[again.owner == mine], given.flux[given.owner == k])
+    assert len(rows) > (60 if until else 5)
+
+
+def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, curves) -> None:
+    asked, some = Query(samples=3, at_epoch="12"), curves[:40]
+    outlook = Outlook(model, asked)
+    outlook.consider(some)
+    later = next_points(some, SCHEMA.bands, SMALL, 3, np.random.default_rng(0), 12)
+    seen = some.select_points(some.time - nights(some, SCHEMA.bands, SMALL).trigger[some.owner] <= 12)
+    owner = np.flatnonzero(np.isin(some.ids, later.known.ids))[later.owner]
+    found = fluxes_at(model, seen, owner, later.time, later.band, asked).measured(later.flux_error)
+    error = crps_of_each(found.mean.numpy(), found.std.numpy(), later.flux, share=found.share.numpy())
+    scores = {s["name"]: s for s in outlook.scores()}
+    assert scores["forecast_crps"]["value"] == pytest.approx((error / later.flux_error).mean(), rel=1e-4)
+    assert scores["forecast_crps"]["label"] == "Forecasts of the next 3 points after day 12: CRPS"
+    one = curves[np.array([int(np.argmax(curves.counts))])]
+    shown = [record("example", one, model, Query(samples=3, at_epoch=e))["forecast"]["from"] for e in ("", "12", "30")]
+    assert shown[0] <= 10 < shown[2] <= 30
+    assert shown[0] <= shown[1] <= 12
+
+
 def test_scores_of_forecasts(model, curves) -> None:
     outlook = Outlook(model, Query(samples=3))
     outlook.consider(curves[:60])
@@ -238,11 +277,26 @@ def test_scores_of_forecasts(model, curves) -> None:
     assert sum(row["n"] for row in outlook.by_days()) == 3 * len(
         next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(0)).known
     )
+    each = outlook.by_days()
+    for name, factor in (("crps", 1), ("coverage", 100)):  # bins are parts of the whole
+        whole = np.average([row[name] for row in each], weights=[row["n"] for row in each])
+        assert factor * whole == pytest.approx(scores[f"forecast_{name}"]["value"])
+        assert all(row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] for row in each)
     without = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
     without.consider(curves)
     metrics = {"scores": [], "curves": {}}
     assert without.added(metrics) == metrics
     assert outlook.added(metrics) == {"scores": outlook.scores(), "curves": {"forecast": outlook.by_days()}}
+
+
+def test_errors_of_forecasts_scatter_as_objects_do() -> None:
+    rng = np.random.default_rng(5)
+    crps = np.repeat(rng.exponential(size=2000), 3)  # the points of an object are off together
+    found, few = crps_of(crps), crps_of(crps, np.arange(6000) % 3 == 0)
+    error = crps.std() / 2000**0.5
+    assert found.value == few.value == pytest.approx(crps.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(error, rel=0.15)  # 400 resamples
+    assert (few.high - few.low) / 2 == pytest.approx(error, rel=0.15)
 
 
 def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, curves) -> None:

@@ -8,6 +8,7 @@ from skysure.report import (
     by_column,
     confusion,
     coverage,
+    forecasts,
     known_early,
     prediction_sets,
     probability_in_time,
@@ -168,6 +169,30 @@ def test_bands_of_bins_are_drawn_where_they_are_known(metrics):
     before, after = (drawn(f).axes[1].collections for f in (plain, figure))
     assert len(after) == len(before) + len(bins)
     assert any(np.isclose(c.get_paths()[0].vertices[:, 1].min(), 0.8) for c in after if c.get_paths())
+
+
+AHEAD = [
+    {"low": 0.0, "high": 2.0, "n": 1527, "wanted": 0.683, "crps": 0.76, "crps_low": 0.73, "crps_high": 0.78}
+    | {"coverage": 0.68, "coverage_low": 0.67, "coverage_high": 0.69},
+    {"low": 40.0, "high": None, "n": 12, "wanted": 0.683, "crps": 2.5, "crps_low": 1.9, "crps_high": 3.0}
+    | {"coverage": 0.75, "coverage_low": 0.6, "coverage_high": 0.84},
+]
+
+
+def test_forecasts_are_drawn_against_days_ahead():
+    above, below = drawn(forecasts(AHEAD)).axes
+    for axes, name in ((above, "coverage"), (below, "crps")):
+        found, _, (ends,) = axes.containers[0]
+        np.testing.assert_allclose(found.get_ydata(), [row[name] for row in AHEAD])
+        drawn_ends = [segment[:, 1] for segment in ends.get_segments()]
+        np.testing.assert_allclose(drawn_ends, [[row[f"{name}_low"], row[f"{name}_high"]] for row in AHEAD])
+    assert [text.get_text() for text in below.get_xticklabels()] == ["0", "40", ""]
+    assert [text.get_text() for text in above.texts] == ["1,527", "12"]
+    (alone,) = standard_figures({"curves": {"forecast": AHEAD}})
+    assert "68.3 % intervals held" in alone.caption
+    assert alone.section == "trust"
+    assert list(standard_figures({"curves": {"forecast": []}})) == []
+    assert render(alone).startswith(b"<?xml")
 
 
 def test_a_single_epoch_is_a_point(metrics):

@@ -173,6 +173,9 @@ def test_how_early_it_is_known():
     )
     late = "90 days after detection 45 % of the stars have a set of one class."
     assert sentences(early([0.1, 0.2, 0.3, 0.45]))[0] == late
+    for share, when in ((0.48, "on the day of"), (0.4, "1 day after"), (0.3, "2 days after")):
+        soon = sentences(early([share, 0.9, 0.9, 0.9]))[0]  # 5 (0.5 - share) / (0.9 - share) days: 0.24, 1.0, 1.7
+        assert soon == f"Half of the stars have a set of one class {when} detection."
     nobody = early([0.1, 0.2, 0.6, 0.9])
     nobody["curves"]["early"]["purity"][2] = None
     assert sentences(nobody)[1].endswith("(after 90 days 80.0 ± 2.0 %).")

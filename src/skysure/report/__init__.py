@@ -1,6 +1,7 @@
 """The page that shows what a run is worth, and the figures that applications share."""
 
-from .curves import by_column, confusion, coverage, prediction_sets, reliability, roc
+from .bins import by_column, forecasts
+from .curves import confusion, coverage, prediction_sets, reliability, roc
 from .early import known_early
 from .examples import probability_in_time
 from .figure import Figure, render, renderings
@@ -14,6 +15,7 @@ __all__ = [
     "by_column",
     "confusion",
     "coverage",
+    "forecasts",
     "known_early",
     "page",
     "prediction_sets",

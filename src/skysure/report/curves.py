@@ -94,7 +94,7 @@ def roc(curves: Sequence[Curve]) -> Figure:
         axes.yaxis.set_major_formatter(style.in_percent)
         axes.set(xlabel="Others taken for it", ylabel="Found", ylim=(0, 1.02))
         beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
-        _legend(axes, **(beside if many else {"loc": "lower left" if logarithmic else "lower right"}))
+        style.legend(axes, **(beside if many else {"loc": "lower left" if logarithmic else "lower right"}))
 
     caption = "Share of a class found against share of the others wrongly taken for it; dotted: by chance."
     title, width = "Found against false alarms (ROC)", 6.6 if many else Figure.width
@@ -130,7 +130,7 @@ def reliability(curve: Curve) -> Figure:
         axes.fill_between(bins["predicted"], bins["low"], bins["high"], color=style.BLUE, alpha=0.18, linewidth=0)
         axes.plot(bins["predicted"], bins["observed"], "o-", color=style.BLUE, label="after calibration")
         axes.set(ylabel="Observed frequency", xlim=(0, 1), ylim=(0, 1))
-        _legend(axes, loc="upper left")
+        style.legend(axes, loc="upper left")
         below.vlines(bins["predicted"], 0.5, bins["n"], color=style.BLUE, linewidth=5, alpha=0.75)
         below.set_yscale("log")
         below.yaxis.set_major_formatter(lambda count, _: number(count))
@@ -179,39 +179,6 @@ def prediction_sets(curve: Curve) -> Figure:
     return Figure("sets", title, caption, draw, height=3.8, section="trust")
 
 
-def by_column(column: str, bins: Sequence[Curve], position: int = 0) -> Figure:
-    """Accuracy beside confidence, and coverage, in bins of a column.
-
-    Parameters
-    ----------
-    column : str
-        What is binned, as the label of the axis.
-    bins : sequence of dict
-        `{"low": edge or None, "high": edge or None, "n": count}` with `accuracy`, `accuracy_low`,
-        `accuracy_high`, `confidence` or `coverage`, `coverage_low`, `coverage_high`, `wanted`, or both; and where
-        chance alone would put them, `accuracy_band_low`, ..., optional.
-    position : int
-        Number of the figure, for its name.
-    """
-    panels = [name for name in ("accuracy", "coverage") if any(bin.get(name) is not None for bin in bins)]
-
-    def draw(canvas: Canvas) -> None:
-        grid = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, panel in zip(grid, panels, strict=True):
-            _bin_panel(axes, bins, panel)
-            axes.yaxis.set_major_formatter(style.in_percent)
-        _bin_ticks(grid[-1], bins)
-        _bin_counts(grid[0], bins)
-        _legend(grid[0], loc="best")
-        grid[-1].set_xlabel(style.short(column, 48), parse_math=False)
-
-    caption = "Points are what was found, lines what was claimed; above, the objects in each bin."
-    if any(bin.get(f"{panel}_band_low") is not None for bin in bins for panel in panels):
-        caption += " Grey: 95.5 % of calibrated runs lie inside in all bins."
-    height = 2.6 if len(panels) == 1 else 3.8
-    return Figure(f"by-{position + 1}", f"{column}: claimed and found", caption, draw, height=height, section="trust")
-
-
 def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = None) -> Callable[[Canvas], None]:
     lowest = min(curve["nominal"])
     start = 0.0 if lowest < 0.4 else lowest - 0.05
@@ -225,7 +192,7 @@ def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = N
         axes.set(ylabel=label, xlim=(start, 1.005), ylim=(start, 1.02))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(style.in_percent)
-        _legend(axes, loc="upper left")
+        style.legend(axes, loc="upper left")
         below.set(xlabel="Claimed", ylabel="Difference [%]")
 
     return draw
@@ -253,49 +220,8 @@ def _coverage_panel(axes: Axes, curve: Curve, start: float, difference: bool) ->
     )
 
 
-def _bin_panel(axes: Axes, bins: Sequence[Curve], name: str) -> None:
-    claimed, label = {"accuracy": ("confidence", "Right answers"), "coverage": ("wanted", "Truth inside")}[name]
-    claims = [(i, bin[claimed]) for i, bin in enumerate(bins) if bin.get(claimed) is not None]
-    if claims:
-        places, values = map(np.asarray, zip(*claims, strict=True))
-        axes.hlines(values, places - 0.42, places + 0.42, color=style.VERMILLION, linewidth=1.8, label="claimed")
-    filled = [(i, bin) for i, bin in enumerate(bins) if bin.get(name) is not None]
-    for i, bin in filled:
-        if bin.get(f"{name}_band_low") is not None:
-            ends = bin[f"{name}_band_low"], bin[f"{name}_band_high"]
-            axes.fill_between([i - 0.42, i + 0.42], *ends, color=style.GREY, alpha=0.25, linewidth=0)
-    value = np.array([bin[name] for _, bin in filled], dtype=float)
-    low = np.array([bin.get(f"{name}_low", bin[name]) for _, bin in filled], dtype=float)
-    high = np.array([bin.get(f"{name}_high", bin[name]) for _, bin in filled], dtype=float)
-    errors = np.clip([value - low, high - value], 0, None)
-    axes.errorbar([i for i, _ in filled], value, errors, fmt="o", color=style.BLUE, label="found")
-    axes.set_ylabel(label)
-
-
-def _bin_counts(axes: Axes, bins: Sequence[Curve]) -> None:
-    for i, bin in enumerate(bins):
-        place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "bottom"}
-        axes.annotate(number(bin["n"]), (i, 1.01), fontsize=8.5, color="#55534f", **place)
-
-
-def _bin_ticks(axes: Axes, bins: Sequence[Curve]) -> None:
-    edges = [bin.get("low") for bin in bins] + [bins[-1].get("high")]
-    known = [edge for edge in edges if edge is not None]
-    digits = next((d for d in (2, 3, 4) if len({f"{edge:.{d}g}" for edge in known}) == len(known)), 6)
-    shown = ["" if edge is None else f"{float(f'{edge:.{digits}g}'):g}".replace("-", "−") for edge in edges]
-    axes.set_xticks(np.arange(len(edges)) - 0.5, shown)
-    axes.set_xlim(-0.6, len(bins) - 0.4)
-
-
 def _area_label(curve: Curve) -> str:
     name = style.short(curve["of"])
     if curve.get("area") is None:
         return name
     return f"{name}: {measured(curve['area'], curve.get('area_low'), curve.get('area_high'))}"
-
-
-def _legend(axes: Axes, **settings: Any) -> None:
-    """A legend where something is labelled; names of classes are not mathematics."""
-    if axes.get_legend_handles_labels()[1]:
-        for text in axes.legend(**settings).get_texts():
-            text.set_parse_math(False)

@@ -43,8 +43,7 @@ def known_early(curve: dict[str, Any]) -> Figure:
         middle.set(ylabel="Truth inside")
         below.set(xlabel="Days since first detection", ylabel="Share", ylim=(0, 1.05))
         for axes in (above, below):
-            for text in axes.legend(loc="lower right").get_texts():
-                text.set_parse_math(False)
+            style.legend(axes, loc="lower right")
 
     caption = (
         f"What could be said so many days after the first detection of {number(curve['n'])} objects, whether or not "

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from . import curves, early, examples
+from . import bins, curves, early, examples
 from .figure import Figure
 
 EXAMPLES_SHOWN = 6  # in each group
 
 
 def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
-    """Figures of confusion, ROC, early answers, reliability, coverage, bins and examples, in the order of the page.
+    """Figures of confusion, ROC, early answers, reliability, coverage, forecasts, bins and examples, in their order.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
     for key, draw in _COMMON.items():
         if arrays.get(key):
             yield draw(arrays[key])
-    for position, (column, bins) in enumerate((arrays.get("by") or {}).items()):
-        if any(bin.get(panel) is not None for bin in bins for panel in ("accuracy", "coverage")):
-            yield curves.by_column(column, bins, position)
+    for position, (column, found) in enumerate((arrays.get("by") or {}).items()):
+        if any(bin.get(panel) is not None for bin in found for panel in ("accuracy", "coverage")):
+            yield bins.by_column(column, found, position)
     shown: Counter[str] = Counter()
     for example in metrics.get("examples") or ():
         group = example.get("group", "example")
@@ -42,4 +42,5 @@ _COMMON = {
     "reliability": curves.reliability,
     "coverage": curves.coverage,
     "sets": curves.prediction_sets,
+    "forecast": bins.forecasts,
 }

@@ -215,7 +215,8 @@ def _early(metrics: Metrics) -> Iterator[str]:
         yield f"On the day of detection {100 * single[0]:.0f} % of the {noun} have a set of one class."
     else:
         day = days[k] - (days[k] - days[k - 1]) * (single[k] - 0.5) / (single[k] - single[k - 1])
-        yield f"Half of the {noun} have a set of one class {day:.0f} days after detection."
+        when = f"{day:.0f} day{'s' * (day >= 1.5)} after" if day >= 0.5 else "on the day of"
+        yield f"Half of the {noun} have a set of one class {when} detection."
     if 10 in days and days[-1] > 10:
         k = days.index(10)
         right = f"{_on_day(curve, 'accuracy', k)} (after {days[-1]:g} days {_on_day(curve, 'accuracy', -1)})"

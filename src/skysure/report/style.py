@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib.style
+from matplotlib.axes import Axes
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A86"
@@ -87,3 +89,10 @@ def colour(position: int) -> str:
 def band_colour(band: str, position: int) -> str:
     """Colour of a photometric band: by its last letter where that is one of ugrizy, else by position."""
     return BANDS.get(band[-1:], colour(position))
+
+
+def legend(axes: Axes, **settings: Any) -> None:
+    """A legend where something is labelled; names of classes are not mathematics."""
+    if axes.get_legend_handles_labels()[1]:
+        for text in axes.legend(**settings).get_texts():
+            text.set_parse_math(False)

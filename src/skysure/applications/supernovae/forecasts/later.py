@@ -97,26 +97,34 @@ class NextPoints:
 
 
 def next_points(
-    curves: LightCurves, bands: Sequence[str], settings: Settings, points: int, rng: np.random.Generator
+    curves: LightCurves,
+    bands: Sequence[str],
+    settings: Settings,
+    points: int,
+    rng: np.random.Generator,
+    until: float = np.inf,
 ) -> NextPoints:
-    """Cut light curves after a random night, and give the points that came next.
+    """Cut light curves after a random night, or `until` so many days after the trigger, and give what came next.
 
-    The night is one from the trigger on, the second of its object at least, after which so many points come within
-    `FURTHEST` days; objects without such a night are left out.
+    The last night seen is one from the trigger on, the second of its object at least, after which so many points come
+    within `FURTHEST` days; objects without such a night are left out.
     """
     curves = curves.in_bands(tuple(bands))
     curves = curves.select_points(np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0))
-    given = nights(curves, bands, settings)
+    given = nights(curves, bands, settings, until)
     night, owner = np.arange(len(given.time)), given.owner
     origin = curves.time.min(initial=np.inf)
     span = float(np.ptp(curves.time)) + FURTHEST + 1 if len(curves.time) else 1.0
     # a night is a day centred on the time of the trigger
     cut = given.trigger[owner] + np.floor(given.time + 0.5) + 0.5
+    seen = np.bincount(curves.owner[curves.time - given.trigger[curves.owner] <= until], minlength=len(curves))
     start = np.searchsorted(curves.owner * span + (curves.time - origin), owner * span + (cut - origin))
+    start = np.minimum(start, curves.offsets[owner] + seen[owner])
     final = start + points - 1
     there = final < curves.offsets[owner + 1]
     near = curves.time[np.where(there, final, 0)] - (given.trigger[owner] + given.time) <= FURTHEST
-    fit = np.flatnonzero((night > given.offsets[owner]) & (given.time > -0.5) & there & near)
+    asked = (night + 1 == given.offsets[owner + 1]) | np.isinf(until)
+    fit = np.flatnonzero(asked & (night > given.offsets[owner]) & (given.time > -0.5) & there & near)
     chosen = fit[np.lexsort((rng.random(len(fit)), owner[fit]))]
     chosen = chosen[np.unique(owner[chosen], return_index=True)[1]]
     ends = np.zeros(len(curves), np.int64)

@@ -1,4 +1,4 @@
-"""How good forecasts are: the next points after a random night of each object, against what was measured."""
+"""How good forecasts are: the next points of each object, after a random night or after the one asked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
-from skysure.methods.calibration import crps_of_each, wilson_interval, with_interval
-from skysure.methods.calibration.scores import mean_of
+from skysure.methods.calibration import Interval, crps_of_each, wilson_interval, with_interval
 
 from ..batches import nights
 from ..networks import Classifier
@@ -23,11 +22,14 @@ POINTS = 3
 """Points that are forecast of each object."""
 COVERAGE = 0.683
 SHOWN_AFTER, SHOWN_DAYS = 10.0, 30
-"""Days after the trigger from which the forecast of an example is shown, and for how many days."""
+"""Days after the trigger from which the forecast of an example is shown if not asked otherwise, and for how many."""
 
 
 class Outlook:
-    """Collects forecasts chunk by chunk; nothing of a model that makes none."""
+    """Collects forecasts chunk by chunk; nothing of a model that makes none.
+
+    Each light curve ends at a random night, or with a number as `at_epoch` so many days after the trigger.
+    """
 
     def __init__(self, model: Classifier, query: Query) -> None:
         self.model, self.query, self.rng = model, query, np.random.default_rng(query.seed)
@@ -37,7 +39,8 @@ class Outlook:
         """Forecast the next points of the objects of a chunk."""
         if self.model.horizons is None:
             return
-        later = next_points(chunk, self.model.bands, self.model.settings, POINTS, self.rng)
+        until = self.query.until
+        later = next_points(chunk, self.model.bands, self.model.settings, POINTS, self.rng, until)
         if len(later.owner):
             fluxes = fluxes_at(self.model, later.known, later.owner, later.time, later.band, self.query)
             held = covered(self.model, fluxes, later, COVERAGE)
@@ -52,11 +55,11 @@ class Outlook:
 
     def scores(self) -> list[dict[str, Any]]:
         """Give the scores as the report reads them."""
+        after = f" after day {self.query.until:g}" if np.isfinite(self.query.until) else ""
         _, crps, held = np.concatenate(self.kept, 1)
-        found = with_interval(mean_of, crps.reshape(-1, POINTS).mean(1), resamples=400)
-        low, high = wilson_interval(int(held.sum()), len(held))
+        found, (low, high) = crps_of(crps), wilson_interval(int(held.sum()), len(held))
         return [
-            {"name": "forecast_crps", "label": f"Forecasts of the next {POINTS} points: CRPS", "unit": "",
+            {"name": "forecast_crps", "label": f"Forecasts of the next {POINTS} points{after}: CRPS", "unit": "",
              "value": found.value, "low": found.low, "high": found.high, "headline": False,
              "help": "in units of the errors of the points; 0.564 if the true flux were known"},
             {"name": "forecast_coverage", "label": f"Coverage of the {100 * COVERAGE:g} % intervals of forecasts",
@@ -70,12 +73,26 @@ class Outlook:
         found = []
         for k in np.unique(which):
             mine = which == k
-            low, high = wilson_interval(int(held[mine].sum()), int(mine.sum()))
+            error, (low, high) = crps_of(crps, mine), wilson_interval(int(held[mine].sum()), int(mine.sum()))
             found.append({
-                "low": ends[k], "high": ends[k + 1], "n": int(mine.sum()), "crps": float(crps[mine].mean()),
-                "coverage": float(held[mine].mean()), "coverage_low": low, "coverage_high": high, "wanted": COVERAGE,
+                "low": ends[k], "high": ends[k + 1], "n": int(mine.sum()), "wanted": COVERAGE,
+                "crps": error.value, "crps_low": error.low, "crps_high": error.high,
+                "coverage": float(held[mine].mean()), "coverage_low": low, "coverage_high": high,
             })  # fmt: skip
         return found
+
+
+def crps_of(crps: np.ndarray, mine: np.ndarray | None = None) -> Interval:
+    """Give the mean of some of the rows, `POINTS` an object, with its interval; objects are resampled as wholes."""
+    some = np.ones((len(crps) // POINTS, POINTS)) if mine is None else mine.reshape(-1, POINTS).astype(float)
+    there = some.any(1)
+    sums, counts = (some * crps.reshape(some.shape)).sum(1)[there], some.sum(1)[there]
+
+    def mean(sums: np.ndarray, counts: np.ndarray, weight: np.ndarray | None = None) -> float | np.ndarray:
+        weight = np.ones(len(counts)) if weight is None else weight
+        return (weight @ sums) / (weight @ counts)
+
+    return with_interval(mean, sums, counts, resamples=400)
 
 
 def errors_of(fluxes: Fluxes, later: NextPoints) -> np.ndarray:
@@ -99,7 +116,8 @@ def shown(model: Classifier, curves: LightCurves, query: Query) -> dict[str, Any
     """
     if model.horizons is None:
         return None
-    early = {"forecast": f"{SHOWN_DAYS}d", "at_epoch": f"{SHOWN_AFTER:g}", "coverage": COVERAGE}
+    after = query.until if np.isfinite(query.until) else SHOWN_AFTER
+    early = {"forecast": f"{SHOWN_DAYS}d", "at_epoch": f"{after:g}", "coverage": COVERAGE}
     found = forecast(model, curves, replace(query, **early))
     if not np.isfinite(found.mean).all():
         return None
