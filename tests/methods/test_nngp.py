@@ -229,3 +229,29 @@ def test_other_faults():
             gp(new)
     with pytest.raises(Fault, match="not fitted"):
         NNGP()(x)
+
+
+@pytest.mark.parametrize("activation", ["relu", "erf"])
+def test_far_inputs_have_a_finite_answer_or_a_fault(activation):
+    """Prior and posterior variance of ReLU grow as the square of the input, those of erf end; never a NaN."""
+    x, y = problem()
+    gp = NNGP(activation).hold(HELD).condition(x, y)
+    near, far = (gp(x[:1] * size) for size in (1e20, 1e60))
+    growth = 1e80 if activation == "relu" else 1.0
+    assert far[1] == pytest.approx(growth * near[1], rel=1e-6)
+    for size in (1e80, 1e150, 1e154, 1e300):
+        with pytest.raises(Fault):
+            gp(x[:1] * size)
+
+
+@pytest.mark.parametrize("normalise", ["columns", "rows"])
+@pytest.mark.parametrize("row", [slice(None), 3])
+def test_numbers_whose_squares_are_none_are_a_fault(normalise, row):
+    """Their variance is infinite, and they would be left out without a word."""
+    x, y = problem()
+    gp = NNGP(normalise=normalise).hold(HELD).condition(x, y)
+    x[row] *= 1e200
+    with pytest.raises(Fault, match="finite"):
+        NNGP(normalise=normalise).hold(HELD).condition(x, y)
+    with pytest.raises(Fault, match="finite"):
+        gp(x)

@@ -116,7 +116,8 @@ class NNGP(nn.Module):
         Raises
         ------
         Fault
-            For fewer than two rows, unequal lengths, values that are not finite, and labels that are no class.
+            For fewer than two rows, unequal lengths, values that are not finite or whose squares are not, and labels
+            that are no class.
         """
         x, y = self._checked(x, y)
         self._normalised_by(x, y)
@@ -157,15 +158,24 @@ class NNGP(nn.Module):
         Raises
         ------
         Fault
-            Before `fit`, for another number of features, and for inputs that are not finite.
+            Before `fit`, for another number of features, and for inputs that are not finite, or so large that their
+            prior variance, which grows as their square, is beyond float64 on the way.
         """
         x = self.normalised(self._asked(x))
+        prior = self._variance(x)
+        if not torch.isfinite(prior).all():
+            raise Fault(
+                f"inputs up to {x.abs().max():.1e} standard deviations away from the training set",
+                "inputs whose prior variance is a number, up to some 1e70",
+                "other units, or missing values written as a huge number",
+                "read the objects as the training set was",
+            )
         mean, variance = torch.empty(len(x), self.weights.shape[1]).to(x), torch.empty(len(x), 1).to(x)
         for part in _blocks(len(x), len(self.inputs)):
             across = self._covariance(x[part], self.inputs)
             mean[part] = across @ self.weights
             white = torch.linalg.solve_triangular(self.factor.T, across.T, upper=False)
-            variance[part, 0] = (self._variance(x[part]) - white.square_().sum(0)).clamp(min=0)
+            variance[part, 0] = (prior[part] - white.square_().sum(0)).clamp(min=0)
         scale = self.target_scale
         noise = self.noise.expand(len(x), 1)
         return self.target_centre + scale * mean, scale.square() * variance, scale.square() * noise
@@ -223,7 +233,7 @@ class NNGP(nn.Module):
         y = y.detach().to(self.noise.device)
         y = y.double() if self.classes is None else class_targets(y, self.classes)
         fits = x.ndim == y.ndim == 2 and len(x) == len(y) > 1 and x.shape[1] and y.shape[1]
-        if not fits or not (torch.isfinite(x).all() and torch.isfinite(y).all()):
+        if not fits or not (_finite(x) and _finite(y)):
             raise Fault(
                 f"inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)}",
                 "finite numbers, (row, feature) and (row, value), at least two rows",
@@ -234,7 +244,7 @@ class NNGP(nn.Module):
 
     def _asked(self, x: Tensor) -> Tensor:
         x = x.detach().to(self.noise.device, torch.float64)
-        if not len(self.factor) or x.ndim != 2 or x.shape[1] != self.inputs.shape[1] or not torch.isfinite(x).all():
+        if not len(self.factor) or x.ndim != 2 or x.shape[1] != self.inputs.shape[1] or not _finite(x):
             raise Fault(
                 f"inputs of shape {tuple(x.shape)} to an NNGP of {len(self.factor)} training rows",
                 f"finite numbers, (object, {self.inputs.shape[1]})",
@@ -249,6 +259,11 @@ class NNGP(nn.Module):
             if prefix + name in state_dict:
                 setattr(self, name, own.new_empty(state_dict[prefix + name].shape))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _finite(x: Tensor) -> bool:
+    """Whether all numbers are finite, and so is what norms and variances add up."""
+    return bool(torch.isfinite(torch.linalg.vector_norm(x)))
 
 
 def _equal_norm(x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
