@@ -174,7 +174,7 @@ def test_bands_of_bins_are_drawn_where_they_are_known(metrics):
 AHEAD = [
     {"low": 0.0, "high": 2.0, "n": 1527, "wanted": 0.683, "crps": 0.76, "crps_low": 0.73, "crps_high": 0.78}
     | {"coverage": 0.68, "coverage_low": 0.67, "coverage_high": 0.69},
-    {"low": 40.0, "high": None, "n": 12, "wanted": 0.683, "crps": 2.5, "crps_low": 1.9, "crps_high": 3.0}
+    {"low": 40.0, "high": None, "n": 25, "wanted": 0.683, "crps": 2.5, "crps_low": 1.9, "crps_high": 3.0}
     | {"coverage": 0.75, "coverage_low": 0.6, "coverage_high": 0.84},
 ]
 
@@ -187,8 +187,12 @@ def test_forecasts_are_drawn_against_days_ahead():
         drawn_ends = [segment[:, 1] for segment in ends.get_segments()]
         np.testing.assert_allclose(drawn_ends, [[row[f"{name}_low"], row[f"{name}_high"]] for row in AHEAD])
     assert [text.get_text() for text in below.get_xticklabels()] == ["0", "40", ""]
-    assert [text.get_text() for text in above.texts] == ["1,527", "12"]
+    assert [text.get_text() for text in above.texts] == ["1,527", "25"]
+    few = forecasts([*AHEAD[:1], AHEAD[1] | {"n": 3}])
+    assert [text.get_text() for text in drawn(few).axes[0].texts] == ["1,527"]
+    assert "fewer than 20 points" in few.caption
     (alone,) = standard_figures({"curves": {"forecast": AHEAD}})
+    assert "fewer" not in alone.caption
     assert "68.3 % intervals held" in alone.caption
     assert alone.section == "trust"
     assert list(standard_figures({"curves": {"forecast": []}})) == []

@@ -23,6 +23,8 @@ PANELS = {
     "crps": (None, "Error (CRPS)"),
 }
 """What is drawn of a bin: what claims it, and its label."""
+FEW = 20
+"""Points below which a bin of forecasts says too little to be drawn beside others."""
 
 
 def by_column(column: str, bins: Sequence[Bin], position: int = 0) -> Figure:
@@ -67,25 +69,28 @@ def forecasts(bins: Sequence[Bin]) -> Figure:
         `{"low": days or None, "high": days or None, "n": points}` with `coverage`, `coverage_low`, `coverage_high`,
         `wanted`, and `crps`, `crps_low`, `crps_high` in units of the error of each point.
     """
+    shown = [bin for bin in bins if bin["n"] >= FEW] or bins
 
     def draw(canvas: Canvas) -> None:
         above, below = canvas.subplots(2, 1, sharex=True)
-        _panel(above, bins, "coverage")
-        _panel(below, bins, "crps")
+        _panel(above, shown, "coverage")
+        _panel(below, shown, "crps")
         above.yaxis.set_major_formatter(style.in_percent)
         below.axhline(np.pi**-0.5, color=style.GREY, linewidth=0.8, linestyle=":")
         below.set_ylim(0, None)
-        _ticks(below, bins)
-        _counts(above, bins)
+        _ticks(below, shown)
+        _counts(above, shown)
         above.margins(y=0.3)
         style.legend(above, loc="upper center", ncols=2)
         below.set_xlabel("Days ahead")
 
     caption = (
-        f"Above, how often the {100 * bins[0]['wanted']:.3g} % intervals held the next points measured, with their "
+        f"Above, how often the {100 * shown[0]['wanted']:.3g} % intervals held the next points measured, with their "
         "number; below, how far off forecasts were (CRPS), in units of the error of each point. Dotted: were the "
         "true flux known. Errors are 68.3 % intervals."
     )
+    if len(shown) < len(bins):
+        caption += f" Left out: days of fewer than {FEW} points."
     return Figure("forecast", "Do forecasts hold?", caption, draw, height=3.8, section="trust")
 
 
