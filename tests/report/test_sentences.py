@@ -190,6 +190,8 @@ def test_sets_promise_nothing_for_each_class():
     said = "The 90 % are promised for all stars together, not for each class: sets hold 61.0 ± 3.0 % of Ibc and " \
         "96.0 ± 0.5 % of Ia."  # fmt: skip
     assert sentences({"noun": "star", "tables": [table]}) == [said]
+    few = [["odd", 2, {"value": 50.0, "low": 20.0, "high": 80.0}], ["one", 1, {"value": 100, "low": 70, "high": 100}]]
+    assert sentences({"noun": "star", "tables": [table | {"rows": [*few, *rows]}]}) == [said]
     assert sentences({"tables": [table | {"rows": rows[:1]}]}) == []
     assert sentences({"tables": [table | {"rows": []}]}) == []
 

@@ -108,12 +108,12 @@ def _sets(metrics: Metrics) -> Iterator[str]:
 
 
 def _classes(metrics: Metrics) -> Iterator[str]:
-    """That sets promise nothing for each class, with the two classes that they hold most and least often."""
+    """That sets promise nothing for each class, with the two classes that they surely hold least and most often."""
     for table in _tables(metrics, "classes"):
         held = dict(zip(table["Class"], table["In the set"], strict=True))
         if len(held) > 1:
-            by_share = sorted(held, key=lambda name: held[name]["value"])
-            least, most = (f"{measured(**held[name], unit='%')} of {name}" for name in (by_share[0], by_share[-1]))
+            surest = min(held, key=lambda name: held[name]["high"]), max(held, key=lambda name: held[name]["low"])
+            least, most = (f"{measured(**held[name], unit='%')} of {name}" for name in surest)
             yield (
                 f"The {100 * table['wanted']:.3g} % are promised for all {_plural(metrics)} together, "
                 f"not for each class: sets hold {least} and {most}."
