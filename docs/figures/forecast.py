@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skysure.applications.supernovae.evaluation import best_point_snr
-from skysure.applications.supernovae.examples import record
+from skysure.applications.supernovae.examples import early, record
 from skysure.data.parts import read_parts
 from skysure.data.sources import Parted
 from skysure.report import style
@@ -52,10 +52,11 @@ def main() -> None:
     source = skysure.read("supernovae", [str(DATA / f"{name}.parquet") for name in ("lightcurves", "objects")])
     curves = skysure.LightCurves.concat(list(Parted(source, read_parts(run.path / "split.parquet")).chunks("test")))
     order = np.argsort(-best_point_snr(curves), kind="stable")
+    query = run.verbs.Query()
     canvas = Figure(figsize=(9.6, 3.2), layout="constrained")
     for axes, name in zip(canvas.subplots(1, 3), CLASSES, strict=True):
         for k in order[[curves.objects["label"][k] == name for k in order]]:
-            example = record("example", curves[np.array([k])], run.model, run.verbs.Query())
+            example = record("example", curves[np.array([k])], run.model, query, early(query))
             if example["forecast"] and example["forecast"]["from"] > 5:
                 draw(axes, example)
                 break

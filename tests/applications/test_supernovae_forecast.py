@@ -15,12 +15,13 @@ from scipy.stats import norm
 import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
-from skysure.applications.supernovae.examples import record
+from skysure.applications.supernovae.examples import Gallery, early, record
 from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, latest
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.forecasts.later import later, next_points
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
 from skysure.applications.supernovae.forecasts.scores import Outlook, crps_of
+from skysure.applications.supernovae.prediction import classify
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
@@ -262,7 +263,7 @@ def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, cu
     assert scores["forecast_crps"]["value"] == pytest.approx((error / later.flux_error).mean(), rel=1e-4)
     assert scores["forecast_crps"]["label"] == "Forecasts of the next 3 points after day 12: CRPS"
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    shown = [record("example", one, model, Query(samples=3, at_epoch=e))["forecast"]["from"] for e in ("", "12", "30")]
+    shown = [described(one, model, Query(samples=3, at_epoch=e))["from"] for e in ("", "12", "30")]
     assert shown[0] <= 10 < shown[2] <= 30
     assert shown[0] <= shown[1] <= 12
 
@@ -299,9 +300,16 @@ def test_errors_of_forecasts_scatter_as_objects_do() -> None:
     assert (few.high - few.low) / 2 == pytest.approx(error, rel=0.15)
 
 
+def described(one, model, query: Query) -> dict:
+    """Give the early forecast of an example."""
+    found = record("example", one, model, query, early(query))["forecast"]
+    assert found is not None
+    return found
+
+
 def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, curves) -> None:
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    found = record("example", one, model, Query(samples=3))["forecast"]
+    found = described(one, model, Query(samples=3))
     assert len(found["flux"]) == len(found["low"]) == 4
     assert len(found["flux"][0]) == len(found["time"]) == 30
     assert found["from"] <= 10
@@ -309,7 +317,9 @@ def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, cu
     assert (low < high).all()
     without = network(Settings(hidden=8, head=8), SCHEMA).eval()
     calibrate(without, Memory(SCHEMA, [curves]))
-    assert record("example", one, without, Query(samples=3))["forecast"] is None
+    gallery = Gallery()
+    gallery.consider(one, np.array([0]), classify(without, one, Query(samples=3)))
+    assert [found["forecast"] for found in gallery.records(without, Query(samples=3))] == [None] * 3
 
 
 def test_a_run_forecasts_on_the_command_line(tmp_path: Path, without_figures, supernova_run, capsys) -> None:
@@ -325,6 +335,9 @@ def test_a_run_forecasts_on_the_command_line(tmp_path: Path, without_figures, su
     assert {"id", "mjd", "days", "band", "flux", "flux_error", "flux_low", "flux_high"} <= set(table.column_names)
     assert main(["predict", str(supernova_run), *asked, "--force"]) == 1
     assert "without a forecaster" in capsys.readouterr().err
+    page = tmp_path / "forecast.html"
+    assert main(["predict", str(tmp_path / "with"), *asked[:-1], str(page)]) == 0
+    assert "8 objects in" in capsys.readouterr().err
     metrics = json.loads((tmp_path / "with" / "metrics.json").read_text())
     assert {"forecast_crps", "forecast_coverage"} <= {s["name"] for s in metrics["scores"]}
     assert any(example["forecast"] for example in metrics["examples"])

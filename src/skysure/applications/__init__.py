@@ -1,6 +1,6 @@
 """The applications. Each is a module that offers some of the verbs; what it lacks it cannot do.
 
-read, simulate, environment, network, train, calibrate, predict, evaluate, figures, play
+read, simulate, environment, network, train, calibrate, predict, draw, evaluate, figures, play
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from skysure.faults import Fault, SettingsFault, nearest
 from skysure.settings import build, load_toml, table_of
 
 NAMES = ("sine", "chain", "supernovae")
-VERBS = ("read", "simulate", "environment", "network", "train", "calibrate", "predict", "evaluate", "figures", "play")
+VERBS = (
+    "read", "simulate", "environment", "network", "train", "calibrate", "predict", "draw", "evaluate", "figures",
+    "play",
+)  # fmt: skip
 
 
 def application(name: str) -> ModuleType:

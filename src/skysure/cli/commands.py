@@ -175,7 +175,7 @@ def _predict(defaults: Any) -> Callable[..., None]:
         run: str, data: list[str] | None = None, /, *, out: Outs, reading: Path | None = None, resume: Flag = False,
         device: Device = "auto", force: Flag = False, query: Any = None,
     ) -> None:  # fmt: skip
-        """Apply a trained model to data; results go to tables.
+        """Apply a trained model to data; results go to tables and pages.
 
         Parameters
         ----------
@@ -184,7 +184,8 @@ def _predict(defaults: Any) -> Callable[..., None]:
         data
             Files, folders, globs, archives.
         out
-            A table; repeat for more. The suffix decides: .parquet .fits .ecsv .csv .vot
+            A table; repeat for more. The suffix decides: .parquet .fits .ecsv .csv .vot; .html is a page with
+            pictures of the first objects.
         reading
             TOML file with a [reading] table.
         resume
@@ -199,7 +200,8 @@ def _predict(defaults: Any) -> Callable[..., None]:
                 run, data or (), out, reading=reading_of(reading), resume=resume, device=device, force=force,
                 progress=progress, **values_of(query),
             )  # fmt: skip
-        say(f"{rows} rows in {', '.join(map(str, out))}")
+        what = "objects" if all(verbs.is_page(path) for path in out) else "rows"
+        say(f"{rows} {what} in {', '.join(map(str, out))}")
 
     return with_fields(predict, "query", defaults)
 

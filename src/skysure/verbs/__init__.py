@@ -2,6 +2,7 @@
 
 from .calibrating import calibrate
 from .demonstrating import demo
+from .drawing import is_page
 from .evaluating import evaluate
 from .inspecting import inspect, write_reading
 from .opening import load, read
@@ -16,6 +17,7 @@ __all__ = [
     "demo",
     "evaluate",
     "inspect",
+    "is_page",
     "load",
     "play",
     "predict",

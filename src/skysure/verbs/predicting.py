@@ -1,10 +1,11 @@
-"""Apply a trained model to data: the prediction itself, or tables of it."""
+"""Apply a trained model to data: the prediction itself, or tables and pictures of it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,6 +18,7 @@ from skysure.data.tables import ResultWriter
 from skysure.predictions import Prediction, concat
 from skysure.run import Run
 
+from .drawing import is_page, require_drawable, write_page
 from .omissions import no_object, tell_left_out
 from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
 from .progress import Progress, noted, silent
@@ -29,7 +31,7 @@ def predict(run: str | Path | Run, data: Paths | Source | Any = (), **options: A
 
 @overload
 def predict(run: str | Path | Run, data: Paths | Source | Any, out: str | Path | Paths, **options: Any) -> int:
-    """Write the prediction to tables, and give the number of rows."""
+    """Write the prediction to tables and pages, and give the number of rows."""
 
 
 def predict(
@@ -51,7 +53,8 @@ def predict(
     run : path, name or Run
     data : sequence of paths, Source, or a chunk in memory (LightCurves, ...)
     out : path or sequence of paths
-        Result tables; the suffix of each decides its format.
+        Result tables; the suffix of each decides its format. One that ends in .html is a page with pictures of the
+        first objects.
     reading : mapping, optional
         Instead of the `[reading]` table of the run.
     resume : bool
@@ -62,7 +65,8 @@ def predict(
     Returns
     -------
     Prediction, or the number of rows
-        The whole prediction where `out` is empty; else how many rows were written.
+        The whole prediction where `out` is empty; else how many rows were written, or with a page alone how many
+        objects are on it.
     """
     run, tell = load(run), progress or silent
     verb = verb_of(run.verbs, run.application, "predict")
@@ -76,22 +80,38 @@ def predict(
             raise no_object(source)
         return concat(found)
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
-    about, done, flags = _about(run, asked), 0, Counter()
+    pages, tables = [p for p in paths if is_page(p)], [p for p in paths if not is_page(p)]
+    for path in pages:
+        require_drawable(path, run, force=force)
     files = list(paths_of(listed(data)))
-    identity = about | {"data": files, "reading": known} if files else None
-    with ResultWriter(paths, force=force, resume=resume, metadata=about, identity=identity) as writer:
+    rows, shown = 0, 0
+    if tables:
+        kept = {"force": force, "resume": resume, "metadata": _about(run, asked)}
+        kept["identity"] = kept["metadata"] | {"data": files, "reading": known} if files else None
+        rows = _write(ResultWriter(tables, **kept), source, files, partial(verb, model, query=asked), tell)
+    for path in pages:
+        shown = write_page(path, run, model, source, asked, ", ".join(Path(f).name for f in files) or "the data")
+    return rows or shown
+
+
+def _write(
+    writer: ResultWriter, source: Source, files: list[str], answer: Callable[[Any], Prediction], tell: Progress
+) -> int:
+    """Write the answers for a source, chunk by chunk, and give the number of rows."""
+    done, flags = 0, Counter()
+    with writer:
         for k, chunk in enumerate(source.chunks()):
             done += len(chunk)
             key = f"{k}:{hash_of_ids(chunk.ids)}"
             if not writer.has(key):
-                prediction = verb(model, chunk, asked)
+                prediction = answer(chunk)
                 writer.write(prediction.to_table(), key)
                 flags.update(_flagged(prediction))
             tell("predicting", done, None)
         if not writer.rows:
-            tell_left_out(source, paths[0], noted(tell))
+            tell_left_out(source, writer.paths[0], noted(tell))
             raise no_object(source, ", ".join(files) or "the data")
-    tell_left_out(source, paths[0], noted(tell))
+    tell_left_out(source, writer.paths[0], noted(tell))
     for flag, count in flags.items():
         noted(tell)(f"{count:,} row{'s' if count > 1 else ''} flagged: {flag}")
     return writer.rows

@@ -10,7 +10,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "calibration": ["calibrate"],
         "evaluation": ["evaluate"],
         "networks": ["network"],
-        "plots": ["figures"],
+        "plots": ["draw", "figures"],
         "prediction": ["predict"],
         "simulator": ["simulate"],
         "source": ["read"],

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, log10
 from typing import Any
 
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves
+from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.predictions import Classes
 
 from .batches import nights
-from .forecasts.scores import shown
+from .forecasts.prediction import forecast
+from .forecasts.scores import COVERAGE
 from .networks import Classifier
-from .prediction import classify
+from .prediction import classify, taken
 from .settings import Query
 
 SHOWN = 6
 LONG = 30.0
 """Days since the trigger from which a light curve is long enough to be an example."""
 GROUPS = ("example", "uncertain", "novel")
+FORECAST_AFTER, FORECAST_DAYS = 10.0, 30
+"""Days after the trigger from which an example is forecast if not asked otherwise, and for how many."""
 
 
 class Gallery:
@@ -42,8 +47,9 @@ class Gallery:
             self.held[group] = sorted(self.held[group], key=lambda pair: -pair[0])[:SHOWN]
 
     def records(self, model: Classifier, query: Query) -> list[dict[str, Any]]:
-        """Give them as the report reads them, with the probabilities at every night."""
-        return [record(group, curves, model, query) for group in GROUPS for _, curves in self.held[group]]
+        """Give them as the report reads them, with the probabilities at every night and an early forecast."""
+        ahead = early(query) if model.horizons is not None else None
+        return [record(group, curves, model, query, ahead) for group in GROUPS for _, curves in self.held[group]]
 
 
 def _spread(best: np.ndarray) -> np.ndarray:
@@ -54,21 +60,30 @@ def _spread(best: np.ndarray) -> np.ndarray:
     return seen
 
 
-def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> dict[str, Any]:
-    """Describe one light curve and how its probabilities came about."""
+def early(query: Query) -> Query:
+    """Give the question for the forecast that an example shows."""
+    after = query.until if np.isfinite(query.until) else FORECAST_AFTER
+    return replace(query, forecast=f"{FORECAST_DAYS}d", at_epoch=f"{after:g}", coverage=COVERAGE)
+
+
+def record(
+    group: str, curves: LightCurves, model: Classifier, query: Query, ahead: Query | None = None
+) -> dict[str, Any]:
+    """Describe one light curve and how its probabilities came about, with what is forecast where `ahead` asks."""
     found = classify(
         model, curves, Query(samples=query.samples, coverage=query.coverage, at_epoch="all", seed=query.seed)
     )
+    found = taken(found, np.flatnonzero(found.rows["days"] <= query.until))
     whole = classify(model, curves, query)
-    trigger = nights(curves, model.bands, model.settings).trigger[0]
-    known = curves.in_bands(model.bands)
-    time = known.time - trigger
+    known, trigger = curves.in_bands(model.bands), nights(curves, model.bands, model.settings).trigger[0]
+    triggered = bool(np.isfinite(trigger))
+    time = known.time - (trigger if triggered else known.time.min(initial=np.inf))
     seen = time >= -model.settings.before
     label = curves.objects["label"][0] if "label" in curves.objects else ""
     flags = [str(f) for f in whole.flags if f] + ["unlike the training set"] * bool(whole.unlike[0])
     return {
         "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": str(label) or None,
-        "time_label": "Days since first detection", "bands": list(model.bands),
+        "time_label": f"Days since first {'detection' if triggered else 'point'}", "bands": list(model.bands),
         "points": {
             "time": time[seen].round(3).tolist(), "band": known.band[seen].tolist(),
             "flux": known.flux[seen].round(3).tolist(), "flux_error": known.flux_error[seen].round(3).tolist(),
@@ -76,8 +91,30 @@ def record(group: str, curves: LightCurves, model: Classifier, query: Query) -> 
         "epochs": {
             "time": found.rows["days"].round(3).tolist(), "classes": list(model.classes),
             "probability": found.probability.round(4).tolist(), "error": found.probability_error.round(4).tolist(),
-        },
-        "forecast": shown(model, curves, query), "flags": flags,
+        } if len(found) else None,
+        "forecast": expected(model, curves, ahead) if ahead else None, "flags": flags,
+    }  # fmt: skip
+
+
+def expected(model: Classifier, curves: LightCurves, query: Query) -> dict[str, Any] | None:
+    """Describe what is forecast of one light curve, as the report draws it; None where too little is known.
+
+    Times are days since the first detection, fluxes at zero point 27.5, a row a band.
+    """
+    found = forecast(model, curves, query)
+    if not np.isfinite(found.mean).all():
+        return None
+    bands, start = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
+    assert found.low is not None
+    assert found.high is not None
+
+    def by_band(values: np.ndarray) -> list[list[float]]:
+        return (values[:, 0] / NANOJANSKY_PER_FLUX).reshape(-1, bands).T.round(3).tolist()
+
+    time = found.rows["mjd"][::bands] - start
+    return {
+        "time": time.round(3).tolist(), "from": round(float(time[0] - 1), 3), "coverage": query.coverage,
+        "flux": by_band(found.mean), "low": by_band(found.low), "high": by_band(found.high),
     }  # fmt: skip
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves
-from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.methods.calibration import Interval, crps_of_each, wilson_interval, with_interval
 
-from ..batches import nights
 from ..networks import Classifier
 from ..settings import Query
 from .horizons import HORIZONS, Fluxes
 from .later import NextPoints, next_points
-from .prediction import fluxes_at, forecast
+from .prediction import fluxes_at
 
 POINTS = 3
 """Points that are forecast of each object."""
 COVERAGE = 0.683
-SHOWN_AFTER, SHOWN_DAYS = 10.0, 30
-"""Days after the trigger from which the forecast of an example is shown if not asked otherwise, and for how many."""
 
 
 class Outlook:
@@ -107,29 +102,3 @@ def covered(model: Classifier, fluxes: Fluxes, later: NextPoints, coverage: floa
     assert model.horizons is not None
     low, high = model.horizons.interval(fluxes.measured(later.flux_error), coverage)
     return (low <= later.flux) & (later.flux <= high)
-
-
-def shown(model: Classifier, curves: LightCurves, query: Query) -> dict[str, Any] | None:
-    """Describe what was forecast of one light curve early on, as the report draws it; None where nothing was.
-
-    Times are days since the first detection, fluxes at zero point 27.5, a row a band.
-    """
-    if model.horizons is None:
-        return None
-    after = query.until if np.isfinite(query.until) else SHOWN_AFTER
-    early = {"forecast": f"{SHOWN_DAYS}d", "at_epoch": f"{after:g}", "coverage": COVERAGE}
-    found = forecast(model, curves, replace(query, **early))
-    if not np.isfinite(found.mean).all():
-        return None
-    bands, start = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
-    assert found.low is not None
-    assert found.high is not None
-
-    def by_band(values: np.ndarray) -> list[list[float]]:
-        return (values[:, 0] / NANOJANSKY_PER_FLUX).reshape(-1, bands).T.round(3).tolist()
-
-    time = found.rows["mjd"][::bands] - start
-    return {
-        "time": time.round(3).tolist(), "from": round(float(time[0] - 1), 3), "coverage": COVERAGE,
-        "flux": by_band(found.mean), "low": by_band(found.low), "high": by_band(found.high),
-    }  # fmt: skip

@@ -1,0 +1,54 @@
+"""A page of pictures: the first objects of some data, one by one, with what a trained model says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from skysure import run as runs
+from skysure import settings as layers
+from skysure.data.sources import Source
+from skysure.data.targets import check_target
+from skysure.report import Figure, page
+from skysure.run import Run
+
+from .omissions import no_object
+from .opening import verb_of
+
+SHOWN = 24
+"""Objects on a page."""
+
+
+def is_page(path: Path) -> bool:
+    """Whether a result of this name is a page of pictures, and no table."""
+    return path.suffix.lower() == ".html"
+
+
+def require_drawable(path: Path, run: Run, *, force: bool) -> None:
+    """Raise a Fault unless a page can be drawn and written there."""
+    verb_of(run.verbs, run.application, "draw")
+    check_target(path, force=force)
+
+
+def write_page(path: Path, run: Run, model: nn.Module, source: Source, query: Any, name: str) -> int:
+    """Draw the first objects of a source on a page, and give how many they are; `name` is that of the data."""
+    verb, figures, more = verb_of(run.verbs, run.application, "draw"), [], False
+    for chunk in source.chunks():
+        room = SHOWN - len(figures)
+        more = len(chunk) > room
+        drawn: list[Figure] = list(verb(model, chunk[:room], query))
+        figures += drawn
+        if more:
+            break
+    if not figures:
+        raise no_object(source, name)
+    said_by = run.path.name if run.path else run.application
+    about = {
+        "application": run.application, "title": f"What {said_by} says of {name}", "objects": len(figures),
+        "part": f"{name}, the first of more" * more or name,
+    }  # fmt: skip
+    card = {"application": run.application} | run.card | {"settings": layers.plain(run.settings)}
+    runs.write_text(path, page(card, about, figures=figures))
+    return len(figures)
