@@ -1,8 +1,9 @@
-"""Draw `supernova.png`: the class probabilities of a simulated supernova, night by night.
+"""Draw `supernova.png`: a simulated supernova, what was expected of it early on, and its class night by night.
 
 python docs/figures/supernova.py [RUN]      RUN: a run directory or a shipped model (supernovae-griz)
 
-Of sixty simulated objects that no model was trained on, it takes the type Ia of which most was learned in time.
+Of sixty simulated objects that no model was trained on, it takes the well measured type Ia of which most was learned in
+time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import skysure
-from skysure.applications.supernovae.examples import record
+from skysure.applications.supernovae.evaluation import best_point_snr
+from skysure.applications.supernovae.examples import early, record
 from skysure.applications.supernovae.settings import Query
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.report.examples import probability_in_time
@@ -21,12 +23,14 @@ from skysure.report.figure import Figure, render
 
 run = skysure.load(sys.argv[1] if len(sys.argv) > 1 else "supernovae-griz")
 unseen = simulate_lightcurves(60, "des", seed=2026)
-found = [record("example", unseen[k : k + 1], run.model, Query()) for k in range(len(unseen))]
+query = Query()
+found = [record("example", unseen[k : k + 1], run.model, query, early(query)) for k in range(len(unseen))]
+well = best_point_snr(unseen) > 20
 rise = [
     np.ptp([night[0] for night in example["epochs"]["probability"]]) * len(example["epochs"]["time"]) ** 0.5
-    if example["truth"] == "Ia" and example["epochs"]["probability"][-1][0] > 0.9
+    if bright and example["truth"] == "Ia" and example["forecast"] and example["epochs"]["probability"][-1][0] > 0.9
     else -1.0
-    for example in found
+    for bright, example in zip(well, found, strict=True)
 ]
 figure = probability_in_time(found[int(np.argmax(rise))])
 wide = Figure(figure.name, figure.title, figure.caption, figure.draw, width=7, height=4.4)
