@@ -268,3 +268,27 @@ def test_an_object_without_steps_is_padding_beside_others(name):
     without = READERS[name](given[torch.tensor([0, 2])])
     for found, expected in zip((short.time, short.value), (without.time, without.value), strict=True):
         assert torch.allclose(found[[0, 2]], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_less_than_one_step_is_refused(name):
+    for steps in (0, -1):
+        with pytest.raises(Fault, match="one at least"):
+            ANSWERS[name](series(), steps)
+
+
+def test_enormous_numbers_are_refused_and_large_ones_are_not():
+    """Where every loss is infinite no two neighbours would ever merge."""
+    given = series()
+    short = informative(given, 16)
+    large = informative(Series(given.time, given.value * 1e30, given.weight * 1e-60, given.length), 16)
+    assert torch.allclose(large.value, short.value * 1e30, rtol=1e-9)
+    assert informative(Series(given.time, given.value, given.weight * 1e-120, given.length), 16).steps == 16
+    with pytest.raises(Fault, match="enormous"):
+        informative(Series(given.time, given.value, given.weight * 1e160, given.length), 16)
+
+
+def test_padding_is_never_taken_away():
+    given = series()
+    assert given.padded(3).steps == given.steps
+    assert given.padded(300).steps == 300

@@ -75,8 +75,8 @@ class Series:
         return Series(self.time[:, part], self.value[:, part], self.weight[:, part], length)
 
     def padded(self, steps: int) -> Series:
-        """Add padding until there are this many steps."""
-        more = (0, 0, 0, steps - self.steps)
+        """Add padding until there are this many steps; none where there are more already."""
+        more = (0, 0, 0, max(0, steps - self.steps))
         value, weight = torch.nn.functional.pad(self.value, more), torch.nn.functional.pad(self.weight, more)
         return Series(torch.nn.functional.pad(self.time, more[2:]), value, weight, self.length)
 

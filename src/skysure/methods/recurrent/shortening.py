@@ -2,7 +2,7 @@
 
 Each takes a `Series` and gives one of at most `steps` steps; an object that has no more than that stays as it is. None
 of them needs more than a few objects at a time, so a set is shortened once, before training, and what is trained on has
-the length of the window.
+the length of the window. To ask for less than one step is a `Fault`.
 
     bin                      m = Σ w x / Σ w,  its weight Σ w      (the mean of least error, and its error)
     merging two of them      Δχ² = Σ_channels  w₁ w₂ / (w₁ + w₂) (m₁ - m₂)²
@@ -34,6 +34,7 @@ def truncate(series: Series, steps: int, keep: str = "last") -> Series:
     >>> truncate(series, 3).time
     tensor([[5., 6., 7.]])
     """
+    _check(steps)
     spare = (series.length - steps).clamp(min=0)
     if keep == "first":
         start = torch.zeros_like(spare)
@@ -54,6 +55,7 @@ def thin(series: Series, steps: int) -> Series:
     >>> thin(series, 3).time
     tensor([[1., 4., 7.]])
     """
+    _check(steps)
     k = torch.arange(steps, device=series.time.device)
     middle = (2 * k + 1) * series.length[:, None] // (2 * steps)
     return _taken(series, torch.where(series.length[:, None] > steps, middle, k))
@@ -73,6 +75,7 @@ def binned(series: Series, steps: int) -> Series:
     >>> bins.value.flatten(), bins.weight.flatten(), bins.time.flatten()
     (tensor([1.7500, 5.0000]), tensor([4., 4.]), tensor([0.5000, 9.0000]))
     """
+    _check(steps)
     return _averaged(series, _numbered((_share(series) * steps).floor().clamp(max=steps - 1)), steps)
 
 
@@ -86,7 +89,7 @@ def informative(series: Series, steps: int) -> Series:
     Raises
     ------
     Fault
-        Where values or weights are not finite, or times go back or are not numbers.
+        Where values or weights are not finite, or enormous, or times go back or are not numbers.
 
     >>> value = torch.tensor([[[0.0]] * 5 + [[-9.0]] * 2 + [[0.0]] * 5]).reshape(1, 12, 1)
     >>> series = Series(torch.arange(12.0)[None], value, torch.ones(1, 12, 1), torch.tensor([12]))
@@ -94,7 +97,13 @@ def informative(series: Series, steps: int) -> Series:
     >>> bins.value.flatten(), bins.weight.flatten()
     (tensor([ 0., -9.,  0.]), tensor([5., 2., 5.]))
     """
+    _check(steps)
     return _averaged(series, _merged(series, steps), steps)
+
+
+def _check(steps: int) -> None:
+    if steps < 1:
+        raise Fault(f"{steps} steps", "one at least", "", "ask for as many as the network can read")
 
 
 def _taken(series: Series, index: Int64[Tensor, "object step"]) -> Series:
@@ -143,10 +152,11 @@ def _merged(series: Series, steps: int) -> Int64[Tensor, "object time"]:
     """Number each point by its bin, of `steps` at most, after rounds that merge the neighbours that differ least."""
     moments, count = _moments(series), series.length.clone()
     group = torch.arange(series.steps, device=count.device).expand(len(series), -1)
-    if not moments.isfinite().all():
+    if not moments.abs().sum(2).prod(0).square().isfinite().all():  # no loss is larger than these
         raise Fault(
-            "values or weights that are not finite", "finite ones", "gaps filled with NaN", "give them weight 0"
-        )
+            "values or weights that are not finite, or enormous", "finite ones, also squared",
+            "gaps filled with NaN", "give them the value 0 and weight 0",
+        )  # fmt: skip
     while (excess := (count - steps).clamp(min=0)).any():
         at = torch.arange(moments.shape[2], device=count.device)
         loss = _loss(moments[:, :, :-1], moments[:, :, 1:]).masked_fill(at[1:] >= count[:, None], torch.inf)
@@ -176,10 +186,10 @@ def _loss(
     left: Float[Tensor, "2 object time channel"], right: Float[Tensor, "2 object time channel"]
 ) -> Float[Tensor, "object time"]:
     """Give Δχ² of merging two sets of points, from their Σ w and Σ w x."""
-    both = left[0] * right[0]
+    both = left[0] * right[0] * (left[0] + right[0])
     apart = left[1] * right[0] - right[1] * left[0]
     known = both > 0
-    return torch.where(known, apart.square() / torch.where(known, both * (left[0] + right[0]), 1.0), 0.0).sum(-1)
+    return torch.where(known, apart.square() / torch.where(known, both, 1.0), 0.0).sum(-1)
 
 
 def _lowest(loss: Float[Tensor, "object time"]) -> Bool[Tensor, "object time"]:
