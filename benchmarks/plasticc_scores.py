@@ -11,7 +11,15 @@ from scipy.optimize import minimize_scalar
 
 from plasticc_folds import PARTS
 from record import row
-from skysure.methods.calibration import ConformalSets, VectorScaling, auc, balanced_nll, ece, held_out, with_interval
+from skysure.methods.calibration import (
+    ConformalSets,
+    VectorScaling,
+    balanced_nll,
+    ece,
+    held_out,
+    macro_auc,
+    with_interval,
+)
 from skysure.methods.calibration.scores import mean_of
 
 COVERAGE = 0.9
@@ -105,11 +113,6 @@ def rows_of(found: Found, label: np.ndarray, names: np.ndarray, suffix: str) -> 
         error = factor * (v.high - v.low) / 2
         rows.append(row(f"{name}{suffix}", factor * v.value, unit, error=error, n=len(label)))
     return rows
-
-
-def macro_auc(p: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None) -> float | np.ndarray:
-    """Mean over classes of the area under the ROC curve of one against the rest."""
-    return np.mean([auc(p[:, k], label == k, weight) for k in range(p.shape[1])], axis=0)
 
 
 def ratio(ours: Found, peer: Found, label: np.ndarray, names: np.ndarray, measure: str, note: str) -> dict:

@@ -16,10 +16,10 @@ from skysure.applications.supernovae.redshifting import (
     seen_from,
     sky_error,
     wavelengths,
-    would_be_found,
 )
 from skysure.applications.supernovae.settings import Schema, Settings
-from skysure.applications.supernovae.simulation.surveys import SURVEYS
+from skysure.applications.supernovae.simulation.selection import found_by
+from skysure.applications.supernovae.simulation.surveys import SURVEYS, Survey
 from skysure.applications.supernovae.simulator import observe
 from skysure.applications.supernovae.training import labelled
 from skysure.data.lightcurves import LightCurves
@@ -163,9 +163,13 @@ def test_a_copy_is_detected_on_as_many_nights_as_the_survey_asks():
     one_night = LightCurves(**vars(one_night) | {"flux": flux})
     one_night.objects["id"] = np.array(["flash"])
     rng, lsst = np.random.default_rng(0), SURVEYS["lsst"]
-    assert would_be_found(one_night, DES, rng)
-    assert not would_be_found(one_night, lsst, rng)
-    assert would_be_found(observed(0.25), lsst, rng)
+
+    def seen(one: LightCurves, survey: Survey) -> list[bool]:
+        return found_by(survey, one.flux / one.flux_error, one.owner, one.time, one.band, 1, rng).tolist()
+
+    assert seen(one_night, DES) == [True]
+    assert seen(one_night, lsst) == [False]
+    assert seen(observed(0.25), lsst) == [True]
     found = {s: copies(redshifted(flashes(), 2, survey=s, farthest=1.05)) for s in ("des", "lsst")}
     assert len(found["des"]) > 0
     assert len(found["lsst"]) == 0

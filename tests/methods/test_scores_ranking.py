@@ -14,6 +14,7 @@ from skysure.methods.calibration import (
     confusion,
     excess_aurc,
     figure_of_merit,
+    macro_auc,
     purity,
     risk_coverage,
     roc,
@@ -155,3 +156,13 @@ def test_no_other_threshold_selects_better(seed, digits, cut):
 
 def test_where_all_should_be_selected_no_threshold_is_in_the_way():
     assert best_threshold(np.array([0.2, 0.2]), np.array([True, True])) == -np.inf
+
+
+def test_the_mean_area_leaves_out_classes_that_are_not_there() -> None:
+    rng = np.random.default_rng(0)
+    p, truth = rng.dirichlet(np.ones(4), 300), rng.choice([0, 1, 3], 300)
+    areas = [roc_auc_score(truth == k, p[:, k]) for k in (0, 1, 3)]
+    assert macro_auc(p, truth) == pytest.approx(np.mean(areas))
+    weight = np.stack([np.ones(300), truth != 1, truth == 0]).astype(float)
+    without = [roc_auc_score((truth == k)[truth != 1], p[truth != 1, k]) for k in (0, 3)]
+    assert macro_auc(p, truth, weight) == pytest.approx([np.mean(areas), np.mean(without), np.nan], nan_ok=True)

@@ -85,10 +85,10 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("hidden", "batch", "epochs", "patience", "objects", "layers"), (1, 10**9))
+        ranges = dict.fromkeys(("hidden", "batch", "epochs", "patience", "objects"), (1, 10**9))
         ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
         ranges |= {"sigma": (0, 10**6), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "length_scale": (0, 10**6)}
-        check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})
+        check_ranges(self, ranges | {"layers": (1, 100), "seed": (0, 2**63 - 1)})
         if not self.low < self.high:
             raise SettingsFault(f"low = {self.low:g}, high = {self.high:g}", "low below high", "they were exchanged")
 

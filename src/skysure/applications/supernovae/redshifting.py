@@ -26,7 +26,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.faults import Fault
 
 from .simulation.cosmology import distance_modulus
-from .simulation.selection import nights_detected, two_bands
+from .simulation.selection import found_by
 from .simulation.surveys import SURVEYS, Survey
 from .simulator import observe
 
@@ -89,7 +89,7 @@ def redshifted(
         for copy in range(copies):
             for _ in range(TRIES):
                 moved = seen_from(one, surface, sky, reach ** rng.random(), known, rng)
-                if would_be_found(moved, known, rng):
+                if found_by(known, moved.flux / moved.flux_error, moved.owner, moved.time, moved.band, 1, rng).all():
                     found.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
                     original.append(k)
                     break
@@ -108,13 +108,6 @@ def seen_from(
     time = one.time[0] + stretch * (one.time - one.time[0])
     objects = {"redshift": farther, "redshift_error": stretch * one.column("redshift_error")}
     return replace(one, objects=one.objects | objects, time=time, flux=flux, flux_error=error)
-
-
-def would_be_found(one: LightCurves, survey: Survey, rng: np.random.Generator) -> bool:
-    """Whether a survey would find one light curve, by the rules of the simulator; some detections are luck."""
-    snr = one.flux / one.flux_error
-    nights = nights_detected(snr, one.owner, one.time, 1, rng)
-    return bool(two_bands(snr, one.owner, one.band, 1, len(one.bands))[0] and nights[0] >= survey.detections)
 
 
 def sky_error(one: LightCurves, survey: Survey) -> np.ndarray:

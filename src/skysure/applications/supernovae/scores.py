@@ -25,12 +25,14 @@ def score_list(
     """
     p, before, truth = rows["probability"], rows["before"], rows["truth"]
     held = rows["members"][np.arange(len(truth)), truth]
-    chosen = [] if first is None else against_the_rest(p[:, 0], truth == 0, first)
+    if first is not None:
+        chosen = against_the_rest(p[:, 0], truth == 0, first)
+    else:
+        label, said = "Area under the ROC curve, mean of the classes", "all classes alike, however rare"
+        chosen = [_score("macro_auc", label, ranking.macro_auc, p, truth, headline=True, help=said)]
     many = [
-        *chosen[:1],
+        *chosen,
         _score("accuracy", f"Accuracy, {len(classes)} classes", scores.accuracy, p, truth, unit="%", headline=True),
-        *(chosen[1:] or [_score("macro_auc", "Area under the ROC curve, mean of the classes", macro_auc, p, truth,
-                                headline=True, help="all classes alike, however rare")]),
         _score("nll", "Negative log-likelihood", scores.nll, p, truth, unit="nat", before=scores.nll(before, truth)),
         _score("brier", "Brier score", scores.brier, p, truth, before=scores.brier(before, truth)),
         _score("ece", "Expected calibration error", scores.ece, p, truth, headline=True,
@@ -56,12 +58,6 @@ def against_the_rest(p: np.ndarray, positive: np.ndarray, first: str) -> list[di
         _score(f"completeness_{first}", f"Completeness of {first}", ranking.completeness, selected, positive,
                unit="%"),
     ]  # fmt: skip
-
-
-def macro_auc(p: np.ndarray, truth: np.ndarray, weight: np.ndarray | None = None) -> float | np.ndarray:
-    """Mean area under the ROC curve of each class against the rest, over the classes that are there."""
-    areas = np.stack([ranking.auc(p[:, k], truth == k, weight) for k in np.unique(truth)])
-    return np.ma.filled(np.ma.masked_invalid(areas).mean(0), np.nan)  # a resample may lack a class
 
 
 def novelty_scores(known: dict[str, np.ndarray], strange: dict[str, np.ndarray]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from skysure.data.lightcurves import LightCurves
 from .settings import Schema, Settings
 from .simulation.explosions import Explosions, draw_explosions
 from .simulation.hosts import draw_photoz
-from .simulation.selection import nights_detected, spectrum_chance, two_bands
+from .simulation.selection import found_by, spectrum_chance
 from .simulation.surveys import SURVEYS, Seasons, Survey, draw_seasons
 
 CANDIDATES = 4096
@@ -127,9 +127,7 @@ def draw_block(
     time, band = seasons.time[visit], seasons.band[visit].astype(np.int64)
     clean = explosions.flux(owner, time, band)
     flux, error = observe(clean, seasons.sky_error[visit], survey, rng)
-    found = two_bands(flux / error, owner, band, len(worth), len(survey.passbands.names))
-    if survey.detections:
-        found &= nights_detected(flux / error, owner, time, len(worth), rng) >= survey.detections
+    found = found_by(survey, flux / error, owner, time, band, len(worth), rng)
     curves = LightCurves(
         _objects(explosions, seasons, season, peak, photoz, rng),
         np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(worth)))]),

@@ -27,6 +27,17 @@ def auc(
     return _ratio(won, above.sum(-1) * below.sum(-1))
 
 
+def macro_auc(
+    p: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
+) -> float | Float[ndarray, " resample"]:
+    """Mean area under the ROC curve of each class against the rest, over the classes that there are.
+
+    Where a resample lacks one of them, over the others.
+    """
+    areas = np.stack([auc(p[:, k], truth == k, weight) for k in np.unique(truth)])
+    return np.ma.filled(np.ma.masked_invalid(areas).mean(0), np.nan)[()]
+
+
 def roc(
     score: Float[ndarray, " row"], positive: Bool[ndarray, " row"], points: int = 200
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:

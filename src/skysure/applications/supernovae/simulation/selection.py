@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .surveys import Survey
+
 
 def detection_chance(snr: np.ndarray) -> np.ndarray:
     """Chance that a point is detected: 0.06 at S/N 3.9, 1 at 9.3, linear between; below it falls to 0 at 3.6.
@@ -11,6 +13,17 @@ def detection_chance(snr: np.ndarray) -> np.ndarray:
     The two values are those of the simulation of the supernova challenge (Kessler et al. 2010, arXiv:1008.1024).
     """
     return np.interp(snr, [3.9 - 0.06 * 5.4 / 0.94, 3.9, 9.3], [0.0, 0.06, 1.0])
+
+
+def found_by(
+    survey: Survey, snr: np.ndarray, owner: np.ndarray, time: np.ndarray, band: np.ndarray, n: int,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Whether a survey finds each of `n` objects: two bands with S/N > 5, and on as many nights as it asks for."""
+    found = two_bands(snr, owner, band, n, len(survey.passbands.names))
+    if survey.detections:
+        found &= nights_detected(snr, owner, time, n, rng) >= survey.detections
+    return found
 
 
 def two_bands(snr: np.ndarray, owner: np.ndarray, band: np.ndarray, n: int, bands: int) -> np.ndarray:
