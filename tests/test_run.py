@@ -116,16 +116,14 @@ def test_a_damaged_run_is_refused(copy: Path, how: str, said: str) -> None:
     assert raised.value.status == 1
 
 
-@pytest.mark.parametrize(("hidden", "said"), [(9, "has shape"), (3000, "tensor of shape"), (10**9, r"\[settings\]")])
-def test_weights_that_do_not_fit_are_refused_even_when_signed(copy: Path, hidden: int, said: str) -> None:
-    """And before memory is taken for them: a network may be wide, and its file small."""
+def test_weights_that_do_not_fit_are_refused_even_when_signed(copy: Path) -> None:
     torch_file = copy / "model.safetensors"
     content = load_toml(copy / "run.toml")
-    settings = content["settings"] | {"hidden": hidden}
+    settings = content["settings"] | {"hidden": 9}
     signed = {k: v for k, v in content.items() if k != "sha256"} | {"settings": settings}
     digests = {"run.toml": runs._digest_of(signed), "model.safetensors": runs._digest(torch_file)}
     (copy / "run.toml").write_text(tomli_w.dumps(signed | {"sha256": digests}))
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(Fault, match="has shape"):
         skysure.load(copy)
 
 

@@ -22,7 +22,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from skysure import settings as layers
 from skysure.applications import NAMES, application
@@ -113,30 +112,10 @@ def load(path: Path | str) -> Run:
         schema = layers.build(module.Schema, content.get("schema", {}), where=f"{folder / 'run.toml'} [schema]")
     except SettingsFault as fault:
         raise Fault(fault.given, fault.wanted, "the run was edited, or made by another version") from None
-    weights = folder / "model.safetensors"
-    try:
-        with _NoLarger(weights.stat().st_size + (1 << 20)):
-            model = module.network(settings, schema)
-    except (RuntimeError, MemoryError) as error:
-        given = f"{folder / 'run.toml'} [settings]: {str(error).splitlines()[0]}"
-        raise Fault(given, f"the sizes of {weights}", "the run was edited, or made by another version") from None
-    load_weights(model, _tensors(weights), weights)
+    model = module.network(settings, schema)
+    load_weights(model, _tensors(folder / "model.safetensors"), folder / "model.safetensors")
     card = {k: v for k, v in content.items() if k not in ("format", "application", "settings", "schema", "reading")}
     return Run(content["application"], settings, schema, model.eval(), content.get("reading", {}), card, folder)
-
-
-class _NoLarger(TorchFunctionMode):
-    """Refuse tensors of more bytes before anything is written to them: a run may ask for any size."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        if isinstance(made, Tensor) and made.nbytes > self.most:
-            raise MemoryError(f"a tensor of shape {tuple(made.shape)}")
-        return made
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
