@@ -15,6 +15,7 @@ from skysure.applications.supernovae.examples import record
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.faults import Fault
+from skysure.report import probability_in_time
 from skysure.run import Run
 from skysure.verbs import drawing
 
@@ -73,3 +74,43 @@ def test_nothing_is_said_beyond_the_epoch_asked_for(supernova_run: Path, curves)
     assert 0 < len(few) < len(whole["epochs"]["time"])
     assert then["epochs"]["time"] == few
     assert then["points"] == whole["points"]
+
+
+def test_a_page_and_a_table_say_the_same_at_an_epoch(supernova_run: Path) -> None:
+    run = skysure.load(supernova_run)
+    time = [59992.0, 59995.0, 60000.0, 60000.3, 60012.0]  # the night of the trigger goes on after it
+    night = {"time": time, "flux": [1.0, 2.0, 40.0, 90.0, 3.0], "flux_error": [3.0] * 5, "band": list("rgrig")}
+    one = LightCurves.from_table({"id": ["a"] * 5, **night}, objects={"id": ["a"], "label": ["Ic"]}, zero_point=27.5)
+    query = Query(samples=2, at_epoch="0")
+    found, table = record("example", one, run.model, query), skysure.predict(run, one, samples=2, at_epoch="0")
+    assert found["epochs"]["time"] == [0.0]
+    np.testing.assert_allclose(found["epochs"]["probability"][-1], table.probability[0], atol=1e-4)
+    assert (found["truth"], found["class"]) == ("Ic", "Ibc")
+    drawn = probability_in_time(found)
+    assert "Answer on day 0" in drawn.caption
+    assert "Answer at the end" in probability_in_time(record("example", one, run.model, Query(samples=2))).caption
+
+
+def test_a_flag_is_told_once_with_a_row_a_night(supernova_run: Path, curves: LightCurves) -> None:
+    run, bands = skysure.load(supernova_run), (*curves.bands, "y")
+    strange = curves.band[: curves.offsets[1]].copy()
+    strange[0] = len(curves.bands)
+    one = curves[:1]
+    one = LightCurves(one.objects, one.offsets, one.time, strange, one.flux, one.flux_error, bands)
+    flags = record("example", one, run.model, Query(samples=2, at_epoch="all"))["flags"]
+    assert sum("band y" in flag for flag in flags) == 1
+
+
+def test_a_page_alone_tells_what_was_set_aside(tmp_path: Path, supernova_run: Path) -> None:
+    rows = ["a,60000,r,1,1", "a,60001,r,50,1", "a,60003,g,60,1", "b,60000,r,5,1"]
+    (tmp_path / "night.csv").write_text("\n".join(["id,time,band,flux,flux_error", *rows]))
+    told: list[str] = []
+    given = {"reading": {"zero_point": 27.5}, "progress": lambda *said: told.append(str(said[0]))}
+    assert skysure.predict(supernova_run, [tmp_path / "night.csv"], tmp_path / "page.html", **given) == 1
+    assert (tmp_path / "page.html.rejected.csv").read_text().splitlines()[1].endswith("one point")
+
+
+def test_a_page_of_many_files_has_a_short_title() -> None:
+    assert drawing.named(["x/a.dat", "b.dat"]) == "a.dat, b.dat"
+    assert drawing.named([f"{k}.dat" for k in range(500)]) == "0.dat, 1.dat and 498 more"
+    assert drawing.named([]) == "the data"

@@ -95,7 +95,9 @@ def test_example_names_truth_and_answer(metrics):
     }
     figure = probability_in_time(example)
     assert figure.title == "17"
-    assert figure.caption == "Truth: Ia. Answer at the end: II, P = 0.70 ± 0.04."
+    assert figure.caption == "Truth: Ia. Answer on day 3: II, P = 0.70 ± 0.04."
+    example["points"] = {name: values[:1] for name, values in example["points"].items()} | {"time": [3.2]}
+    assert probability_in_time(example).caption == "Truth: Ia. Answer at the end: II, P = 0.70 ± 0.04."
     bare = {"id": "x", "points": {"time": [1.0, 2.0], "band": ["g", "r"], "flux": [3.0, None], "flux_error": [1, 1]}}
     assert len(drawn(probability_in_time(bare)).axes) == 1
     assert probability_in_time(bare).caption == "Truth unknown."

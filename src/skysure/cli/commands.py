@@ -200,8 +200,8 @@ def _predict(defaults: Any) -> Callable[..., None]:
                 run, data or (), out, reading=reading_of(reading), resume=resume, device=device, force=force,
                 progress=progress, **values_of(query),
             )  # fmt: skip
-        what = "objects" if all(verbs.is_page(path) for path in out) else "rows"
-        say(f"{rows} {what} in {', '.join(map(str, out))}")
+        what = "object" if all(verbs.is_page(path) for path in out) else "row"
+        say(f"{rows:,} {what}{'' if rows == 1 else 's'} in {', '.join(map(str, out))}")
 
     return with_fields(predict, "query", defaults)
 

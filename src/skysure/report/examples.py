@@ -23,11 +23,11 @@ def probability_in_time(example: dict[str, Any], position: int = 0) -> Figure:
     Parameters
     ----------
     example : dict
-        `{"group": "example" | "uncertain" | "novel", "id", "title", "truth": class or None, "time_label",
-        "flux_label", "bands": [name], "points": {"time": [], "band": [index or name], "flux": [],
-        "flux_error": []}, "epochs": {"time": [], "classes": [name], "probability": [[epoch, class]],
-        "error": [[epoch, class]] or None}, "flags": [text], "forecast": {"time": [], "from": time, "coverage",
-        "flux": [[band, time]], "low", "high"}}`; all but `id` and `points` optional.
+        `{"group": "example" | "uncertain" | "novel", "id", "title", "truth": label or None, "class": that of the
+        truth where its name is another, "time_label", "flux_label", "bands": [name], "points": {"time": [],
+        "band": [index or name], "flux": [], "flux_error": []}, "epochs": {"time": [], "classes": [name],
+        "probability": [[epoch, class]], "error": [[epoch, class]] or None}, "flags": [text], "forecast": {"time": [],
+        "from": time, "coverage", "flux": [[band, time]], "low", "high"}}`; all but `id` and `points` optional.
     position : int
         Number of the figure in its group, for its name.
     """
@@ -39,7 +39,7 @@ def probability_in_time(example: dict[str, Any], position: int = 0) -> Figure:
         else:
             above, axes = canvas.subplots(2, 1, sharex=True, height_ratios=[1.25, 1])
             _light_curve(above, example)
-            _probabilities(axes, example["epochs"], example.get("truth"))
+            _probabilities(axes, example["epochs"], example.get("class") or example.get("truth"))
         axes.set_xlabel(style.short(example.get("time_label", "Time [d]"), 48), parse_math=False)
 
     title = str(example.get("title") or example["id"])
@@ -56,11 +56,13 @@ def _caption(example: dict[str, Any]) -> str:
         best = int(np.argmax(last))
         error = epochs["error"][-1][best] if epochs.get("error") else None
         shown = measured(last[best], last[best] - error, last[best] + error) if error else f"{last[best]:.2f}"
-        parts.append(f"Answer at the end: {epochs['classes'][best]}, P = {shown}.")
+        day, end = epochs["time"][-1], max(example["points"]["time"], default=-np.inf)
+        when = "at the end" if end < day + 1 else f"on day {round(day)}"
+        parts.append(f"Answer {when}: {epochs['classes'][best]}, P = {shown}.")
     if forecast := example.get("forecast"):
         parts.append(
-            f"Shaded: where the flux was expected on day {forecast['from']:.0f} (dotted), "
-            f"with {100 * forecast['coverage']:.1f} % certainty."
+            f"Shaded: where the flux was expected on day {round(forecast['from'])} (dotted), "
+            f"with {100 * forecast['coverage']:.3g} % certainty."
         )
     parts += [f"{flag[:1].upper()}{flag[1:]}." for flag in map(str, example.get("flags", ()))]
     return " ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,16 @@ SHOWN = 24
 def is_page(path: Path) -> bool:
     """Whether a result of this name is a page of pictures, and no table."""
     return path.suffix.lower() == ".html"
+
+
+def named(files: Sequence[str]) -> str:
+    """Name data by their files, in a few words.
+
+    >>> named(["survey/a.dat", "survey/b.dat", "survey/c.dat"])
+    'a.dat, b.dat and 1 more'
+    """
+    more = f" and {len(files) - 2:,} more" if len(files) > 2 else ""
+    return ", ".join(Path(file).name for file in files[:2]) + more or "the data"
 
 
 def require_drawable(path: Path, run: Run, *, force: bool) -> None:

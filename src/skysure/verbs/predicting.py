@@ -18,7 +18,7 @@ from skysure.data.tables import ResultWriter
 from skysure.predictions import Prediction, concat
 from skysure.run import Run
 
-from .drawing import is_page, require_drawable, write_page
+from .drawing import is_page, named, require_drawable, write_page
 from .omissions import no_object, tell_left_out
 from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
 from .progress import Progress, noted, silent
@@ -90,7 +90,9 @@ def predict(
         kept["identity"] = kept["metadata"] | {"data": files, "reading": known} if files else None
         rows = _write(ResultWriter(tables, **kept), source, files, partial(verb, model, query=asked), tell)
     for path in pages:
-        shown = write_page(path, run, model, source, asked, ", ".join(Path(f).name for f in files) or "the data")
+        shown = write_page(path, run, model, source, asked, named(files))
+    if not tables:
+        tell_left_out(source, paths[0], noted(tell))
     return rows or shown
 
 

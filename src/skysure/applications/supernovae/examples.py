@@ -12,7 +12,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.predictions import Classes
 
-from .batches import nights
+from .batches import nights, targets
 from .forecasts.prediction import forecast
 from .forecasts.scores import COVERAGE
 from .networks import Classifier
@@ -70,20 +70,20 @@ def record(
     group: str, curves: LightCurves, model: Classifier, query: Query, ahead: Query | None = None
 ) -> dict[str, Any]:
     """Describe one light curve and how its probabilities came about, with what is forecast where `ahead` asks."""
-    found = classify(
-        model, curves, Query(samples=query.samples, coverage=query.coverage, at_epoch="all", seed=query.seed)
-    )
-    found = taken(found, np.flatnonzero(found.rows["days"] <= query.until))
-    whole = classify(model, curves, query)
     known, trigger = curves.in_bands(model.bands), nights(curves, model.bands, model.settings).trigger[0]
+    then = curves.select_points(curves.time - trigger <= query.until)
+    found = classify(model, then, replace(query, at_epoch="all", forecast=""))
     triggered = bool(np.isfinite(trigger))
     time = known.time - (trigger if triggered else known.time.min(initial=np.inf))
     seen = time >= -model.settings.before
-    label = curves.objects["label"][0] if "label" in curves.objects else ""
-    flags = [str(f) for f in whole.flags if f] + ["unlike the training set"] * bool(whole.unlike[0])
+    label = str(curves.objects["label"][0]) if "label" in curves.objects else ""
+    flags = [str(f) for f in found.flags[-1:] if f] + ["unlike the training set"] * bool(found.unlike[-1])
+    found = taken(found, np.flatnonzero(np.isfinite(found.rows["days"])))
     return {
-        "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": str(label) or None,
-        "time_label": f"Days since first {'detection' if triggered else 'point'}", "bands": list(model.bands),
+        "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": label or None,
+        "class": next((model.classes[k] for k in targets(np.array([label]), model.classes) if k >= 0), None),
+        "time_label": f"Days since first {'detection' if triggered else 'point'}",
+        "flux_label": "Flux (zero point 27.5)", "bands": list(model.bands),
         "points": {
             "time": time[seen].round(3).tolist(), "band": known.band[seen].tolist(),
             "flux": known.flux[seen].round(3).tolist(), "flux_error": known.flux_error[seen].round(3).tolist(),
