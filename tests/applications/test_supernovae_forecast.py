@@ -20,7 +20,7 @@ from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, l
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.forecasts.later import later, next_points
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
-from skysure.applications.supernovae.forecasts.scores import Outlook, crps_of
+from skysure.applications.supernovae.forecasts.scores import Outlook, over_objects
 from skysure.applications.supernovae.prediction import classify
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
@@ -293,11 +293,18 @@ def test_scores_of_forecasts(model, curves) -> None:
 def test_errors_of_forecasts_scatter_as_objects_do() -> None:
     rng = np.random.default_rng(5)
     crps = np.repeat(rng.exponential(size=2000), 3)  # the points of an object are off together
-    found, few = crps_of(crps), crps_of(crps, np.arange(6000) % 3 == 0)
+    found, few = over_objects(crps), over_objects(crps, np.arange(6000) % 3 == 0)
     error = crps.std() / 2000**0.5
     assert found.value == few.value == pytest.approx(crps.mean())
     assert (found.high - found.low) / 2 == pytest.approx(error, rel=0.15)  # 400 resamples
     assert (few.high - few.low) / 2 == pytest.approx(error, rel=0.15)
+    outlook = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
+    held = np.repeat(rng.random(2000) < 0.68, 3)
+    outlook.kept = [np.stack([np.ones(6000), crps, held])]
+    (row,), score = outlook.by_days(), outlook.scores()[1]
+    error = held.std() / 2000**0.5  # not that of 6000 hits and misses
+    assert (row["coverage_high"] - row["coverage_low"]) / 2 == pytest.approx(error, rel=0.15)
+    assert (score["high"] - score["low"]) / 2 == pytest.approx(100 * error, rel=0.15)
 
 
 def described(one, model, query: Query) -> dict:

@@ -176,6 +176,8 @@ def test_how_early_it_is_known():
     for share, when in ((0.48, "on the day of"), (0.4, "1 day after"), (0.3, "2 days after")):
         soon = sentences(early([share, 0.9, 0.9, 0.9]))[0]  # 5 (0.5 - share) / (0.9 - share) days: 0.24, 1.0, 1.7
         assert soon == f"Half of the stars have a set of one class {when} detection."
+    half = sentences(early([0.25, 0.75], days=(0.0, 1.0)))[0]
+    assert half == "Half of the stars have a set of one class on the day of detection."
     nobody = early([0.1, 0.2, 0.6, 0.9])
     nobody["curves"]["early"]["purity"][2] = None
     assert sentences(nobody)[1].endswith("(after 90 days 80.0 ± 2.0 %).")
@@ -192,6 +194,9 @@ def test_sets_promise_nothing_for_each_class():
     assert sentences({"noun": "star", "tables": [table]}) == [said]
     few = [["odd", 2, {"value": 50.0, "low": 20.0, "high": 80.0}], ["one", 1, {"value": 100, "low": 70, "high": 100}]]
     assert sentences({"noun": "star", "tables": [table | {"rows": [*few, *rows]}]}) == [said]
+    alike = [["A", 90, {"value": 55, "low": 50, "high": 60}], ["B", 2, {"value": 50, "low": 20, "high": 90}]]
+    (neither,) = sentences({"noun": "star", "tables": [table | {"rows": alike}]})  # A would be both least and most
+    assert neither.endswith("together, not for each class.")
     assert sentences({"tables": [table | {"rows": rows[:1]}]}) == []
     assert sentences({"tables": [table | {"rows": []}]}) == []
 

@@ -108,15 +108,16 @@ def _sets(metrics: Metrics) -> Iterator[str]:
 
 
 def _classes(metrics: Metrics) -> Iterator[str]:
-    """That sets promise nothing for each class, with the two classes that they surely hold least and most often."""
+    """That sets promise nothing for each class, with the two classes, if any, that they surely hold least and most."""
     for table in _tables(metrics, "classes"):
         held = dict(zip(table["Class"], table["In the set"], strict=True))
         if len(held) > 1:
             surest = min(held, key=lambda name: held[name]["high"]), max(held, key=lambda name: held[name]["low"])
             least, most = (f"{measured(**held[name], unit='%')} of {name}" for name in surest)
+            apart = f": sets hold {least} and {most}" if least != most else ""
             yield (
                 f"The {100 * table['wanted']:.3g} % are promised for all {_plural(metrics)} together, "
-                f"not for each class: sets hold {least} and {most}."
+                f"not for each class{apart}."
             )
 
 
@@ -214,8 +215,8 @@ def _early(metrics: Metrics) -> Iterator[str]:
     elif (k := reached[0]) == 0:
         yield f"On the day of detection {100 * single[0]:.0f} % of the {noun} have a set of one class."
     else:
-        day = days[k] - (days[k] - days[k - 1]) * (single[k] - 0.5) / (single[k] - single[k - 1])
-        when = f"{day:.0f} day{'s' * (day >= 1.5)} after" if day >= 0.5 else "on the day of"
+        day = round(days[k] - (days[k] - days[k - 1]) * (single[k] - 0.5) / (single[k] - single[k - 1]))
+        when = f"{day} day{'s' * (day > 1)} after" if day else "on the day of"
         yield f"Half of the {noun} have a set of one class {when} detection."
     if 10 in days and days[-1] > 10:
         k = days.index(10)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves
-from skysure.methods.calibration import Interval, crps_of_each, wilson_interval, with_interval
+from skysure.methods.calibration import Interval, crps_of_each, with_interval
 
 from ..networks import Classifier
 from ..settings import Query
@@ -52,13 +52,13 @@ class Outlook:
         """Give the scores as the report reads them."""
         after = f" after day {self.query.until:g}" if np.isfinite(self.query.until) else ""
         _, crps, held = np.concatenate(self.kept, 1)
-        found, (low, high) = crps_of(crps), wilson_interval(int(held.sum()), len(held))
+        error, inside = over_objects(crps), over_objects(100 * held)
         return [
             {"name": "forecast_crps", "label": f"Forecasts of the next {POINTS} points{after}: CRPS", "unit": "",
-             "value": found.value, "low": found.low, "high": found.high, "headline": False,
+             "value": error.value, "low": error.low, "high": error.high, "headline": False,
              "help": "in units of the errors of the points; 0.564 if the true flux were known"},
             {"name": "forecast_coverage", "label": f"Coverage of the {100 * COVERAGE:g} % intervals of forecasts",
-             "unit": "%", "value": 100 * held.mean(), "low": 100 * low, "high": 100 * high, "headline": False},
+             "unit": "%", "value": inside.value, "low": inside.low, "high": inside.high, "headline": False},
         ]  # fmt: skip
 
     def by_days(self) -> list[dict[str, Any]]:
@@ -68,20 +68,20 @@ class Outlook:
         found = []
         for k in np.unique(which):
             mine = which == k
-            error, (low, high) = crps_of(crps, mine), wilson_interval(int(held[mine].sum()), int(mine.sum()))
+            error, inside = over_objects(crps, mine), over_objects(held, mine)
             found.append({
                 "low": ends[k], "high": ends[k + 1], "n": int(mine.sum()), "wanted": COVERAGE,
                 "crps": error.value, "crps_low": error.low, "crps_high": error.high,
-                "coverage": float(held[mine].mean()), "coverage_low": low, "coverage_high": high,
+                "coverage": inside.value, "coverage_low": inside.low, "coverage_high": inside.high,
             })  # fmt: skip
         return found
 
 
-def crps_of(crps: np.ndarray, mine: np.ndarray | None = None) -> Interval:
-    """Give the mean of some of the rows, `POINTS` an object, with its interval; objects are resampled as wholes."""
-    some = np.ones((len(crps) // POINTS, POINTS)) if mine is None else mine.reshape(-1, POINTS).astype(float)
+def over_objects(values: np.ndarray, mine: np.ndarray | None = None) -> Interval:
+    """Give the mean over some of the rows, `POINTS` an object, whose points are off together, with its interval."""
+    some = np.ones((len(values) // POINTS, POINTS)) if mine is None else mine.reshape(-1, POINTS).astype(float)
     there = some.any(1)
-    sums, counts = (some * crps.reshape(some.shape)).sum(1)[there], some.sum(1)[there]
+    sums, counts = (some * values.reshape(some.shape)).sum(1)[there], some.sum(1)[there]
 
     def mean(sums: np.ndarray, counts: np.ndarray, weight: np.ndarray | None = None) -> float | np.ndarray:
         weight = np.ones(len(counts)) if weight is None else weight
