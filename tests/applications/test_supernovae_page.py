@@ -43,6 +43,13 @@ def test_a_page_ends_after_some_objects_and_says_so(tmp_path: Path, supernova_ru
     assert str(curves.ids[2]) not in text
 
 
+def test_what_comes_in_chunks_is_numbered_through(tmp_path: Path, supernova_run: Path, curves) -> None:
+    """Figures of one name would share the ids of their parts, and so their marks and clips."""
+    assert skysure.predict(supernova_run, [curves[:2], curves[2:]], tmp_path / "page.html") == 3
+    ids = re.findall(r'\sid="([^"]+)"', (tmp_path / "page.html").read_text())
+    assert len(ids) == len(set(ids)) > 0
+
+
 def test_what_stands_there_is_kept_and_what_cannot_be_drawn_is_told(tmp_path: Path, supernova_run, curves) -> None:
     page = tmp_path / "page.html"
     page.write_text("mine")

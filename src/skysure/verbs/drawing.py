@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +47,16 @@ def require_drawable(path: Path, run: Run, *, force: bool) -> None:
 
 def write_page(path: Path, run: Run, model: nn.Module, source: Source, query: Any, name: str) -> int:
     """Draw the first objects of a source on a page, and give how many they are; `name` is that of the data."""
-    verb, figures, more = verb_of(run.verbs, run.application, "draw"), [], False
-    for chunk in source.chunks():
-        room = SHOWN - len(figures)
-        more = len(chunk) > room
-        drawn: list[Figure] = list(verb(model, chunk[:room], query))
-        figures += drawn
-        if more:
-            break
+    verb = verb_of(run.verbs, run.application, "draw")
+    drawn = chain.from_iterable(verb(model, chunk, query) for chunk in source.chunks())
+    found: list[Figure] = list(islice(drawn, SHOWN + 1))
+    figures = [replace(figure, name=f"example-{k}") for k, figure in enumerate(found[:SHOWN], 1)]  # over all chunks
     if not figures:
         raise no_object(source, name)
     said_by = run.path.name if run.path else run.application
     about = {
         "application": run.application, "title": f"What {said_by} says of {name}", "objects": len(figures),
-        "part": f"{name}, the first of more" * more or name,
+        "part": f"{name}, the first of more" if len(found) > SHOWN else name,
     }  # fmt: skip
     card = {"application": run.application} | run.card | {"settings": layers.plain(run.settings)}
     runs.write_text(path, page(card, about, figures=figures))
