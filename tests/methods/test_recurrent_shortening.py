@@ -284,6 +284,8 @@ def test_enormous_numbers_are_refused_and_large_ones_are_not():
     large = informative(Series(given.time, given.value * 1e30, given.weight * 1e-60, given.length), 16)
     assert torch.allclose(large.value, short.value * 1e30, rtol=1e-9)
     assert informative(Series(given.time, given.value, given.weight * 1e-120, given.length), 16).steps == 16
+    far = Series(given.time, given.value * 1e210, given.weight * 1e-100, given.length)  # χ² beyond float64
+    assert informative(far, 16).steps == 16
     with pytest.raises(Fault, match="enormous"):
         informative(Series(given.time, given.value, given.weight * 1e160, given.length), 16)
 

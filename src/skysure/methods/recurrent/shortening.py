@@ -152,7 +152,7 @@ def _merged(series: Series, steps: int) -> Int64[Tensor, "object time"]:
     """Number each point by its bin, of `steps` at most, after rounds that merge the neighbours that differ least."""
     moments, count = _moments(series), series.length.clone()
     group = torch.arange(series.steps, device=count.device).expand(len(series), -1)
-    if not moments.abs().sum(2).prod(0).square().isfinite().all():  # no loss is larger than these
+    if not moments.abs().sum(2).prod(0).square().isfinite().all():  # they bound what a loss divides
         raise Fault(
             "values or weights that are not finite, or enormous", "finite ones, also squared",
             "gaps filled with NaN", "give them the value 0 and weight 0",
@@ -189,7 +189,8 @@ def _loss(
     both = left[0] * right[0] * (left[0] + right[0])
     apart = left[1] * right[0] - right[1] * left[0]
     known = both > 0
-    return torch.where(known, apart.square() / torch.where(known, both, 1.0), 0.0).sum(-1)
+    each = torch.where(known, apart.square() / torch.where(known, both, 1.0), 0.0)
+    return each.sum(-1).clamp(max=torch.finfo(each.dtype).max)  # were all infinite, none would be the lowest
 
 
 def _lowest(loss: Float[Tensor, "object time"]) -> Bool[Tensor, "object time"]:
