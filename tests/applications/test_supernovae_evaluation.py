@@ -144,6 +144,7 @@ def test_at_an_epoch_the_scores_are_those_of_what_was_known_then(model, curves) 
     scores = {row["name"]: row["value"] for row in found["scores"]}
     assert scores["nll"] == pytest.approx(log_loss(truth, p[known], labels=[0, 1, 2]))
     assert found["curves"]["by"]["Days since detection"][-1]["low"] <= 8
+    assert found["title"] == "Classes of supernovae 8 days after the first detection"
 
 
 def test_the_uncertain_are_uncertain(model, curves, metrics) -> None:

@@ -134,8 +134,9 @@ def metrics(
     """Turn what was kept into plain JSON; of the first class apart where the settings name the classes."""
     true = rows["truth"] >= 0
     first = model.classes[0] if model.settings.classes else None
+    seen = f"{query.until:g} days after the first detection" if np.isfinite(query.until) else "from their light curves"
     found: dict[str, Any] = {
-        "application": "supernovae", "title": "Classes of supernovae from their light curves", "noun": "light curve",
+        "application": "supernovae", "title": f"Classes of supernovae {seen}", "noun": "light curve",
         "part": TEST, "objects": len(true), "truth": bool(true.any()), "curves": {}, "scores": [],
         "unlike": {"count": int(rows["unlike"].sum()), "of": len(true)},
         "uncertainty": {

@@ -77,6 +77,8 @@ def record(
     time = known.time - (trigger if triggered else known.time.min(initial=np.inf))
     seen = time >= -model.settings.before
     label = str(curves.objects["label"][0]) if "label" in curves.objects else ""
+    assert found.flags is not None
+    assert found.unlike is not None
     flags = [str(f) for f in found.flags[-1:] if f] + ["unlike the training set"] * bool(found.unlike[-1])
     found = taken(found, np.flatnonzero(np.isfinite(found.rows["days"])))
     return {
