@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -24,7 +26,9 @@ def drawn(n: int, seed: int, shift: float = 0.0) -> Rows:
     logits = 2.5 * torch.randn(1, n, CLASSES, generator=generator)
     truth = torch.multinomial(logits[0].softmax(-1), 1, generator=generator)[:, 0]
     moved = logits + torch.tensor([shift, 0.0, -shift])
-    return Rows(torch.arange(n) % PHASES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1), torch.ones(n, 2))
+    return Rows(
+        torch.arange(n) % PHASES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1), torch.zeros(n), torch.ones(n, 2)
+    )
 
 
 def test_a_calibrated_network_is_left_nearly_alone_and_one_elsewhere_is_not() -> None:
@@ -53,7 +57,7 @@ def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:
     held = held_back(rows, CLASSES, 1.0)
     other = rows.truth.clone()
     other[rows.stage == 1] = (other[rows.stage == 1] + 1) % CLASSES
-    again = held_back(Rows(rows.stage, other, rows.logits, rows.summary, rows.columns), CLASSES, 1.0)
+    again = held_back(replace(rows, truth=other), CLASSES, 1.0)
     assert torch.equal(held[rows.stage == 0], again[rows.stage == 0])
     assert not torch.allclose(held[rows.stage == 1], again[rows.stage == 1])
 

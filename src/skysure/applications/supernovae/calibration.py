@@ -17,7 +17,7 @@ from skysure.methods.calibration import VectorScaling, held_out
 from .batches import Nights
 from .forecasts.prediction import calibrate_forecasts
 from .networks import STAGES, Classifier
-from .prediction import answers
+from .prediction import answers, surprise_of
 from .settings import Query
 from .training import labelled
 
@@ -65,7 +65,7 @@ def calibrate(model: Classifier, source: Any) -> None:
         scaling = VectorScaling(classes, width).fit(rows.logits[:, mine], label)
         stage.scaling.load_state_dict(scaling.state_dict())
         stage.sets.fit(rows.columns[mine].to(device), 1 - unseen[mine].gather(1, label[:, None]).to(device))
-        stage.distance.calibrate(rows.summary[mine])
+        stage.calibrate_novelty(rows.summary[mine], rows.surprise[mine])
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Rows:
     truth: Tensor
     logits: Tensor
     summary: Tensor
+    surprise: Tensor
     columns: Tensor
 
 
@@ -88,6 +89,7 @@ def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -
         torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
         torch.cat([a.logits for a in found], 1).cpu(),
         torch.cat([a.summary for a in found]).cpu(),
+        torch.cat([surprise_of(model, a, given) for a in found]).cpu(),
         torch.cat([a.columns for a in found]).cpu(),
     )
 

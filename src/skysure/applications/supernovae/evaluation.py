@@ -67,7 +67,8 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     for chunk in source.chunks(TEST):
         given = nights(chunk, model.bands, model.settings, query.until)
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
-        facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_point_snr(chunk)}
+        seen = chunk.select_points(chunk.time - given.trigger[chunk.owner] <= query.until)
+        facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_point_snr(seen)}
         for answer in answers(model, given, query, last):
             _keep(whole, model, answer, query, given, chunk, facts)
             gallery.consider(chunk, answer.owner, classified(model, answer, query, given, chunk.ids))

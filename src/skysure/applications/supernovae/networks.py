@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from skysure.fit import seeded
 from skysure.methods.calibration.conformal_by_bin import ConformalByBins
 from skysure.methods.calibration.scaling import VectorScaling
-from skysure.methods.novelty.distance import FeatureDistance
+from skysure.methods.novelty import FeatureDistance, Tail, together
 from skysure.methods.uncertainty import Dropout, TiedDropout
 
 from .batches import Batch, Nights
@@ -92,11 +92,36 @@ class Stage(nn.Module):
     prediction sets of one level be right for faint light curves and bright ones, near and far.
     """
 
-    def __init__(self, features: int, classes: int) -> None:
+    def __init__(self, features: int, classes: int, forecasts: bool) -> None:
         super().__init__()
         self.scaling = VectorScaling(classes)
         self.sets = ConformalByBins(*LEVELS)
         self.distance = FeatureDistance(features, classes)
+        self.course, self.both = (Tail(), Tail()) if forecasts else (None, None)
+
+    def calibrate_novelty(self, summary: Tensor, surprise: Tensor) -> None:
+        """Compare later objects with these, of which none was trained on."""
+        self.distance.calibrate(summary)
+        if self.course is not None and self.both is not None:
+            self.course.fit(surprise.to(self.course.bounds))
+            self.both.fit(self._together(self.distance(summary.to(self.distance.centre)), surprise))
+
+    def novelty(
+        self, summary: Float[Tensor, "row unit"], surprise: Float[Tensor, " row"], quantile: float
+    ) -> tuple[Float[Tensor, " row"], Bool[Tensor, " row"]]:
+        """Give how unlike the training set each row is, as a share of calibration objects, and whether unlike enough.
+
+        That is by what the network made of it; where it forecasts, also by how surprising its course was.
+        """
+        distance = self.distance(summary)
+        if self.both is None:
+            return self.distance.novelty(distance), self.distance.unlike(distance, quantile)
+        value = self._together(distance, surprise)
+        return self.both(value), self.both.beyond(value, quantile)
+
+    def _together(self, distance: Tensor, surprise: Tensor) -> Tensor:
+        assert self.course is not None
+        return together(self.distance.novelty(distance), self.course(surprise.to(distance)))
 
 
 class Recurrent(nn.Module):
@@ -225,7 +250,9 @@ class Classifier(nn.Module):
         self.settings, self.schema, self.bands, self.classes = settings, schema, bands, classes
         self.networks = nn.ModuleList(Network(settings, len(bands), count) for _ in range(settings.members))
         self.register_buffer("frequency", torch.full((count,), 1 / count))
-        self.stages = nn.ModuleList(Stage(self.encoder.units, count) for _ in range(len(STAGES) + 1))
+        self.stages = nn.ModuleList(
+            Stage(self.encoder.units, count, bool(settings.forecast)) for _ in range(len(STAGES) + 1)
+        )
         self.horizons = Horizons() if settings.forecast else None
 
     @property

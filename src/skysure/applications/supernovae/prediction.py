@@ -16,6 +16,7 @@ from skysure.predictions import Classes, Values, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
 from .forecasts.prediction import forecast
+from .forecasts.surprise import surprise
 from .networks import STAGES, Classifier, Network, Stage
 from .settings import Query
 
@@ -67,8 +68,8 @@ class Answers:
 
     Parameters
     ----------
-    owner : ndarray of int, shape (row,)
-        Index of the object.
+    owner, night : ndarray of int, shape (row,)
+        Indices of the object and, in it, of the night.
     days : ndarray, shape (row,)
         Days from the trigger to the night.
     logits : Tensor, shape (sample, row, class)
@@ -80,6 +81,7 @@ class Answers:
     """
 
     owner: np.ndarray
+    night: np.ndarray
     days: np.ndarray
     logits: Tensor
     summary: Tensor
@@ -128,7 +130,7 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
             logits += [drawn for _, drawn in each]
         if summaries:
             summary = torch.stack(summaries).mean(0)
-            yield Answers(some[row.cpu().numpy()], days, torch.cat(logits), summary, columns)
+            yield Answers(some[row.cpu().numpy()], night.cpu().numpy(), days, torch.cat(logits), summary, columns)
 
 
 def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
@@ -221,10 +223,10 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
     novelty, unlike = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
+    surprising = surprise_of(model, answer, given)
     for stage, rows in in_stages(model, answer):
-        distance = stage.distance(answer.summary[rows])
-        novelty[rows.cpu()] = stage.distance.novelty(distance).double().cpu()
-        unlike[rows.cpu()] = stage.distance.unlike(distance, query.unlike).cpu()
+        share, beyond = stage.novelty(answer.summary[rows], surprising[rows], query.unlike)
+        novelty[rows.cpu()], unlike[rows.cpu()] = share.double().cpu(), beyond.cpu()
     return Classes(
         rows=_rows(answer.owner, answer.days, given, ids),
         classes=model.classes,
@@ -238,6 +240,13 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         unlike=unlike.numpy(),
         flags=_flags(model, given, answer.owner),
     )
+
+
+def surprise_of(model: Classifier, answer: Answers, given: Nights) -> Tensor:
+    """Give how surprising the course of each light curve was, shape (row,); NaN of a model that does not forecast."""
+    if model.horizons is None:
+        return answer.logits.new_full((len(answer.owner),), torch.nan)
+    return torch.from_numpy(surprise(model, given, answer.owner, answer.night)).to(answer.logits)
 
 
 def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nights, ids: np.ndarray) -> Classes:

@@ -2,5 +2,6 @@
 
 from .distance import FeatureDistance
 from .scores import auroc, energy, fpr_at_tpr
+from .tail import Tail, together
 
-__all__ = ["FeatureDistance", "auroc", "energy", "fpr_at_tpr"]
+__all__ = ["FeatureDistance", "Tail", "auroc", "energy", "fpr_at_tpr", "together"]

@@ -1,4 +1,4 @@
-"""Which later points a forecast is held against: the next ones after a night, in training another one too."""
+"""Which later points a forecast is held against: the next ones after some nights, in training another one too."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from ..settings import FURTHEST, Settings
 Drawn = dict[str, np.ndarray]
 NEXT = 3
 """Points right after a cut that are asked for in training, beside one that may be later."""
+SPANS = (2.0, 5.0, 9.0, 14.0, 20.0, 28.0, 40.0, 60.0)
+"""Days since the trigger that part light curves into spans, at whose beginnings their course is looked at."""
+COURSE = 8
+"""Points that are asked for there."""
 
 
 def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
@@ -34,22 +38,63 @@ def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
     Returns
     -------
     dict of ndarray
-        "cut" (object, cut), index of the night; "days" from there, "band", "ahead" (the flux) and "ahead_error",
-        shape (object, cut, query); where the error is 0 there was no such point.
+        "cut" (object, cut), index of the night; "days" from there, "band", "ahead" (the flux), "ahead_error" and
+        "night", its index, shape (object, cut, query); where the error is 0 there was no such point.
     """
-    night, ends = np.arange(len(given.time)), last_within(given, FURTHEST)
-    usable = np.flatnonzero((night > given.offsets[given.owner]) & (given.time > -0.5) & (ends > night))
+    usable, ends = cuttable(given)
     counts = np.bincount(given.owner[usable], minlength=len(given))
     some = np.flatnonzero(counts)
     lot = (rng.random((len(some), cuts)) * counts[some, None]).astype(np.int64)
     cut = usable[(np.cumsum(counts) - counts)[some, None] + lot]
-    night, band = np.nonzero(given.measured)  # the points, in the order of the nights
-    start = np.concatenate([[0], np.cumsum(given.measured.sum(1))])
+    start = points_before(given)
     first, stop = start[cut + 1], start[ends[cut] + 1]
     other = first + (rng.random(cut.shape) * (stop - first)).astype(np.int64)
     point = np.concatenate([first[..., None] + np.arange(NEXT), other[..., None]], -1)
-    there = point < stop[..., None]
-    night, band = night[np.where(there, point, 0)], band[np.where(there, point, 0)]
+    return asked_for(given, some, cut, np.where(point < stop[..., None], point, -1))
+
+
+def course(given: Nights) -> Drawn:
+    """Give the points that came after the first night of each object in each of `SPANS`.
+
+    Which nights these are, no later night decides: what is said of the course of a light curve until a night does not
+    change when it goes on.
+
+    Returns
+    -------
+    dict of ndarray
+        As `later` does.
+    """
+    usable, ends = cuttable(given)
+    owner, span = given.owner[usable], np.searchsorted(SPANS, given.time[usable], side="right")
+    some, which = np.unique(owner, return_inverse=True)
+    cut = np.full((len(some), len(SPANS) + 1), -1)
+    _, first = np.unique(which * cut.shape[1] + span, return_index=True)
+    cut[which[first], span[first]] = usable[first]
+    known, cut = (cut >= 0)[..., None], np.where(cut >= 0, cut, given.offsets[some, None])
+    start = points_before(given)
+    point = start[cut + 1][..., None] + np.arange(COURSE)
+    return asked_for(given, some, cut, np.where(known & (point < start[ends[cut] + 1][..., None]), point, -1))
+
+
+def cuttable(given: Nights) -> tuple[np.ndarray, np.ndarray]:
+    """Give the nights after which a light curve can be cut, and of every night the last one within `FURTHEST` days."""
+    night, ends = np.arange(len(given.time)), last_within(given, FURTHEST)
+    return np.flatnonzero((night > given.offsets[given.owner]) & (given.time > -0.5) & (ends > night)), ends
+
+
+def points_before(given: Nights) -> np.ndarray:
+    """Give how many points come before each night, and in all, shape (night + 1,)."""
+    return np.concatenate([[0], np.cumsum(given.measured.sum(1))])
+
+
+def asked_for(given: Nights, some: np.ndarray, cut: np.ndarray, point: np.ndarray) -> Drawn:
+    """Describe points by their place among all points, (object, cut, query), -1 where there is none, after some cuts.
+
+    They are those of `some` objects; all others are asked for nothing.
+    """
+    night, band = np.nonzero(given.measured)  # the points, in the order of the nights
+    there, offset = point >= 0, given.offsets[some, None]
+    night, band = night[np.maximum(point, 0)], band[np.maximum(point, 0)]
 
     def whole(values: np.ndarray) -> np.ndarray:
         full = np.zeros((len(given), *values.shape[1:]), values.dtype)
@@ -57,11 +102,12 @@ def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
         return full
 
     return {
-        "cut": whole(cut - given.offsets[some, None]),
+        "cut": whole(cut - offset),
         "days": whole(np.where(there, given.time[night] - given.time[cut][..., None], 1.0).astype(np.float32)),
         "band": whole(band),
         "ahead": whole(given.flux[night, band]),
         "ahead_error": whole(np.where(there, given.flux_error[night, band], 0.0).astype(np.float32)),
+        "night": whole(night - offset[..., None]),
     }
 
 

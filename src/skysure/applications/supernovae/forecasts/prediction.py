@@ -112,8 +112,13 @@ def calibrate_forecasts(model: Classifier, given: Nights) -> None:
     calibration_of(model).fit(fluxes, flux[measured], error[measured])
 
 
-def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> Iterator[tuple[np.ndarray, Fluxes]]:
-    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query."""
+def fluxes_of(
+    model: Classifier, given: Nights, asked: Drawn, query: Query, noise: bool = True
+) -> Iterator[tuple[np.ndarray, Fluxes]]:
+    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query.
+
+    Without `noise`, one pass without dropout stands for all samples.
+    """
     device = model.frequency.device
     model.eval()
     each = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
@@ -121,7 +126,7 @@ def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> I
         batch = tensors(given[some]) | {name: torch.from_numpy(values[some].copy()) for name, values in asked.items()}
         batch = {name: values.to(device) for name, values in batch.items()}
         drawn = [
-            drawn_ahead(network, batch, replace(query, seed=query.seed + k)).flatten(1, 3)
+            drawn_ahead(network, batch, replace(query, seed=query.seed + k), noise).flatten(1, 3)
             for k, network in enumerate(model.networks)
         ]
         if len(drawn) == 1 and len(drawn[0]) == 1:
@@ -129,10 +134,10 @@ def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> I
         yield some, gathered(asked["days"][some].ravel(), [part.cpu() for part in drawn])
 
 
-def drawn_ahead(network: Network, batch: Batch, query: Query) -> Tensor:
+def drawn_ahead(network: Network, batch: Batch, query: Query, noise: bool) -> Tensor:
     """Draw what a network forecasts, shape (sample, object, cut, query, 3, component)."""
     ahead = Ahead(network)
-    if not masks(ahead):
+    if not noise or not masks(ahead):
         with torch.no_grad():
             return ahead(batch)[None]
     return sample(ahead, batch, query.samples, query.seed, shared=True)

@@ -19,7 +19,7 @@ def found_by(
     survey: Survey, snr: np.ndarray, owner: np.ndarray, time: np.ndarray, band: np.ndarray, n: int,
     rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
-    """Whether a survey finds each of `n` objects: two bands with S/N > 5, and on as many nights as it asks for."""
+    """Whether a survey finds each of `n` objects: as `two_bands`, and detects it on as many nights as it asks for."""
     found = two_bands(snr, owner, band, n, len(survey.passbands.names))
     if survey.detections:
         found &= nights_detected(snr, owner, time, n, rng) >= survey.detections

@@ -1,0 +1,55 @@
+"""How surprising the course of a light curve is: what came, under what was expected a few nights before.
+
+An object of a kind that was trained on goes on as one of them would; what is none of them does so by chance. This is
+the prequential view of Dawid 1984 (J. R. Stat. Soc. A 147, 278): a model is judged by its forecasts, one after another.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..batches import Nights
+from ..networks import Classifier
+from ..settings import Query
+from .horizons import Fluxes
+from .later import course
+from .prediction import calibration_of, fluxes_of
+
+LARGEST = 20.0
+"""Largest surprise that one point may bring [nat]: a single bad point shall not be a new kind of object."""
+
+
+def surprise(model: Classifier, given: Nights, owner: np.ndarray, night: np.ndarray) -> np.ndarray:
+    """Mean surprise of the points until some nights of some objects [nat], shape (row,).
+
+    Parameters
+    ----------
+    model : Classifier
+        With a forecaster.
+    given : Nights
+    owner, night : ndarray of int, shape (row,)
+        Indices of the object and, in it, of the night.
+
+    Returns
+    -------
+    ndarray
+        Of points that were forecast, see `course`; NaN where there is none yet.
+    """
+    some, which = np.unique(owner, return_inverse=True)
+    mine = given[some]
+    asked = course(mine)
+    there, came = asked["ahead_error"] > 0, asked["night"]
+    found = np.zeros(there.shape)
+    for rows, fluxes in fluxes_of(model, mine, asked, Query(), noise=False):
+        found[rows] = surprises(model, fluxes, asked["ahead"][rows], asked["ahead_error"][rows])
+    until = there[which] & (came[which] <= night[:, None, None])
+    count = until.sum((1, 2))
+    total = (found[which] * until).sum((1, 2))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def surprises(model: Classifier, fluxes: Fluxes, flux: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Surprise of each measured flux, (object, cut, query); of no meaning where the error is 0."""
+    wide = np.where(error > 0, error, 1.0).astype(np.float64).ravel()
+    found = calibration_of(model)(fluxes).measured(wide).surprise(flux.astype(np.float64).ravel())
+    return found.clamp(max=LARGEST).numpy().reshape(flux.shape)

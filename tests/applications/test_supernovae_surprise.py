@@ -1,0 +1,132 @@
+"""How surprising a light curve went on: by hand, without a look at later nights, and as part of the novelty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict
+from skysure.applications.supernovae.batches import nights
+from skysure.applications.supernovae.forecasts import surprise as surprising
+from skysure.applications.supernovae.forecasts.horizons import Fluxes
+from skysure.applications.supernovae.forecasts.later import COURSE, SPANS, course
+from skysure.applications.supernovae.forecasts.prediction import fluxes_at
+from skysure.applications.supernovae.forecasts.surprise import LARGEST, surprise, surprises
+from skysure.applications.supernovae.simulator import simulate_lightcurves
+from skysure.data.lightcurves import LightCurves
+from skysure.data.sources import Memory
+
+SMALL = Settings(hidden=8, head=8, rate=0.2, forecast=0.5)
+SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
+
+
+@pytest.fixture(scope="module")
+def curves() -> LightCurves:
+    return simulate_lightcurves(120, seed=4)
+
+
+@pytest.fixture(scope="module")
+def model(curves: LightCurves):
+    made = network(SMALL, SCHEMA).eval()
+    calibrate(made, Memory(SCHEMA, [curves]))
+    return made
+
+
+def gaussian(mean: np.ndarray, std: np.ndarray) -> Fluxes:
+    rows = [torch.from_numpy(x)[None] for x in (np.ones_like(mean), mean, std)]
+    return Fluxes(np.ones(len(mean)), *rows, torch.zeros(len(mean), dtype=torch.float64))
+
+
+def test_the_surprise_of_a_gaussian_knows_no_width() -> None:
+    rng = np.random.default_rng(0)
+    mean, std, z = rng.normal(size=20000), rng.lognormal(sigma=3, size=20000), rng.normal(size=20000)
+    found = gaussian(mean, std).surprise(mean + std * z).numpy()
+    assert found == pytest.approx(-norm.logpdf(z))
+    assert found.mean() == pytest.approx(norm.entropy(), abs=4 * found.std() / 20000**0.5)
+
+
+def test_a_course_is_looked_at_once_in_each_span_and_never_beyond_its_points(curves) -> None:
+    given = nights(curves, SCHEMA.bands, SMALL)
+    found = course(given)
+    assert found["ahead"].shape == (len(given), len(SPANS) + 1, COURSE)
+    asked = found["ahead_error"] > 0
+    assert asked.any((1, 2)).sum() > 100
+    for k in range(len(given)):
+        mine = given[k : k + 1]
+        for cut, there, night, band, flux in zip(
+            found["cut"][k], asked[k], found["night"][k], found["band"][k], found["ahead"][k], strict=True
+        ):
+            if there.any():
+                assert (night[there] > cut).all()
+                assert (mine.flux[night[there], band[there]] == flux[there]).all()
+                assert cut > 0
+        used = found["cut"][k][asked[k].any(1)]
+        spans = np.searchsorted(SPANS, mine.time[used], side="right")
+        assert len(np.unique(spans)) == len(spans)
+
+
+def test_nothing_later_changes_how_surprising_a_course_was(model, curves) -> None:
+    whole = nights(curves, SCHEMA.bands, SMALL)
+    until = nights(curves, SCHEMA.bands, SMALL, 25.0)
+    some = np.flatnonzero(whole.classifiable & until.classifiable)
+    last = until.counts[some] - 1
+    full = (until.flux[until.offsets[some] + last] == whole.flux[whole.offsets[some] + last]).all(1)
+    some, last = some[full], last[full]  # of the others a night was cut in two
+    assert len(some) > 110
+    now, then = surprise(model, until, some, last), surprise(model, whole, some, last)
+    assert np.isfinite(now).mean() > 0.8
+    assert then == pytest.approx(now, rel=1e-4, nan_ok=True)
+    final = surprise(model, whole, some, whole.counts[some] - 1)
+    assert np.nanmean(np.abs(final - now)) > 0.01
+    one = surprise(model, whole, some[7:8], whole.counts[some[7:8]] - 1)  # in another batch
+    assert one == pytest.approx(final[7:8], rel=1e-4)
+
+
+def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None:
+    one = curves[np.array([int(np.argmax(curves.counts))])]
+    given = nights(one, SCHEMA.bands, SMALL)
+    asked = course(given)
+    cut = int(asked["cut"][0, 2])
+    there = asked["ahead_error"][0, 2] > 0
+    known = one.select_points(one.time - given.trigger[0] < given.time[cut] + 0.5)
+    time = given.trigger[0] + given.time[asked["night"][0, 2]]
+    still = network(replace(SMALL, dropout="none"), SCHEMA).eval()
+    state = {n: t for n, t in model.state_dict().items() if not n.endswith("rate")}
+    names = {n.replace(".layer.", "."): t for n, t in state.items()}
+    still.load_state_dict({n: names.get(n, t) for n, t in still.state_dict().items()})
+    wanted = fluxes_at(still, known, np.zeros(there.sum(), int), time[there], asked["band"][0, 2][there], Query())
+    error, flux = asked["ahead_error"][0, 2][there], asked["ahead"][0, 2][there]
+    by_hand = wanted.measured(error.astype(float)).surprise(flux.astype(float)).clamp(max=LARGEST)
+    counted = np.zeros_like(asked["ahead_error"])
+    counted[0, 2] = asked["ahead_error"][0, 2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surprising, "course", lambda given: asked | {"ahead_error": counted})
+        found = surprise(model, given, np.array([0]), given.counts - 1)
+    assert found[0] == pytest.approx(by_hand.mean().item(), rel=1e-3)
+
+
+def test_one_bad_point_is_no_new_kind(model) -> None:
+    fluxes = gaussian(np.zeros(2), np.ones(2))
+    found = surprises(model, fluxes, np.array([[[0.0, 1e6]]]), np.ones((1, 1, 2)))
+    assert found[0, 0, 0] < 3
+    assert found[0, 0, 1] == LARGEST
+
+
+def test_what_goes_on_as_nothing_else_does_is_novel(model, curves) -> None:
+    """From the sixth day on every other point is too bright, and those between too faint."""
+    given = nights(curves, SCHEMA.bands, SMALL)
+    jumping = np.where(np.arange(len(curves.flux)) % 2 == 0, 30.0, 1 / 30.0)
+    late = curves.time > given.trigger[curves.owner] + 5
+    strange = replace(curves, flux=np.where(late, curves.flux * jumping, curves.flux))
+    like, unlike = (predict(model, some, Query(samples=2)) for some in (curves, strange))
+    last = given.counts - 1
+    rows = np.flatnonzero(given.classifiable)
+    grown = surprise(model, nights(strange, SCHEMA.bands, SMALL), rows, last[rows]) > surprise(
+        model, given, rows, last[rows]
+    )
+    assert grown.mean() > 0.8
+    assert np.nanmean(unlike.novelty) > np.nanmean(like.novelty) + 0.2
