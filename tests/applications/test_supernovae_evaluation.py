@@ -113,6 +113,17 @@ def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> Non
     assert [render(f) for f in figures(found) if f.name in ("early", "reliability")]
 
 
+def test_at_an_epoch_light_curves_are_binned_by_what_was_seen_until_then(model, curves) -> None:
+    found = evaluate(model, Memory(SCHEMA, [curves]), Query(samples=2, at_epoch="3"))
+    some = curves[np.isin(curves.objects["label"], SCHEMA.classes)]
+    trigger = nights(some, model.bands, model.settings).trigger
+    seen = some.select_points(some.time - trigger[some.owner] <= 3)
+    rows = found.metrics["curves"]["by"]["Largest signal-to-noise ratio"]
+    edges = np.quantile(best_point_snr(seen), np.arange(1, 6) / 6, method="inverted_cdf")
+    assert [row["low"] for row in rows[1:]] == pytest.approx(edges)
+    assert np.median(best_point_snr(some)) > 1.3 * edges[2]  # light curves go on to rise
+
+
 def test_light_curves_too_short_for_an_answer_are_scored_as_such(model) -> None:
     some = simulate_lightcurves(12, seed=3)
     lone = some.select_points(np.isin(np.arange(len(some.time)), some.offsets[:-1]))
