@@ -21,6 +21,8 @@ templates 10,660 objects as in spcc, with core-collapse templates apart: those o
 dropout   one mask for a whole light curve in every layer (`tied`) beside dropout in the head alone: how
           well what the model says it does not know (epistemic) tells its errors, and at what cost.
 transfer  the shipped model, trained on our simulator alone, on all objects of the SPCC.
+plasticc  the model that ships for the wide survey of LSST on Ia, II and Ib/c of PLAsTiCC, another simulation of LSST:
+          of its wide survey and of its deep fields, before and after calibration with 500 labels of each.
 real      the shipped model on real SNe Ia, before and after calibration with 500 labels: half of the real SNe Ia, and
           simulated others. One class has no calibration curve: completeness, set coverage and novelty rate are given.
 
@@ -55,7 +57,7 @@ DATA = Path(os.environ.get("SKYSURE_DATA", ROOT.parent / "shared" / "data"))
 SPCC = [str(DATA / "spcc" / name) for name in ("lightcurves.parquet", "objects.parquet")]
 PUBLISHED = ROOT / "tests" / "truths" / "supernovae.json"
 RUNS = ROOT / "runs"
-SHIPPED = "supernovae-griz"
+SHIPPED, WIDE = "supernovae-griz", "supernovae-lsst"
 TRAINED, FEW, LABELS = 10_660, 1_103, 500
 SPLITS = (0, 1, 2)
 THEIRS: dict[str, Any] = {"batch": 50, "learning_rate": 0.002, "epochs": 80, "patience": 80, "groups": False}
@@ -328,6 +330,26 @@ def transfer(quick: bool) -> list[dict]:
     return [measured(f"{m}_simulated_to_spcc", found[name], metrics["objects"]) for m, name in names.items()]
 
 
+def plasticc(quick: bool) -> list[dict]:
+    """Apply the model for the wide survey of LSST to PLAsTiCC, as it ships and after calibration with 500 labels."""
+    files = [str(DATA / "plasticc" / f"{name}.parquet") for name in ("lightcurves", "metadata")]
+    curves, run, rows = skysure.LightCurves.concat(list(skysure.read("supernovae", files).chunks())), WIDE, []
+    table = pq.read_table(files[1], columns=["object_id", "ddf_bool"]).to_pydict()
+    deep = {str(name) for name, yes in zip(table["object_id"], table["ddf_bool"], strict=True) if yes}
+    known = np.isin(curves.objects["label"], ("Ia", "II", "Ibc"))
+    for name, there in {"wide": ~np.isin(curves.ids, list(deep)), "deep": np.isin(curves.ids, list(deep))}.items():
+        order = np.random.default_rng(0).permutation(np.flatnonzero(known & there))
+        labelled, unseen = curves[order[:LABELS]], curves[np.sort(order[LABELS:])][: 200 if quick else None]
+        out = RUNS / f"supernovae-plasticc-{name}"
+        shutil.rmtree(out, ignore_errors=True)
+        adapted = skysure.calibrate(run, Memory(skysure.load(run).schema, [labelled]), out, test=0.02, progress=tell)
+        for suffix, model in {"": run, "_calibrated": adapted}.items():
+            found = {s["name"]: s for s in skysure.evaluate(model, [unseen]).metrics["scores"]}
+            names = SCORES | MORE | {"forecast_coverage": "forecast_coverage"}
+            rows += [measured(f"{m}_plasticc_{name}{suffix}", found[n], len(unseen)) for m, n in names.items()]
+    return rows
+
+
 def real(quick: bool) -> list[dict]:
     """Apply the shipped model to real SNe Ia, then adapt it with 500 labels and apply it to the others."""
     reading = {"constants": {"label": "Ia"}, "columns": {"redshift": "REDSHIFT_HELIO"}}
@@ -377,7 +399,7 @@ def tell(text: str, done: float, total: float | None) -> None:
     print(f"{text} {done:g}" + (f" of {total:g}" if total else ""), flush=True)
 
 
-ALL = (spcc, early, blind, published, few, biased, scratch, templates, dropout, transfer, real)
+ALL = (spcc, early, blind, published, few, biased, scratch, templates, dropout, transfer, plasticc, real)
 
 if __name__ == "__main__":
     main()
