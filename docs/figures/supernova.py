@@ -15,7 +15,7 @@ import numpy as np
 
 import skysure
 from skysure.applications.supernovae.evaluation import best_point_snr
-from skysure.applications.supernovae.examples import early, record
+from skysure.applications.supernovae.examples import early_forecast, record
 from skysure.applications.supernovae.settings import Query
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.report.examples import probability_in_time
@@ -24,7 +24,7 @@ from skysure.report.figure import Figure, render
 run = skysure.load(sys.argv[1] if len(sys.argv) > 1 else "supernovae-griz")
 unseen = simulate_lightcurves(60, "des", seed=2026)
 query = Query()
-found = [record("example", unseen[k : k + 1], run.model, query, early(query)) for k in range(len(unseen))]
+found = [record("example", unseen[k : k + 1], run.model, query, early_forecast(query)) for k in range(len(unseen))]
 well = best_point_snr(unseen) > 20
 rise = [
     np.ptp([night[0] for night in example["epochs"]["probability"]]) * len(example["epochs"]["time"]) ** 0.5

@@ -15,7 +15,7 @@ from scipy.stats import norm
 import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
-from skysure.applications.supernovae.examples import Gallery, early, record
+from skysure.applications.supernovae.examples import Gallery, early_forecast, record
 from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, latest
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.forecasts.later import later, next_points
@@ -309,7 +309,7 @@ def test_errors_of_forecasts_scatter_as_objects_do() -> None:
 
 def described(one, model, query: Query) -> dict:
     """Give the early forecast of an example."""
-    found = record("example", one, model, query, early(query))["forecast"]
+    found = record("example", one, model, query, early_forecast(query))["forecast"]
     assert found is not None
     return found
 

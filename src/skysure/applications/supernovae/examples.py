@@ -48,7 +48,7 @@ class Gallery:
 
     def records(self, model: Classifier, query: Query) -> list[dict[str, Any]]:
         """Give them as the report reads them, with the probabilities at every night and an early forecast."""
-        ahead = early(query) if model.horizons is not None else None
+        ahead = early_forecast(query) if model.horizons is not None else None
         return [record(group, curves, model, query, ahead) for group in GROUPS for _, curves in self.held[group]]
 
 
@@ -60,10 +60,10 @@ def _spread(best: np.ndarray) -> np.ndarray:
     return seen
 
 
-def early(query: Query) -> Query:
+def early_forecast(query: Query) -> Query:
     """Give the question for the forecast that an example shows."""
-    after = query.until if np.isfinite(query.until) else FORECAST_AFTER
-    return replace(query, forecast=f"{FORECAST_DAYS}d", at_epoch=f"{after:g}", coverage=COVERAGE)
+    epoch = query.at_epoch if np.isfinite(query.until) else f"{FORECAST_AFTER:g}"
+    return replace(query, forecast=f"{FORECAST_DAYS}d", at_epoch=epoch, coverage=COVERAGE)
 
 
 def record(
