@@ -150,6 +150,15 @@ def test_an_ensemble_begins_with_a_run_that_has_fewer_networks_or_more() -> None
     assert one.begun_with(many.state_dict()).keys() == one.state_dict().keys()
 
 
+def test_a_run_that_forecasts_and_one_that_does_not_begin_with_each_other() -> None:
+    with_it, without = (network(Settings(forecast=f, **SMALL), SCHEMA) for f in (0.3, 0.0))
+    fresh = with_it.state_dict()["stages.0.course.bounds"]
+    without.load_state_dict(without.begun_with(with_it.state_dict()))
+    with_it.load_state_dict(with_it.begun_with(without.state_dict()))
+    assert torch.equal(with_it.stages[0].course.bounds, fresh)
+    assert torch.equal(with_it.encoder.embedding.weight, without.encoder.embedding.weight)
+
+
 def test_networks_added_to_a_trained_one_read_fluxes_on_its_scale() -> None:
     one, many = (network(Settings(members=k, **SMALL), SCHEMA) for k in (1, 3))
     one.encoder.scale.fill_(7.0)

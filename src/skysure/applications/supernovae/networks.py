@@ -298,8 +298,9 @@ def _network_of(name: str) -> int:
 
 
 def _forecasts(name: str) -> bool:
-    """Whether a tensor of a model is one of those that forecast."""
-    return ".forecaster." in name or name.startswith("horizons.")
+    """Whether a tensor of a model is one of those that only a model that forecasts has."""
+    parts = name.split(".")
+    return parts[0] == "horizons" or bool({"forecaster", "course", "both"} & set(parts))
 
 
 def learning(settings: Settings) -> dict[str, float | bool]:
