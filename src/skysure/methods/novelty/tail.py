@@ -18,7 +18,7 @@ class Tail(nn.Module):
     --------
     >>> tail = Tail().fit(torch.arange(1000.0))
     >>> tail(torch.tensor([-1.0, 500.0, 5000.0])), tail.beyond(torch.tensor([500.0, 5000.0]))
-    (tensor([0.0000, 0.5000, 1.0000]), tensor([False,  True]))
+    (tensor([0.0000, 0.4990, 0.9990]), tensor([False,  True]))
     """
 
     bounds: Tensor
