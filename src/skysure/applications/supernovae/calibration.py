@@ -16,8 +16,9 @@ from skysure.methods.calibration import VectorScaling, held_out
 
 from .batches import Nights
 from .forecasts.prediction import calibrate_forecasts
+from .forecasts.surprise import Course
 from .networks import STAGES, Classifier
-from .prediction import answers, surprise_of
+from .prediction import answers, course_of
 from .settings import Query
 from .training import labelled
 
@@ -51,7 +52,7 @@ def calibrate(model: Classifier, source: Any) -> None:
     learned = rows_of(model, *labelled(source, TRAIN, model, copies), samples=2) if has(source, TRAIN) else None
     if model.horizons is not None:
         calibrate_forecasts(model, given)
-    rows = rows_of(model, given, truth, SAMPLES)
+    rows = rows_of(model, given, truth, SAMPLES, course_of(model, given))
     classes = len(model.classes)
     width = best_width(rows, classes)
     unseen = held_back(rows, classes, width)
@@ -80,16 +81,16 @@ class Rows:
     columns: Tensor
 
 
-def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int) -> Rows:
+def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int, course: Course | None = None) -> Rows:
     """Run the network over one night of each object in each stage that it reaches."""
     generator = torch.Generator().manual_seed(model.settings.seed)
-    found = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator)))
+    found = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), course))
     return Rows(
         torch.from_numpy(np.concatenate([a.stage for a in found])),
         torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
         torch.cat([a.logits for a in found], 1).cpu(),
         torch.cat([a.summary for a in found]).cpu(),
-        torch.cat([surprise_of(model, a, given) for a in found]).cpu(),
+        torch.cat([a.surprise for a in found]).cpu(),
         torch.cat([a.columns for a in found]).cpu(),
     )
 

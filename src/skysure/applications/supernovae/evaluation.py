@@ -30,7 +30,7 @@ from .examples import Gallery
 from .forecasts.scores import Outlook
 from .kinds import by_class, by_kind
 from .networks import STAGES, Classifier
-from .prediction import Answers, answers, classified, last, level_of, members, probabilities, unclassified
+from .prediction import Answers, answers, classified, course_of, last, level_of, members, probabilities, unclassified
 from .scores import RESAMPLES, novelty_scores, score_list
 from .settings import Query
 
@@ -69,7 +69,7 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
         seen = chunk.select_points(chunk.time - given.trigger[chunk.owner] <= query.until)
         facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_point_snr(seen)}
-        for answer in answers(model, given, query, last):
+        for answer in answers(model, given, query, last, course_of(model, given)):
             _keep(whole, model, answer, query, given, chunk, facts)
             gallery.consider(chunk, answer.owner, classified(model, answer, query, given, chunk.ids))
         for answer in answers(model, given, query, choose):

@@ -16,7 +16,7 @@ from skysure.predictions import Classes, Values, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
 from .forecasts.prediction import forecast
-from .forecasts.surprise import surprise
+from .forecasts.surprise import Course
 from .networks import STAGES, Classifier, Network, Stage
 from .settings import Query
 
@@ -49,7 +49,7 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     given = nights(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
     parts, owners = [], []
-    for answer in answers(model, given, query, choose):
+    for answer in answers(model, given, query, choose, course_of(model, given)):
         parts.append(classified(model, answer, query, given, chunk.ids))
         owners.append(answer.owner)
     rest = np.setdiff1d(np.arange(len(chunk)), np.concatenate(owners)) if owners else np.arange(len(chunk))
@@ -68,8 +68,8 @@ class Answers:
 
     Parameters
     ----------
-    owner, night : ndarray of int, shape (row,)
-        Indices of the object and, in it, of the night.
+    owner : ndarray of int, shape (row,)
+        Index of the object.
     days : ndarray, shape (row,)
         Days from the trigger to the night.
     logits : Tensor, shape (sample, row, class)
@@ -78,14 +78,16 @@ class Answers:
     columns : Tensor, shape (row, 2)
         What levels of prediction sets go by: the largest signal-to-noise ratio in a band until that night, and the
         redshift, NaN where not known.
+    surprise : Tensor, shape (row,)
+        How surprising the course of the light curve was until then; NaN where nobody asked, or nothing is known.
     """
 
     owner: np.ndarray
-    night: np.ndarray
     days: np.ndarray
     logits: Tensor
     summary: Tensor
     columns: Tensor
+    surprise: Tensor
 
     @property
     def stage(self) -> np.ndarray:
@@ -97,7 +99,14 @@ Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Which nights to answer for: (time, whether there is such a night) to indices of objects and of nights."""
 
 
-def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> Iterator[Answers]:
+def course_of(model: Classifier, given: Nights) -> Course | None:
+    """Look at the courses of light curves; None of a model that does not forecast."""
+    return Course(model, given) if model.horizons is not None else None
+
+
+def answers(
+    model: Classifier, given: Nights, query: Query, choose: Choice, course: Course | None = None
+) -> Iterator[Answers]:
     """Run the network over the objects that can be classified, batch by batch.
 
     Parameters
@@ -107,6 +116,8 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
     query : Query
         Its samples, seed and batch.
     choose : Choice
+    course : Course, optional
+        Of the same light curves, where novelty is wanted.
     """
     usable = np.where(given.classifiable, given.counts, 0)
     device = model.frequency.device
@@ -130,7 +141,10 @@ def answers(model: Classifier, given: Nights, query: Query, choose: Choice) -> I
             logits += [drawn for _, drawn in each]
         if summaries:
             summary = torch.stack(summaries).mean(0)
-            yield Answers(some[row.cpu().numpy()], night.cpu().numpy(), days, torch.cat(logits), summary, columns)
+            owner, surprise = some[row.cpu().numpy()], summary.new_full((len(row),), torch.nan)
+            if course is not None:
+                surprise = torch.from_numpy(course.until(owner, night.cpu().numpy())).to(summary)
+            yield Answers(owner, days, torch.cat(logits), summary, columns, surprise)
 
 
 def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
@@ -223,9 +237,8 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
     novelty, unlike = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
-    surprising = surprise_of(model, answer, given)
     for stage, rows in in_stages(model, answer):
-        share, beyond = stage.novelty(answer.summary[rows], surprising[rows], query.unlike)
+        share, beyond = stage.novelty(answer.summary[rows], answer.surprise[rows], query.unlike)
         novelty[rows.cpu()], unlike[rows.cpu()] = share.double().cpu(), beyond.cpu()
     return Classes(
         rows=_rows(answer.owner, answer.days, given, ids),
@@ -240,13 +253,6 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         unlike=unlike.numpy(),
         flags=_flags(model, given, answer.owner),
     )
-
-
-def surprise_of(model: Classifier, answer: Answers, given: Nights) -> Tensor:
-    """Give how surprising the course of each light curve was, shape (row,); NaN of a model that does not forecast."""
-    if model.horizons is None:
-        return answer.logits.new_full((len(answer.owner),), torch.nan)
-    return torch.from_numpy(surprise(model, given, answer.owner, answer.night)).to(answer.logits)
 
 
 def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nights, ids: np.ndarray) -> Classes:

@@ -19,33 +19,36 @@ LARGEST = 20.0
 """Largest surprise that one point may bring [nat]: a single bad point shall not be a new kind of object."""
 
 
-def surprise(model: Classifier, given: Nights, owner: np.ndarray, night: np.ndarray) -> np.ndarray:
-    """Mean surprise of the points until some nights of some objects [nat], shape (row,).
+class Course:
+    """How surprising the points of light curves were, found once for all nights.
 
     Parameters
     ----------
     model : Classifier
         With a forecaster.
     given : Nights
-    owner, night : ndarray of int, shape (row,)
-        Indices of the object and, in it, of the night.
-
-    Returns
-    -------
-    ndarray
-        Of points that were forecast, see `course`; NaN where there is none yet.
     """
-    some, which = np.unique(owner, return_inverse=True)
-    mine = given[some]
-    asked = course(mine)
-    there, came = asked["ahead_error"] > 0, asked["night"]
-    found = np.zeros(there.shape)
-    for rows, fluxes in fluxes_of(model, mine, asked, Query(), noise=False):
-        found[rows] = surprises(model, fluxes, asked["ahead"][rows], asked["ahead_error"][rows])
-    until = there[which] & (came[which] <= night[:, None, None])
-    count = until.sum((1, 2))
-    total = (found[which] * until).sum((1, 2))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    def __init__(self, model: Classifier, given: Nights) -> None:
+        asked = course(given)
+        self.there, self.night = asked["ahead_error"] > 0, asked["night"]
+        self.surprise = np.zeros(self.there.shape)
+        for rows, fluxes in fluxes_of(model, given, asked, Query(), noise=False):
+            self.surprise[rows] = surprises(model, fluxes, asked["ahead"][rows], asked["ahead_error"][rows])
+
+    def until(self, owner: np.ndarray, night: np.ndarray) -> np.ndarray:
+        """Mean surprise of the points until some nights of some objects [nat], shape (row,).
+
+        Of points that were forecast, see `course`; NaN where there is none yet.
+
+        Parameters
+        ----------
+        owner, night : ndarray of int, shape (row,)
+            Indices of the object and, in it, of the night.
+        """
+        there = self.there[owner] & (self.night[owner] <= night[:, None, None])
+        count, total = there.sum((1, 2)), (self.surprise[owner] * there).sum((1, 2))
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def surprises(model: Classifier, fluxes: Fluxes, flux: np.ndarray, error: np.ndarray) -> np.ndarray:
