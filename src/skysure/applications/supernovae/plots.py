@@ -21,7 +21,10 @@ def figures(evaluation: Evaluation) -> Iterator[report.Figure]:
 
 
 def draw(model: Classifier, chunk: LightCurves, query: Query) -> Iterator[report.Figure]:
-    """Draw light curves one by one, with their probabilities night by night, and their forecast where it is asked."""
+    """Draw light curves one by one, with their probabilities night by night, and their forecast where it is asked.
+
+    They bear one name: a page numbers them through.
+    """
     for k in range(len(chunk)):
         one = chunk[np.array([k])]
-        yield report.probability_in_time(record("example", one, model, query, query if query.forecast else None), k)
+        yield report.probability_in_time(record("example", one, model, query, query if query.forecast else None))

@@ -22,6 +22,8 @@ from skysure.faults import Fault
 from skysure.methods.calibration.conformal import thousandths, thresholds
 from skysure.methods.calibration.labels import labels_checked
 
+from .tail import share_below
+
 
 class FeatureDistance(nn.Module):
     """Mahalanobis distance to the nearest class, and how rare such a distance is among calibration objects.
@@ -108,8 +110,7 @@ class FeatureDistance(nn.Module):
         One minus it is the conformal p-value: of objects like the calibration ones, at most a fraction q have a
         novelty above 1 - q.
         """
-        less = torch.searchsorted(self.distances[1:].contiguous(), distance.contiguous(), side="left")
-        return less.to(distance.dtype) / 1000
+        return share_below(self.distances, distance)
 
     def unlike(self, distance: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
         """Whether the distance is beyond that quantile of the calibration objects, or no number at all.

@@ -37,12 +37,16 @@ class Tail(nn.Module):
 
         One minus it is the conformal p-value.
         """
-        less = torch.searchsorted(self.bounds[1:].contiguous(), _ordered(values).to(self.bounds).contiguous())
-        return less.to(values.dtype) / 1000
+        return share_below(self.bounds, _ordered(values).to(self.bounds)).to(values.dtype)
 
     def beyond(self, values: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
         """Whether a value is beyond that quantile of the calibration objects; with too few of them none is."""
         return _ordered(values).to(self.bounds) > self.bounds[thousandths(quantile)]
+
+
+def share_below(bounds: Float[Tensor, 1001], values: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
+    """Fraction of the calibration objects, of whose values these are the bounds, that lie below each value."""
+    return torch.searchsorted(bounds[1:].contiguous(), values.contiguous(), side="left").to(values.dtype) / 1000
 
 
 def together(*shares: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
