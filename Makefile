@@ -29,7 +29,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python -m numpydoc lint src/skysure/verbs/*.py src/skysure/run.py src/skysure/fit.py
+	$(BIN)/python -m numpydoc lint src/skysure/verbs/*.py src/skysure/run/*.py src/skysure/training/*.py
 
 models: install
-	$(BIN)/python src/skysure/models/make.py
+	$(BIN)/python scripts/make_models.py

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from record import record, row
-from skysure.applications import chain, preset
+from skysure.application import preset
+from skysure.applications import chain
 from skysure.applications.chain.environments import States
 from skysure.applications.chain.evaluation import NEAR, proportion
 from skysure.applications.chain.truth import best_return, exact_values, random_return
@@ -43,7 +44,7 @@ def learned(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
     start = time.process_time()
     *_, last = chain.train(None, settings)
     seconds = time.process_time() - start
-    returns = last.tensors["model.course"][-1].numpy()
+    returns = last.tensors["model.return_history"][-1].numpy()
     n, best = len(returns), best_return(settings)
     share, low, high = proportion(int((returns >= NEAR * best).sum()), n)
     label, (mean, optimal) = name or "default", REFERENCE.get(name or "", ("", ""))

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from record import record, row
-from skysure.methods.uncertainty import Dropout, Ensemble, kl, noise
-from skysure.methods.uncertainty.ensembles import clip_members
+from skysure.methods.dropout import Dropout, noise
+from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.variational import kl
 
 N = 500
 

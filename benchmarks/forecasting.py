@@ -27,8 +27,8 @@ from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons
 from skysure.applications.supernovae.forecasts.later import NextPoints, next_points
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
 from skysure.applications.supernovae.forecasts.scores import errors_of
-from skysure.data.parts import read_parts
-from skysure.data.sources import Memory, Parted
+from skysure.data.sources import InMemorySource, SplitSource
+from skysure.data.split import read_parts
 from skysure.methods.calibration import crps, gaussian_mixture_nll, wilson_interval, with_interval
 from skysure.methods.calibration.scores import mean_of
 
@@ -78,7 +78,7 @@ def main() -> None:
 def measured(name: str, quick: bool, peers: str | None) -> dict[str, Found]:
     """Score all methods on a set, ours as it was trained and calibrated by skysure."""
     run = skysure.load(trained(name, quick))
-    source = Parted(source_of(name, quick), read_parts(run.path / "split.parquet"))
+    source = SplitSource(source_of(name, quick), read_parts(run.path / "split.parquet"))
     cal, test = (
         drawn(source, part, run, n // 10 if quick else n)
         for part, n in zip(("calibration", "test"), OBJECTS[name], strict=True)
@@ -104,7 +104,7 @@ def source_of(name: str, quick: bool) -> Any:
     if not quick:
         return source
     first = next(iter(source.chunks()))
-    return Memory(source.schema, [first[:: max(1, len(first) // 900)]])
+    return InMemorySource(source.schema, [first[:: max(1, len(first) // 900)]])
 
 
 def trained(name: str, quick: bool) -> Path:
@@ -119,7 +119,7 @@ def trained(name: str, quick: bool) -> Path:
     return out
 
 
-def drawn(source: Parted, part: str, run: skysure.Run, objects: int) -> NextPoints:
+def drawn(source: SplitSource, part: str, run: skysure.Run, objects: int) -> NextPoints:
     """Cut light curves of a part at random nights, with the three points that came next."""
     curves = skysure.LightCurves.concat(list(source.chunks(part)))
     some = np.random.default_rng(0).permutation(len(curves))[:objects]

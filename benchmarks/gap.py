@@ -8,8 +8,8 @@ none names a language. The sentences of training and test differ, their words do
 
 An embedding, one recurrent layer of 32 units and a softmax over the languages, a network for each gap, tested at that
 gap: 1,200 steps of Adam on 64 sentences, gradients clipped at norm 1. Two diets: sentences of all gaps up to this one
-(log-uniform from 5), or of only this one. All cells start able to keep (`remember`): the LSTM's forget and the GRU's
-update gate with bias 1, the plain layer with orthogonal weights; rows `_torch_` start as torch does. A training stops
+(log-uniform from 5), or of only this one. All cells start able to keep (`init_forget_bias`): the LSTM's forget
+and the GRU's update gate with bias 1, the plain layer with orthogonal weights; rows `_torch_` start as torch does. A training stops
 early when it has learned (mean loss of its last steps below 0.01). A cell that fails at 100 words or more (mean
 accuracy below a half) is not trained at longer gaps. Learning rates were chosen on sentences of the part "validation".
 """
@@ -30,8 +30,8 @@ import torch
 from torch import Tensor, nn
 
 from record import record, row
-from skysure.fit import seeded
-from skysure.methods.recurrent import gradient_by_lag, remember
+from skysure.methods.recurrent import gradient_by_lag, init_forget_bias
+from skysure.training import seeded
 
 COUNTRIES = {
     "portuguese": "brazil portugal angola", "spanish": "spain mexico argentina chile peru colombia",
@@ -117,7 +117,7 @@ class Speaker(nn.Module):
         self.layer = CELLS[cell](UNITS, UNITS, batch_first=True)
         self.head = nn.Linear(UNITS, len(LANGUAGES))
         if start == "keeping":
-            remember(self.layer)
+            init_forget_bias(self.layer)
 
     def forward(self, words: Tensor) -> Tensor:
         return self.head(self.layer(self.embedding(words))[0][:, -1])

@@ -20,10 +20,12 @@ import torch
 
 from record import record, row
 from sine import standard_error, trained
-from skysure.applications import preset, sine
+from skysure.application import preset
+from skysure.applications import sine
 from skysure.applications.sine.points import joined
 from skysure.data.sources import TEST
-from skysure.methods.uncertainty import rates, sample
+from skysure.methods.dropout import rates
+from skysure.methods.sampling import sample
 from skysure.settings import build
 
 STEPS, CALIBRATION, SAMPLES = 2_000, 10, 20

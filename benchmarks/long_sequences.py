@@ -5,8 +5,8 @@
 Parts: 1000, 5000, 20000 (simulated stars of so many points, six kinds), plasticc (14 classes), memory, novelty (kinds
 that an autoencoder never saw), forecast; 1000:resnet is one network of a part. Each network is recorded when it is
 done. Classifiers: an LSTM of 48 units reads what an answer leaves, at most 128 steps, and one head reads the mean and
-the maximum of its states. `whole` is the same LSTM over all points, `carried` over all points a window of 128 at a time
-(loss and step after each window), `resnet` a 1-D ResNet over all points with as many parameters. Adam, batches of 32,
+the maximum of its states. `whole` is the same LSTM over all points, `truncated_bptt` over all points a window of 128 at
+a time (loss and step after each window), `resnet` a 1-D ResNet over all points with as many parameters. Adam, batches of 32,
 the epoch of best validation loss, one training each. Training and forward passes run in bfloat16 where torch's autocast
 has it; time is processor time of one thread. Peak memory is what torch's allocator holds at most during a step of
 training on 32 objects, beside the light curves themselves.
@@ -32,16 +32,25 @@ from torch import Tensor, nn
 from long_sequences_data import KINDS, Labelled, plasticc, simulated
 from long_sequences_networks import BATCH, Carried, Classifier, Recurrent, ResNet, batches, fitted, half, scored
 from record import RESULTS, record, row
-from skysure.fit import seeded
 from skysure.methods.calibration.scores import crps
 from skysure.methods.novelty import FeatureDistance, auroc
-from skysure.methods.recurrent import Autoencoder, Patches, Series, binned, informative, pooled, thin, truncate
+from skysure.methods.recurrent import (
+    Autoencoder,
+    Patches,
+    Series,
+    binned,
+    information_bins,
+    pooled,
+    subsample,
+    truncate,
+)
+from skysure.training import seeded
 
 STEPS, CODE = 128, 8
 SHORTENING = {
     "truncate_first": partial(truncate, keep="first"), "truncate_last": truncate,
-    "truncate_brightest": partial(truncate, keep="brightest"), "thin": thin, "binned": binned,
-    "informative": informative,
+    "truncate_brightest": partial(truncate, keep="brightest"), "thin": subsample, "binned": binned,
+    "informative": information_bins,
 }  # fmt: skip
 ANSWERS = (*SHORTENING, "carried", "patches", "autoencoder")
 WHOLE = ("whole", "resnet")

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from long_sequences_data import Labelled
-from skysure.methods.recurrent import Autoencoder, Series, carried, described, pooled, remember
+from skysure.methods.recurrent import Autoencoder, Series, init_forget_bias, pooled, step_features, truncated_bptt
 
 UNITS, WIDTH = 48, 22
 """Of the LSTM and of the ResNet, so that both have about 24,000 parameters."""
@@ -47,10 +47,10 @@ class Recurrent(nn.Module):
         self.before, self.second = before, second
         self.embedding = nn.Linear(features, UNITS)
         self.layer = nn.LSTM(UNITS, UNITS, batch_first=True)
-        remember(self.layer, math.log(64))
+        init_forget_bias(self.layer, math.log(64))
 
     def embedded(self, series: Series) -> Tensor:
-        return F.gelu(self.embedding(described(series)))
+        return F.gelu(self.embedding(step_features(series)))
 
     def forward(self, series: Series) -> Tensor:
         short = series if self.before is None else self.before(series)
@@ -69,7 +69,7 @@ class Carried(Recurrent):
         most = torch.full((len(series), UNITS), -torch.inf)
         total = torch.zeros(len(series), UNITS)
         parts = [series.between(k, k + self.window) for k in range(0, series.steps, self.window)]
-        for k, states in enumerate(carried(self.layer, (self.embedded(part) for part in parts))):
+        for k, states in enumerate(truncated_bptt(self.layer, (self.embedded(part) for part in parts))):
             inside, read = parts[k].valid[..., None], series.length.clamp(max=(k + 1) * self.window)
             total = total + states.float().masked_fill(~inside, 0.0).sum(1)
             most = torch.maximum(most, states.float().masked_fill(~inside, -torch.inf).amax(1))
@@ -115,7 +115,7 @@ class ResNet(nn.Module):
 
     def forward(self, series: Series) -> Tensor:
         length = (series.length + 1) // 2
-        x = masked(F.relu(self.stem(F.pad(described(series).mT, (6, 0)))), length)
+        x = masked(F.relu(self.stem(F.pad(step_features(series).mT, (6, 0)))), length)
         for block in self.blocks:
             length = (length + 1) // 2
             x = block(x, length)

@@ -22,9 +22,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from record import record, row
-from skysure.fit import seeded
 from skysure.methods.calibration import ece
-from skysure.methods.uncertainty import NNGP, Hyperparameters, class_targets, relu_kernel
+from skysure.methods.gaussian_process import NNGP, Hyperparameters, class_targets, relu_kernel
+from skysure.training import seeded
 
 GOLDEN = (4.8957686, 2.6646094, 2.14267)
 SIZES = (100, 500, 1000)

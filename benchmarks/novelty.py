@@ -35,20 +35,15 @@ import skysure
 from record import record, row
 from skysure.applications.supernovae.simulation.surveys import SURVEYS, draw_seasons
 from skysure.applications.supernovae.simulator import SEASONS, observe, simulate_lightcurves
-from skysure.fit import seeded
 from skysure.methods.calibration import auc, wilson_interval, with_interval
+from skysure.methods.dropout import Dropout
+from skysure.methods.ensembles import Ensemble
+from skysure.methods.gaussian_process import NNGP
+from skysure.methods.likelihoods import categorical_nll, gaussian_nll
 from skysure.methods.novelty import FeatureDistance, auroc, energy, fpr_at_tpr
-from skysure.methods.uncertainty import (
-    NNGP,
-    Dropout,
-    Ensemble,
-    categorical_nll,
-    gaussian_nll,
-    kl,
-    sample,
-    split_classes,
-    split_values,
-)
+from skysure.methods.sampling import sample, split_classes, split_values
+from skysure.methods.variational import kl
+from skysure.training import seeded
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SKYSURE_DATA", ROOT.parent / "shared" / "data"))
@@ -232,7 +227,7 @@ def supernovae(quick: bool) -> list[dict]:
 
 
 SCORES: dict[str, Callable[[skysure.Classes], np.ndarray]] = {
-    "": lambda found: np.nan_to_num(np.asarray(found.novelty)),
+    "": lambda found: np.nan_to_num(np.asarray(found.ood_percentile)),
     "_entropy": lambda found: found.aleatoric + found.epistemic,
     "_epistemic": lambda found: found.epistemic,
 }
@@ -252,8 +247,8 @@ def mean_area(measure: str, pairs: list[tuple[float, float]]) -> dict:
 
 
 def flagged(measure: str, found: skysure.Classes) -> dict:
-    """Share flagged as unlike the training set [%]."""
-    unlike = np.asarray(found.unlike)
+    """Share flagged as out of distribution [%]."""
+    unlike = np.asarray(found.is_ood)
     low, high = wilson_interval(int(unlike.sum()), len(unlike))
     return row(measure, 100 * float(unlike.mean()), "%", error=50 * (high - low), n=len(unlike))
 

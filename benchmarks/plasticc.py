@@ -35,12 +35,12 @@ from plasticc_folds import PARTS, parts_of
 from plasticc_resnet import answered, costs, trained
 from plasticc_scores import Found, calibrated, for_challenge, ratio, rows_of
 from record import record, row
-from skysure.applications import settings_of
+from skysure.application import settings_of
 from skysure.applications.supernovae import calibrate
 from skysure.applications.supernovae.batches import targets
-from skysure.data.parts import Split
-from skysure.data.sources import Memory, Parted
-from skysure.run import Run
+from skysure.data.sources import InMemorySource, SplitSource
+from skysure.data.split import Split
+from skysure.run.directory import Run
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SKYSURE_DATA", ROOT.parent / "shared" / "data")) / "plasticc"
@@ -82,11 +82,11 @@ class Folds:
         """Objects that are tested on, in order."""
         return np.flatnonzero((self.parts == PARTS.index("test")).any(0))
 
-    def source(self, k: int, curves: skysure.LightCurves | None = None) -> Parted:
+    def source(self, k: int, curves: skysure.LightCurves | None = None) -> SplitSource:
         """Give the light curves in the parts of a fold."""
         ids = self.curves.ids
         split = Split(ids, np.full(len(ids), ""), np.array(PARTS)[self.parts[k]])
-        return Parted(Memory(self.schema, [curves or self.curves]), split)
+        return SplitSource(InMemorySource(self.schema, [curves or self.curves]), split)
 
     def over(self, fold: Callable[[int], Found]) -> Found:
         """Join what is found in each fold."""
@@ -140,7 +140,7 @@ def predicted(folds: Folds, k: int, redshift: bool) -> Found:
         calibrate(run.model, folds.source(k, curves))
     found = skysure.predict(run, curves)
     test = folds.parts[k] == PARTS.index("test")
-    return for_challenge(found.probability, found.members[test], folds.parts[k], folds.label, folds.names)
+    return for_challenge(found.probability, found.prediction_set[test], folds.parts[k], folds.label, folds.names)
 
 
 def lightgbm(folds: Folds) -> list[dict]:

@@ -17,9 +17,9 @@ from skysure.applications.supernovae.batches import Batch, augmented, nights, te
 from skysure.applications.supernovae.networks import Classifier, Recurrent, features, learning, network
 from skysure.applications.supernovae.training import class_nll, labelled, padded
 from skysure.data.lightcurves import LightCurves
-from skysure.data.sources import TRAIN, VALIDATION, Parted
-from skysure.fit import combine, fit, seeded
-from skysure.methods.uncertainty import Dropout
+from skysure.data.sources import TRAIN, VALIDATION, SplitSource
+from skysure.methods.dropout import Dropout
+from skysure.training import combine, fit, seeded
 
 BLOCKS, KERNEL = 4, 5
 
@@ -92,7 +92,7 @@ def last_nll(model: nn.Module, batch: Batch) -> Tensor:
     return F.cross_entropy(model(batch), batch["truth"], reduction="none")
 
 
-def trained(source: Parted, settings: Settings) -> Classifier:
+def trained(source: SplitSource, settings: Settings) -> Classifier:
     """Train a ResNet as `supernovae` trains its networks: degradations, batches, epochs, optimiser, averaging."""
     model = resnet(settings, source.schema)
     held = {part: labelled(source, part, model) for part in (TRAIN, VALIDATION)}
@@ -104,9 +104,8 @@ def trained(source: Parted, settings: Settings) -> Classifier:
         return padded(augmented(given, settings, rng) if rng else given, truth, settings.batch, rng)
 
     for state in fit(
-        model.networks[0], batches, last_nll, objects=len(held[TRAIN][1]), epochs=settings.epochs,
-        learning_rate=settings.learning_rate, patience=settings.patience, average=settings.average, seed=settings.seed,
-    ):  # fmt: skip
+        model.networks[0], batches, last_nll, settings.optimisation, objects=len(held[TRAIN][1]), seed=settings.seed
+    ):
         last = state
     model.networks[0].load_state_dict(last.weights)
     return model.eval()
@@ -135,7 +134,7 @@ def cost(
     return time.process_time() - start, max(kept)
 
 
-def costs(source: Parted, settings: Settings) -> dict[str, tuple[float, float, int]]:
+def costs(source: SplitSource, settings: Settings) -> dict[str, tuple[float, float, int]]:
     """Give what an epoch of the recurrent network and of the ResNet costs, on the same batches, and their weights."""
     found = {}
     losses = {"lstm": partial(of_every_night, settings=settings), "resnet": last_nll}

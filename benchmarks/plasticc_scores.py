@@ -15,8 +15,8 @@ from skysure.methods.calibration import (
     ConformalSets,
     VectorScaling,
     balanced_nll,
+    cross_fit,
     ece,
-    held_out,
     macro_auc,
     with_interval,
 )
@@ -63,7 +63,7 @@ def calibrated(raw: np.ndarray, part: np.ndarray, label: np.ndarray, names: np.n
     mine, test = (np.flatnonzero(part == PARTS.index(p)) for p in ("calibration", "test"))
     truth = torch.from_numpy(label[mine])
     scaling = {w: partial(VectorScaling, len(names), w) for w in WIDTHS}
-    unseen = {w: held_out(scaling[w], logits[:, mine], truth) for w in WIDTHS}
+    unseen = {w: cross_fit(scaling[w], logits[:, mine], truth) for w in WIDTHS}
     width = max(WIDTHS, key=lambda w: float(unseen[w].gather(1, truth[:, None]).log().sum()))
     p = scaling[width]().fit(logits[:, mine], truth)(logits)[0].softmax(-1)
     sets = ConformalSets(len(names)).fit(unseen[width], truth).members(p[test], COVERAGE)
@@ -98,14 +98,14 @@ def share_of(names: np.ndarray) -> np.ndarray:
 def rows_of(found: Found, label: np.ndarray, names: np.ndarray, suffix: str) -> list[dict]:
     """Give the scores of a method over all objects, each tested on once."""
     p, right = found.probability, (found.probability.argmax(1) == label).astype(float)
-    held = found.members[np.arange(len(label)), label].astype(float)
+    held = found.prediction_set[np.arange(len(label)), label].astype(float)
     scores = [
         ("weighted_logloss", "", 1, partial(balanced_nll, share=share_of(names)), (found.challenge, label)),
         ("macro_auc", "", 1, macro_auc, (p, label)),
         ("accuracy", "%", 100, mean_of, (right,)),
         ("ece", "", 1, ece, (p, label)),
         ("set_coverage_90", "%", 100, mean_of, (held,)),
-        ("set_size_90", "", 1, mean_of, (found.members.sum(1).astype(float),)),
+        ("set_size_90", "", 1, mean_of, (found.prediction_set.sum(1).astype(float),)),
     ]
     rows = []
     for name, unit, factor, score, arrays in scores:

@@ -6,8 +6,8 @@ One thread, processor time, one layer that reads 16 features of 256 objects (wha
 medians of 9 interleaved repetitions or, for small sizes, up to 62. Training: a batch forward and backward, the state's
 masks shared by the batch, those of the inputs each object's own. Sampling: 30 draws against 30 plain passes without
 gradients, with masks that all objects share, and with masks of each object's own, which run step by step. Padding: a
-two-way layer trained on objects of different lengths (5 to 100 % of the steps), by `both_ways` against torch's packed
-sequences. Each row is the worst of the grid; its note is the grid.
+two-way layer trained on objects of different lengths (5 to 100 % of the steps), by `bidirectional` against torch's
+packed sequences. Each row is the worst of the grid; its note is the grid.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from record import record, row
-from skysure.methods.recurrent import both_ways
-from skysure.methods.uncertainty import TiedDropout, sample
+from skysure.methods.dropout import TiedDropout
+from skysure.methods.recurrent import bidirectional
+from skysure.methods.sampling import sample
 
 FEATURES, OBJECTS, SAMPLES = 16, 256, 30
 GRID = list(product((16, 32, 64, 128), (20, 50, 100, 200)))
@@ -49,7 +50,7 @@ class BothWays(nn.Module):
         self.lengths = lengths
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
-        return both_ways(*self.layers, x, self.lengths), None
+        return bidirectional(*self.layers, x, self.lengths), None
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -28,7 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from record import record, row
-from skysure.methods.uncertainty import TiedDropout, noise, sample, split_classes, split_classes_until, to_bayesian
+from skysure.methods.dropout import TiedDropout, noise, to_bayesian
+from skysure.methods.sampling import sample, split_classes, split_classes_until
 
 SAMPLES = 50
 BATCHES = (1, 8, 32, 256)

@@ -20,11 +20,11 @@ from skysure.applications import sine
 from skysure.applications.sine import grid, training
 from skysure.applications.sine.functions import truth
 from skysure.applications.sine.points import joined
-from skysure.data.sources import TEST, VALIDATION, Parted
-from skysure.fit import Batch, fit
-from skysure.methods.uncertainty import Ensemble
-from skysure.verbs.parts import in_parts, sizes_of
+from skysure.data.sources import TEST, VALIDATION, SplitSource
+from skysure.methods.ensembles import Ensemble
+from skysure.training import Batch, fit
 from skysure.verbs.progress import silent
+from skysure.verbs.split import in_parts, sizes_of
 
 PUBLISHED = {"log_likelihood": 0.739, "aleatoric_std": 0.124, "epistemic_std": 0.046, "coverage_683": 75.8}
 """One run of the same network without our schedule, normalisation and calibration."""
@@ -42,7 +42,7 @@ def main(quick: bool, asked: list[str]) -> None:
     record("sine", [found for part in asked or parts for found in parts[part]()], quick=quick)
 
 
-def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, Parted]]:
+def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, SplitSource]]:
     """Train, calibrate and give the network of each seed, with its points; all in one batched pass."""
     each = [replace(settings, seed=seed) for seed in seeds]
     sources = [parted(one) for one in each]
@@ -55,8 +55,8 @@ def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, Parted
     networks = [sine.network(one, source.schema) for one, source in zip(each, sources, strict=True)]
     ensemble = Ensemble(networks)
     *_, last = fit(
-        ensemble, batches, training.nll, objects=sources[0].counts["train"], epochs=settings.epochs, own=True,
-        learning_rate=settings.learning_rate, patience=settings.patience, seed=settings.seed,
+        ensemble, batches, training.nll, settings.optimisation,
+        objects=sources[0].counts["train"], seed=settings.seed, own_batches=True,
     )  # fmt: skip
     ensemble.load_state_dict(last.weights)
     for model, source in zip(ensemble.members(), sources, strict=True):
@@ -64,7 +64,7 @@ def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, Parted
         yield model, source
 
 
-def parted(settings: sine.Settings) -> Parted:
+def parted(settings: sine.Settings) -> SplitSource:
     """Simulate the points of a seed, and divide them as a training does."""
     return in_parts(sine.simulate(settings, None, settings.seed), sizes_of(settings), settings.seed, silent)
 
@@ -111,7 +111,7 @@ def costs(settings: sine.Settings, times: int) -> Iterator[dict[str, Any]]:
 def seconds(model: Any, batches: Any, settings: sine.Settings) -> float:
     """Time a training; by the time of this process, since others may share the machine."""
     start = process_time()
-    for _ in training.course(model, batches, settings):
+    for _ in training.fit_states(model, batches, settings):
         pass
     return process_time() - start
 
@@ -125,7 +125,7 @@ def choice(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:
         points, given = joined(source.chunks(VALIDATION)), (training.batches(source, mine), mine)
         together, ours = grid.ensemble(mine, source.schema), sine.network(mine, source.schema)
         for model in (together, ours):
-            *_, last = training.course(model, *given)
+            *_, last = training.fit_states(model, *given)
             model.load_state_dict(last.weights)
         table = torch.stack([grid.row(one, points) for one in [*together.members(), ours]])
         chosen = int(table[:-1, 1].argmin())

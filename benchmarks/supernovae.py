@@ -17,7 +17,7 @@ biased    trains on the 1,009 objects that spectroscopy chose beside 4,000 simul
 scratch   few and biased without any simulation.
 templates 10,660 objects as in spcc, with core-collapse templates apart: those of the test part are in no other, nor are
           those that stop the training or calibrate; three such divisions. Ia, which have no template, are divided as
-          ever. Beside the scores, how many are flagged as unlike the training set.
+          ever. Beside the scores, how many are flagged as out of distribution.
 dropout   one mask for a whole light curve in every layer (`tied`) beside dropout in the head alone: how
           well what the model says it does not know (epistemic) tells its errors, and at what cost.
 transfer  the shipped model, trained on our simulator alone, on all objects of the SPCC.
@@ -47,8 +47,8 @@ import skysure
 from record import record, row
 from skysure.applications.supernovae.batches import targets
 from skysure.applications.supernovae.simulator import simulate_lightcurves
-from skysure.data.parts import SEEN, read_parts
-from skysure.data.sources import Memory, Parted
+from skysure.data.sources import InMemorySource, SplitSource
+from skysure.data.split import SEEN, read_parts
 from skysure.methods.calibration import auc, best_threshold, figure_of_merit, nll, wilson_interval, with_interval
 from skysure.methods.calibration.scores import mean_of
 
@@ -175,7 +175,7 @@ def share_right(selected: np.ndarray, positive: np.ndarray, weight: np.ndarray |
 
 def part_of(run: Path, part: str) -> skysure.LightCurves:
     """Give the light curves of the challenge that are in a part of a run."""
-    split = Parted(skysure.read("supernovae", SPCC), read_parts(run / "split.parquet"))
+    split = SplitSource(skysure.read("supernovae", SPCC), read_parts(run / "split.parquet"))
     return skysure.LightCurves.concat(list(split.chunks(part)))
 
 
@@ -201,11 +201,11 @@ def templates(quick: bool) -> list[dict]:
 
 
 def flagged(run: Path, suffix: str) -> dict[str, float]:
-    """Share of Ia, and of the others, of the test part that are flagged as unlike the training set [%]."""
+    """Share of Ia, and of the others, of the test part that are flagged as out of distribution [%]."""
     curves = part_of(run, "test")
     found, ia = skysure.predict(run, curves), curves.objects["label"] == "Ia"
-    assert found.unlike is not None
-    shares = {"ia": found.unlike[ia], "others": found.unlike[~ia]}
+    assert found.is_ood is not None
+    shares = {"ia": found.is_ood[ia], "others": found.is_ood[~ia]}
     return {f"unlike_{name}_{suffix}": 100 * float(share.mean()) for name, share in shares.items()}
 
 
@@ -264,7 +264,7 @@ def on_listed(quick: bool, name: str, start: str | None, simulated: int, changes
     schema, rest, each = skysure.read("supernovae", SPCC).schema, curves[~listed], []
     for s in SPLITS:
         beside = [simulate_lightcurves(simulated, "des", seed=1000 + s, photoz="good")] if simulated else []
-        data = Memory(schema, [curves[listed], *beside])
+        data = InMemorySource(schema, [curves[listed], *beside])
         run = trained_on(data, f"spcc_{name}_{s}", quick, start, test=10, seed=s, **changes)
         found = binary(skysure.predict(run, rest), rest)
         each.append({f"{m}_{name}": found[m]["value"] for m in SCORES})
@@ -342,7 +342,9 @@ def plasticc(quick: bool) -> list[dict]:
         labelled, unseen = curves[order[:LABELS]], curves[np.sort(order[LABELS:])][: 200 if quick else None]
         out = RUNS / f"supernovae-plasticc-{name}"
         shutil.rmtree(out, ignore_errors=True)
-        adapted = skysure.calibrate(run, Memory(skysure.load(run).schema, [labelled]), out, test=0.02, progress=tell)
+        adapted = skysure.calibrate(
+            run, InMemorySource(skysure.load(run).schema, [labelled]), out, test=0.02, progress=tell
+        )
         for suffix, model in {"": run, "_calibrated": adapted}.items():
             found = {s["name"]: s for s in skysure.evaluate(model, [unseen]).metrics["scores"]}
             names = SCORES | MORE | {"forecast_coverage": "forecast_coverage"}
@@ -362,7 +364,7 @@ def real(quick: bool) -> list[dict]:
     out = RUNS / "supernovae-des-snls"
     shutil.rmtree(out, ignore_errors=True)
     run = skysure.load(SHIPPED)
-    adapted = skysure.calibrate(run, Memory(run.schema, [labelled, others]), out, test=0.02, progress=tell)
+    adapted = skysure.calibrate(run, InMemorySource(run.schema, [labelled, others]), out, test=0.02, progress=tell)
     return [
         *completeness(skysure.predict(run, unseen), "ia_completeness_des_snls", ""),
         *completeness(skysure.predict(adapted, unseen), "ia_completeness_des_snls_calibrated", "_calibrated"),
@@ -370,14 +372,14 @@ def real(quick: bool) -> list[dict]:
 
 
 def completeness(found: skysure.Classes, measure: str, suffix: str) -> list[dict]:
-    """Share of SNe Ia called Ia, held by their sets, and flagged as unlike the training set [%]."""
+    """Share of SNe Ia called Ia, held by their sets, and flagged as out of distribution [%]."""
     ia = found.classes.index("Ia")
-    assert found.members is not None
-    assert found.unlike is not None
+    assert found.prediction_set is not None
+    assert found.is_ood is not None
     shares = {
         measure: found.probability[:, ia] > 0.5,
-        f"ia_set_coverage_90_des_snls{suffix}": found.members[:, ia],
-        f"ia_novelty_rate_des_snls{suffix}": found.unlike,
+        f"ia_set_coverage_90_des_snls{suffix}": found.prediction_set[:, ia],
+        f"ia_novelty_rate_des_snls{suffix}": found.is_ood,
     }
     deciles = np.quantile(found.probability[:, ia], np.arange(1, 10) / 10)
     spread = row(f"ia_probability_median_des_snls{suffix}", float(deciles[4]), n=len(found),

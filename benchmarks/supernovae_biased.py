@@ -37,10 +37,10 @@ from record import record
 from skysure.applications.supernovae.batches import targets
 from skysure.applications.supernovae.calibration import calibrate
 from skysure.applications.supernovae.redshifting import redshifted
-from skysure.data.parts import Split
-from skysure.data.sources import CALIBRATION, Memory, Parted
+from skysure.data.sources import CALIBRATION, InMemorySource, SplitSource
+from skysure.data.split import Split
 from skysure.methods.calibration import auc, ece, figure_of_merit, nll
-from skysure.run import Run
+from skysure.run.directory import Run
 from supernovae import DEGRADED, FAST, RUNS, SCRATCH, SHIPPED, SPCC, SPLITS, biased, challenge, over_splits, trained_on
 
 COPIES, LABELS, NEIGHBOURS = 3, (100, 300), 10
@@ -91,7 +91,7 @@ def trained(
     held = len(given) // 10
     changes = SCRATCH | FAST | DEGRADED | {"validation": held, "calibration": held, "test": 10, "groups": True}
     epochs = round(SCRATCH["epochs"] * (len(listed) / len(given)) ** 0.7)
-    data = Memory(skysure.read("supernovae", SPCC).schema, [given])
+    data = InMemorySource(skysure.read("supernovae", SPCC).schema, [given])
     name = f"biased_{way}_{seed}"
     return skysure.load(trained_on(data, name, quick, None, seed=seed, **changes | {"epochs": epochs}))
 
@@ -147,14 +147,14 @@ def calibrated(run: Run, labelled: skysure.LightCurves) -> Run:
     """Fit what turns the network's answers into probabilities and sets anew."""
     model = deepcopy(run.model)
     split = Split(labelled.ids, labelled.groups, np.full(len(labelled), CALIBRATION))
-    calibrate(model, Parted(Memory(run.schema, [labelled]), split))
+    calibrate(model, SplitSource(InMemorySource(run.schema, [labelled]), split))
     return replace(run, model=model)
 
 
 def scores(run: Run, others: skysure.LightCurves, name: str) -> dict[str, float]:
     """Score the answers for whole light curves."""
     found = skysure.predict(run, others)
-    assert found.members is not None
+    assert found.prediction_set is not None
     truth = targets(others.objects["label"], found.classes)
     p, ia = found.probability[:, found.classes.index("Ia")], others.objects["label"] == "Ia"
     return {
@@ -163,8 +163,8 @@ def scores(run: Run, others: skysure.LightCurves, name: str) -> dict[str, float]
         f"f1_{name}": float(figure_of_merit(p > 0.5, ia)),
         f"nll_{name}": float(nll(found.probability, truth)),
         f"ece_{name}": float(ece(found.probability, truth)),
-        f"set_coverage_90_{name}": 100 * float(found.members[np.arange(len(truth)), truth].mean()),
-        f"set_size_{name}": float(found.members.sum(1).mean()),
+        f"set_coverage_90_{name}": 100 * float(found.prediction_set[np.arange(len(truth)), truth].mean()),
+        f"set_size_{name}": float(found.prediction_set.sum(1).mean()),
     }
 
 

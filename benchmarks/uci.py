@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from record import record, row
-from skysure.methods.uncertainty.nngp import NNGP
+from skysure.methods.gaussian_process.nngp import NNGP
 from uci_networks import Predicted, dropout_predictions, ensemble_predictions
 from uci_splits import ROOT, SETS, Splits, read_splits
 

@@ -22,10 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skysure.fit import schedule, seeded
 from skysure.methods.calibration import VarianceScaling, pit, pit_hits
-from skysure.methods.uncertainty import Dropout, Ensemble, kl, mixture_nll, noise
-from skysure.methods.uncertainty.ensembles import clip_members
+from skysure.methods.dropout import Dropout, noise
+from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.likelihoods import mixture_nll
+from skysure.methods.variational import kl
+from skysure.training import schedule, seeded
 from uci_splits import Splits
 
 HIDDEN, RELATIVE_LENGTH, BETA = 100, 0.3, 0.5

@@ -7,7 +7,10 @@ import sys
 import torch
 from torch import nn
 
-from skysure.methods.uncertainty import Dropout, gaussian_nll, kl, sample, split_values
+from skysure.methods.dropout import Dropout
+from skysure.methods.likelihoods import gaussian_nll
+from skysure.methods.sampling import sample, split_values
+from skysure.methods.variational import kl
 
 STEPS = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 
@@ -15,7 +18,7 @@ generator = torch.Generator().manual_seed(0)
 x = torch.rand(500, 1, generator=generator) * 6 - 3
 y = torch.sin(x) + 0.1 * torch.randn(500, 1, generator=generator)
 
-# The single input is not dropped: what is lost of it no depth can make good.
+# The first layer is plain: dropping the only input discards information that no later layer can recover.
 network = nn.Sequential(
     nn.Linear(1, 128), nn.ReLU(),
     Dropout(nn.Linear(128, 128), learned=True), nn.ReLU(),
@@ -30,9 +33,9 @@ for _ in range(STEPS):
     loss.backward()
     optimizer.step()
 
-where = torch.tensor([[0.0], [3.0], [9.0]])
-mean, log_variance = sample(network, where, samples=100, seed=0, shared=True).split(1, dim=2)
+points = torch.tensor([[0.0], [3.0], [9.0]])
+mean, log_variance = sample(network, points, samples=100, seed=0, shared=True).split(1, dim=2)
 parts = split_values(mean, variance=log_variance.exp())
-for k, (at,) in enumerate(where.tolist()):
-    noise, ignorance = (part[k, 0, 0].sqrt() for part in (parts.aleatoric, parts.epistemic))
-    print(f"y({at:g}) = {parts.mean[k, 0]:.2f} ± {noise:.2f} (noise) ± {ignorance:.2f} (ignorance)")
+for k, (at,) in enumerate(points.tolist()):
+    aleatoric, epistemic = (part[k, 0, 0].sqrt() for part in (parts.aleatoric, parts.epistemic))
+    print(f"y({at:g}) = {parts.mean[k, 0]:.2f} ± {aleatoric:.2f} (aleatoric) ± {epistemic:.2f} (epistemic)")

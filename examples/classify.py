@@ -27,8 +27,8 @@ classes = skysure.predict(sys.argv[1] if len(sys.argv) > 1 else "supernovae-griz
 for k, name in enumerate(classes.rows["id"]):
     best = classes.best[k]
     p, error = classes.probability[k, best], classes.probability_error[k, best]
-    inside = ", ".join(c for c, member in zip(classes.classes, classes.members[k], strict=True) if member)
-    warning = "  unlike the training set" if classes.unlike[k] else ""
+    inside = ", ".join(c for c, member in zip(classes.classes, classes.prediction_set[k], strict=True) if member)
+    warning = "  out of distribution" if classes.is_ood[k] else ""
     print(f"{name}: {classes.classes[best]} with {p:.2f} ± {error:.2f}; 90 % set: {inside or 'none'}{warning}")
 
 classes.to_table().write("classes.fits", overwrite=True)

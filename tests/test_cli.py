@@ -16,14 +16,17 @@ import numpy as np
 import pytest
 import tomli_w
 
-from skysure import run as runs
 from skysure import verbs
-from skysure.applications import presets, supernovae
+from skysure.application import presets
+from skysure.applications import supernovae
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
-from skysure.data.tables import ResultWriter, read_table
-from skysure.faults import Fault
+from skysure.data.results.writer import ResultWriter, read_table
+from skysure.errors import InputError
+from skysure.run.checkpoints import Checkpoints
+from skysure.run.directory import _digest, _digest_of
+from skysure.run.files import read_history, write_metrics
 from skysure.settings import load_toml
 
 Say = Callable[..., tuple[int, str, str]]
@@ -156,7 +159,7 @@ def test_wrong_usage(refuses: Callable[..., str], words: tuple[str, ...], said: 
         (("--samples", "1"), ("samples = 1", "from 2")),
         (("--at-epoch", "soon"), ("at_epoch = 'soon'", "--at-epoch 10")),
         (("--at-epoch", "nan"), ("at_epoch = 'nan'",)),
-        (("--unlike", "-1"), ("unlike = -1",)),
+        (("--ood-level", "-1"), ("ood_level = -1",)),
         (("--batch", "0"), ("batch = 0",)),
         (("--covrage", "0.9"), ("--covrage", "--coverage")),
     ],
@@ -218,7 +221,7 @@ def test_out_twice_gives_the_same_table_twice(say: Say, supernova_run: Path, nig
     assert "12 rows in a.csv, a.fits" in err
     a, b = read_table("a.csv"), read_table("a.fits")
     assert a.colnames == b.colnames
-    assert a["class"].tolist() == b["class"].tolist()
+    assert a["predicted_class"].tolist() == b["predicted_class"].tolist()
     assert np.allclose(a["p_Ia"], b["p_Ia"], atol=1e-12)
     assert np.array_equal(a["in_set_Ia"].astype(str), b["in_set_Ia"].astype(str))
 
@@ -265,7 +268,7 @@ def test_a_full_disk_leaves_no_partial_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     predict = ("predict", supernova_run, night, "--out", "o.csv", "--device", "cpu")
-    for place in ("skysure.data.targets.synced", "skysure.data.tables.synced"):
+    for place in ("skysure.data.targets.synced", "skysure.data.results.writer.synced"):
         monkeypatch.setattr(place, full)
         refuses(1, ("o.csv", "disk is full", "free some space"), *predict)
     refuses(1, ("disk is full",), "evaluate", supernova_run, night, "--out", "e", "--device", "cpu")
@@ -277,17 +280,17 @@ def test_a_full_disk_leaves_no_partial_file(
 def test_a_disk_that_fills_later_keeps_what_was_learned(
     say: Say, monkeypatch: pytest.MonkeyPatch, flags: list[str]
 ) -> None:
-    inner, words = runs.write_metrics, ("train", "supernovae", "--out", "r", *flags)
+    inner, words = write_metrics, ("train", "supernovae", "--out", "r", *flags)
 
     def full(*_: object) -> None:
-        raise Fault("r could not be written whole", "room", "the disk is full", "free some space")
+        raise InputError("r could not be written whole", "room", "the disk is full", "free some space")
 
-    monkeypatch.setattr(runs, "write_metrics", full)
+    monkeypatch.setattr("skysure.run.reporting.write_metrics", full)
     status, _, err = say(*words)
     assert status == 1
     assert "--resume goes on" in err
     assert not Path("r").exists()
-    monkeypatch.setattr(runs, "write_metrics", inner)
+    monkeypatch.setattr("skysure.run.reporting.write_metrics", inner)
     status, _, err = say(*words, "--resume")
     assert status == 0
     assert "training:" not in err
@@ -299,7 +302,7 @@ def test_a_disk_that_fills_later_keeps_what_was_learned(
 def sign(copy: Path, **changes: object) -> None:
     """Edit a run.toml as somebody would who knows how to sign it."""
     content = {k: v for k, v in load_toml(copy / "run.toml").items() if k != "sha256"} | changes
-    digests = {"run.toml": runs._digest_of(content), "model.safetensors": runs._digest(copy / "model.safetensors")}
+    digests = {"run.toml": _digest_of(content), "model.safetensors": _digest(copy / "model.safetensors")}
     (copy / "run.toml").write_text(tomli_w.dumps(content | {"sha256": digests}))
 
 
@@ -415,7 +418,7 @@ def test_an_interrupted_training_goes_on(
 ) -> None:
     words = ("train", "supernovae", "--out", "r", *flags)
     with monkeypatch.context() as patch:
-        interrupted_after(patch, runs.Checkpoints, "save", 2)
+        interrupted_after(patch, Checkpoints, "save", 2)
         status, _, err = say(*words)
     assert status == 130
     assert "--resume" in err
@@ -439,7 +442,7 @@ def test_nothing_to_resume_is_a_beginning_and_weights_to_start_from(
     status, _, err = say("train", "supernovae", "--out", "r", "--resume", "--from", supernova_run, "--epochs=1", *few)
     assert status == 0, err
     assert "reading 300" in err
-    first, again = (runs.read_history(f)[0]["train_nll"] for f in (supernova_run, Path("r")))
+    first, again = (read_history(f)[0]["train_nll"] for f in (supernova_run, Path("r")))
     assert first != again
 
 
@@ -490,7 +493,7 @@ def test_evaluate_leaves_out_what_was_seen(say: Say, supernova_run: Path, tmp_pa
 
 
 def load_split(run: Path) -> list[str]:
-    from skysure.data.parts import SEEN, read_parts
+    from skysure.data.split import SEEN, read_parts
 
     split = read_parts(run / "split.parquet")
     return split.ids[np.isin(split.parts, SEEN)].tolist()

@@ -14,7 +14,7 @@ import pytest
 import skysure
 from skysure.applications.supernovae import Query, Settings
 from skysure.cli.commands import app
-from skysure.data.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
+from skysure.data.lightcurves.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from skysure.predictions import Actions, Classes, Values
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier that learned a little from the thirty light curves of the examples."""
     tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
         run = skysure.train("supernovae", [EXAMPLES / "night.ecsv"], tmp_path_factory.mktemp("runs") / "small", **tiny)
     assert run.path is not None
     return run.path
@@ -56,7 +56,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in; nothing is drawn, as the report has tests of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+    monkeypatch.setattr("skysure.run.reporting.write_report", lambda folder: None)
     return tmp_path
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import skysure
 from skysure.data.lightcurves import open_lightcurves
-from skysure.data.tables import read_table
+from skysure.data.results.writer import read_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -20,7 +20,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier that learned a little from the thirty light curves of the examples."""
     tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
         run = skysure.train("supernovae", [EXAMPLES / "night.ecsv"], tmp_path_factory.mktemp("runs") / "small", **tiny)
     assert run.path is not None
     return run.path
@@ -47,7 +47,7 @@ def test_any_network(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def test_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+    monkeypatch.setattr("skysure.run.reporting.write_report", lambda folder: None)
     said = run("agents.py", "2", monkeypatch=monkeypatch, capsys=capsys)
     assert [f"s{k}:" in said for k in range(5)] == [True] * 5
     assert "3664" in said

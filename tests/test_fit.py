@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from skysure.fit import Batch, State, _towards, combine, fit, schedule, seeded
-from skysure.methods.uncertainty import Dropout, gaussian_nll
+from skysure.methods.dropout import Dropout
+from skysure.methods.likelihoods import gaussian_nll
+from skysure.training import Batch, Optimisation, State, combine, fit, schedule, seeded
+from skysure.training.supervised import update_mean
 
 
 def model(seed: int = 0) -> nn.Module:
@@ -36,8 +39,12 @@ def nll(network: nn.Module, batch: Batch) -> Tensor:
 
 
 def states(network: nn.Module, state: State | None = None, **changes: object) -> list[State]:
-    how = {"objects": 64, "epochs": 6, "learning_rate": 0.01, "patience": 99, "seed": 3} | changes
-    return list(fit(network, batches, nll, state=state, accelerator=Accelerator(cpu=True), **how))
+    return list(epochs(network, state, **changes))
+
+
+def epochs(network: nn.Module, state: State | None = None, **changes: object) -> Iterator[State]:
+    optimisation = Optimisation(**{"epochs": 6, "learning_rate": 0.01, "patience": 99} | changes)
+    return fit(network, batches, nll, optimisation, objects=64, seed=3, state=state, accelerator=Accelerator(cpu=True))
 
 
 def test_it_learns_and_keeps_the_best() -> None:
@@ -65,9 +72,7 @@ def test_without_patience_it_keeps_the_first_epoch() -> None:
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_resumed_at_any_epoch_it_ends_with_the_same_bits(stop: int) -> None:
     whole = states(model())
-    first = list(
-        islice(fit(model(), batches, nll, objects=64, epochs=6, learning_rate=0.01, patience=99, seed=3), stop)
-    )
+    first = list(islice(epochs(model()), stop))
     rest = states(model(seed=99), first[-1])
     assert [s.record for s in first + rest] == [s.record for s in whole]
     assert rest[-1].tensors.keys() == whole[-1].tensors.keys()
@@ -77,11 +82,7 @@ def test_resumed_at_any_epoch_it_ends_with_the_same_bits(stop: int) -> None:
 
 def test_averaged_weights_are_the_mean_of_the_last_steps_and_resume() -> None:
     whole = states(model(), average=2.0, learning_rate=1e-3)
-    first = list(
-        islice(
-            fit(model(), batches, nll, objects=64, epochs=6, learning_rate=1e-3, patience=99, seed=3, average=2.0), 2
-        )
-    )
+    first = list(islice(epochs(model(), average=2.0, learning_rate=1e-3), 2))
     rest = states(model(seed=99), first[-1], average=2.0, learning_rate=1e-3)
     for name, tensor in rest[-1].tensors.items():
         assert torch.equal(tensor, whole[-1].tensors[name]), name
@@ -92,9 +93,9 @@ def test_a_running_mean_is_the_plain_mean_while_it_is_young_and_forgets_after() 
     values = [torch.tensor([float(v)]) for v in (3, 5, 1, 7, 100)]
     kept.copy_(values[0])
     for count, value in enumerate(values[1:4], start=1):
-        _towards([kept], [value], torch.tensor(count), span)
+        update_mean([kept], [value], torch.tensor(count), span)
     assert float(kept) == pytest.approx(4.0)
-    _towards([kept], [values[4]], torch.tensor(4), span)
+    update_mean([kept], [values[4]], torch.tensor(4), span)
     assert float(kept) == pytest.approx(0.75 * 4 + 0.25 * 100)
 
 

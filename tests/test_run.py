@@ -16,9 +16,11 @@ import tomli_w
 import torch
 
 import skysure
-from skysure import run as runs
 from skysure import verbs
-from skysure.faults import Fault, SettingsFault
+from skysure.errors import InputError, SettingsError
+from skysure.run.checkpoints import Checkpoints
+from skysure.run.directory import _digest, _digest_of
+from skysure.run.files import read_history, read_metrics, write_metrics
 from skysure.settings import load_toml
 
 SMALL = {"objects": 120, "validation": 30, "calibration": 30, "test": 30, "epochs": 4, "hidden": 8, "device": "cpu"}
@@ -44,7 +46,7 @@ def test_it_holds_what_is_promised(made: Path) -> None:
     assert content["format"] == 1
     assert content["parts"] == {"train": 30, "validation": 30, "calibration": 30, "test": 30}
     assert {"licence", "cite", "versions", "ids_hash", "settings", "schema", "reading"} <= content.keys()
-    assert len(runs.read_history(made)) == 4
+    assert len(read_history(made)) == 4
 
 
 def test_its_settings_are_a_config(made: Path, tmp_path: Path) -> None:
@@ -60,9 +62,9 @@ def test_evaluating_anew_gives_the_same_numbers(made: Path, copy: Path) -> None:
 
 
 def test_the_page_follows_the_numbers(copy: Path) -> None:
-    metrics = runs.read_metrics(copy)
+    metrics = read_metrics(copy)
     metrics["scores"][0] |= {"value": 98765.4, "low": 98765.3, "high": 98765.5}
-    runs.write_metrics(copy, metrics)
+    write_metrics(copy, metrics)
     before = (copy / "report.html").read_text()
     skysure.report_of(copy)
     after = (copy / "report.html").read_text()
@@ -111,7 +113,7 @@ def damage(copy: Path, how: str) -> None:
 )
 def test_a_damaged_run_is_refused(copy: Path, how: str, said: str) -> None:
     damage(copy, how)
-    with pytest.raises(Fault, match=said) as raised:
+    with pytest.raises(InputError, match=said) as raised:
         skysure.load(copy)
     assert raised.value.status == 1
 
@@ -121,14 +123,14 @@ def test_weights_that_do_not_fit_are_refused_even_when_signed(copy: Path) -> Non
     content = load_toml(copy / "run.toml")
     settings = content["settings"] | {"hidden": 9}
     signed = {k: v for k, v in content.items() if k != "sha256"} | {"settings": settings}
-    digests = {"run.toml": runs._digest_of(signed), "model.safetensors": runs._digest(torch_file)}
+    digests = {"run.toml": _digest_of(signed), "model.safetensors": _digest(torch_file)}
     (copy / "run.toml").write_text(tomli_w.dumps(signed | {"sha256": digests}))
-    with pytest.raises(Fault, match="has shape"):
+    with pytest.raises(InputError, match="has shape"):
         skysure.load(copy)
 
 
 def test_what_exists_is_not_overwritten(made: Path) -> None:
-    with pytest.raises(Fault, match="--force"):
+    with pytest.raises(InputError, match="--force"):
         verbs.train("sine", out=made, **SMALL)
 
 
@@ -174,13 +176,13 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_resuming_with_other_settings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs.Checkpoints, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Checkpoints, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         verbs.train("sine", out=tmp_path / "sine", **SMALL)
     monkeypatch.undo()
-    with pytest.raises(Fault, match=r"--resume"):
+    with pytest.raises(InputError, match=r"--resume"):
         skysure.load(tmp_path / "sine")
-    with pytest.raises(SettingsFault, match="other settings"):
+    with pytest.raises(SettingsError, match="other settings"):
         verbs.train("sine", out=tmp_path / "sine", resume=True, **(SMALL | {"hidden": 9}))
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from skysure.faults import Fault, SettingsFault
+from skysure.errors import InputError, SettingsError
 from skysure.settings import build, load_toml, plain, table_of
 
 
@@ -72,7 +72,7 @@ def test_values_and_their_texts(field: str, given: object, wanted: object) -> No
     ],
 )
 def test_a_wrong_setting_is_told_with_its_cure(given: dict[str, object], said: str) -> None:
-    with pytest.raises(SettingsFault, match=said) as raised:
+    with pytest.raises(SettingsError, match=said) as raised:
         build(Example, given)
     assert raised.value.status == 2
 
@@ -83,10 +83,10 @@ def test_plain_settings_build_the_same_again() -> None:
 
 
 def test_toml_faults_name_the_file(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match=r"no\.toml: no such file"):
+    with pytest.raises(InputError, match=r"no\.toml: no such file"):
         load_toml(tmp_path / "no.toml")
     (tmp_path / "bad.toml").write_text("a = [1")
-    with pytest.raises(Fault, match=r"bad\.toml.*valid TOML"):
+    with pytest.raises(InputError, match=r"bad\.toml.*valid TOML"):
         load_toml(tmp_path / "bad.toml")
     (tmp_path / "run.toml").write_text("format = 1\n[settings]\nepochs = 3\n")
     assert table_of(tmp_path / "run.toml", "settings") == {"epochs": 3}

@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 
 from skysure.applications.supernovae.evaluation import best_point_snr
 from skysure.applications.supernovae.examples import early_forecast, record
-from skysure.data.parts import read_parts
-from skysure.data.sources import Parted
+from skysure.data.sources import SplitSource
+from skysure.data.split import read_parts
 from skysure.report import style
 
 HERE = Path(__file__).parent
@@ -50,7 +50,9 @@ def draw(axes: Axes, example: dict) -> None:
 def main() -> None:
     run = skysure.load(sys.argv[1])
     source = skysure.read("supernovae", [str(DATA / f"{name}.parquet") for name in ("lightcurves", "objects")])
-    curves = skysure.LightCurves.concat(list(Parted(source, read_parts(run.path / "split.parquet")).chunks("test")))
+    curves = skysure.LightCurves.concat(
+        list(SplitSource(source, read_parts(run.path / "split.parquet")).chunks("test"))
+    )
     order = np.argsort(-best_point_snr(curves), kind="stable")
     query = run.verbs.Query()
     canvas = Figure(figsize=(9.6, 3.2), layout="constrained")

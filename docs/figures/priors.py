@@ -18,8 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from skysure.methods.uncertainty import Dropout, prior_weights, relu_kernel, sample, sample_prior
-from skysure.methods.uncertainty.kernels import relu_moment
+from skysure.methods.dropout import Dropout
+from skysure.methods.gaussian_process import relu_kernel
+from skysure.methods.gaussian_process.kernels import relu_moment
+from skysure.methods.sampling import sample
+from skysure.methods.variational import prior_weights, sample_prior
 from skysure.report import style
 
 WIDTHS = (3, 30, 300, 3000)

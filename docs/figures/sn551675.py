@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import skysure
-from skysure.data.parts import read_parts
+from skysure.data.split import read_parts
 from skysure.report import style
 
 ROOT = Path(__file__).parents[2]
@@ -42,13 +42,13 @@ def draw_light_curve(axes: Axes, curves: skysure.LightCurves, trigger: float) ->
 def draw_probabilities(axes: Axes, found: skysure.Classes, title: str) -> None:
     """Draw probabilities with one standard deviation, and below them bars while a class is in the 90 % set."""
     days = found.rows["days"]
-    assert found.members is not None
+    assert found.prediction_set is not None
     assert found.probability_error is not None
     for k, name in enumerate(found.classes):
         p, error, color = found.probability[:, k], found.probability_error[:, k], style.colour(k)
         axes.plot(days, p, style.LINES[k], color=color, lw=2.2 if name == "Ia" else 1.3, label=f"P({name})")
         axes.fill_between(days, (p - error).clip(0), (p + error).clip(max=1), color=color, alpha=0.2, lw=0)
-        bar = np.where(found.members[:, k], -0.07 - 0.055 * k, np.nan)
+        bar = np.where(found.prediction_set[:, k], -0.07 - 0.055 * k, np.nan)
         axes.plot(days, bar, "s-", color=color, ms=2.5, lw=2.2)
     axes.axhline(0, color=style.GREY, lw=0.6)
     axes.set(ylim=(-0.24, 1.03), yticks=[0, 0.25, 0.5, 0.75, 1], ylabel="probability")

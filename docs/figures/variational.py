@@ -17,8 +17,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skysure.methods.uncertainty import linear
-from skysure.methods.uncertainty.linear import Regression, Weights
+from skysure.methods.variational import linear
+from skysure.methods.variational.linear import Regression, Weights
 from skysure.report import style
 
 RATE, WIDTH, WIDE = 0.1, 1e-3, 0.3

@@ -18,7 +18,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from skysure.methods.uncertainty import Dropout, linear, sample
+from skysure.methods.dropout import Dropout
+from skysure.methods.sampling import sample
+from skysure.methods.variational import linear
 from skysure.report import style
 
 RATE = 0.2

@@ -11,16 +11,17 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from .data.lightcurves import LightCurves
-    from .faults import Fault, SettingsFault
-    from .predictions import Actions, Classes, Evaluation, Values
-    from .run import Run
+    from .errors import InputError, SettingsError
+    from .evaluation import Evaluation
+    from .predictions import Actions, Classes, Values
+    from .run.directory import Run
     from .verbs import calibrate, evaluate, inspect, load, play, predict, read, report_of, simulate, train
 
 __getattr__, __dir__, _names = lazy_loader.attach(
     __name__,
     submod_attrs={
         "data.lightcurves": ["LightCurves"],
-        "faults": ["Fault", "SettingsFault"],
+        "faults": ["InputError", "SettingsError"],
         "predictions": ["Actions", "Classes", "Evaluation", "Values"],
         "run": ["Run"],
         "verbs": [
@@ -32,10 +33,10 @@ __all__ = [
     "Actions",
     "Classes",
     "Evaluation",
-    "Fault",
+    "InputError",
     "LightCurves",
     "Run",
-    "SettingsFault",
+    "SettingsError",
     "Values",
     "calibrate",
     "evaluate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .faults import Fault, SettingsFault, nearest
+from .errors import InputError, SettingsError, nearest
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> 
     for layer in layers:
         for name, value in layer.items():
             if name not in kinds:
-                raise SettingsFault(
+                raise SettingsError(
                     f"{where}: there is no '{name}'",
                     nearest(name, kinds),
                     "a misspelling, or another application's",
@@ -54,7 +55,7 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> 
     try:
         return cls(**values)
     except TypeError as error:
-        raise SettingsFault(f"{where}: {error}", "a value for every field that has no default") from None
+        raise SettingsError(f"{where}: {error}", "a value for every field that has no default") from None
 
 
 def convert(value: Any, kind: Any, name: str) -> Any:
@@ -65,12 +66,12 @@ def convert(value: Any, kind: Any, name: str) -> Any:
     if origin is Literal:
         if value in options:
             return value
-        raise SettingsFault(f"{name} = {value!r}", "one of " + ", ".join(map(str, options)))
+        raise SettingsError(f"{name} = {value!r}", "one of " + ", ".join(map(str, options)))
     if origin is tuple:
         items = [v for v in value.split(",") if v] if isinstance(value, str) else value
         kinds = [options[0]] * len(items) if options[-1] is Ellipsis else options
         if len(kinds) != len(items):
-            raise SettingsFault(f"{name} has {len(items)} values", f"{len(kinds)} values")
+            raise SettingsError(f"{name} has {len(items)} values", f"{len(kinds)} values")
         return tuple(convert(v, k, name) for v, k in zip(items, kinds, strict=True))
     if origin is dict:
         return {convert(k, options[0], name): convert(v, options[1], name) for k, v in dict(value).items()}
@@ -85,7 +86,7 @@ def _convert_union(value: Any, options: tuple[Any, ...], name: str) -> Any:
     for option in (o for o in options if o is not type(None)):
         try:
             return convert(value, option, name)
-        except SettingsFault as fault:
+        except SettingsError as fault:
             last = fault
     raise last
 
@@ -109,7 +110,17 @@ def _convert_plain(value: Any, kind: Any, name: str) -> Any:
             return number
         if kind is int and number == number and abs(number) != float("inf") and number == int(number):
             return int(whole)
-    raise SettingsFault(f"{name} = {value!r}", _WORDS.get(kind, str(kind)))
+    raise SettingsError(f"{name} = {value!r}", _WORDS.get(kind, str(kind)))
+
+
+def documentation(cls: type) -> str:
+    """Join the docstring of a dataclass with the parameters that its bases document."""
+    heading = "Parameters\n----------\n"
+    own, *bases = [inspect.cleandoc(c.__doc__) for c in cls.__mro__ if c is not object and c.__doc__]
+    shared = [doc.split(heading)[1] for doc in bases if heading in doc]
+    if not shared:
+        return own
+    return "\n".join([own if heading in own else f"{own}\n\n{heading.rstrip()}", *shared])
 
 
 def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
@@ -117,7 +128,7 @@ def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> No
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if not low <= value <= high:
-            raise SettingsFault(f"{name} = {value:g}", f"a number from {low:g} to {high:g}")
+            raise SettingsError(f"{name} = {value:g}", f"a number from {low:g} to {high:g}")
 
 
 def load_toml(path: Path | str) -> dict[str, Any]:
@@ -126,11 +137,11 @@ def load_toml(path: Path | str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Fault(f"{path}: no such file", "a TOML file") from None
+        raise InputError(f"{path}: no such file", "a TOML file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Fault(f"{path}: {error}", "a TOML file that can be read") from None
+        raise InputError(f"{path}: {error}", "a TOML file that can be read") from None
     except tomllib.TOMLDecodeError as error:
-        raise Fault(f"{path}: {error}", "valid TOML", "a quote or bracket left open") from None
+        raise InputError(f"{path}: {error}", "valid TOML", "a quote or bracket left open") from None
 
 
 def table_of(path: Path | str, name: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from skysure.applications import chain
 from skysure.applications.chain.environments import process
 from skysure.applications.chain.evaluation import proportion
 from skysure.applications.chain.truth import best_return, by_discount, exact_values, random_return
+from skysure.evaluation import Evaluation
 from skysure.methods.qlearning import deterministic_policies, policy_values
-from skysure.predictions import Evaluation
 from skysure.report import render
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "truths" / "chain.json").read_text())

@@ -14,13 +14,14 @@ import pytest
 import torch
 from jaxtyping import config
 
-from skysure.applications import chain, preset, presets
+from skysure.application import preset, presets
+from skysure.applications import chain
 from skysure.applications.chain.environments import ChainVector, States
 from skysure.applications.chain.truth import best_return, exact_values
-from skysure.faults import SettingsFault
-from skysure.fit import State
+from skysure.errors import SettingsError
 from skysure.methods.qlearning import Rule, Tables, play_episode
 from skysure.settings import build
+from skysure.training import State
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "truths" / "chain.json").read_text())["agents"]
 
@@ -46,13 +47,13 @@ def trained(settings: chain.Settings) -> Any:
     return model.eval()
 
 
-def course(name: str, **fields: Any) -> np.ndarray:
+def return_history(name: str, **fields: Any) -> np.ndarray:
     """Returns of 100 agents of a preset after each episode."""
-    return trained(build(chain.Settings, preset("chain", name), fields)).course.numpy()
+    return trained(build(chain.Settings, preset("chain", name), fields)).return_history.numpy()
 
 
 def test_the_default_reaches_the_optimum(default: Any) -> None:
-    returns = default.course[-1].numpy()
+    returns = default.return_history[-1].numpy()
     assert len(returns) == 100
     assert (returns >= 0.99 * best_return(chain.Settings())).sum() >= 95
 
@@ -66,7 +67,7 @@ def test_the_default_learns_the_exact_values_within_its_errors(default: Any) -> 
 
 
 def test_the_lectures_agent_freezes() -> None:
-    first, *_, returns = course("lecture", episodes=5)
+    first, *_, returns = return_history("lecture", episodes=5)
     published = PUBLISHED["lecture"]
     assert abs(returns.mean() - published["return"]) < published["within"]
     assert (returns >= 0.99 * best_return(chain.Settings())).mean() <= 0.03
@@ -75,7 +76,7 @@ def test_the_lectures_agent_freezes() -> None:
 
 def test_exploration_alone_is_not_enough() -> None:
     """The published 24 % of 100 agents has a standard error of 4 %, and so has ours."""
-    first, *_, returns = course("lecture-epsilon", episodes=15)
+    first, *_, returns = return_history("lecture-epsilon", episodes=15)
     assert (first == returns).mean() < 0.5, "the step is too large to settle"
     error = np.hypot(0.043, 0.043)
     share = (returns >= 0.99 * best_return(chain.Settings())).mean()
@@ -84,7 +85,7 @@ def test_exploration_alone_is_not_enough() -> None:
 
 
 def test_with_a_small_step_it_is() -> None:
-    returns = course("epsilon-small-step", episodes=25)[-1]
+    returns = return_history("epsilon-small-step", episodes=25)[-1]
     assert (returns >= 0.99 * best_return(chain.Settings())).mean() >= PUBLISHED["epsilon-small-step"]["optimal"]
 
 
@@ -96,7 +97,7 @@ def test_the_lectures_placement_changes_no_policy(name: str) -> None:
     standard = trained(replace(odd, placement="standard"))
     theirs = trained(odd)
     np.testing.assert_allclose(theirs.values * odd.learning_rate, standard.values, rtol=1e-9)
-    assert torch.equal(theirs.course, standard.course)
+    assert torch.equal(theirs.return_history, standard.return_history)
     assert torch.equal(theirs.visits, standard.visits)
     states = torch.arange(5)
     np.testing.assert_allclose(theirs(states), standard(states), rtol=1e-9)
@@ -156,5 +157,5 @@ def test_the_seed_decides() -> None:
     ],
 )
 def test_settings_out_of_range_are_refused(fields: dict[str, Any], named: str) -> None:
-    with pytest.raises(SettingsFault, match=named):
+    with pytest.raises(SettingsError, match=named):
         chain.Settings(**fields)

@@ -14,18 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from skysure import report, verbs
-from skysure import run as runs
 from skysure.applications import sine
 from skysure.applications.sine.grid import RATES, ensemble, found, row
 from skysure.applications.sine.points import Points
 from skysure.applications.sine.prediction import draws
 from skysure.applications.sine.training import batches, course
-from skysure.data.parts import Split
-from skysure.data.sources import PARTS, VALIDATION, Parted
-from skysure.fit import State, unprefixed
-from skysure.methods.uncertainty import masks
-from skysure.methods.uncertainty.masks import Draw
-from skysure.predictions import Evaluation
+from skysure.data.sources import PARTS, VALIDATION, SplitSource
+from skysure.data.split import Split
+from skysure.evaluation import Evaluation
+from skysure.methods.dropout import masks
+from skysure.methods.dropout.masks import Draw
+from skysure.run.directory import load_run
+from skysure.run.files import read_metrics
+from skysure.training import State, unprefixed
 
 TINY = {"objects": 160, "validation": 40, "calibration": 40, "test": 40, "epochs": 3, "hidden": 8}
 SETTINGS = sine.Settings(**TINY)
@@ -35,15 +36,15 @@ SETTINGS = sine.Settings(**TINY)
 def unreported() -> Iterator[None]:
     """Figures are drawn where they are tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
         yield
 
 
 @pytest.fixture(scope="module")
-def source() -> Parted:
+def source() -> SplitSource:
     memory = sine.simulate(SETTINGS, None, seed=0)
     ids = memory.held[0].ids
-    return Parted(memory, Split(ids, np.full(len(ids), ""), np.repeat(PARTS, 40)))
+    return SplitSource(memory, Split(ids, np.full(len(ids), ""), np.repeat(PARTS, 40)))
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +70,13 @@ class Alone(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def trained(source: Parted) -> State:
+def trained(source: SplitSource) -> State:
     *_, last = course(ensemble(SETTINGS, source.schema), batches(source, SETTINGS), SETTINGS)
     return last
 
 
 @pytest.mark.parametrize("number", [0, 7, 11])
-def test_each_is_what_it_would_be_alone(source: Parted, trained: State, number: int) -> None:
+def test_each_is_what_it_would_be_alone(source: SplitSource, trained: State, number: int) -> None:
     together = ensemble(SETTINGS, source.schema)
     together.load_state_dict(trained.weights)
     fixed = sine.network(sine.Settings(**TINY, learned_rate=False, rate=RATES[number]), source.schema)
@@ -86,7 +87,7 @@ def test_each_is_what_it_would_be_alone(source: Parted, trained: State, number: 
     assert trained.counters["best_nll"][number] == pytest.approx(alone.counters["best_nll"], rel=1e-5)
 
 
-def test_a_row_is_what_the_draws_say(source: Parted) -> None:
+def test_a_row_is_what_the_draws_say(source: SplitSource) -> None:
     """By the sum over draws, a point at a time, and by the analytic rate of a network of one rate."""
     points = next(source.chunks(VALIDATION))
     model = ensemble(SETTINGS, source.schema).members()[9]
@@ -101,7 +102,7 @@ def test_a_row_is_what_the_draws_say(source: Parted) -> None:
 
 
 def test_the_run_brings_the_grid(made: Path) -> None:
-    metrics = runs.read_metrics(made)
+    metrics = read_metrics(made)
     grid = metrics["curves"]["grid"]
     assert np.allclose(grid["rate"], RATES, rtol=1e-6)
     assert np.isfinite([grid[name] for name in ("nll", "epistemic", "far")]).all()
@@ -110,17 +111,17 @@ def test_the_run_brings_the_grid(made: Path) -> None:
     assert scores["grid_rate"] == grid["rate"][int(np.argmin(grid["nll"]))]
     assert scores["grid_gain"] == pytest.approx(grid["learned"]["nll"] - min(grid["nll"]))
     assert scores["grid_seconds_over_ours"] == pytest.approx(grid["seconds"]["grid"] / grid["seconds"]["learned"])
-    assert found(runs.load(made).model)["nll"] == pytest.approx(grid["nll"])
+    assert found(load_run(made).model)["nll"] == pytest.approx(grid["nll"])
 
 
 def test_a_grid_changes_nothing_of_the_learned_rate(made: Path, tmp_path: Path) -> None:
     plain = verbs.train("sine", out=tmp_path / "plain", device="cpu", **TINY).model.state_dict()
-    beside = runs.load(made).model.state_dict()
+    beside = load_run(made).model.state_dict()
     assert set(beside) - set(plain) == {"grid", "grid_seconds"}
     assert all(torch.equal(beside[name], tensor) for name, tensor in plain.items())
 
 
-def test_a_resumed_training_ends_with_the_same_bits(source: Parted) -> None:
+def test_a_resumed_training_ends_with_the_same_bits(source: SplitSource) -> None:
     """But for the seconds that were measured."""
     settings = replace(SETTINGS, grid=True)
     first, *_, last = sine.train(source, settings)
@@ -132,11 +133,11 @@ def test_a_resumed_training_ends_with_the_same_bits(source: Parted) -> None:
 
 @pytest.mark.parametrize("truth", [True, False])
 def test_figures_can_be_drawn(made: Path, truth: bool) -> None:
-    metrics = runs.read_metrics(made)
+    metrics = read_metrics(made)
     if not truth:
         x = np.linspace(-2, 2, 9)
         verbs.evaluate(made, Points(x.astype(str), x, np.full(9, np.nan)), out=made.with_name("truthless"))
-        metrics = runs.read_metrics(made.with_name("truthless"))
+        metrics = read_metrics(made.with_name("truthless"))
     drawn = {figure.name: figure for figure in sine.figures(Evaluation(metrics))}
     assert list(drawn) == ["function", "grid", "cost", *["coverage"] * truth]
     for figure in drawn.values():
@@ -146,7 +147,7 @@ def test_figures_can_be_drawn(made: Path, truth: bool) -> None:
 @pytest.mark.parametrize("function", ["sine", "line"])
 def test_an_evaluation_knows_its_function(function: str, tmp_path: Path) -> None:
     run = verbs.train("sine", out=tmp_path / "run", function=function, device="cpu", **TINY)
-    metrics: dict[str, Any] = runs.read_metrics(run.path)
+    metrics: dict[str, Any] = read_metrics(run.path)
     curve = metrics["curves"]["functions"]
     x = np.array(curve["x"])
     assert np.allclose(curve["truth"], np.sin(x) if function == "sine" else 8 + 2 * x)

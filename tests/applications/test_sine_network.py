@@ -8,7 +8,7 @@ import torch
 
 from skysure.applications import sine
 from skysure.applications.sine.prediction import draws
-from skysure.methods.uncertainty import masks
+from skysure.methods.dropout import masks
 
 SMALL = {"hidden": 16}
 

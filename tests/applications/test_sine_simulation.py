@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skysure.applications import preset, presets, sine
-from skysure.faults import SettingsFault
+from skysure.application import preset, presets
+from skysure.applications import sine
+from skysure.errors import SettingsError
 from skysure.settings import build
 
 
@@ -59,5 +60,5 @@ def test_presets_are_settings(name: str) -> None:
     ],
 )
 def test_bad_settings_are_refused(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(SettingsFault, match=said):
+    with pytest.raises(SettingsError, match=said):
         build(sine.Settings, fields)

@@ -14,7 +14,7 @@ from skysure.applications.supernovae.calibration import Rows, best_width, held_b
 from skysure.applications.supernovae.networks import LEVELS, STAGES
 from skysure.applications.supernovae.prediction import answers, every, level_of
 from skysure.applications.supernovae.simulator import simulate_lightcurves
-from skysure.data.sources import Memory
+from skysure.data.sources import InMemorySource
 from skysure.methods.calibration import VectorScaling, predictive_nll
 
 CLASSES, PHASES = 3, 2
@@ -70,7 +70,7 @@ def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshif
     curves.objects["redshift"][1::9] = np.nan
     schema = Schema(bands=curves.bands, classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8, variables=variables), schema).eval()
-    calibrate(model, Memory(schema, [curves]))
+    calibrate(model, InMemorySource(schema, [curves]))
     given = nights(curves, model.bands, model.settings)
     bright = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
     for answer in answers(model, given, Query(samples=2), every):

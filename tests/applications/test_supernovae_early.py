@@ -13,7 +13,7 @@ from skysure.applications.supernovae import Query, Schema, Settings, calibrate, 
 from skysure.applications.supernovae.early import DAYS, latest
 from skysure.applications.supernovae.evaluation import by
 from skysure.applications.supernovae.simulator import simulate_lightcurves
-from skysure.data.sources import Memory
+from skysure.data.sources import InMemorySource
 
 SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
 QUERY = Query(samples=4)
@@ -22,7 +22,7 @@ QUERY = Query(samples=4)
 @pytest.fixture(scope="module")
 def model():
     made = network(Settings(hidden=16, head=16), SCHEMA).eval()
-    calibrate(made, Memory(SCHEMA, [simulate_lightcurves(150, seed=1)]))
+    calibrate(made, InMemorySource(SCHEMA, [simulate_lightcurves(150, seed=1)]))
     return made
 
 
@@ -33,7 +33,7 @@ def curves():
 
 @pytest.fixture(scope="module")
 def metrics(model, curves) -> dict:
-    return json.loads(json.dumps(evaluate(model, Memory(SCHEMA, [curves[:50], curves[50:]]), QUERY).metrics))
+    return json.loads(json.dumps(evaluate(model, InMemorySource(SCHEMA, [curves[:50], curves[50:]]), QUERY).metrics))
 
 
 def test_the_latest_nights_are_those_until_each_day() -> None:
@@ -62,7 +62,7 @@ def test_early_shares_are_those_of_predictions_at_every_night(model, curves, met
     for k, day in enumerate(early["days"]):
         last = {i: j for j, i in enumerate(found.rows["id"]) if found.rows["days"][j] <= day + 0.5}
         p = np.array([found.probability[last[i]] if i in last else frequency for i in known])
-        members = np.array([found.members[last[i]] if i in last else [True] * 3 for i in known])
+        members = np.array([found.prediction_set[last[i]] if i in last else [True] * 3 for i in known])
         truth = np.array(list(known.values()))
         called = p[:, 0] > 0.5
         assert early["accuracy"][k] == pytest.approx((p.argmax(1) == truth).mean())
@@ -75,7 +75,9 @@ def test_early_shares_are_those_of_predictions_at_every_night(model, curves, met
 
 
 def test_nothing_is_told_of_days_that_were_not_asked_for(model, curves) -> None:
-    found = evaluate(model, Memory(SCHEMA, [curves]), Query(samples=2, at_epoch="12")).metrics["curves"]["early"]
+    found = evaluate(model, InMemorySource(SCHEMA, [curves]), Query(samples=2, at_epoch="12")).metrics["curves"][
+        "early"
+    ]
     assert found["days"] == [0.0, 2.0, 5.0, 10.0]
 
 
@@ -88,13 +90,13 @@ def test_the_table_of_kinds_counts_each_kind(model, curves, metrics) -> None:
         mine = label == kind
         assert (known == "yes") == (kind in SCHEMA.classes)
         assert n == mine.sum()
-        assert flagged["value"] == pytest.approx(100 * found.unlike[mine].mean())
+        assert flagged["value"] == pytest.approx(100 * found.is_ood[mine].mean())
         assert highest == pytest.approx(found.probability[mine].max(1).mean())
         assert called["value"] == pytest.approx(100 * (found.probability[mine, 0] > 0.5).mean())
         if kind in SCHEMA.classes:
             assert area is None
         else:
-            assert area == pytest.approx(roc_auc_score(mine[mine | inside], found.novelty[mine | inside]))
+            assert area == pytest.approx(roc_auc_score(mine[mine | inside], found.ood_percentile[mine | inside]))
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.12])

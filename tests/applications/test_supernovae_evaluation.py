@@ -23,7 +23,7 @@ from skysure.applications.supernovae.examples import titled
 from skysure.applications.supernovae.prediction import best_snr_so_far
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
-from skysure.data.sources import Memory
+from skysure.data.sources import InMemorySource
 from skysure.report import page, render
 
 SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
@@ -33,7 +33,7 @@ QUERY = Query(samples=4)
 @pytest.fixture(scope="module")
 def model():
     made = network(Settings(hidden=16, head=16), SCHEMA).eval()
-    calibrate(made, Memory(SCHEMA, [simulate_lightcurves(200, seed=1)]))
+    calibrate(made, InMemorySource(SCHEMA, [simulate_lightcurves(200, seed=1)]))
     return made
 
 
@@ -44,7 +44,7 @@ def curves() -> LightCurves:
 
 @pytest.fixture(scope="module")
 def metrics(model, curves) -> dict:
-    return evaluate(model, Memory(SCHEMA, [curves[:70], curves[70:]]), QUERY).metrics
+    return evaluate(model, InMemorySource(SCHEMA, [curves[:70], curves[70:]]), QUERY).metrics
 
 
 def test_scores_are_those_of_scikit_learn(model, curves, metrics) -> None:
@@ -58,7 +58,9 @@ def test_scores_are_those_of_scikit_learn(model, curves, metrics) -> None:
     assert scores["auc_Ia"] == pytest.approx(roc_auc_score(truth == 0, p[:, 0]))
     assert scores["nll"] == pytest.approx(log_loss(truth, p, labels=[0, 1, 2]))
     assert scores["brier"] == pytest.approx(sum(brier_score_loss(truth == k, p[:, k]) for k in range(3)))
-    assert scores["set_coverage"] == pytest.approx(100 * found.members[known][np.arange(known.sum()), truth].mean())
+    assert scores["set_coverage"] == pytest.approx(
+        100 * found.prediction_set[known][np.arange(known.sum()), truth].mean()
+    )
     assert metrics["curves"]["confusion"]["counts"] == confusion_matrix(truth, p.argmax(1), labels=[0, 1, 2]).tolist()
 
 
@@ -67,7 +69,7 @@ def test_each_class_has_its_row_and_its_own_coverage(model, curves, metrics) -> 
     found = predict(model, curves, QUERY)
     known = np.isin(curves.objects["label"], SCHEMA.classes)
     truth, answer = curves.objects["label"][known], np.array(SCHEMA.classes)[found.probability[known].argmax(1)]
-    members = found.members[known]
+    members = found.prediction_set[known]
     assert [row[0] for row in table["rows"]] == list(SCHEMA.classes)
     for k, (name, n, right, purity, held, size) in enumerate(table["rows"]):
         mine = truth == name
@@ -93,8 +95,8 @@ def test_each_class_has_its_row_and_its_own_coverage(model, curves, metrics) -> 
 def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> None:
     schema = Schema(bands=SCHEMA.bands, classes=("II", "Ia", "Ibc"))
     made = network(Settings(classes=(), hidden=16, head=16), schema).eval()
-    calibrate(made, Memory(schema, [simulate_lightcurves(100, seed=1)]))
-    found = evaluate(made, Memory(schema, [curves]), QUERY)
+    calibrate(made, InMemorySource(schema, [simulate_lightcurves(100, seed=1)]))
+    found = evaluate(made, InMemorySource(schema, [curves]), QUERY)
     p, label = predict(made, curves, QUERY).probability, curves.objects["label"]
     known = np.isin(label, schema.classes)
     p, truth = p[known], np.array([schema.classes.index(x) for x in label[known]])
@@ -114,7 +116,7 @@ def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> Non
 
 
 def test_at_an_epoch_light_curves_are_binned_by_what_was_seen_until_then(model, curves) -> None:
-    found = evaluate(model, Memory(SCHEMA, [curves]), Query(samples=2, at_epoch="3"))
+    found = evaluate(model, InMemorySource(SCHEMA, [curves]), Query(samples=2, at_epoch="3"))
     some = curves[np.isin(curves.objects["label"], SCHEMA.classes)]
     trigger = nights(some, model.bands, model.settings).trigger
     seen = some.select_points(some.time - trigger[some.owner] <= 3)
@@ -127,7 +129,7 @@ def test_at_an_epoch_light_curves_are_binned_by_what_was_seen_until_then(model, 
 def test_light_curves_too_short_for_an_answer_are_scored_as_such(model) -> None:
     some = simulate_lightcurves(12, seed=3)
     lone = some.select_points(np.isin(np.arange(len(some.time)), some.offsets[:-1]))
-    found = evaluate(model, Memory(SCHEMA, [lone]), QUERY)
+    found = evaluate(model, InMemorySource(SCHEMA, [lone]), QUERY)
     assert {row["name"]: row["value"] for row in found.metrics["scores"]}["set_coverage"] == 100
     assert "Days since detection" not in found.metrics["curves"]["by"]
     assert "early" not in [figure.name for figure in figures(found)]
@@ -148,7 +150,7 @@ def test_metrics_are_plain_and_bounded(metrics) -> None:
 
 def test_at_an_epoch_the_scores_are_those_of_what_was_known_then(model, curves) -> None:
     early = Query(samples=QUERY.samples, at_epoch="8")
-    found = evaluate(model, Memory(SCHEMA, [curves]), early).metrics
+    found = evaluate(model, InMemorySource(SCHEMA, [curves]), early).metrics
     p = predict(model, curves, early).probability
     known = np.isin(curves.objects["label"], SCHEMA.classes)
     truth = np.array([SCHEMA.classes.index(x) for x in curves.objects["label"][known]])
@@ -168,7 +170,7 @@ def test_the_uncertain_are_uncertain(model, curves, metrics) -> None:
 def test_without_truth_there_are_no_scores(model, curves) -> None:
     bare = {name: values for name, values in curves.objects.items() if name != "label"}
     unknown = LightCurves(bare, curves.offsets, curves.time, curves.band, curves.flux, curves.flux_error, curves.bands)
-    found = evaluate(model, Memory(SCHEMA, [unknown[:30]]), QUERY)
+    found = evaluate(model, InMemorySource(SCHEMA, [unknown[:30]]), QUERY)
     assert found.metrics["truth"] is False
     assert found.metrics["scores"] == []
     assert len(found.metrics["examples"]) > 0
@@ -177,9 +179,9 @@ def test_without_truth_there_are_no_scores(model, curves) -> None:
 
 
 def test_figures_are_drawn_from_the_numbers_alone(model, curves) -> None:
-    from skysure.predictions import Evaluation
+    from skysure.evaluation import Evaluation
 
-    found = evaluate(model, Memory(SCHEMA, [curves]), QUERY)
+    found = evaluate(model, InMemorySource(SCHEMA, [curves]), QUERY)
     again = Evaluation(json.loads(json.dumps(found.metrics)))
     assert [f.name for f in figures(found)] == [f.name for f in figures(again)]
 

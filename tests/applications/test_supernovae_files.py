@@ -21,9 +21,9 @@ from skysure import verbs
 from skysure.applications.supernovae.prediction import EARLY, FAR
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
-from skysure.data.tables import read_table
-from skysure.faults import Fault
-from skysure.run import Run
+from skysure.data.results.writer import read_table
+from skysure.errors import InputError
+from skysure.run.directory import Run
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 COLUMNS = ("id", "mjd", "band", "flux", "flux_error", "redshift")
@@ -266,12 +266,12 @@ def test_bands_and_redshifts_beyond_the_training_are_flagged_and_told_once(
     status, err = say("p.csv")
     assert status == 0
     rows = {row["id"]: row for row in read_table("o.csv")}
-    assert not rows["usual"]["flags"]
-    assert rows["far"]["flags"] == FAR
-    assert "band J" in rows["J too"]["flags"]
-    assert "band K" in rows["J too"]["flags"]
-    assert EARLY in rows["J only"]["flags"]
-    assert "band J" in rows["J only"]["flags"]
+    assert not rows["usual"]["quality_flags"]
+    assert rows["far"]["quality_flags"] == FAR
+    assert "band J" in rows["J too"]["quality_flags"]
+    assert "band K" in rows["J too"]["quality_flags"]
+    assert EARLY in rows["J only"]["quality_flags"]
+    assert "band J" in rows["J only"]["quality_flags"]
     assert np.isclose(rows["J too"]["p_Ia"], rows["usual"]["p_Ia"], atol=1e-6)
     assert err.count("band J") == 1
     assert "2 rows flagged: points in the band J" in err
@@ -293,7 +293,7 @@ def test_too_little_never_gets_a_confident_class(
     for k, name in enumerate(model.model.classes):
         assert np.allclose(done[f"p_{name}"], frequency[k], atol=1e-6)
         assert done[f"in_set_{name}"].astype(str).tolist() == ["True"] * 3
-    assert done["flags"].tolist() == [EARLY] * 3
+    assert done["quality_flags"].tolist() == [EARLY] * 3
     assert frequency.max() < 0.9
     write_csv(tmp_path / "p.csv", {n: v[:1] for n, v in curve("single", [100.0, 1.0]).items()})
     status, _ = say("p.csv", out="p1.csv")
@@ -415,7 +415,7 @@ def test_garbage_is_a_fault_or_an_answer(
     path.write_text("\n".join(",".join(row) for row in [names, *rows]) + "\n")
     try:
         found = verbs.predict(model, [path], reading={"zero_point": 27.5}, device="cpu", samples=2)
-    except Fault:
+    except InputError:
         return
     assert np.isfinite(found.probability).all()
     assert np.allclose(found.probability.sum(1), 1)

@@ -26,8 +26,8 @@ from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
-from skysure.data.sources import Memory
-from skysure.faults import Fault, SettingsFault
+from skysure.data.sources import InMemorySource
+from skysure.errors import InputError, SettingsError
 from skysure.methods.calibration import crps_of_each
 from skysure.predictions import Values
 
@@ -44,7 +44,7 @@ def curves() -> LightCurves:
 def model(curves: LightCurves):
     """An untrained network, calibrated: what holds of it holds of any."""
     made = network(SMALL, SCHEMA).eval()
-    calibrate(made, Memory(SCHEMA, [curves]))
+    calibrate(made, InMemorySource(SCHEMA, [curves]))
     return made
 
 
@@ -103,9 +103,9 @@ def test_forecasts_are_flagged_as_classes_are(model, curves) -> None:
     lone = curves[:1].select_points(np.arange(curves[:1].offsets[-1]) < 1)
     for some in (lone, curves[1:3], replace(curves[1:3], bands=("u", "r", "i", "z"))):
         found, classes = predict(model, some, Query(forecast="2d", samples=2)), predict(model, some, Query(samples=2))
-        assert found.flags.tolist() == np.repeat(classes.flags, 8).tolist()
-        assert found.to_table()["flags"].tolist() == found.flags.tolist()
-    assert "band u" in found.flags[0]
+        assert found.quality_flags.tolist() == np.repeat(classes.quality_flags, 8).tolist()
+        assert found.to_table()["quality_flags"].tolist() == found.quality_flags.tolist()
+    assert "band u" in found.quality_flags[0]
 
 
 def test_of_no_objects_nothing_is_forecast(model, curves) -> None:
@@ -120,27 +120,27 @@ def test_points_without_a_number_are_no_truth_of_forecasts(curves) -> None:
 
 
 def test_evaluation_asked_for_a_forecast_shows_classes_all_the_same(model, curves) -> None:
-    found = evaluate(model, Memory(SCHEMA, [curves[:12]]), Query(forecast="2d", samples=2))
+    found = evaluate(model, InMemorySource(SCHEMA, [curves[:12]]), Query(forecast="2d", samples=2))
     assert found.metrics["examples"]
 
 
 @pytest.mark.parametrize("wrong", ["0d", "61d", "1.5d", "nan", "soon", "-3", "d"])
 def test_days_that_cannot_be_forecast(wrong: str) -> None:
-    with pytest.raises(SettingsFault, match="forecast"):
+    with pytest.raises(SettingsError, match="forecast"):
         Query(forecast=wrong)
 
 
 def test_questions_and_settings_that_contradict() -> None:
     assert Query(forecast="30").days == Query(forecast="30d").days == 30
-    with pytest.raises(SettingsFault, match="at_epoch"):
+    with pytest.raises(SettingsError, match="at_epoch"):
         Query(forecast="30d", at_epoch="all")
-    with pytest.raises(SettingsFault, match="network"):
+    with pytest.raises(SettingsError, match="network"):
         Settings(forecast=1.0, network="charnock-moss")
 
 
 def test_a_model_without_a_forecaster_says_so(curves) -> None:
     model = network(Settings(hidden=8, head=8), SCHEMA)
-    with pytest.raises(Fault, match="--forecast"):
+    with pytest.raises(InputError, match="--forecast"):
         predict(model, curves[:3], Query(forecast="10d"))
 
 
@@ -263,7 +263,7 @@ def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, cu
     assert scores["forecast_crps"]["value"] == pytest.approx((error / later.flux_error).mean(), rel=1e-4)
     assert scores["forecast_crps"]["label"] == "Forecasts of the next 3 points after day 12: CRPS"
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    shown = [described(one, model, Query(samples=3, at_epoch=e))["from"] for e in ("", "12", "30")]
+    shown = [step_features(one, model, Query(samples=3, at_epoch=e))["from"] for e in ("", "12", "30")]
     assert shown[0] <= 10 < shown[2] <= 30
     assert shown[0] <= shown[1] <= 12
 
@@ -307,7 +307,7 @@ def test_errors_of_forecasts_scatter_as_objects_do() -> None:
     assert (score["high"] - score["low"]) / 2 == pytest.approx(100 * error, rel=0.15)
 
 
-def described(one, model, query: Query) -> dict:
+def step_features(one, model, query: Query) -> dict:
     """Give the early forecast of an example."""
     found = record("example", one, model, query, early_forecast(query))["forecast"]
     assert found is not None
@@ -316,14 +316,14 @@ def described(one, model, query: Query) -> dict:
 
 def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, curves) -> None:
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    found = described(one, model, Query(samples=3))
+    found = step_features(one, model, Query(samples=3))
     assert len(found["flux"]) == len(found["low"]) == 4
     assert len(found["flux"][0]) == len(found["time"]) == 30
     assert found["from"] <= 10
     low, high = np.array(found["low"]), np.array(found["high"])
     assert (low < high).all()
     without = network(Settings(hidden=8, head=8), SCHEMA).eval()
-    calibrate(without, Memory(SCHEMA, [curves]))
+    calibrate(without, InMemorySource(SCHEMA, [curves]))
     gallery = Gallery()
     gallery.consider(one, np.array([0]), classify(without, one, Query(samples=3)))
     assert [found["forecast"] for found in gallery.records(without, Query(samples=3))] == [None] * 3

@@ -9,8 +9,8 @@ from astropy.cosmology import FlatLambdaCDM
 
 from skysure.applications.supernovae import Schema, Settings, network
 from skysure.applications.supernovae.networks import distance_modulus, features
-from skysure.fit import State
-from skysure.methods.uncertainty import masks
+from skysure.methods.dropout import masks
+from skysure.training import State
 
 SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("II", "Ia"))
 SMALL = {"hidden": 8, "head": 8}
@@ -152,10 +152,10 @@ def test_an_ensemble_begins_with_a_run_that_has_fewer_networks_or_more() -> None
 
 def test_a_run_that_forecasts_and_one_that_does_not_begin_with_each_other() -> None:
     with_it, without = (network(Settings(forecast=f, **SMALL), SCHEMA) for f in (0.3, 0.0))
-    fresh = with_it.state_dict()["stages.0.course.bounds"]
+    fresh = with_it.state_dict()["stages.0.surprise_p_value.bounds"]
     without.load_state_dict(without.begun_with(with_it.state_dict()))
     with_it.load_state_dict(with_it.begun_with(without.state_dict()))
-    assert torch.equal(with_it.stages[0].course.bounds, fresh)
+    assert torch.equal(with_it.stages[0].surprise_p_value.bounds, fresh)
     assert torch.equal(with_it.encoder.embedding.weight, without.encoder.embedding.weight)
 
 

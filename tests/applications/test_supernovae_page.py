@@ -14,9 +14,9 @@ from skysure.applications.supernovae import Query
 from skysure.applications.supernovae.examples import record
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.report import probability_in_time
-from skysure.run import Run
+from skysure.run.directory import Run
 from skysure.verbs import drawing
 
 
@@ -53,12 +53,12 @@ def test_what_comes_in_chunks_is_numbered_through(tmp_path: Path, supernova_run:
 def test_what_stands_there_is_kept_and_what_cannot_be_drawn_is_told(tmp_path: Path, supernova_run, curves) -> None:
     page = tmp_path / "page.html"
     page.write_text("mine")
-    with pytest.raises(Fault, match="replace it with --force"):
+    with pytest.raises(InputError, match="replace it with --force"):
         skysure.predict(supernova_run, curves, [tmp_path / "classes.csv", page])
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     settings, schema = sine.Settings(hidden=8), sine.Schema()
     run = Run("sine", settings, schema, sine.network(settings, schema))
-    with pytest.raises(Fault, match="sine cannot draw"):
+    with pytest.raises(InputError, match="sine cannot draw"):
         skysure.predict(run, sine.simulate(settings, 5, 0), tmp_path / "sine.html")
 
 

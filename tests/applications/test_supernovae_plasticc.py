@@ -12,8 +12,8 @@ import pytest
 
 from skysure import verbs
 from skysure.cli import main
-from skysure.data.parts import Split, read_parts
-from skysure.data.sources import Memory, Parted
+from skysure.data.sources import InMemorySource, SplitSource
+from skysure.data.split import Split, read_parts
 
 NAMES = {90: "Ia", 67: "Ia-91bg", 92: "RR Lyrae", 16: "eclipsing binary"}
 SMALL = ["--epochs", "2", "--hidden", "16", "--head", "16", "--precision", "float32"]
@@ -53,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str
     folder = tmp_path_factory.mktemp("plasticc")
     files = write(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
         main(["train", "supernovae", *files, "--out", str(folder / "run"), "--preset", "plasticc", *SMALL])
     return folder / "run", files
 
@@ -73,7 +73,7 @@ def test_a_redshift_of_zero_says_more_than_none(made: tuple[Path, tuple[str, str
     curves = next(iter(verbs.read("supernovae", list(made[1])).chunks()))
     hidden = dict(curves.objects, redshift=np.full(len(curves), np.nan))
     known, unknown = verbs.predict(run, curves), verbs.predict(run, type(curves)(hidden, *fields_of(curves)))
-    assert (known.flags == "").all()
+    assert (known.quality_flags == "").all()
     assert np.abs(known.probability - unknown.probability).max(1).min() > 1e-4
 
 
@@ -85,11 +85,11 @@ def test_a_source_in_parts_keeps_them(
     made: tuple[Path, tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folds are chosen by whoever asks."""
-    monkeypatch.setattr("skysure.verbs.reporting.write_report", lambda folder: None)
+    monkeypatch.setattr("skysure.run.reporting.write_report", lambda folder: None)
     source = verbs.read("supernovae", list(made[1]))
     curves = next(iter(source.chunks()))
     parts = np.resize(["train", "train", "train", "validation", "calibration", "test", "test"], len(curves))
-    mine = Parted(Memory(source.schema, [curves]), Split(curves.ids, np.full(len(curves), ""), parts))
+    mine = SplitSource(InMemorySource(source.schema, [curves]), Split(curves.ids, np.full(len(curves), ""), parts))
     verbs.train(
         "supernovae", mine, tmp_path / "fold", preset="plasticc", epochs=1, hidden=8, head=8, precision="float32"
     )

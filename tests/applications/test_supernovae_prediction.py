@@ -15,8 +15,8 @@ from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.prediction import answers, classified, last
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
-from skysure.data.sources import Memory
-from skysure.faults import SettingsFault
+from skysure.data.sources import InMemorySource
+from skysure.errors import SettingsError
 from skysure.predictions import concat
 
 SMALL = Settings(hidden=16, head=16, rate=0.2, epochs=2, batch=32)
@@ -32,7 +32,7 @@ def curves() -> LightCurves:
 def model(curves: LightCurves):
     """An untrained network, calibrated on simulated labels: what holds of it holds of any."""
     made = network(SMALL, SCHEMA).eval()
-    calibrate(made, Memory(SCHEMA, [curves]))
+    calibrate(made, InMemorySource(SCHEMA, [curves]))
     return made
 
 
@@ -50,7 +50,7 @@ def test_the_same_in_any_chunk_and_batch(model, curves) -> None:
     parts = concat([predict(model, curves[a:b], Query(batch=7)) for a, b in ((0, 50), (50, 51), (51, 160))])
     assert np.allclose(whole.probability, parts.probability, atol=1e-6)
     assert np.allclose(whole.epistemic, parts.epistemic, atol=1e-6)
-    assert np.array_equal(whole.members, parts.members)
+    assert np.array_equal(whole.prediction_set, parts.prediction_set)
     assert whole.rows["id"].tolist() == parts.rows["id"].tolist()
 
 
@@ -77,7 +77,7 @@ def test_at_an_epoch_only_what_was_known_then(curves, options, days) -> None:
     assert (asked.rows["days"] <= days + 1e-6).sum() > 20
     assert not (asked.rows["days"] < -0.5).any()
     assert np.allclose(asked.probability, cut.probability, atol=1e-6)
-    assert np.array_equal(asked.flags, cut.flags)
+    assert np.array_equal(asked.quality_flags, cut.quality_flags)
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])
@@ -116,8 +116,8 @@ def test_no_confidence_without_data(model, curves) -> None:
     model.frequency.copy_(torch.tensor([0.2, 0.5, 0.3]))
     found = predict(model, lonely(), Query())
     assert np.allclose(found.probability[:3], [0.2, 0.5, 0.3], atol=1e-6)
-    assert found.members[:3].all()
-    assert [bool(f) for f in found.flags] == [True, True, True, False]
+    assert found.prediction_set[:3].all()
+    assert [bool(f) for f in found.quality_flags] == [True, True, True, False]
     assert not np.allclose(found.probability[3], [0.2, 0.5, 0.3])
     with_others = predict(model, LightCurves.concat([curves[:3], lonely()]), Query())
     assert with_others.rows["id"][3:].tolist() == lonely().ids.tolist()
@@ -127,12 +127,12 @@ def test_no_confidence_without_data(model, curves) -> None:
 
 def test_sets_hold_the_truth_as_often_as_asked_whatever_the_network() -> None:
     model = network(Settings(hidden=8, head=8), SCHEMA).eval()
-    calibrate(model, Memory(SCHEMA, [simulate_lightcurves(400, seed=5)]))
+    calibrate(model, InMemorySource(SCHEMA, [simulate_lightcurves(400, seed=5)]))
     fresh = simulate_lightcurves(800, seed=6)
     truth = np.array([SCHEMA.classes.index(label) for label in fresh.objects["label"]])
     for coverage in (0.5, 0.9):
         found = predict(model, fresh, Query(samples=4, coverage=coverage))
-        hits = found.members[np.arange(800), truth].sum()
+        hits = found.prediction_set[np.arange(800), truth].sum()
         low, high = binom.ppf([1e-4, 1 - 1e-4], 800, coverage) + 800 * np.array([-0.06, 0.06])
         assert low <= hits <= high
 
@@ -141,23 +141,23 @@ def test_unlike_what_was_trained_on(model, curves) -> None:
     strange = LightCurves(
         curves.objects, curves.offsets, curves.time, curves.band, 500 * curves.flux, curves.flux_error, curves.bands
     )
-    assert predict(model, curves, Query()).unlike.mean() < 0.05
-    assert predict(model, strange, Query()).unlike.mean() > 0.5
+    assert predict(model, curves, Query()).is_ood.mean() < 0.05
+    assert predict(model, strange, Query()).is_ood.mean() > 0.5
 
 
 def test_a_redshift_out_of_range_is_flagged(model, curves) -> None:
     far = curves.objects | {"redshift": np.full(len(curves), 2.5)}
     given = LightCurves(far, curves.offsets, curves.time, curves.band, curves.flux, curves.flux_error, curves.bands)
-    assert all("redshift" in flag for flag in predict(model, given[:5], Query(samples=2)).flags)
+    assert all("redshift" in flag for flag in predict(model, given[:5], Query(samples=2)).quality_flags)
 
 
 def test_a_query_that_makes_no_sense(model, curves) -> None:
-    with pytest.raises(SettingsFault, match="at_epoch"):
+    with pytest.raises(SettingsError, match="at_epoch"):
         predict(model, curves[:2], Query(at_epoch="soon"))
 
 
 def test_training_learns_and_repeats_itself() -> None:
-    source = Memory(SCHEMA, [simulate_lightcurves(240, seed=9)])
+    source = InMemorySource(SCHEMA, [simulate_lightcurves(240, seed=9)])
     one, two = (list(train(source, SMALL)) for _ in range(2))
     losses = [state.record["validation_nll"] for state in one]
     assert losses[-1] < np.log(3)
@@ -168,7 +168,7 @@ def test_training_learns_and_repeats_itself() -> None:
 
 
 def test_networks_of_an_ensemble_train_as_if_alone_and_resume() -> None:
-    source = Memory(SCHEMA, [simulate_lightcurves(120, seed=9)])
+    source = InMemorySource(SCHEMA, [simulate_lightcurves(120, seed=9)])
     settings = replace(SMALL, members=2, epochs=2)
     alone, many = (list(train(source, replace(settings, members=m))) for m in (1, 2))
     first = {n: t for n, t in alone[-1].weights.items() if n.startswith("networks.0.")}
@@ -182,7 +182,7 @@ def test_networks_of_an_ensemble_train_as_if_alone_and_resume() -> None:
 
 def test_an_ensemble_is_one_model_that_answers_as_the_mean_of_its_members(curves) -> None:
     settings = replace(SMALL, members=2, dropout="none", epochs=1)
-    source = Memory(SCHEMA, [curves])
+    source = InMemorySource(SCHEMA, [curves])
     *_, state = train(source, settings)
     model = network(settings, SCHEMA).eval()
     model.load_state_dict(state.weights)

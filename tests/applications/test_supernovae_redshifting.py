@@ -23,9 +23,9 @@ from skysure.applications.supernovae.simulation.surveys import SURVEYS, Survey
 from skysure.applications.supernovae.simulator import observe
 from skysure.applications.supernovae.training import labelled
 from skysure.data.lightcurves import LightCurves
-from skysure.data.parts import Split
-from skysure.data.sources import Memory, Parted
-from skysure.faults import Fault
+from skysure.data.sources import InMemorySource, SplitSource
+from skysure.data.split import Split
+from skysure.errors import InputError
 
 DES = SURVEYS["des"]
 PEAK = 56_040.0
@@ -123,7 +123,7 @@ def test_nothing_is_moved_to_where_distances_are_not_known():
 
 
 def test_bands_of_another_survey_are_a_fault():
-    with pytest.raises(Fault, match="wavelength of u is not known"):
+    with pytest.raises(InputError, match="wavelength of u is not known"):
         redshifted(LightCurves(**vars(observed(0.25)) | {"bands": ("u", "r", "i", "z")}), 1)
 
 
@@ -132,11 +132,14 @@ def test_training_and_its_calibration_take_copies_and_a_later_calibration_does_n
     curves.objects["label"] = np.array(["Ia", "II", "Ibc"] * 4)
     schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8, redshifting=2), schema)
-    given, truth = labelled(Memory(schema, [curves]), "train", model, 2)
+    given, truth = labelled(InMemorySource(schema, [curves]), "train", model, 2)
     assert len(given) == len(truth) == 36
     assert truth.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] * 4
     later = Split(curves.ids, curves.groups, np.full(12, "calibration"))
-    for parts, calibrated_on in ((Memory(schema, [curves]), 36), (Parted(Memory(schema, [curves]), later), 12)):
+    for parts, calibrated_on in (
+        (InMemorySource(schema, [curves]), 36),
+        (SplitSource(InMemorySource(schema, [curves]), later), 12),
+    ):
         calibrate(model, parts)
         assert max(int(stage.sets.counts.max()) for stage in model.stages) == calibrated_on
 
@@ -146,10 +149,10 @@ def test_how_a_source_is_cut_into_chunks_does_not_matter():
     curves.objects["label"] = np.array(["Ia", "", "II", "Ibc", "Ia", "II"])
     schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8), schema)
-    whole, truth = labelled(Memory(schema, [curves]), "train", model, 2)
+    whole, truth = labelled(InMemorySource(schema, [curves]), "train", model, 2)
     for cuts in ([0, 3, 6], [0, 1, 2, 5, 6]):
         held = [curves[start:stop] for start, stop in pairwise(cuts)]
-        found, again = labelled(Memory(schema, held), "train", model, 2)
+        found, again = labelled(InMemorySource(schema, held), "train", model, 2)
         assert again.tolist() == truth.tolist()
         for name in ("offsets", "time", "flux", "flux_error", "redshift"):
             assert np.array_equal(getattr(found, name), getattr(whole, name))
@@ -186,5 +189,7 @@ def test_only_objects_of_a_class_are_copied():
     curves.objects["label"] = np.array(["", "Ia", "SLSN", "II", "", "Ibc"])
     schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8, redshifting=2), schema)
-    found, among_them = (labelled(Memory(schema, [c]), "train", model, 2)[0] for c in (curves, curves[[1, 3, 5]]))
+    found, among_them = (
+        labelled(InMemorySource(schema, [c]), "train", model, 2)[0] for c in (curves, curves[[1, 3, 5]])
+    )
     assert np.array_equal(found.flux, among_them.flux)

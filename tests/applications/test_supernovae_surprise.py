@@ -15,10 +15,10 @@ from skysure.applications.supernovae.forecasts import surprise as surprising
 from skysure.applications.supernovae.forecasts.horizons import Fluxes
 from skysure.applications.supernovae.forecasts.later import COURSE, SPANS, course
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
-from skysure.applications.supernovae.forecasts.surprise import LARGEST, Course, surprises
+from skysure.applications.supernovae.forecasts.surprise import LARGEST, Surprise, surprises
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
-from skysure.data.sources import Memory
+from skysure.data.sources import InMemorySource
 
 SMALL = Settings(hidden=8, head=8, rate=0.2, forecast=0.5)
 SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
@@ -32,7 +32,7 @@ def curves() -> LightCurves:
 @pytest.fixture(scope="module")
 def model(curves: LightCurves):
     made = network(SMALL, SCHEMA).eval()
-    calibrate(made, Memory(SCHEMA, [curves]))
+    calibrate(made, InMemorySource(SCHEMA, [curves]))
     return made
 
 
@@ -77,12 +77,12 @@ def test_nothing_later_changes_how_surprising_a_course_was(model, curves) -> Non
     full = (until.flux[until.offsets[some] + last] == whole.flux[whole.offsets[some] + last]).all(1)
     some, last = some[full], last[full]  # of the others a night was cut in two
     assert len(some) > 110
-    now, then = Course(model, until).until(some, last), Course(model, whole).until(some, last)
+    now, then = Surprise(model, until).until(some, last), Surprise(model, whole).until(some, last)
     assert np.isfinite(now).mean() > 0.8
     assert then == pytest.approx(now, rel=1e-4, nan_ok=True)
-    final = Course(model, whole).until(some, whole.counts[some] - 1)
+    final = Surprise(model, whole).until(some, whole.counts[some] - 1)
     assert np.nanmean(np.abs(final - now)) > 0.01
-    one = Course(model, whole).until(some[7:8], whole.counts[some[7:8]] - 1)  # in another batch
+    one = Surprise(model, whole).until(some[7:8], whole.counts[some[7:8]] - 1)  # in another batch
     assert one == pytest.approx(final[7:8], rel=1e-4)
 
 
@@ -105,7 +105,7 @@ def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None
     counted[0, 2] = asked["ahead_error"][0, 2]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(surprising, "course", lambda given: asked | {"ahead_error": counted})
-        found = Course(model, given).until(np.array([0]), given.counts - 1)
+        found = Surprise(model, given).until(np.array([0]), given.counts - 1)
     assert found[0] == pytest.approx(by_hand.mean().item(), rel=1e-3)
 
 
@@ -125,6 +125,6 @@ def test_what_goes_on_as_nothing_else_does_is_novel(model, curves) -> None:
     like, unlike = (predict(model, some, Query(samples=2)) for some in (curves, strange))
     last = given.counts - 1
     rows = np.flatnonzero(given.classifiable)
-    before, after = (Course(model, nights(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange))
+    before, after = (Surprise(model, nights(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange))
     assert (after > before).mean() > 0.8
-    assert np.nanmean(unlike.novelty) > np.nanmean(like.novelty) + 0.2
+    assert np.nanmean(unlike.ood_percentile) > np.nanmean(like.ood_percentile) + 0.2

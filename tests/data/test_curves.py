@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skysure.data.lightcurves import LightCurves
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 
 def table(rows: list[tuple[str, float, str, float]]) -> dict[str, list[object]]:
@@ -78,10 +78,10 @@ def test_zero_point_scales_fluxes() -> None:
 )
 def test_bad_numbers_are_told(change: dict[str, list[object]], said: str) -> None:
     rows = {"id": ["a"], "time": [1.0], "band": ["g"], "flux": [1.0], "flux_error": [1.0]} | change
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(InputError, match=said):
         LightCurves.from_table(rows)
 
 
 def test_a_missing_column_offers_the_nearest() -> None:
-    with pytest.raises(Fault, match="nearest: flux_err"):
+    with pytest.raises(InputError, match="nearest: flux_err"):
         LightCurves.from_table({"id": ["a"], "time": [1.0], "band": ["g"], "flux": [1.0], "flux_err": [1.0]})

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skysure.data.lightcurves import LightCurves, open_lightcurves
-from skysure.data.reading import Reading
-from skysure.faults import Fault
+from skysure.data.lightcurves.reading import Reading
+from skysure.errors import InputError
 
 FLUX = Reading(zero_point=27.5)
 
@@ -50,7 +50,7 @@ def read(path, reading=FLUX):
 
 
 def refused(path, *words, reading=FLUX):
-    with pytest.raises(Fault) as told:
+    with pytest.raises(InputError) as told:
         read(path, reading)
     for word in words:
         assert word in str(told.value), str(told.value)
@@ -119,7 +119,7 @@ def test_damaged_bytes_are_a_fault_or_harmless_never_a_crash(tmp_path, form):
         path.write_bytes(damaged.tobytes())
         try:
             read(path)
-        except Fault as fault:
+        except InputError as fault:
             told.append(str(fault))
     assert told
     assert all(path.name in words for words in told)

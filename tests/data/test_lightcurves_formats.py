@@ -17,7 +17,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from skysure.data.lightcurves import LightCurves, describe, open_lightcurves, propose
-from skysure.data.reading import Reading
+from skysure.data.lightcurves.reading import Reading
 
 BANDS = np.array(["g", "r", "i", "z"])
 FLUX = Reading(zero_point=27.5)
@@ -388,8 +388,8 @@ def test_chunks_have_their_size_and_a_walk_can_be_repeated(tmp_path, objects):
 
 
 def test_an_object_cut_by_batches_is_whole(tmp_path, monkeypatch, objects):
-    monkeypatch.setattr("skysure.data.lightcurves.parquet.BATCH", 7)
-    monkeypatch.setattr("skysure.data.lightcurves.delimited.BLOCK", 500)
+    monkeypatch.setattr("skysure.data.files.parquet.BATCH", 7)
+    monkeypatch.setattr("skysure.data.files.delimited.BLOCK", 500)
     pq.write_table(pa.table(objects[0]), tmp_path / "p.parquet")
     assert_same(joined(open_lightcurves([tmp_path / "p.parquet"], FLUX)), objects, about=False)
     write_csv(tmp_path / "p.csv", objects[0])

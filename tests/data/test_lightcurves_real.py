@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from skysure.data.lightcurves import LightCurves, open_lightcurves
-from skysure.data.reading import Reading
+from skysure.data.lightcurves.reading import Reading
 
 
 def read(*paths, reading=None):

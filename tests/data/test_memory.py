@@ -12,7 +12,7 @@ from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
 
 from skysure.data.lightcurves import LightCurves
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 
 def rows(**changed: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_units_are_kept() -> None:
     again = LightCurves.from_table(curves.to_table())
     np.testing.assert_allclose(again.flux, curves.flux, rtol=1e-9)
     assert LightCurves.from_table(table, zero_point=23.9).flux.tolist() == curves.flux.tolist()
-    with pytest.raises(Fault, match="two that agree"):
+    with pytest.raises(InputError, match="two that agree"):
         LightCurves.from_table(table, zero_point=25.0)
 
 
@@ -71,7 +71,7 @@ def test_times_with_a_unit_and_dates_are_read() -> None:
     wanted = [59000.0, 59002.0, 59001.0, 59003.0]
     for time in (rows()["time"] * 24 * u.h, Time(rows()["time"], format="mjd")):
         np.testing.assert_allclose(LightCurves.from_table(rows(time=time)).time, wanted)
-    with pytest.raises(Fault, match="look like JD"):
+    with pytest.raises(InputError, match="look like JD"):
         LightCurves.from_table(rows(time=rows()["time"] + 2400000.5))
 
 
@@ -86,7 +86,7 @@ def test_times_with_a_unit_and_dates_are_read() -> None:
     ],
 )
 def test_what_is_missing_is_told(change: dict[str, Any]) -> None:
-    with pytest.raises(Fault, match=r"row 1 is (missing|not finite)"):
+    with pytest.raises(InputError, match=r"row 1 is (missing|not finite)"):
         LightCurves.from_table(rows(**change))
 
 
@@ -107,12 +107,12 @@ def test_masked_facts_of_objects_are_unknown() -> None:
     [({"id": [7, 8, 8], "redshift": [0.1, 0.2, 0.3]}, "several rows"), ({"id": [7]}, "no row")],
 )
 def test_objects_must_be_there_once(objects: dict[str, Any], said: str) -> None:
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(InputError, match=said):
         LightCurves.from_table(rows(), objects=objects)
 
 
 def test_columns_must_be_of_one_length_and_kind() -> None:
-    with pytest.raises(Fault, match="different lengths"):
+    with pytest.raises(InputError, match="different lengths"):
         LightCurves.from_table(rows(flux=[1.0, 2.0]))
-    with pytest.raises(Fault, match="one value a row"):
+    with pytest.raises(InputError, match="one value a row"):
         LightCurves.from_table(rows(flux=np.ones((4, 1))))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skysure.data.parts import PARTS, Split, assign_parts, drop_seen, hash_of_ids, part_counts, read_parts, write_parts
-from skysure.faults import Fault
+from skysure.data.split import PARTS, Split, assign_parts, drop_seen, hash_of_ids, part_counts, read_parts, write_parts
+from skysure.errors import InputError
 
 FRACTIONS = {"train": 0.7, "validation": 0.1, "calibration": 0.1, "test": 0.1}
 ids_of_any_text = st.lists(
@@ -109,18 +109,18 @@ def test_every_object_is_as_likely_to_be_tested():
     ],
 )
 def test_sizes_that_contradict_each_other(sizes, said):
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(InputError, match=said):
         assign_parts([str(i) for i in range(100)], validation=2, calibration=2, **sizes, seed=0)
 
 
 def test_too_few_objects_or_groups():
-    with pytest.raises(Fault, match="nothing is left for"):
+    with pytest.raises(InputError, match="nothing is left for"):
         assign_parts(["a", "b", "c"], **FRACTIONS, seed=0)
-    with pytest.raises(Fault, match="whole groups do not fit"):
+    with pytest.raises(InputError, match="whole groups do not fit"):
         assign_parts([str(i) for i in range(100)], ["host"] * 50 + ["other"] * 50, **FRACTIONS, seed=0)
-    with pytest.raises(Fault, match="id a comes twice"):
+    with pytest.raises(InputError, match="id a comes twice"):
         assign_parts(["a", "b", "a"], **FRACTIONS, seed=0)
-    with pytest.raises(Fault, match="2 groups for 3 objects"):
+    with pytest.raises(InputError, match="2 groups for 3 objects"):
         assign_parts(["a", "b", "c"], ["x", "y"], **FRACTIONS, seed=0)
 
 
@@ -140,16 +140,16 @@ def test_a_split_comes_back_sorted(tmp_path):
 
 def test_what_is_no_split_is_told(tmp_path):
     path = tmp_path / "split.parquet"
-    with pytest.raises(Fault, match="is no split"):
+    with pytest.raises(InputError, match="is no split"):
         read_parts(path)
     path.write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(Fault, match="is no split"):
+    with pytest.raises(InputError, match="is no split"):
         read_parts(path)
     pq.write_table(pa.table({"id": ["a"]}), path)
-    with pytest.raises(Fault, match="is no split"):
+    with pytest.raises(InputError, match="is no split"):
         read_parts(path)
     write_parts(path, np.array(["a"]), None, np.array(["exam"]))
-    with pytest.raises(Fault, match="there is no part exam"):
+    with pytest.raises(InputError, match="there is no part exam"):
         read_parts(path)
 
 

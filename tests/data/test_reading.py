@@ -7,13 +7,15 @@ import sys
 
 import pytest
 
-from skysure.data.reading import DIALECTS, Reading, load_dialect, recognise
-from skysure.faults import SettingsFault
+from skysure.data.lightcurves.reading import DIALECTS, Reading, load_dialect, recognise
+from skysure.errors import SettingsError
 from skysure.settings import table_of
 
 
 def test_import_needs_neither_numpy_nor_torch():
-    code = "import sys, skysure.data.reading; print(sorted({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
+    code = (
+        "import sys, skysure.data.lightcurves.reading; print(sorted({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -60,7 +62,7 @@ def test_toml_document_or_its_table(tmp_path):
     ],
 )
 def test_settings_that_are_unknown_wrong_or_contradictory(table, told):
-    with pytest.raises(SettingsFault, match=told):
+    with pytest.raises(SettingsError, match=told):
         Reading.from_toml(table)
 
 

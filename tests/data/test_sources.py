@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves
-from skysure.data.parts import Split
-from skysure.data.sources import Memory, Parted
+from skysure.data.sources import InMemorySource, SplitSource
+from skysure.data.split import Split
 
 
 def curves(names: str) -> LightCurves:
@@ -17,9 +17,9 @@ def curves(names: str) -> LightCurves:
 
 
 def test_parts_hold_their_objects_and_no_others() -> None:
-    source = Memory("schema", [curves("abc"), curves("de"), curves("xf")])
+    source = InMemorySource("schema", [curves("abc"), curves("de"), curves("xf")])
     ids = np.array(list("fedcba"))
-    parted = Parted(source, Split(ids, np.full(6, ""), np.where(ids < "d", "train", "test")))
+    parted = SplitSource(source, Split(ids, np.full(6, ""), np.where(ids < "d", "train", "test")))
     assert [c.ids.tolist() for c in parted.chunks("train")] == [["a", "b", "c"]]
     assert [c.ids.tolist() for c in parted.chunks("test")] == [["d", "e"], ["f"]]
     assert [len(c) for c in parted.chunks()] == [3, 2, 2]

@@ -21,9 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysure.data import targets
-from skysure.data.formats import SUFFIXES, spool
-from skysure.data.tables import read_table, rejected_path, write_rejected, write_tables
-from skysure.faults import Fault
+from skysure.data.results import spool
+from skysure.data.results.suffixes import SUFFIXES
+from skysure.data.results.writer import read_table, rejected_path, write_rejected, write_tables
+from skysure.errors import InputError
 
 ODD_IDS = ["a", "007", "x,y", 'q"z', "line\nbreak", "η Car", "#c", "100 %", "", "𝒜bc", "NaN", "%41"]
 TYPED = [".parquet", ".fits", ".fits.gz", ".fit", ".ecsv", ".vot", ".xml", ".votable"]
@@ -221,7 +222,7 @@ def test_later_chunks_take_the_units_and_the_wider_kind(tmp_path):
     ],
 )
 def test_chunks_that_do_not_fit_together(tmp_path, second, said):
-    with pytest.raises(Fault, match=said):
+    with pytest.raises(InputError, match=said):
         write_tables(tmp_path / "t.fits", [QTable({"id": ["a"], "p": [1.0] * u.day}), second])
     assert list(tmp_path.iterdir()) == []
 
@@ -237,7 +238,7 @@ def test_chunks_that_do_not_fit_together(tmp_path, second, said):
     ],
 )
 def test_only_scalar_columns(tmp_path, column):
-    with pytest.raises(Fault, match="column x"):
+    with pytest.raises(InputError, match="column x"):
         write_tables(tmp_path / "t.fits", [QTable({"x": column})])
     assert list(tmp_path.iterdir()) == []
 
@@ -268,7 +269,7 @@ def test_one_large_chunk_is_cut(tmp_path, monkeypatch):
 
 def test_an_unknown_suffix_offers_the_nearest(tmp_path):
     for name, offered in [("t.parqet", ".parquet"), ("t.fts", ".fits"), ("t", "no suffix"), (".fits", "no suffix")]:
-        with pytest.raises(Fault, match=offered) as caught:
+        with pytest.raises(InputError, match=offered) as caught:
             write_tables(tmp_path / name, [predictions()])
         assert caught.value.status == 1
     assert list(tmp_path.iterdir()) == []
@@ -277,7 +278,7 @@ def test_an_unknown_suffix_offers_the_nearest(tmp_path):
 def test_a_file_that_exists_is_kept_unless_forced(tmp_path):
     out = tmp_path / "t.csv"
     out.write_text("mine")
-    with pytest.raises(Fault, match=r"exists.*--force"):
+    with pytest.raises(InputError, match=r"exists.*--force"):
         write_tables([tmp_path / "t.fits", out], [predictions()])
     assert out.read_text() == "mine"
     assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
@@ -297,18 +298,18 @@ def test_a_file_that_exists_survives_a_forced_run_that_fails(tmp_path):
 def test_targets_that_cannot_be(tmp_path, monkeypatch):
     (tmp_path / "folder.fits").mkdir()
     for path, said in [("gone/t.fits", "no folder .*mkdir"), ("folder.fits", "is a folder")]:
-        with pytest.raises(Fault, match=said):
+        with pytest.raises(InputError, match=said):
             write_tables(tmp_path / path, [predictions()], force=True)
-    with pytest.raises(Fault, match="named twice"):
+    with pytest.raises(InputError, match="named twice"):
         write_tables([tmp_path / "t.fits", tmp_path / "." / "t.fits"], [predictions()])
     monkeypatch.setattr(targets.os, "access", lambda *_: False)
-    with pytest.raises(Fault, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_tables(tmp_path / "t.fits", [predictions()])
     assert [file.name for file in tmp_path.iterdir()] == ["folder.fits"]
 
 
 def test_nothing_to_write(tmp_path):
-    with pytest.raises(Fault, match="no rows"):
+    with pytest.raises(InputError, match="no rows"):
         write_tables(tmp_path / "t.fits", [])
     assert list(tmp_path.iterdir()) == []
 
@@ -327,7 +328,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, when, suffix):
         monkeypatch.setattr(targets.os, "fsync", fail)
     else:
         fill_disk_after(monkeypatch, 100, full)
-    with pytest.raises(Fault, match="disk is full") as caught:
+    with pytest.raises(InputError, match="disk is full") as caught:
         write_tables([tmp_path / f"t{suffix}", tmp_path / f"u{suffix}"], [predictions()])
     assert caught.value.status == 1
     assert list(tmp_path.iterdir()) == []
@@ -354,7 +355,7 @@ def test_rows_that_were_lost_are_noticed(tmp_path, monkeypatch):
     for suffix in (".parquet", ".fits", ".csv", ".ecsv", ".vot"):
         walks = iter([False, True])  # the first walk measures, the second writes
         monkeypatch.setattr(spool.Spool, "batches", lambda s, n, w=walks: (b[1:] if next(w) else b for b in real(s, n)))
-        with pytest.raises(Fault, match=r"11 rows of 12|bytes of data"):
+        with pytest.raises(InputError, match=r"11 rows of 12|bytes of data"):
             write_tables(tmp_path / f"t{suffix}", [predictions()])
     assert list(tmp_path.iterdir()) == []
 
@@ -363,12 +364,12 @@ def test_rows_that_were_lost_are_noticed(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_read_is_told(tmp_path):
-    with pytest.raises(Fault, match="no such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_table(tmp_path / "gone.fits")
     for suffix in (".parquet", ".fits", ".ecsv", ".vot"):
         path = tmp_path / f"t{suffix}"
         path.write_bytes(b"\x00 not a table")
-        with pytest.raises(Fault, match="cannot be read"):
+        with pytest.raises(InputError, match="cannot be read"):
             read_table(path)
 
 
@@ -377,7 +378,7 @@ def test_a_truncated_file_is_told(tmp_path):
     write_tables(outs, [predictions(1000)])
     for out in outs:
         out.write_bytes(out.read_bytes()[:-3000])
-        with pytest.raises(Fault, match="cannot be read"):
+        with pytest.raises(InputError, match="cannot be read"):
             read_table(out)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
-from skysure.data.formats import spool
-from skysure.data.tables import ResultWriter, read_table, write_tables
-from skysure.faults import Fault
+from skysure.data.results import spool
+from skysure.data.results.writer import ResultWriter, read_table, write_tables
+from skysure.errors import InputError
 
 RUN = {"run": "abc", "samples": 30}
 
@@ -87,7 +87,7 @@ def test_where_there_is_nothing_it_starts_at_the_beginning(tmp_path, whole):
 def test_another_run_is_not_mixed_in(tmp_path):
     out = tmp_path / "t.parquet"
     interrupt(out)
-    with pytest.raises(Fault, match="chunks of another run"):
+    with pytest.raises(InputError, match="chunks of another run"):
         predict(out, resume=True, identity=RUN | {"samples": 100})
     assert predict(out, resume=True) == ["chunk 3", "chunk 4", "chunk 5"]
 
@@ -95,7 +95,7 @@ def test_another_run_is_not_mixed_in(tmp_path):
 def test_unfinished_work_is_neither_lost_nor_taken_up_unasked(tmp_path, whole):
     out = tmp_path / "t.parquet"
     interrupt(out)
-    with pytest.raises(Fault, match=r"partial exists.*--resume.*--force"):
+    with pytest.raises(InputError, match=r"partial exists.*--resume.*--force"):
         predict(out)
     assert len(predict(out, force=True)) == 6
     assert out.read_bytes() == whole
@@ -150,7 +150,7 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path):
     folder.mkdir()
     (folder / "thesis.tex").write_text("mine")
     for options in ({}, {"force": True}, {"resume": True}):
-        with pytest.raises(Fault, match=r"t\.fits\.partial"):
+        with pytest.raises(InputError, match=r"t\.fits\.partial"):
             predict(tmp_path / "t.fits", **options)
     assert names(folder) == ["thesis.tex"]
 
@@ -158,7 +158,7 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path):
 KILLED = """
 import os, signal, sys
 from astropy.table import QTable
-from skysure.data.tables import ResultWriter
+from skysure.data.results import ResultWriter
 with ResultWriter(sys.argv[1], identity={"run": "abc", "samples": 30}) as writer:
     for i in range(4):
         writer.write(QTable({"id": [f"{'x' * i}{i}", f"b{i}"], "p": [i / 7, i / 3]}), f"chunk {i}")
@@ -179,7 +179,7 @@ MEASURED = """
 import re, sys
 import numpy as np
 from astropy.table import QTable
-from skysure.data.tables import write_tables
+from skysure.data.results import write_tables
 n, *paths = sys.argv[1:]
 r = np.random.default_rng(0)
 same = {f"p_{i}": r.random(5000) for i in range(14)}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from skysure.methods.uncertainty.steps import STEPS
+from skysure.methods.cells import STEPS
 
 FEATURES, UNITS, OBJECTS = 5, 7, 11
 CELLS = {

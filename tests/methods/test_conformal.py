@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import betabinom, chi2, norm
 
-from skysure.faults import Fault
-from skysure.methods.calibration import ConformalIntervals, ConformalSets, thousandths, thresholds
+from skysure.errors import InputError
+from skysure.methods.calibration import ConformalIntervals, ConformalSets, level_index, quantile_table
 
 
 def overconfident(n, rng, frequency=(0.6, 0.3, 0.1)):
@@ -21,7 +21,7 @@ def overconfident(n, rng, frequency=(0.6, 0.3, 0.1)):
 @given(scores=st.lists(st.floats(0, 1, width=32), min_size=0, max_size=40), step=st.integers(1, 1000))
 def test_thresholds_are_the_exact_order_statistics(scores, step):
     n = len(scores)
-    bound = thresholds(torch.tensor(scores, dtype=torch.float32))[step].item()
+    bound = quantile_table(torch.tensor(scores, dtype=torch.float32))[step].item()
     below = sum(s <= bound for s in scores)
     if np.isinf(bound):
         assert n * 1000 < (n + 1) * step
@@ -32,10 +32,10 @@ def test_thresholds_are_the_exact_order_statistics(scores, step):
 
 def test_coverages_are_rounded_up_to_thousandths():
     for i in range(1001):
-        assert thousandths(i / 1000) == i
-    assert thousandths(0.6827) == 683
-    with pytest.raises(Fault, match=r"0\.9"):
-        thousandths(90.0)
+        assert level_index(i / 1000) == i
+    assert level_index(0.6827) == 683
+    with pytest.raises(InputError, match=r"0\.9"):
+        level_index(90.0)
 
 
 @pytest.mark.parametrize("coverage", [0.683, 0.9])
@@ -138,13 +138,13 @@ def test_unfitted_intervals_are_gaussian():
 def test_bad_calibration_parts_are_faults():
     p, truth = torch.full((4, 2), 0.5), torch.tensor([0, 1, 0, 1])
     for bad_p, bad_truth in ((p[:0], truth[:0]), (p, truth + 1), (p, truth - 1)):
-        with pytest.raises(Fault):
+        with pytest.raises(InputError):
             ConformalSets(2).fit(bad_p, bad_truth)
-    with pytest.raises(Fault, match="not numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         ConformalSets(2).fit(p * torch.nan, truth)
-    with pytest.raises(Fault, match="3 classes"):
+    with pytest.raises(InputError, match="3 classes"):
         ConformalSets(3).fit(p, truth)
-    with pytest.raises(Fault, match="no residuals"):
+    with pytest.raises(InputError, match="no residuals"):
         ConformalIntervals(2).fit(p[:0], p[:0], p[:0])
-    with pytest.raises(Fault, match="finite"):
+    with pytest.raises(InputError, match="finite"):
         ConformalIntervals(2).fit(p, p, p * torch.nan)

@@ -4,20 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import (
-    ActivationDropout,
-    Dropout,
-    Ensemble,
-    TiedDropout,
-    kl,
-    masks,
-    noise,
-    rates,
-    sample,
-    split_classes,
-    to_bayesian,
-)
+from skysure.errors import InputError
+from skysure.methods.dropout import ActivationDropout, Dropout, TiedDropout, masks, noise, rates, to_bayesian
+from skysure.methods.ensembles import Ensemble
+from skysure.methods.sampling import sample, split_classes
+from skysure.methods.variational import kl
 
 
 def dense():
@@ -164,7 +155,7 @@ def test_learned_rates_where_the_weights_are_known():
     assert float(kl(to_bayesian(model), 100)) == 0
     mixed = to_bayesian(image(), learned=True)
     assert [mask.learned for mask in masks(mixed).values()] == [False, False, True]
-    with pytest.raises(Fault, match="before weights that are known"):
+    with pytest.raises(InputError, match="before weights that are known"):
         to_bayesian(nn.Sequential(nn.Dropout(0.1), nn.ReLU()), learned=True)
 
 
@@ -234,12 +225,12 @@ class Functional(nn.Module):
     ],
 )
 def test_what_cannot_be_right_is_a_fault(model, words):
-    with pytest.raises(Fault, match=words):
+    with pytest.raises(InputError, match=words):
         to_bayesian(model)
 
 
 def test_an_object_without_its_batch_is_a_fault():
-    with pytest.raises(Fault, match="add the axis"):
+    with pytest.raises(InputError, match="add the axis"):
         to_bayesian(nn.Dropout2d(0.2))(torch.ones(3, 4, 4))
-    with pytest.raises(Fault, match="add the axis"):
+    with pytest.raises(InputError, match="add the axis"):
         to_bayesian(nn.Dropout(0.2))(torch.ones(3))

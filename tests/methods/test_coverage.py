@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import binom, binomtest, norm
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import (
     LEVELS,
     calibrated_band,
     coverage_by,
     coverage_curve,
     coverage_of,
+    effective_size,
     pit,
     pit_hits,
-    pooled_size,
     reliability_curve,
     uniformity,
     wilson_interval,
@@ -179,12 +179,12 @@ def test_uniformity_and_coverage_tell_a_calibrated_mixture_from_a_narrow_one():
 
 def test_percentages_are_a_fault():
     for nominal in (68.3, -0.1, np.nan, np.array([0.5, 68.3])):
-        with pytest.raises(Fault, match="between 0 and 1"):
+        with pytest.raises(InputError, match="between 0 and 1"):
             coverage_of(np.ones(2, bool), nominal)
 
 
 def test_coverage_of_nothing_is_a_fault():
-    with pytest.raises(Fault, match="no rows"):
+    with pytest.raises(InputError, match="no rows"):
         coverage_of(np.zeros(0, bool), 0.9)
 
 
@@ -192,10 +192,10 @@ def test_levels_set_group_by_group_vary_as_those_of_the_pooled_size():
     rng, rows, objects = np.random.default_rng(0), np.array([500, 300, 200, 0]), np.array([60, 200, 90, 0])
     levels = np.stack([rng.beta(0.9 * (m + 1), 0.1 * (m + 1), 100_000) for m in objects[:3]])
     mean = rows[:3] @ levels / rows.sum()
-    size = pooled_size(rows, objects)
+    size = effective_size(rows, objects)
     assert mean.var() * (size + 2) == pytest.approx(0.9 * 0.1, rel=0.03)  # of Beta(0.9 (m + 1), 0.1 (m + 1))
-    assert pooled_size(rows, np.array([60, 200, 0, 5])) is None
-    assert pooled_size(np.zeros(2, int), np.array([5, 5])) is None
+    assert effective_size(rows, np.array([60, 200, 0, 5])) is None
+    assert effective_size(np.zeros(2, int), np.array([5, 5])) is None
 
 
 def test_the_band_of_probabilities_that_were_set_on_few_objects():

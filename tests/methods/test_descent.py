@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.optimize import rosen
 
-from skysure.methods.uncertainty.descent import minimise
+from skysure.methods.lbfgs import minimise
 
 
 def valley(x):

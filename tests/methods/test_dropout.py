@@ -7,15 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import (
-    Dropout,
-    hard_keep,
-    kl,
-    noise,
-    relaxed_keep,
-    sample,
-)
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout, hard_keep, noise, relaxed_keep
+from skysure.methods.sampling import sample
+from skysure.methods.variational import kl
 
 TRUTHS = json.loads((Path(__file__).parents[1] / "truths" / "relaxed_masks.json").read_text())
 GRID = (torch.arange(2_000_000, dtype=torch.float64) + 0.5) / 2_000_000
@@ -136,15 +131,15 @@ def test_an_extreme_learned_rate_keeps_finite_gradients():
 
 
 def test_what_cannot_be_dropped_is_refused():
-    with pytest.raises(Fault, match="leave the first layer bare"):
+    with pytest.raises(InputError, match="leave the first layer bare"):
         Dropout(nn.Linear(1, 64))
     assert Dropout(nn.Linear(1, 64), narrow=True).mask.features == 1
-    with pytest.raises(Fault, match="TiedDropout"):
+    with pytest.raises(InputError, match="TiedDropout"):
         Dropout(nn.GRU(8, 8))
     for rate, learned in ((1.0, False), (-0.1, False), (0.0, True), (10.0, False)):
-        with pytest.raises(Fault, match="dropout rate"):
+        with pytest.raises(InputError, match="dropout rate"):
             Dropout(nn.Linear(8, 8), rate, learned=learned)
-    with pytest.raises(Fault, match="without its batch"):
+    with pytest.raises(InputError, match="without its batch"):
         Dropout(nn.Conv2d(8, 8, 3))(torch.zeros(8, 5, 5))
-    with pytest.raises(Fault, match="without its batch"):
+    with pytest.raises(InputError, match="without its batch"):
         Dropout(nn.Linear(8, 8))(torch.zeros(8))

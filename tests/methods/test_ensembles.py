@@ -14,23 +14,13 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.parametrize import register_parametrization
 
-from skysure.faults import Fault
-from skysure.fit import Batch, State, combine, fit, seeded
-from skysure.methods.uncertainty import (
-    Dropout,
-    Ensemble,
-    TiedDropout,
-    categorical_nll,
-    gaussian_nll,
-    kl,
-    kl_of_members,
-    mixture_nll,
-    noise,
-    rates,
-    sample,
-    split_classes,
-)
-from skysure.methods.uncertainty.ensembles import clip_members
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout, TiedDropout, noise, rates
+from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.likelihoods import categorical_nll, gaussian_nll, mixture_nll
+from skysure.methods.sampling import sample, split_classes
+from skysure.methods.variational import kl, kl_of_members
+from skysure.training import Batch, Optimisation, State, combine, fit, seeded
 
 X = torch.randn(9, 3, generator=torch.Generator().manual_seed(1))
 
@@ -189,8 +179,10 @@ def nll(network: nn.Module, batch: Batch) -> Tensor:
 
 
 def trained(network: nn.Module, state: State | None = None, batches=batches, **changes: object) -> list[State]:
-    how = {"objects": 64, "epochs": 4, "learning_rate": 0.03, "patience": 99, "seed": 3} | changes
-    return list(fit(network, batches, nll, state=state, accelerator=Accelerator(cpu=True), **how))
+    own = bool(changes.pop("own_batches", False))
+    optimisation = Optimisation(**{"epochs": 4, "learning_rate": 0.03, "patience": 99} | changes)
+    options = {"objects": 64, "seed": 3, "own_batches": own, "state": state, "accelerator": Accelerator(cpu=True)}
+    return list(fit(network, batches, nll, optimisation, **options))
 
 
 def assert_member(together: State, number: int, alone: State) -> None:
@@ -248,7 +240,7 @@ def test_each_member_may_have_data_of_its_own() -> None:
         return [{name: torch.stack([v, v.flip(0) + 1]) for name, v in batch.items()} for batch in batches(part, epoch)]
 
     members = [dense(0, None), dense(1, None)]
-    both = trained(Ensemble(members), batches=own, own=True)
+    both = trained(Ensemble(members), batches=own, own_batches=True)
     for number, member in enumerate(members):
 
         def mine(part: str, epoch: int, number: int = number) -> list[Batch]:
@@ -356,7 +348,7 @@ def test_inputs_and_outputs_may_be_nested() -> None:
 
 
 def test_what_is_no_ensemble_is_refused() -> None:
-    with pytest.raises(Fault, match="at least 1"):
+    with pytest.raises(InputError, match="at least 1"):
         Ensemble([])
     different = {
         "weight": nn.Linear(3, 5),
@@ -364,23 +356,23 @@ def test_what_is_no_ensemble_is_refused() -> None:
         "type": nn.Identity(),
     }
     for name, other in different.items():
-        with pytest.raises(Fault, match=name):
+        with pytest.raises(InputError, match=name):
             Ensemble([nn.Linear(3, 8), other])
     layers = (nn.Linear(8, 2) for _ in range(4))
-    with pytest.raises(Fault, match=r"member 1, whose network differs .* in length_scale"):
+    with pytest.raises(InputError, match=r"member 1, whose network differs .* in length_scale"):
         Ensemble([Dropout(next(layers), length_scale=1.0), Dropout(next(layers), length_scale=2.0)])
-    with pytest.raises(Fault, match=r"whose mask differs .* in learned, logit"):
+    with pytest.raises(InputError, match=r"whose mask differs .* in learned, logit"):
         Ensemble([Dropout(next(layers), learned=True), Dropout(next(layers))])
 
 
 def test_settings_that_are_no_numbers_are_compared_too() -> None:
     convolutions = (nn.Conv2d(3, 4, 3, padding=1, stride=stride) for stride in (1, 2))
-    with pytest.raises(Fault, match=r"member 1, whose network differs .* in stride"):
+    with pytest.raises(InputError, match=r"member 1, whose network differs .* in stride"):
         Ensemble(list(convolutions))
     frozen = nn.Linear(3, 2).requires_grad_(False)
-    with pytest.raises(Fault, match="in weight, bias"):
+    with pytest.raises(InputError, match="in weight, bias"):
         Ensemble([nn.Linear(3, 2), frozen])
-    with pytest.raises(Fault, match="in activation"):
+    with pytest.raises(InputError, match="in activation"):
         Ensemble([nn.TransformerEncoderLayer(8, 2, 8, activation=name) for name in ("relu", "gelu")])
 
 
@@ -393,5 +385,5 @@ def test_members_may_be_parametrized() -> None:
 def test_inputs_of_their_own_for_other_members_are_a_fault(name: str) -> None:
     members, x = built(name)
     for wrong in (x[:2], torch.cat([x, x]), x[0]):
-        with pytest.raises(Fault, match="3 along axis 0"):
+        with pytest.raises(InputError, match="3 along axis 0"):
             Ensemble(members)(wrong, own=True)

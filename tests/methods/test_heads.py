@@ -6,15 +6,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import distributions as dist
 
-from skysure.methods.uncertainty import (
-    Categorical,
-    CorrelatedGaussian,
-    Gaussian,
-    GaussianMixture,
-    split_classes,
-    split_values,
-)
-from skysure.methods.uncertainty.heads import bounded
+from skysure.methods.likelihoods import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
+from skysure.methods.likelihoods.heads import bounded
+from skysure.methods.sampling import split_classes, split_values
 
 VALUE_HEADS = [Gaussian(3), CorrelatedGaussian(3), CorrelatedGaussian(1), GaussianMixture(3, 4), GaussianMixture(1, 2)]
 HEADS = [Categorical(4), *VALUE_HEADS]

@@ -14,9 +14,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct
 from sklearn.linear_model import Ridge
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import linear
-from skysure.methods.uncertainty.linear import Regression
+from skysure.errors import InputError
+from skysure.methods.variational import linear
+from skysure.methods.variational.linear import Regression
 
 patient = settings(max_examples=60, deadline=None)
 
@@ -188,13 +188,13 @@ def test_entropy_of_a_masked_weight_is_that_of_its_mixture(apart, rate):
 def test_what_has_no_evidence_is_refused():
     x, y = torch.zeros(2, 1, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     for noise, length_scale in ((0.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)):
-        with pytest.raises(Fault, match="both above 0"):
+        with pytest.raises(InputError, match="both above 0"):
             Regression(x, y, noise, length_scale)
     for rate, width in ((0.1, 0.0), (1.0, 0.1), (-0.1, 0.1)):
-        with pytest.raises(Fault, match="points without width"):
+        with pytest.raises(InputError, match="points without width"):
             linear.dropout(y, rate, width)
     for rate in (1.0, -0.1):
-        with pytest.raises(Fault, match="a dropout rate of"):
+        with pytest.raises(InputError, match="a dropout rate of"):
             linear.dropout_mean(Regression(x, y, 1.0, 1.0), rate)
 
 
@@ -203,5 +203,5 @@ def test_other_shapes_are_refused_where_nobody_checks_them(request):
     request.addfinalizer(lambda: config.update("jaxtyping_disable", False))
     x, y = torch.zeros(2, 1, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     for other in (y.float(), y[:1], y[:, None]):
-        with pytest.raises(Fault, match=r"y \(object,\), in float64"):
+        with pytest.raises(InputError, match=r"y \(object,\), in float64"):
             Regression(x, other, 1.0, 1.0)

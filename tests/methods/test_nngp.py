@@ -8,8 +8,8 @@ from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import PairwiseKernel
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import (
+from skysure.errors import InputError
+from skysure.methods.gaussian_process import (
     NNGP,
     Hyperparameters,
     class_targets,
@@ -18,7 +18,7 @@ from skysure.methods.uncertainty import (
     nngp,
     relu_kernel,
 )
-from skysure.methods.uncertainty.evidence import cholesky, fitted_hyperparameters
+from skysure.methods.gaussian_process.evidence import cholesky, fitted_hyperparameters
 
 HELD = Hyperparameters(depth=1, weight_variance=1.6, bias_variance=0.3, amplitude=1.4, noise=0.05)
 
@@ -139,9 +139,9 @@ def test_jitter_grows_until_it_works():
     broken[2, 2] = 1 - 2e-6
     broken[0, 1] = broken[1, 0] = 1 + 1e-6
     assert cholesky(broken.clone)[1] == pytest.approx(1e-5)
-    with pytest.raises(Fault, match="no Cholesky factor"):
+    with pytest.raises(InputError, match="no Cholesky factor"):
         cholesky(lambda: -torch.eye(3, dtype=torch.float64))
-    with pytest.raises(Fault, match="no Cholesky factor"):
+    with pytest.raises(InputError, match="no Cholesky factor"):
         log_evidence(torch.full((2, 2), torch.nan, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64))
 
 
@@ -207,27 +207,27 @@ def bad_inputs():
 
 @pytest.mark.parametrize("name", bad_inputs())
 def test_bad_input_is_a_fault(name):
-    with pytest.raises(Fault):
+    with pytest.raises(InputError):
         NNGP().fit(*bad_inputs()[name])
-    with pytest.raises(Fault):
+    with pytest.raises(InputError):
         NNGP().hold(HELD).condition(*bad_inputs()[name])
 
 
 def test_other_faults():
     x, y = problem()
     for labels in (y, torch.arange(30), torch.arange(30) % 3 - 1):
-        with pytest.raises(Fault, match="labels"):
+        with pytest.raises(InputError, match="labels"):
             NNGP(classes=3).fit(x, labels)
     for words in ({"activation": "tanh"}, {"normalise": "all"}):
-        with pytest.raises(Fault, match="misspelt"):
+        with pytest.raises(InputError, match="misspelt"):
             NNGP(**words)
-    with pytest.raises(Fault, match="without hyperparameters"):
+    with pytest.raises(InputError, match="without hyperparameters"):
         NNGP().condition(x, y)
     gp = NNGP().hold(HELD).condition(x, y)
     for new in (x[:, :2], x * torch.nan):
-        with pytest.raises(Fault):
+        with pytest.raises(InputError):
             gp(new)
-    with pytest.raises(Fault, match="not fitted"):
+    with pytest.raises(InputError, match="not fitted"):
         NNGP()(x)
 
 
@@ -240,7 +240,7 @@ def test_far_inputs_have_a_finite_answer_or_a_fault(activation):
     growth = 1e80 if activation == "relu" else 1.0
     assert far[1] == pytest.approx(growth * near[1], rel=1e-6)
     for size in (1e80, 1e150, 1e154, 1e300):
-        with pytest.raises(Fault):
+        with pytest.raises(InputError):
             gp(x[:1] * size)
 
 
@@ -251,7 +251,7 @@ def test_numbers_whose_squares_are_none_are_a_fault(normalise, row):
     x, y = problem()
     gp = NNGP(normalise=normalise).hold(HELD).condition(x, y)
     x[row] *= 1e200
-    with pytest.raises(Fault, match="finite"):
+    with pytest.raises(InputError, match="finite"):
         NNGP(normalise=normalise).hold(HELD).condition(x, y)
-    with pytest.raises(Fault, match="finite"):
+    with pytest.raises(InputError, match="finite"):
         gp(x)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import erf, ndtr
 
-from skysure.methods.uncertainty import erf_kernel, relu_kernel
-from skysure.methods.uncertainty.kernels import erf_moment, kernel_variance, relu_moment
+from skysure.methods.gaussian_process import erf_kernel, relu_kernel
+from skysure.methods.gaussian_process.kernels import erf_moment, kernel_variance, relu_moment
 
 TRUTH = json.loads((Path(__file__).parents[1] / "truths" / "nngp.json").read_text())
 KERNELS = {"relu": relu_kernel, "erf": erf_kernel}

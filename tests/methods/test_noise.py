@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import Dropout, TiedDropout, noise, rates
-from skysure.methods.uncertainty.counter import keys, uniform
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout, TiedDropout, noise, rates
+from skysure.methods.dropout.counter_rng import keys, uniform
 
 WORD, LONG = 2**32 - 1, 2**64 - 1
 integers = st.integers(-(2**63), 2**63 - 1)
@@ -146,9 +146,12 @@ def test_shared_noise_is_one_network_for_all_rows():
 def test_rows_must_be_as_many_as_the_batch():
     network = Dropout(nn.Linear(6, 2))
     for rows in (3, 1):
-        with noise(network, 0, rows=torch.arange(rows)), pytest.raises(Fault, match="keep objects along the first"):
+        with (
+            noise(network, 0, rows=torch.arange(rows)),
+            pytest.raises(InputError, match="keep objects along the first"),
+        ):
             network(torch.zeros(4, 6))
-    with noise(network, 0, samples=torch.arange(3)), pytest.raises(Fault, match="input of 4 rows"):
+    with noise(network, 0, samples=torch.arange(3)), pytest.raises(InputError, match="input of 4 rows"):
         network(torch.zeros(4, 6))
 
 

@@ -7,7 +7,7 @@ from scipy.stats import betabinom, chi2, kstest
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.novelty import FeatureDistance, auroc, energy, fpr_at_tpr
 
 
@@ -101,9 +101,9 @@ def test_features_that_are_no_numbers_are_unlike():
     bad = torch.tensor([[torch.nan, 0, 0, 0], [torch.inf, 0, 0, 0], [3e38, 3e38, 0, 0]])
     assert module.unlike(module(bad)).all()
     assert (module.novelty(module(bad)) >= 0.99).all()
-    with pytest.raises(Fault, match="finite"):
+    with pytest.raises(InputError, match="finite"):
         module.calibrate(bad)
-    with pytest.raises(Fault, match="3 features"):
+    with pytest.raises(InputError, match="3 features"):
         module.calibrate(x[:, :3])
 
 
@@ -127,7 +127,7 @@ def test_any_leading_axes():
 def test_bad_features_are_faults():
     x, labels = torch.zeros(4, 2), torch.zeros(4, dtype=torch.int64)
     for bad, truth in ((x[:, :1], labels), (x[:0], labels[:0]), (x * torch.nan, labels), (x, labels + 1)):
-        with pytest.raises(Fault):
+        with pytest.raises(InputError):
             FeatureDistance(2, 1).fit(bad, truth)
 
 
@@ -162,9 +162,9 @@ def test_values_need_no_labels():
 
 
 def test_several_classes_need_labels():
-    with pytest.raises(Fault, match="labels of 3 classes"):
+    with pytest.raises(InputError, match="labels of 3 classes"):
         FeatureDistance(2, 3).fit(torch.zeros(4, 2))
-    with pytest.raises(Fault):
+    with pytest.raises(InputError):
         FeatureDistance(2).fit(torch.zeros(0, 2))
 
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from skysure.fit import seeded
-from skysure.methods.uncertainty import Dropout, TiedDropout, dropout_kl, entropy_of_rate, kl, masks
+from skysure.methods.dropout import Dropout, TiedDropout, masks
+from skysure.methods.variational import dropout_kl, entropy_of_rate, kl
+from skysure.training import seeded
 
 rate_values = st.floats(0.01, 0.95)
 many_objects = st.integers(1, 10**6)
@@ -105,14 +106,14 @@ def test_dense_layers_count_features_and_convolutions_channels(case, rate, n, le
     st.integers(2, 6), st.lists(rate_values, min_size=6, max_size=6), many_objects, lengths, st.integers(1, 40),
 )  # fmt: skip
 def test_recurrent_layers_count_what_they_read_and_their_units_never_the_steps(
-    cell, layers, both_ways, bias, reads, units, rates, n, length, steps
+    cell, layers, bidirectional, bias, reads, units, rates, n, length, steps
 ) -> None:
     with seeded(steps):
-        layer = cell(reads, units, layers, bidirectional=both_ways, bias=bias, batch_first=True)
+        layer = cell(reads, units, layers, bidirectional=bidirectional, bias=bias, batch_first=True)
         model = TiedDropout(layer, learned=True, length_scale=length).double()
         model(torch.randn(2, steps, reads, dtype=torch.float64))
     set_rates(model, rates)
-    weights, ways, terms = dict(layer.named_parameters()), ("", "_reverse")[: 1 + both_ways], []
+    weights, ways, terms = dict(layer.named_parameters()), ("", "_reverse")[: 1 + bidirectional], []
     for i in range(layers):
         read = reads if i == 0 else units * len(ways)
         terms.append(Term(f"masks.input_{i}", read, [weights[f"weight_ih_l{i}{way}"] for way in ways]))

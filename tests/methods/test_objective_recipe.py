@@ -20,17 +20,12 @@ import torch
 from jaxtyping import config
 from torch import Tensor, nn
 
-from skysure.fit import seeded
-from skysure.methods.uncertainty import (
-    Dropout,
-    Ensemble,
-    entropy_of_rate,
-    gaussian_nll,
-    kl,
-    masks,
-    mixture_nll,
-    sample,
-)
+from skysure.methods.dropout import Dropout, masks
+from skysure.methods.ensembles import Ensemble
+from skysure.methods.likelihoods import gaussian_nll, mixture_nll
+from skysure.methods.sampling import sample
+from skysure.methods.variational import entropy_of_rate, kl
+from skysure.training import seeded
 
 TRUTHS = json.loads((Path(__file__).parents[1] / "truths" / "objectives.json").read_text())["rows"]
 N, WIDTH, BATCH, STEPS, DRAWS = 500, 128, 64, 3000, 50

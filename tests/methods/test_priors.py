@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import Dropout, linear, prior_weights, sample, sample_prior
-from skysure.methods.uncertainty.kernels import relu_kernel
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout
+from skysure.methods.gaussian_process.kernels import relu_kernel
+from skysure.methods.sampling import sample
+from skysure.methods.variational import linear, prior_weights, sample_prior
 
 OUTPUTS = 64
 """Outputs of one draw share its hidden units and nothing else: they average the noise of the last layer away."""
@@ -116,9 +118,9 @@ def test_fan_in_is_that_of_each_kind_of_layer():
 
 def test_a_prior_is_of_one_kind():
     for both in ({}, {"weight_variance": 1.0, "length_scale": 1.0}):
-        with pytest.raises(Fault, match="either weight_variance or length_scale"):
+        with pytest.raises(InputError, match="either weight_variance or length_scale"):
             prior_weights(nn.Linear(3, 3), 1, **both)
-    with pytest.raises(Fault, match="samples = 0"):
+    with pytest.raises(InputError, match="samples = 0"):
         sample_prior(nn.Linear(3, 3), torch.ones(1, 3), 0, 1, weight_variance=1.0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.qlearning import (
     deterministic_policies,
     finite_optimal_values,
@@ -77,7 +77,7 @@ def test_no_policy_is_listed_twice() -> None:
 
 @pytest.mark.parametrize("discount", [1.0, -0.1, float("nan")])
 def test_an_endless_sum_needs_a_discount(discount: float) -> None:
-    with pytest.raises(Fault, match="below 1"):
+    with pytest.raises(InputError, match="below 1"):
         optimal_values(*process(0), discount)
 
 

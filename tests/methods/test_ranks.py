@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare, norm
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import pit, placed, rank_histogram, ranks, uniformity
 
 
@@ -48,9 +48,9 @@ def conjugate(n, samples, rng, width=1.0, shift=0.0):
 
 def test_ranks_among_other_draws_are_a_fault():
     for rank in (np.arange(100), np.array([-1]), np.array([], int)):
-        with pytest.raises(Fault, match="ranks"):
+        with pytest.raises(InputError, match="ranks"):
             rank_histogram(rank, 50)
-        with pytest.raises(Fault, match="ranks"):
+        with pytest.raises(InputError, match="ranks"):
             placed(rank, 50)
 
 
@@ -117,5 +117,5 @@ def test_the_law_of_ranks_under_a_known_width_is_that_of_the_transform():
 
 
 def test_what_is_not_a_number_is_a_fault():
-    with pytest.raises(Fault, match="not numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         ranks(np.zeros((3, 2)), np.array([0.0, np.nan]))

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.recurrent import Decaying, gaps
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
@@ -87,9 +87,9 @@ def test_rates_are_learned():
 
 
 def test_what_cannot_decay_is_refused():
-    with pytest.raises(Fault, match="batch_first=True"):
+    with pytest.raises(InputError, match="batch_first=True"):
         Decaying(nn.GRU(3, 4), 1.0, 2.0)
-    with pytest.raises(Fault, match="0 < shortest <= longest"):
+    with pytest.raises(InputError, match="0 < shortest <= longest"):
         Decaying(nn.GRU(3, 4, batch_first=True), 2.0, 1.0)
 
 
@@ -109,5 +109,5 @@ def test_the_times_of_padding_say_nothing(padded_with):
 
 def test_a_sequence_without_steps_is_refused():
     module = build()
-    with pytest.raises(Fault, match="one step at least"):
+    with pytest.raises(InputError, match="one step at least"):
         module(torch.zeros(2, 0, 3).double(), torch.zeros(2, 0).double())

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from skysure.faults import Fault
-from skysure.methods.recurrent import Autoencoder, Patches, Series, described, pooled
+from skysure.errors import InputError
+from skysure.methods.recurrent import Autoencoder, Patches, Series, pooled, step_features
 
 LENGTHS = torch.tensor([400, 151, 16, 3])
 
@@ -35,7 +35,7 @@ def test_chunks_give_what_one_convolution_of_everything_gives():
     given, model = series(), patches()
     short = model(given)
     # 420 points in steps of 12: 35 tokens of 3 patches, the last reaching 4 points beyond
-    x = F.pad(described(given), (0, 0, 0, 4)).mT
+    x = F.pad(step_features(given), (0, 0, 0, 4)).mT
     whole = F.gelu(model.embedding(x)).mT
     for k, n in enumerate(-(-LENGTHS // 4)):
         for token in range(-(-int(n) // 3)):
@@ -195,5 +195,5 @@ def test_memory_of_encoding_and_of_training_follows_the_windows():
 
 @pytest.mark.parametrize("size", [1, 7])
 def test_patches_overlap_by_half(size):
-    with pytest.raises(Fault, match="an even number"):
+    with pytest.raises(InputError, match="an even number"):
         Patches(2, 6, size)

@@ -4,20 +4,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.recurrent import (
     Autoencoder,
     Patches,
     Series,
     binned,
-    described,
-    informative,
+    information_bins,
     pooled,
-    thin,
+    step_features,
+    subsample,
     truncate,
 )
 
-ANSWERS = {"truncate": truncate, "thin": thin, "binned": binned, "informative": informative}
+ANSWERS = {"truncate": truncate, "thin": subsample, "binned": binned, "informative": information_bins}
 LENGTHS = torch.tensor([200, 61, 16, 5, 1])
 
 
@@ -90,29 +90,29 @@ def test_truncation_keeps_a_stretch():
 
 
 def test_no_stretch_of_another_name():
-    with pytest.raises(Fault, match="keep="):
+    with pytest.raises(InputError, match="keep="):
         truncate(series(), 16, "middle")
 
 
 def test_no_bins_of_what_is_not_finite():
     given = series()
     given.value[0, 3] = torch.nan
-    with pytest.raises(Fault, match="not finite"):
-        informative(given, 16)
+    with pytest.raises(InputError, match="not finite"):
+        information_bins(given, 16)
 
 
-@pytest.mark.parametrize("shorten", [binned, informative])
+@pytest.mark.parametrize("shorten", [binned, information_bins])
 @pytest.mark.parametrize("wrong", [-1.0, torch.nan])
 def test_no_bins_of_points_in_disorder(shorten, wrong):
     given = series()
     given.time[1, 60] = wrong
-    with pytest.raises(Fault, match="order of time"):
+    with pytest.raises(InputError, match="order of time"):
         shorten(given, 9)
 
 
 def test_thinning_keeps_the_middle_of_equal_parts():
     given = series(lengths=torch.tensor([160]))
-    assert torch.equal(thin(given, 16).time[0], given.time[0, 5::10])
+    assert torch.equal(subsample(given, 16).time[0], given.time[0, 5::10])
 
 
 def test_bins_are_those_of_numpy():
@@ -160,7 +160,7 @@ def test_two_steps_of_equal_weight_merge_where_the_least_is_lost():
         given = Series(torch.zeros(1, 30, dtype=torch.float64), *tensors, torch.tensor([30]))
         groups = [np.arange(30) - (np.arange(30) > k) for k in range(29)]
         cheapest = min(fit(value, weight, g) for g in groups)
-        short = informative(given, 29)
+        short = information_bins(given, 29)
         kept = torch.isclose(given.value[0], short.value[0, :, 0]).any(1).numpy()
         merged = np.flatnonzero(~kept)
         assert fit(value, weight, np.arange(30) - (np.arange(30) > merged[0])) == pytest.approx(cheapest)
@@ -168,7 +168,7 @@ def test_two_steps_of_equal_weight_merge_where_the_least_is_lost():
 
 def test_where_nothing_differs_bins_are_equal():
     given = Series(torch.zeros(1, 64), torch.ones(1, 64, 1), torch.ones(1, 64, 1), torch.tensor([64]))
-    assert torch.equal(informative(given, 8).weight.flatten(), torch.full((8,), 8.0))
+    assert torch.equal(information_bins(given, 8).weight.flatten(), torch.full((8,), 8.0))
 
 
 def test_information_finds_what_even_bins_dilute():
@@ -179,7 +179,7 @@ def test_information_finds_what_even_bins_dilute():
     given = Series(
         torch.arange(1000.0).expand(40, -1), value[..., None], torch.ones(40, 1000, 1), torch.full((40,), 1000)
     )
-    deepest = {f.__name__: f(given, 32).value.amin((1, 2)) for f in (binned, informative)}
+    deepest = {f.__name__: f(given, 32).value.amin((1, 2)) for f in (binned, information_bins)}
     assert deepest["informative"].median() < -9
     assert deepest["binned"].median() > -3
 
@@ -190,7 +190,7 @@ def test_channels_measured_at_different_times_are_kept_apart():
     value[0, ::2, 0] = torch.tensor([1.0, 2.0, 9.0])
     value[0, 1::2, 1] = torch.tensor([5.0, 7.0, 3.0])
     weight = (value != 0).float()
-    nights = informative(Series(time, value, weight, torch.tensor([6])), 3)
+    nights = information_bins(Series(time, value, weight, torch.tensor([6])), 3)
     assert torch.allclose(nights.value[0], torch.tensor([[1.0, 5.0], [2.0, 7.0], [9.0, 3.0]]))
     assert torch.allclose(nights.time[0], torch.tensor([0.005, 5.005, 9.005]))
 
@@ -201,7 +201,7 @@ def test_no_measurement_is_lost_in_bins(n, steps, repeats, seed):
     """The weighted sum over bins is that over points, also where many points are equal."""
     found = series(lengths=torch.tensor([n]), seed=seed)
     found = Series(found.time, found.value.round(decimals=repeats % 3), found.weight, found.length)
-    for average in (binned, informative):
+    for average in (binned, information_bins):
         short = average(found, steps)
         assert torch.allclose(short.weight.sum(1), found.weight.sum(1))
         assert torch.allclose((short.weight * short.value).sum(1), (found.weight * found.value).sum(1))
@@ -210,7 +210,7 @@ def test_no_measurement_is_lost_in_bins(n, steps, repeats, seed):
 
 def test_what_is_read_of_a_step():
     given = series(padding=3)
-    x = described(given)
+    x = step_features(given)
     assert x.shape == (5, 203, 7)
     assert (x[~given.valid] == 0).all()
     measured = given.weight > 0
@@ -253,8 +253,8 @@ def test_of_nothing_comes_nothing_that_a_network_can_still_read(name, nothing):
     assert torch.equal(short.length, torch.zeros(len(given), dtype=torch.int64))
     assert short.steps >= 1
     assert (short.weight == 0).all()
-    layer = torch.nn.LSTM(described(short).shape[-1], 5, batch_first=True).to(given.value)
-    assert layer(described(short))[0].isfinite().all()
+    layer = torch.nn.LSTM(step_features(short).shape[-1], 5, batch_first=True).to(given.value)
+    assert layer(step_features(short))[0].isfinite().all()
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -273,21 +273,21 @@ def test_an_object_without_steps_is_padding_beside_others(name):
 @pytest.mark.parametrize("name", ANSWERS)
 def test_less_than_one_step_is_refused(name):
     for steps in (0, -1):
-        with pytest.raises(Fault, match="one at least"):
+        with pytest.raises(InputError, match="one at least"):
             ANSWERS[name](series(), steps)
 
 
 def test_enormous_numbers_are_refused_and_large_ones_are_not():
     """Where every loss is infinite no two neighbours would ever merge."""
     given = series()
-    short = informative(given, 16)
-    large = informative(Series(given.time, given.value * 1e30, given.weight * 1e-60, given.length), 16)
+    short = information_bins(given, 16)
+    large = information_bins(Series(given.time, given.value * 1e30, given.weight * 1e-60, given.length), 16)
     assert torch.allclose(large.value, short.value * 1e30, rtol=1e-9)
-    assert informative(Series(given.time, given.value, given.weight * 1e-120, given.length), 16).steps == 16
+    assert information_bins(Series(given.time, given.value, given.weight * 1e-120, given.length), 16).steps == 16
     far = Series(given.time, given.value * 1e210, given.weight * 1e-100, given.length)  # χ² beyond float64
-    assert informative(far, 16).steps == 16
-    with pytest.raises(Fault, match="enormous"):
-        informative(Series(given.time, given.value, given.weight * 1e160, given.length), 16)
+    assert information_bins(far, 16).steps == 16
+    with pytest.raises(InputError, match="enormous"):
+        information_bins(Series(given.time, given.value, given.weight * 1e160, given.length), 16)
 
 
 def test_padding_is_never_taken_away():

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import Dropout, TiedDropout, sample
-from skysure.methods.uncertainty.sampling import split
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout, TiedDropout
+from skysure.methods.sampling import sample
+from skysure.methods.sampling.posterior import split
 
 
 class Counting(nn.Module):
@@ -154,20 +155,20 @@ def test_split_halves_make_the_whole():
 
 
 def test_bad_inputs_are_faults():
-    with pytest.raises(Fault, match="to_bayesian"):
+    with pytest.raises(InputError, match="to_bayesian"):
         sample(nn.Linear(3, 2), X, 4, 0)
-    with pytest.raises(Fault, match="samples = 0"):
+    with pytest.raises(InputError, match="samples = 0"):
         sample(network(), X, 0, 0)
-    with pytest.raises(Fault, match="shapes"):
+    with pytest.raises(InputError, match="shapes"):
         sample(network(), (X, X[:3]), 4, 0)
-    with pytest.raises(Fault, match="shapes"):
+    with pytest.raises(InputError, match="shapes"):
         sample(network(), X[:0], 4, 0)
-    with pytest.raises(Fault, match="pass the lengths beside it"):
+    with pytest.raises(InputError, match="pass the lengths beside it"):
         sample(network(), pack_sequence([X, X]), 4, 0)
     for few in (3, len(X) + 1):
-        with pytest.raises(Fault, match=f"{few},.* for {len(X)} objects"):
+        with pytest.raises(InputError, match=f"{few},.* for {len(X)} objects"):
             sample(network(), X, 4, 0, rows=torch.arange(few), shared=True)
-    with pytest.raises(Fault, match="time first"):
+    with pytest.raises(InputError, match="time first"):
         sample(TiedDropout(nn.GRU(3, 4)), X[:, None], 4, 0)
-    with pytest.raises(Fault, match="layers first"):
+    with pytest.raises(InputError, match="layers first"):
         sample(TiedDropout(nn.GRU(3, 4, 2, batch_first=True), drop_input=True), X[:, None], 4, 0)

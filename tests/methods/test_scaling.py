@@ -7,7 +7,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, logsumexp
 from scipy.stats import norm
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import TemperatureScaling, VarianceScaling, VectorScaling, predictive_nll
 
 
@@ -168,12 +168,12 @@ def test_bad_calibration_parts_are_faults():
         (logits, torch.tensor([0, 1, -1])),
     ):
         for scaling in (TemperatureScaling(), VectorScaling(2)):
-            with pytest.raises(Fault):
+            with pytest.raises(InputError):
                 scaling.fit(bad_logits, bad_truth)
-    with pytest.raises(Fault, match="3 classes"):
+    with pytest.raises(InputError, match="3 classes"):
         VectorScaling(3).fit(logits, truth)
     for std in (0.0, torch.inf):
-        with pytest.raises(Fault, match="positive"):
+        with pytest.raises(InputError, match="positive"):
             VarianceScaling(2).fit(logits, torch.full_like(logits, std), logits[0])
-    with pytest.raises(Fault, match="no values"):
+    with pytest.raises(InputError, match="no values"):
         VarianceScaling(2).fit(logits[:, :0], logits[:, :0] + 1, logits[0, :0])

@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from skysure.methods.calibration import (
-    ConformalByBin,
+    BinnedConformal,
     ConformalIntervals,
     ConformalSets,
     QuantileScaling,
@@ -25,7 +25,7 @@ def fitted():
         ConformalSets(3).fit(x[0].softmax(-1), truth),
         ConformalIntervals(3).fit(x[0], x[0].exp(), values),
         QuantileScaling(3).fit(x, x.exp(), values),
-        ConformalByBin(3, 3).fit(values[:, 0], values),
+        BinnedConformal(3, 3).fit(values[:, 0], values),
         FeatureDistance(3, 3).fit(x[0], truth).calibrate(x[1]),
     ]
 
@@ -33,7 +33,7 @@ def fitted():
 @pytest.mark.parametrize("module", fitted(), ids=lambda module: type(module).__name__)
 def test_what_was_fitted_survives_a_file(module, tmp_path):
     fresh = type(module)(
-        *{FeatureDistance: (3, 3), ConformalByBin: (3, 3), TemperatureScaling: ()}.get(type(module), (3,))
+        *{FeatureDistance: (3, 3), BinnedConformal: (3, 3), TemperatureScaling: ()}.get(type(module), (3,))
     )
     assert not fresh.fitted
     assert {k: (v.shape, v.dtype) for k, v in fresh.state_dict().items()} == {

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import (
     accuracy,
     adaptive_ece,
@@ -105,10 +105,10 @@ def test_unknown_classes_and_percentages_are_faults():
     p = np.array([[0.2, 0.8], [0.7, 0.3]])
     for score in (nll, brier):
         for bad in ([0, -1], [0, 2]):
-            with pytest.raises(Fault, match="class numbers 0 to 1"):
+            with pytest.raises(InputError, match="class numbers 0 to 1"):
                 score(p, np.array(bad))
     for bad in (68.3, 1.0, -0.1):
-        with pytest.raises(Fault, match="coverage"):
+        with pytest.raises(InputError, match="coverage"):
             interval_score(p[:, 0], p[:, 1], p[:, 0], coverage=bad)
 
 

@@ -4,7 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import (
     accuracy,
     adaptive_ece,
@@ -166,9 +166,9 @@ def test_bands_hold_what_they_say_however_few_the_draws():
 
 
 def test_scores_of_nothing_are_faults():
-    with pytest.raises(Fault, match="no rows"):
+    with pytest.raises(InputError, match="no rows"):
         with_interval(accuracy, np.zeros((0, 3)), np.zeros(0, int))
-    with pytest.raises(Fault, match="column"):
+    with pytest.raises(InputError, match="column"):
         score_by(np.full(4, np.nan), ece, np.full((4, 2), 0.5), np.zeros(4, int))
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import (
     auc,
     aurc,
@@ -39,7 +39,7 @@ def test_auc_of_one_kind_is_not_a_number():
 def test_scores_that_are_not_numbers_are_a_fault():
     score, positive = np.array([0.1, np.nan, 0.5]), np.array([True, False, True])
     for rank in (auc, aurc):
-        with pytest.raises(Fault, match="not numbers"):
+        with pytest.raises(InputError, match="not numbers"):
             rank(score, positive)
 
 

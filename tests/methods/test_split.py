@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import split_classes, split_values
+from skysure.errors import InputError
+from skysure.methods.sampling import split_classes, split_values
 
 
 def dirichlet(samples, objects, classes, concentration, seed=0):
@@ -90,9 +90,9 @@ def test_magnitudes_fluxes_and_julian_dates_keep_their_scatter(mean, std, dtype)
 
 
 def test_one_sample_has_no_split():
-    with pytest.raises(Fault, match="at least 2"):
+    with pytest.raises(InputError, match="at least 2"):
         split_classes(torch.ones(1, 3, 2) / 2)
-    with pytest.raises(Fault, match="at least 2"):
+    with pytest.raises(InputError, match="at least 2"):
         split_values(torch.ones(1, 3, 2), variance=torch.ones(1, 3, 2))
-    with pytest.raises(Fault, match="either variance or covariance"):
+    with pytest.raises(InputError, match="either variance or covariance"):
         split_values(torch.ones(4, 3, 2))

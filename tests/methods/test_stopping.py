@@ -3,10 +3,10 @@ import torch
 from jaxtyping import config
 from torch import nn
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import (
-    Dropout,
-    Ensemble,
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout
+from skysure.methods.ensembles import Ensemble
+from skysure.methods.sampling import (
     Moments,
     sample,
     sample_until,
@@ -134,20 +134,20 @@ def test_what_is_not_a_number_does_not_run_on():
 
 
 def test_bad_questions_are_faults():
-    with pytest.raises(Fault, match="tolerance = 0"):
+    with pytest.raises(InputError, match="tolerance = 0"):
         split_classes_until(network(), X, 0.0, 1)
-    with pytest.raises(Fault, match="tolerance = -1"):
+    with pytest.raises(InputError, match="tolerance = -1"):
         split_values_until(network(4), X, halves, -1.0, 1)
-    with pytest.raises(Fault, match="least = 1"):
+    with pytest.raises(InputError, match="least = 1"):
         split_classes_until(network(), X, 0.1, 1, least=1)
-    with pytest.raises(Fault, match="members are all there are"):
+    with pytest.raises(InputError, match="members are all there are"):
         split_classes_until(Ensemble([network(), network()]), X, 0.1, 1)
-    with pytest.raises(Fault, match="without random layers"):
+    with pytest.raises(InputError, match="without random layers"):
         split_classes_until(nn.Linear(4, 3), X, 0.1, 1)
 
 
 def test_a_variance_for_each_value(request):
     config.update("jaxtyping_disable", True)
     request.addfinalizer(lambda: config.update("jaxtyping_disable", False))
-    with pytest.raises(Fault, match="one variance for several values"):
+    with pytest.raises(InputError, match="one variance for several values"):
         split_values_until(network(4), X, lambda out: (out[..., :2], out[..., 2:3].exp()), 0.1, 1)

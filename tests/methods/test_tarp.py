@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.methods.calibration import LEVELS, expected_coverage, placed, ranks, reference_points, tarp, uniformity
 
 SBI = json.loads((Path(__file__).parents[1] / "truths" / "tarp_sbi.json").read_text())
@@ -73,7 +73,7 @@ def test_the_exact_posterior_passes_with_few_objects_too(n, values):
 
 def test_one_object_has_no_references_but_those_given():
     draws, truth, x = linear(1, 10, np.random.default_rng(8))
-    with pytest.raises(Fault, match="references"):
+    with pytest.raises(InputError, match="references"):
         tarp(draws, truth)
     assert 0 <= tarp(draws, truth, references=x)[0] <= 1
 

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty import Dropout, TiedDropout, noise, sample
+from skysure.errors import InputError
+from skysure.methods.dropout import Dropout, TiedDropout, noise
+from skysure.methods.sampling import sample
 
 CELLS = {
     "GRU": (nn.GRU, nn.GRUCell, {}),
@@ -209,9 +210,9 @@ def test_samples_are_the_same_fused_or_stepped(drop_state):
 
 def test_what_cannot_be_tied_is_refused():
     for layer in (nn.Linear(3, 3), nn.GRU(8, 8, 2, dropout=0.1), nn.LSTM(8, 8, proj_size=3)):
-        with pytest.raises(Fault, match="dropout=0 and proj_size=0"):
+        with pytest.raises(InputError, match="dropout=0 and proj_size=0"):
             TiedDropout(layer)
-    with pytest.raises(Fault, match="without its batch"):
+    with pytest.raises(InputError, match="without its batch"):
         TiedDropout(nn.GRU(8, 8))(torch.zeros(5, 8))
 
 

@@ -13,8 +13,11 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from skysure.methods.uncertainty import Dropout, dropout_kl, entropy_of_rate, gaussian_nll, kl, linear, sample
-from skysure.methods.uncertainty.linear import Regression
+from skysure.methods.dropout import Dropout
+from skysure.methods.likelihoods import gaussian_nll
+from skysure.methods.sampling import sample
+from skysure.methods.variational import dropout_kl, entropy_of_rate, kl, linear
+from skysure.methods.variational.linear import Regression
 
 patient = settings(max_examples=60, deadline=None)
 rates = st.floats(0.01, 0.9)

@@ -19,10 +19,10 @@ def classes(n: int, *, samples: bool = False, seed: int = 0) -> Classes:
 
 def test_classes_become_scalar_columns() -> None:
     table = classes(4).to_table()
-    assert table.colnames[:3] == ["id", "class", "p_Ia"]
+    assert table.colnames[:3] == ["id", "predicted_class", "p_Ia"]
     assert {"p_Ibc_error", "in_set_II", "aleatoric", "epistemic", "predictive"} <= set(table.colnames)
     assert all(table[name].ndim == 1 for name in table.colnames)
-    best = table["class"][0]
+    best = table["predicted_class"][0]
     assert table[f"p_{best}"][0] == max(table[f"p_{c}"][0] for c in ("Ia", "II", "Ibc"))
     np.testing.assert_allclose(table["predictive"], 0.3)
 
@@ -31,7 +31,7 @@ def test_joined_chunks_are_the_whole() -> None:
     whole, parts = classes(7, samples=True), classes(7, samples=True)
     cut = [
         Classes({"id": parts.rows["id"][s]}, parts.classes, parts.probability[s], parts.probability_error[s],
-                parts.aleatoric[s], parts.epistemic[s], members=parts.members[s], coverage=0.9,
+                parts.aleatoric[s], parts.epistemic[s], prediction_set=parts.prediction_set[s], coverage=0.9,
                 samples=parts.samples[:, s])
         for s in (slice(0, 3), slice(3, 7))
     ]  # fmt: skip
@@ -39,7 +39,7 @@ def test_joined_chunks_are_the_whole() -> None:
     np.testing.assert_array_equal(joined.samples, whole.samples)
     np.testing.assert_array_equal(joined.probability, whole.probability)
     assert joined.rows["id"].tolist() == whole.rows["id"].tolist()
-    assert joined.novelty is None
+    assert joined.ood_percentile is None
     assert joined.coverage == 0.9
 
 

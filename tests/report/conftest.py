@@ -74,7 +74,7 @@ def metrics() -> dict[str, Any]:
         "noun": "supernova",
         "nouns": "supernovae",
         "scores": SCORES,
-        "unlike": {"count": 12, "of": 500},
+        "is_ood": {"count": 12, "of": 500},
         "dropped": {"count": 5, "why": "the model was trained or calibrated on them"},
         "rejected": {"count": 3, "of": 10_662},
         "uncertainty": {"measure": "entropy", "aleatoric": 0.083, "epistemic": 0.017},
@@ -245,5 +245,5 @@ def example(generator: np.random.Generator, group: str, position: int) -> dict[s
             "probability": probability.tolist(),
             "error": (0.06 * np.exp(-epochs / 30)[:, None] * np.ones((1, 3))).tolist(),
         },
-        "flags": ["unlike the training set"] if group == "novel" else [],
+        "flags": ["out of distribution"] if group == "novel" else [],
     }

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.report import Figure, render, renderings, standard_figures
 
 
@@ -56,10 +56,10 @@ def test_standard_figures_have_pdfs(metrics):
 
 @pytest.mark.parametrize("name", ["", "Loss", "a b", "../up", "-x"])
 def test_a_name_is_a_safe_file_name(name):
-    with pytest.raises(Fault, match="lower-case"):
+    with pytest.raises(InputError, match="lower-case"):
         Figure(name, "", "", lambda canvas: None)
 
 
 def test_an_unknown_section_is_refused():
-    with pytest.raises(Fault, match="one of results"):
+    with pytest.raises(InputError, match="one of results"):
         Figure("x", "", "", lambda canvas: None, section="appendix")

@@ -89,7 +89,7 @@ def test_another_number_is_another_page(run_card, metrics):
     before = page(run_card, bare)
     changed = json.loads(json.dumps(bare))
     changed["scores"][0]["value"], changed["scores"][0]["low"], changed["scores"][0]["high"] = 88.1, 87.9, 88.3
-    changed["unlike"]["count"] = 77
+    changed["is_ood"]["count"] = 77
     after = page(run_card, changed)
     assert "97.41" in before
     assert "12 of 500 supernovae" in before

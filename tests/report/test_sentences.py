@@ -92,7 +92,7 @@ def test_counts():
         "noun": "supernova",
         "nouns": "supernovae",
         "uncertainty": {"measure": "variance", "aleatoric": 0.75, "epistemic": 0.25},
-        "unlike": {"count": 12, "of": 500},
+        "is_ood": {"count": 12, "of": 500},
         "dropped": {"count": 1, "why": "trained on it"},
         "rejected": {"count": 3, "of": 1503},
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cyclopts import CycloptsError
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .commands import COMMANDS, app
 from .showing import say
@@ -19,9 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = app(tokens)(tokens, exit_on_error=False, print_error=False)
         return result if isinstance(result, int) else 0
-    except Fault as fault:
-        say(f"skysure: {fault}")
-        return fault.status
+    except InputError as error:
+        say(str(error))
+        return error.status
     except CycloptsError as error:
         command = f" {tokens[0]}" if tokens and tokens[0] in COMMANDS else ""
         say(f"skysure: {error} — skysure{command} --help")

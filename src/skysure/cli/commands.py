@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from skysure import settings as layers
-from skysure.applications import NAMES, VERBS, application, presets
+from skysure.application import NAMES, VERBS, application, presets
 from skysure.models import find, shipped
 
 from .flags import Device, Flag, Out, Outs, query_asked, reading_of, settings_asked, values_of, with_fields

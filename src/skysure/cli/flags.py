@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 from cyclopts import Parameter
 
 from skysure import settings as layers
-from skysure.applications import NAMES, application, settings_of
+from skysure.application import NAMES, application, settings_of
 from skysure.models import find, shipped
 
 Out = Annotated[Path, Parameter(name="--out")]
@@ -64,7 +64,7 @@ def with_fields(command: Callable[..., None], name: str, defaults: Any, without:
             for f in fields(defaults)
             if f.name not in without
         ],
-        namespace={"__doc__": type(defaults).__doc__, "__module__": __name__},
+        namespace={"__doc__": layers.documentation(type(defaults)), "__module__": __name__},
         frozen=True,
     )
     command.__annotations__ = hints | {name: Annotated[flags, Fields]}

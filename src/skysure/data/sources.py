@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .parts import PARTS, Split
+from .split import PARTS, Split
 
 TRAIN, VALIDATION, CALIBRATION, TEST = PARTS
 
@@ -26,7 +26,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Memory:
+class InMemorySource:
     """A source of chunks that are in memory already.
 
     Parameters
@@ -44,7 +44,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Parted:
+class SplitSource:
     """A source whose objects belong to parts: train, validation, calibration, test.
 
     Parameters

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -19,29 +19,29 @@ def check_target(path: Path, *, force: bool) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
         there = next(f for f in folder.parents if f.exists())
-        raise Fault(
+        raise InputError(
             f"{path}: no folder {folder}",
             "a folder that exists",
             f"a typing error; {there} exists",
             f"mkdir -p {folder}",
         )
     if path.is_dir():
-        raise Fault(f"{path} is a folder", "the name of a file", "", f"name one in it: {path / 'table.parquet'}")
+        raise InputError(f"{path} is a folder", "the name of a file", "", f"name one in it: {path / 'table.parquet'}")
     if path.exists() and not force:
-        raise Fault(f"{path} exists", "a new name", "it was written before", "replace it with --force")
+        raise InputError(f"{path} exists", "a new name", "it was written before", "replace it with --force")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _not_writable(path, "permission denied")
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def os_errors(path: Path) -> Iterator[None]:
     """Tell an error of the operating system as a Fault that names `path`."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in FULL:
-            raise Fault(
+            raise InputError(
                 f"{path} could not be written whole",
                 "room on the disk for the table and once more for its chunks",
                 f"the disk is full or a quota is reached ({reason})",
@@ -50,8 +50,8 @@ def told(path: Path) -> Iterator[None]:
         raise _not_writable(path, reason) from error
 
 
-def _not_writable(path: Path, reason: str) -> Fault:
-    return Fault(
+def _not_writable(path: Path, reason: str) -> InputError:
+    return InputError(
         f"{path} cannot be written",
         "a folder open to you on a disk that works",
         reason,
@@ -63,7 +63,7 @@ def _not_writable(path: Path, reason: str) -> Fault:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file under a temporary name beside `path`; it takes the name when the block ends without error."""
     temporary = unfinished(path)
-    with told(path):
+    with os_errors(path):
         try:
             with temporary.open("wb") as file:
                 yield file

@@ -1,1 +1,20 @@
 """Methods, written once: functions of tensors that know no application."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "calibration",
+        "cells",
+        "dropout",
+        "ensembles",
+        "gaussian_process",
+        "likelihoods",
+        "novelty",
+        "qlearning",
+        "recurrent",
+        "sampling",
+        "variational",
+    ],
+)

@@ -1,8 +1,9 @@
 """A prediction is rows plus a distribution: what is spoken of, and how sure the model is of it."""
 
+from skysure.evaluation.evaluation import Evaluation
+
 from .actions import Actions
 from .classes import Classes
-from .evaluation import Evaluation
 from .rows import concat
 from .values import Values
 

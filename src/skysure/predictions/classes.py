@@ -44,11 +44,11 @@ class Classes:
     probability_error: np.ndarray
     aleatoric: np.ndarray
     epistemic: np.ndarray
-    members: np.ndarray | None = None
+    prediction_set: np.ndarray | None = None
     coverage: float | None = None
-    novelty: np.ndarray | None = None
-    unlike: np.ndarray | None = None
-    flags: np.ndarray | None = None
+    ood_percentile: np.ndarray | None = None
+    is_ood: np.ndarray | None = None
+    quality_flags: np.ndarray | None = None
     samples: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -60,18 +60,18 @@ class Classes:
         return self.probability.argmax(1)
 
     def to_table(self) -> QTable:
-        """Give the prediction as scalar columns: `class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, ..."""
+        """Give the prediction as scalar columns: `predicted_class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, ..."""
         table = leading(self.rows)
-        table["class"] = np.asarray(self.classes)[self.best]
+        table["predicted_class"] = np.asarray(self.classes)[self.best]
         for k, name in enumerate(self.classes):
             table[f"p_{name}"] = self.probability[:, k]
             table[f"p_{name}_error"] = self.probability_error[:, k]
-        if self.members is not None:
+        if self.prediction_set is not None:
             for k, name in enumerate(self.classes):
-                table[f"in_set_{name}"] = self.members[:, k]
+                table[f"in_set_{name}"] = self.prediction_set[:, k]
         table["aleatoric"], table["epistemic"] = self.aleatoric, self.epistemic
         table["predictive"] = self.aleatoric + self.epistemic
-        for name in ("novelty", "unlike", "flags"):
+        for name in ("ood_percentile", "is_ood", "quality_flags"):
             if getattr(self, name) is not None:
                 table[name] = getattr(self, name)
         return table

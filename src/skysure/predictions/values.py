@@ -43,7 +43,7 @@ class Values:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     coverage: float | None = None
-    flags: np.ndarray | None = None
+    quality_flags: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -56,7 +56,7 @@ class Values:
     def to_table(self) -> QTable:
         """Give the prediction as scalar columns: `y`, `y_error`, `y_aleatoric`, `y_epistemic`, `cov_a_b`.
 
-        Where there are intervals, also `y_low` and `y_high`; where there are flags, `flags`.
+        Where there are intervals, also `y_low` and `y_high`; where there are flags, `quality_flags`.
         """
         table = leading(self.rows)
         for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
@@ -73,6 +73,6 @@ class Values:
         for a in range(len(self.names)):
             for b in range(a):
                 table[f"cov_{self.names[b]}_{self.names[a]}"] = self.predictive[:, b, a]
-        if self.flags is not None:
-            table["flags"] = self.flags
+        if self.quality_flags is not None:
+            table["quality_flags"] = self.quality_flags
         return table

@@ -12,7 +12,8 @@ import matplotlib.figure
 from matplotlib.collections import Collection, PathCollection
 from matplotlib.lines import Line2D
 
-from ..faults import Fault
+from skysure.errors import InputError
+
 from . import style
 
 Format = Literal["svg", "png", "pdf"]
@@ -48,9 +49,9 @@ class Figure:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
-            raise Fault(f"figure name {self.name!r}", "lower-case letters, digits, - and _", "", "rename it")
+            raise InputError(f"figure name {self.name!r}", "lower-case letters, digits, - and _", "", "rename it")
         if self.section not in SECTIONS:
-            raise Fault(f"section {self.section!r} of figure {self.name}", "one of " + ", ".join(SECTIONS))
+            raise InputError(f"section {self.section!r} of figure {self.name}", "one of " + ", ".join(SECTIONS))
 
 
 def render(figure: Figure, format: Format = "svg") -> bytes:

@@ -21,12 +21,12 @@ def sentences(metrics: Metrics) -> list[str]:
     metrics : dict
         The evaluation as `metrics.json` holds it.
 
-    >>> sentences({"noun": "star", "unlike": {"count": 12, "of": 500}})
-    ['12 of 500 stars (2.4 %) are unlike the training set.']
+    >>> sentences({"noun": "star", "is_ood": {"count": 12, "of": 500}})
+    ['12 of 500 stars (2.4 %) are out of distribution.']
     """
     said = (
-        _intervals, _sets, _classes, _probability, _expected_error, _bins, _early, _uncertainty, _unlike, _kinds,
-        _left_out,
+        _intervals, _sets, _classes, _probability, _expected_error, _bins, _early, _uncertainty, _out_of_distribution,
+        _kinds, _left_out,
     )  # fmt: skip
     return [sentence for say in said for sentence in say(metrics)]
 
@@ -242,12 +242,12 @@ def _uncertainty(metrics: Metrics) -> Iterator[str]:
         )
 
 
-def _unlike(metrics: Metrics) -> Iterator[str]:
-    unlike = metrics.get("unlike")
-    if unlike and unlike["of"]:
-        count, share = unlike["count"], _two_digits(unlike["count"] / unlike["of"])
-        whole = f"{number(count)} of {counted(metrics, unlike['of'])} ({share})"
-        yield f"{whole} {'is' if count == 1 else 'are'} unlike the training set."
+def _out_of_distribution(metrics: Metrics) -> Iterator[str]:
+    flagged = metrics.get("is_ood")
+    if flagged and flagged["of"]:
+        count, share = flagged["count"], _two_digits(flagged["count"] / flagged["of"])
+        whole = f"{number(count)} of {counted(metrics, flagged['of'])} ({share})"
+        yield f"{whole} {'is' if count == 1 else 'are'} out of distribution."
 
 
 def _kinds(metrics: Metrics) -> Iterator[str]:

@@ -7,17 +7,16 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from skysure import run as runs
-from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Parted, Source
-from skysure.faults import SettingsFault
-from skysure.run import Run
+from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Source, SplitSource
+from skysure.errors import SettingsError
+from skysure.run.directory import Run, load_run
+from skysure.run.session import IN_MEMORY, Training, require_replaceable
 
-from .omissions import left_out, note_few, tell_left_out
-from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
-from .parts import in_parts
-from .progress import Progress, noted, silent
-from .seen import unseen, with_seen
-from .underway import IN_MEMORY, Training, require_replaceable
+from .exclusions import left_out, note_few, tell_left_out
+from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
+from .progress import Progress, notify, silent
+from .split import in_parts
+from .unseen import unseen, with_seen
 
 
 def calibrate(
@@ -55,7 +54,7 @@ def calibrate(
     verb = verb_of(module, run.application, "calibrate")
     require_replaceable(out, force=force)
     if not test > 0:
-        raise SettingsFault(
+        raise SettingsError(
             f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration"
         )
     known = dict(run.reading if reading is None else reading)
@@ -65,13 +64,13 @@ def calibrate(
     with training.under_way(force=force, resumable=False):
         fresh = unseen(opened(run, data, known), run)
         source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
-        note_few(source, noted(tell))
+        note_few(source, notify(tell))
         tell("calibrating", 0, None)
         verb(model, source)
         tell("evaluating", 0, None)
         metrics = module.evaluate(model, source, module.Query()).metrics | left_out(fresh, len(source.split))
         card = training.card(source) | {"calibrated_from": run.path.name if run.path else run.application}
         made = Run(run.application, run.settings, run.schema, model, known, card)
-        training.finish(made, Parted(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
-        tell_left_out(fresh, out, noted(tell))
-    return runs.load(out)
+        training.finish(made, SplitSource(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
+        tell_left_out(fresh, out, notify(tell))
+    return load_run(out)

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from skysure import run as runs
-from skysure.applications import application, presets
+from skysure.application import application, presets
+from skysure.run.files import require_free
 
 from .predicting import predict
 from .progress import Progress
@@ -28,7 +28,7 @@ def demo(
     An application that simulates writes what it learned from, and predicts objects it has never seen.
     """
     folder, module = Path(out) / name, application(name)
-    runs.require_free(folder.parent if not folder.parent.exists() else folder, force=force)
+    require_free(folder.parent if not folder.parent.exists() else folder, force=force)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     choice = "demo" if "demo" in presets(name) else None

@@ -10,15 +10,15 @@ from typing import Any
 
 from torch import nn
 
-from skysure import run as runs
 from skysure import settings as layers
 from skysure.data.sources import Source
 from skysure.data.targets import check_target
 from skysure.report import Figure, page
-from skysure.run import Run
+from skysure.run.directory import Run
+from skysure.run.files import write_text
 
-from .omissions import no_object
-from .opening import verb_of
+from .exclusions import no_object
+from .inputs import verb_of
 
 SHOWN = 24
 """Objects on a page."""
@@ -59,5 +59,5 @@ def write_page(path: Path, run: Run, model: nn.Module, source: Source, query: An
         "part": f"{name}, the first of more" if len(found) > SHOWN else name,
     }  # fmt: skip
     card = {"application": run.application} | run.card | {"settings": layers.plain(run.settings)}
-    runs.write_text(path, page(card, about, figures=figures))
+    write_text(path, page(card, about, figures=figures))
     return len(figures)

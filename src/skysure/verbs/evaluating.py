@@ -8,20 +8,20 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from skysure import run as runs
 from skysure import settings as layers
-from skysure.data.sources import Parted, Source
-from skysure.faults import Fault
+from skysure.data.sources import Source, SplitSource
+from skysure.errors import InputError
+from skysure.evaluation import Evaluation
 from skysure.models import find, shipped
-from skysure.predictions import Evaluation
-from skysure.run import Run
+from skysure.run.directory import Run
+from skysure.run.files import write_bytes
+from skysure.run.reporting import write_evaluation
+from skysure.run.session import IN_MEMORY, require_replaceable
 
-from .omissions import left_out, require_objects, tell_left_out
-from .opening import Paths, accelerator_on, any_given, load, open_data, opened, verb_of
-from .progress import Progress, noted, silent
-from .reporting import write_evaluation
-from .seen import split_of, unseen
-from .underway import IN_MEMORY, require_replaceable
+from .exclusions import left_out, require_objects, tell_left_out
+from .inputs import Paths, accelerator_on, any_given, load, open_data, opened, verb_of
+from .progress import Progress, notify, silent
+from .unseen import split_of, unseen
 
 
 def evaluate(
@@ -57,7 +57,7 @@ def evaluate(
     if out:
         require_replaceable(Path(out), force=force)
     elif folder is not None and folder.name in shipped() and folder == find(folder.name):
-        raise Fault(f"{folder.name} ships with skysure", "a folder for its evaluation", "", "--out FOLDER")
+        raise InputError(f"{folder.name} ships with skysure", "a folder for its evaluation", "", "--out FOLDER")
     source = _test_source(run, data, dict(run.reading if reading is None else reading))
     other = None if against is None else _comparable(load(against), run)
     if other is not None and hasattr(source, "chunks"):
@@ -73,9 +73,9 @@ def evaluate(
     if folder is not None:
         _publish(run, folder, Evaluation(metrics))
     if folder is not None and any_given(data):
-        tell_left_out(source, folder, noted(tell))
+        tell_left_out(source, folder, notify(tell))
     if not metrics.get("truth", True):
-        noted(tell)("the data hold no truth (labels): nothing can be proven, the report shows what was answered")
+        notify(tell)("the data hold no truth (labels): nothing can be proven, the report shows what was answered")
     return Evaluation(metrics)
 
 
@@ -86,15 +86,19 @@ def _test_source(run: Run, data: Any, reading: dict[str, Any]) -> Source:
     facts, split = run.card.get("data", {}), split_of(run)
     sources = facts.get("sources", [])
     if facts.get("description") == IN_MEMORY:
-        raise Fault("the run was trained or calibrated on data in memory", "these data, or others", "", "give DATA")
+        raise InputError(
+            "the run was trained or calibrated on data in memory", "these data, or others", "", "give DATA"
+        )
     source = open_data(run.application, run.settings, sources, reading)
-    return source if split is None else Parted(source, split)
+    return source if split is None else SplitSource(source, split)
 
 
 def _comparable(other: Run, run: Run) -> Run:
     """Give a run to compare with, if it answers the same question."""
     if other.application != run.application:
-        raise Fault(f"{other.path}: a run of {other.application}", f"one of {run.application}", "another run was meant")
+        raise InputError(
+            f"{other.path}: a run of {other.application}", f"one of {run.application}", "another run was meant"
+        )
     return other
 
 
@@ -113,7 +117,7 @@ def _publish(run: Run, folder: Path, evaluation: Evaluation) -> None:
             folder.mkdir(exist_ok=True)
             for name in ("run.toml", "history.csv"):
                 if run.path and (run.path / name).is_file():
-                    runs.write_bytes(folder / name, (run.path / name).read_bytes())
+                    write_bytes(folder / name, (run.path / name).read_bytes())
         write_evaluation(folder, evaluation)
     except BaseException:
         if not there:

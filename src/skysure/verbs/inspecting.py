@@ -8,12 +8,12 @@ from typing import Any
 
 import tomli_w
 
-from skysure import run as runs
 from skysure import settings as layers
-from skysure.faults import Fault
+from skysure.errors import InputError
 from skysure.models import find, shipped
+from skysure.run.files import require_free, write_text
 
-from .opening import Paths
+from .inputs import Paths
 
 
 def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -29,6 +29,6 @@ def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str,
 def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) -> None:
     """Write the `[reading]` table that `inspect` proposed."""
     if "reading" not in facts:
-        raise Fault("there is no reading to write", "light curves", "a run was inspected")
-    runs.require_free(path, force=force)
-    runs.write_text(path, tomli_w.dumps({"reading": layers.without_none(facts["reading"])}))
+        raise InputError("there is no reading to write", "light curves", "a run was inspected")
+    require_free(path, force=force)
+    write_text(path, tomli_w.dumps({"reading": layers.without_none(facts["reading"])}))

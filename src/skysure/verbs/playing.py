@@ -8,10 +8,10 @@ from typing import Any
 
 from astropy.table import QTable
 
-from skysure.data.tables import ResultWriter
-from skysure.run import Run
+from skysure.data.results.writer import ResultWriter
+from skysure.run.directory import Run
 
-from .opening import load, verb_of
+from .inputs import load, verb_of
 
 
 def play(

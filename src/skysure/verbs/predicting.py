@@ -12,16 +12,16 @@ from typing import Any, overload
 import numpy as np
 
 from skysure import settings as layers
-from skysure.data.parts import hash_of_ids
+from skysure.data.results.writer import ResultWriter
 from skysure.data.sources import Source
-from skysure.data.tables import ResultWriter
+from skysure.data.split import hash_of_ids
 from skysure.predictions import Prediction, concat
-from skysure.run import Run
+from skysure.run.directory import Run
 
 from .drawing import is_page, named, require_drawable, write_page
-from .omissions import no_object, tell_left_out
-from .opening import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
-from .progress import Progress, noted, silent
+from .exclusions import no_object, tell_left_out
+from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
+from .progress import Progress, notify, silent
 
 
 @overload
@@ -92,7 +92,7 @@ def predict(
     for path in pages:
         shown = write_page(path, run, model, source, asked, named(files))
     if not tables:
-        tell_left_out(source, paths[0], noted(tell))
+        tell_left_out(source, paths[0], notify(tell))
     return rows or shown
 
 
@@ -111,18 +111,18 @@ def _write(
                 flags.update(_flagged(prediction))
             tell("predicting", done, None)
         if not writer.rows:
-            tell_left_out(source, writer.paths[0], noted(tell))
+            tell_left_out(source, writer.paths[0], notify(tell))
             raise no_object(source, ", ".join(files) or "the data")
-    tell_left_out(source, writer.paths[0], noted(tell))
+    tell_left_out(source, writer.paths[0], notify(tell))
     for flag, count in flags.items():
-        noted(tell)(f"{count:,} row{'s' if count > 1 else ''} flagged: {flag}")
+        notify(tell)(f"{count:,} row{'s' if count > 1 else ''} flagged: {flag}")
     return writer.rows
 
 
 def _flagged(prediction: Prediction) -> Counter[str]:
     """Count the rows of each flag."""
     found: Counter[str] = Counter()
-    flags = getattr(prediction, "flags", None)
+    flags = getattr(prediction, "quality_flags", None)
     for text, count in Counter([] if flags is None else np.asarray(flags).tolist()).items():
         found.update(dict.fromkeys(filter(None, text.split("; ")), count))
     return found

@@ -12,6 +12,6 @@ def silent(text: str, done: float, total: float | None) -> None:
     """Tell nobody."""
 
 
-def noted(tell: Progress) -> Callable[[str], None]:
+def notify(tell: Progress) -> Callable[[str], None]:
     """Tell something once, apart from the progress."""
     return lambda text: tell(text, 0, 0)

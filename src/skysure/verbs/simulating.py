@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from skysure.applications import application, settings_of
-from skysure.data.tables import ResultWriter
-from skysure.faults import SettingsFault
+from skysure.application import application, settings_of
+from skysure.data.results.writer import ResultWriter
+from skysure.errors import SettingsError
 
-from .opening import verb_of
-from .progress import Progress, noted, silent
+from .inputs import verb_of
+from .progress import Progress, notify, silent
 
 
 def simulate(
@@ -35,7 +35,7 @@ def simulate(
     verb, tell = verb_of(application(name), name, "simulate"), progress or silent
     settings = settings_of(name, preset, config, fields)
     if n is not None and n < 1:
-        raise SettingsFault(f"n = {n}", "one object or more")
+        raise SettingsError(f"n = {n}", "one object or more")
     total, done = settings.objects if n is None else n, 0
     source = verb(settings, total, seed)
     with ResultWriter([Path(out)], force=force) as writer:
@@ -45,5 +45,5 @@ def simulate(
             done += len(chunk)
             tell("simulating", done, total)
     if ".csv" in Path(out).suffixes and (unit := getattr(table, "columns", {}).get("flux")) is not None:
-        noted(tell)(f'CSV keeps no units: its flux is in {unit.unit}; [reading] unit = "{unit.unit}" reads it back')
+        notify(tell)(f'CSV keeps no units: its flux is in {unit.unit}; [reading] unit = "{unit.unit}" reads it back')
     return done

@@ -8,18 +8,17 @@ from typing import Any
 
 import torch
 
-from skysure import run as runs
-from skysure.applications import application, settings_of
-from skysure.data.sources import Parted, Source
-from skysure.faults import Fault
-from skysure.fit import State, prefixed
-from skysure.run import Run
+from skysure.application import application, settings_of
+from skysure.data.sources import Source, SplitSource
+from skysure.errors import InputError
+from skysure.run.directory import Run, load_run, load_weights
+from skysure.run.session import IN_MEMORY, SIMULATED, Training, require_replaceable
+from skysure.training import State, prefixed
 
-from .omissions import left_out, note_few, tell_left_out
-from .opening import Paths, accelerator_on, listed, load, open_data, paths_of
-from .parts import in_parts, sizes_of
-from .progress import Progress, noted, silent
-from .underway import IN_MEMORY, SIMULATED, Training, require_replaceable
+from .exclusions import left_out, note_few, tell_left_out
+from .inputs import Paths, accelerator_on, listed, load, open_data, paths_of
+from .progress import Progress, notify, silent
+from .split import in_parts, sizes_of
 
 
 def train(
@@ -45,7 +44,7 @@ def train(
     name : str
         The application.
     data : path, sequence of paths, chunk in memory (LightCurves, ...), or Source
-        Empty: simulated as the settings say. A source in parts (`Parted`) keeps them, whatever the settings say.
+        Empty: simulated as the settings say. A source in parts (`SplitSource`) keeps them, whatever the settings say.
     out : path
         The run directory. Until it is complete it is called `out.training`, from where `resume` goes on.
     preset, config : str or path, optional
@@ -87,8 +86,8 @@ def train(
         state, history = training.checkpoints.load() or (None, [])
         if start is not None and state is None:
             state = _first_state(start, name, module.network(settings, source.schema))
-        course = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
-        for state in course:
+        fit_states = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
+        for state in fit_states:
             history.append(state.record)
             training.keep(state, history)
             tell(f"training: {_line(state.record)}", state.epoch, state.epochs)
@@ -98,9 +97,9 @@ def train(
         if accelerator.is_main_process:
             run, metrics = _proven(training, source, state, accelerator.device, tell)
             training.finish(run, source, metrics, history, force=force)
-            tell_left_out(source, out, noted(tell))
+            tell_left_out(source, out, notify(tell))
         accelerator.wait_for_everyone()
-    return runs.load(out)
+    return load_run(out)
 
 
 def _proven(
@@ -109,15 +108,15 @@ def _proven(
     """Make a run of what was trained: calibrated, and with the metrics of its test part."""
     module = application(training.name)
     model = module.network(training.settings, source.schema)
-    runs.load_weights(model, state.weights, training.folder)
+    load_weights(model, state.weights, training.folder)
     model = model.to(device).eval()
     if hasattr(module, "calibrate"):
-        note_few(source, noted(tell))
+        note_few(source, notify(tell))
         tell("calibrating", 0, None)
         module.calibrate(model, source)
     tell("evaluating", 0, None)
     metrics = module.evaluate(model, source, module.Query()).metrics
-    if isinstance(source, Parted):
+    if isinstance(source, SplitSource):
         metrics |= left_out(source, len(source.split))
     card = training.card(source)
     return Run(training.name, training.settings, source.schema, model, training.reading, card), metrics
@@ -127,12 +126,12 @@ def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -
     """Take the weights of a run as those to start from, if they fit."""
     other = load(start)
     if other.application != name:
-        raise Fault(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
+        raise InputError(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
     tensors: Mapping[str, torch.Tensor] = other.model.state_dict()
     begun_with: Any = getattr(network, "begun_with", None)  # of an ensemble
     if begun_with is not None:
         tensors = begun_with(tensors)
-    runs.load_weights(network, tensors, Path(f"--from {start}"))
+    load_weights(network, tensors, Path(f"--from {start}"))
     return State(0, {}, prefixed(tensors, "model."))
 
 

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from scipy.stats import beta
 
 from skysure import applications
-from skysure.predictions import Actions, Evaluation
+from skysure.evaluation import Evaluation
+from skysure.predictions import Actions
 
 from .environments import States
 from .networks import Agents
@@ -42,7 +43,7 @@ def evaluate(model: Agents, source: Any, query: Query) -> Evaluation:
     best = best_return(settings)
     beside = {name: course_of(other) for name, other in others(settings)} if query.beside else {}
     ranked = sorted(beside.items(), key=lambda item: -item[1][-1].mean())
-    courses = {"this run": model.course.cpu().numpy(), **dict(ranked)}
+    courses = {"this run": model.return_history.cpu().numpy(), **dict(ranked)}
     metrics = {
         "application": "chain",
         "title": "Agents on a chain",
@@ -79,7 +80,7 @@ def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
 def course_of(settings: Settings) -> Float[np.ndarray, "episode agent"]:
     """Train other agents, and give the exact return of their greedy policies after each episode."""
     *_, last = train(None, settings)
-    return last.tensors["model.course"].numpy()
+    return last.tensors["model.return_history"].numpy()
 
 
 def scores(
@@ -134,13 +135,13 @@ def learning(courses: dict[str, np.ndarray], best: float, random: float) -> dict
         "rules": [
             {
                 "name": name,
-                "mean": course.mean(axis=1).tolist(),
-                "low": np.quantile(course, ONE_SIGMA[0], axis=1).tolist(),
-                "high": np.quantile(course, ONE_SIGMA[1], axis=1).tolist(),
-                "ends": [[float(value), int(n)] for value, n in counted(course[-1])],
-                "optimal": float((course[-1] >= NEAR * best).mean()),
+                "mean": return_history.mean(axis=1).tolist(),
+                "low": np.quantile(return_history, ONE_SIGMA[0], axis=1).tolist(),
+                "high": np.quantile(return_history, ONE_SIGMA[1], axis=1).tolist(),
+                "ends": [[float(value), int(n)] for value, n in counted(return_history[-1])],
+                "optimal": float((return_history[-1] >= NEAR * best).mean()),
             }
-            for name, course in courses.items()
+            for name, return_history in courses.items()
         ],
     }
 

@@ -25,7 +25,7 @@ class Agents(nn.Module):
 
     values: Tensor
     visits: Tensor
-    course: Tensor
+    return_history: Tensor
 
     def __init__(self, settings: Settings, schema: Schema) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class Agents(nn.Module):
         shape = (settings.agents, settings.length, len(schema.actions))
         self.register_buffer("values", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("visits", torch.zeros(shape, dtype=torch.int64))
-        course = torch.full((settings.episodes, settings.agents), torch.nan, dtype=torch.float64)
-        self.register_buffer("course", course)
+        return_history = torch.full((settings.episodes, settings.agents), torch.nan, dtype=torch.float64)
+        self.register_buffer("return_history", return_history)
 
     def forward(self, state: Int[Tensor, " row"]) -> Float[Tensor, "agent row action"]:
         """Give the return that each agent expects of each action, in units of the reward.

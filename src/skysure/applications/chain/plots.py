@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 
-from skysure.predictions import Evaluation
+from skysure.evaluation import Evaluation
 from skysure.report import Figure, style
 
 FORWARD, BACKWARD = style.BLUE, style.VERMILLION

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skysure.faults import SettingsFault
+from skysure.errors import SettingsError
 from skysure.settings import check_ranges
 
 PAPERS = (
@@ -81,7 +81,7 @@ class Settings:
         ranges |= {"learning_rate_power": (0, 1), "seed": (0, 2**63)}
         check_ranges(self, ranges)
         if self.placement == "lecture" and (self.learning_rate_power or not self.learning_rate):
-            raise SettingsFault(
+            raise SettingsError(
                 'placement = "lecture" with a step size that shrinks, or is 0',
                 "a constant step size",
                 "the lecture's table holds Q / α, which says nothing where α is not one number",

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from skysure.fit import State, prefixed, unprefixed
 from skysure.methods.qlearning import Rule, Tables, play_episode, policy_values
+from skysure.training import State, prefixed, unprefixed
 
 from .environments import environment, process
 from .networks import Agents, network
@@ -45,7 +45,7 @@ def train(source: Any, settings: Settings, state: State | None = None, *, accele
         greedy = tables.values.argmax(axis=0)
         returns = policy_values(transition, reward, greedy, settings.horizon)[:, 0]
         _keep(agents, tables)
-        agents.course[episode] = torch.from_numpy(returns)
+        agents.return_history[episode] = torch.from_numpy(returns)
         record = {
             "epoch": episode + 1,
             "return": float(returns.mean()),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skysure.data.sources import TEST, TRAIN, Source
+from skysure.evaluation import Evaluation
 from skysure.methods.calibration import (
     Interval,
     coverage_curve,
@@ -18,7 +19,6 @@ from skysure.methods.calibration import (
     with_interval,
 )
 from skysure.methods.calibration.scores import mean_of
-from skysure.predictions import Evaluation
 
 from . import grid
 from .functions import truth

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from skysure.methods.calibration import gaussian_mixture_nll
-from skysure.methods.uncertainty import Ensemble, rates
+from skysure.methods.dropout import rates
+from skysure.methods.ensembles import Ensemble
 
 from .networks import GRID, SineNetwork, network
 from .points import Points

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skysure.fit import seeded
 from skysure.methods.calibration import VarianceScaling
-from skysure.methods.uncertainty import Dropout
+from skysure.methods.dropout import Dropout
+from skysure.training import seeded
 
 from .settings import Schema, Settings
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from skysure.predictions import Evaluation
+from skysure.evaluation import Evaluation
 from skysure.report import Figure, standard_figures, style
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skysure.methods.uncertainty import sample, split_values
+from skysure.methods.sampling import sample, split_values
 from skysure.predictions import Values
 
 from .networks import SineNetwork

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from skysure.faults import SettingsFault
+from skysure.errors import SettingsError
 from skysure.settings import check_ranges
+from skysure.training.settings import SupervisedSettings
 
 PAPERS = (
     "Gal, Hron & Kendall 2017, Concrete dropout (arXiv:1705.07832)",
@@ -16,7 +17,7 @@ PAPERS = (
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(SupervisedSettings):
     """Settings of `sine`: y = f(x) + noise, learned by a network with concrete dropout.
 
     Parameters
@@ -31,36 +32,10 @@ class Settings:
         Largest x of the sine.
     sigma : float
         Standard deviation of the noise in y.
-    hidden : int
-        Width of the hidden layers.
-    layers : int
-        Number of hidden layers.
     drop_input : bool
         Whether the one input is dropped too, as was published; it spoils the error bars.
-    rate : float
-        Dropout rate, or the one to start from.
-    learned_rate : bool
-        Whether the rate is learned (concrete dropout).
-    length_scale : float
-        Prior length scale of the weights.
     grid : bool
         Whether twelve networks with fixed rates are trained too, to choose among: what the learned rate replaces.
-    epochs : int
-        Passes over the training part.
-    patience : int
-        Epochs without a better validation loss after which training stops.
-    batch : int
-        Points a step.
-    learning_rate : float
-        Peak learning rate.
-    validation : int or float
-        Share of the points that stop the training; from 1 on, how many.
-    calibration : int or float
-        Share that calibrates.
-    test : int or float
-        Share that proves the result.
-    seed : int
-        Of the data, the parts and the training.
     """
 
     function: Literal["sine", "line"] = "sine"
@@ -68,29 +43,20 @@ class Settings:
     low: float = -3.141592653589793
     high: float = 3.141592653589793
     sigma: float = 0.1
-    hidden: int = 128
-    layers: int = 2
     drop_input: bool = False
-    rate: float = 0.1
-    learned_rate: bool = True
-    length_scale: float = 0.01
     grid: bool = False
     epochs: int = 400
     patience: int = 400
     batch: int = 64
-    learning_rate: float = 3e-3
     validation: int | float = 500
     calibration: int | float = 1000
     test: int | float = 2000
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("hidden", "batch", "epochs", "patience", "objects"), (1, 10**9))
-        ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
-        ranges |= {"sigma": (0, 10**6), "rate": (0.001, 0.99), "learning_rate": (1e-9, 10), "length_scale": (0, 10**6)}
-        check_ranges(self, ranges | {"layers": (1, 100), "seed": (0, 2**63 - 1)})
+        super().__post_init__()
+        check_ranges(self, {"objects": (1, 10**9), "sigma": (0, 10**6)})
         if not self.low < self.high:
-            raise SettingsFault(f"low = {self.low:g}, high = {self.high:g}", "low below high", "they were exchanged")
+            raise SettingsError(f"low = {self.low:g}, high = {self.high:g}", "low below high", "they were exchanged")
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from skysure.data.reading import Reading
-from skysure.data.sources import Memory
-from skysure.data.tables import read_table
-from skysure.faults import Fault, nearest
+from skysure.data.lightcurves.reading import Reading
+from skysure.data.results.writer import read_table
+from skysure.data.sources import InMemorySource
+from skysure.errors import InputError, nearest
 
 from .points import Points, joined
 from .settings import Schema
 
 
-def read(data: Sequence[str | Points], reading: Reading) -> Memory:
+def read(data: Sequence[str | Points], reading: Reading) -> InMemorySource:
     """Open tables with a column x and, where it is known, y; a column id names the points. Or take points in memory.
 
     Raises
@@ -27,19 +27,19 @@ def read(data: Sequence[str | Points], reading: Reading) -> Memory:
     points = joined(d if isinstance(d, Points) else _points(Path(d)) for d in data)
     known = points.y[np.isfinite(points.y)]
     mean, scale = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
-    return Memory(Schema(float(points.x.min()), float(points.x.max()), mean, scale), [points])
+    return InMemorySource(Schema(float(points.x.min()), float(points.x.max()), mean, scale), [points])
 
 
 def _points(path: Path) -> Points:
     table = read_table(path)
     if "x" not in table.colnames:
-        raise Fault(f"{path} has no column 'x'", nearest("x", table.colnames), "", "rename the column")
+        raise InputError(f"{path} has no column 'x'", nearest("x", table.colnames), "", "rename the column")
     try:
         x = np.asarray(table["x"], np.float64)
         y = np.asarray(table["y"], np.float64) if "y" in table.colnames else np.full(len(x), np.nan)
     except ValueError as error:
-        raise Fault(f"{path}: {error}", "numbers in x and y", "text in a column of numbers") from None
+        raise InputError(f"{path}: {error}", "numbers in x and y", "text in a column of numbers") from None
     if not len(x) or not np.isfinite(x).all():
-        raise Fault(f"{path}: x is empty or not finite", "finite numbers", "missing values", "drop those rows")
+        raise InputError(f"{path}: x is empty or not finite", "finite numbers", "missing values", "drop those rows")
     ids = table["id"] if "id" in table.colnames else np.arange(len(x))
     return Points(np.asarray(ids).astype(str), x, y)

@@ -12,9 +12,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from skysure.data.sources import TRAIN, VALIDATION, Parted
-from skysure.fit import Batch, State, combine, fit, prefixed
-from skysure.methods.uncertainty import gaussian_nll
+from skysure.data.sources import TRAIN, VALIDATION, SplitSource
+from skysure.methods.likelihoods import gaussian_nll
+from skysure.training import Batch, State, combine, fit, prefixed
 
 from .grid import ensemble, row
 from .networks import network
@@ -23,12 +23,12 @@ from .settings import Schema, Settings
 
 
 def train(
-    source: Parted, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
+    source: SplitSource, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
 ) -> Iterator[State]:
     """Train on the training part; a state an epoch. A grid, where asked for, keeps step and comes with the last."""
     given = (batches(source, settings), settings, accelerator)
-    fixed = _timed(course(ensemble(settings, source.schema), *given)) if settings.grid else iter(())
-    for now, seconds in _timed(course(network(settings, source.schema), *given, state)):
+    fixed = _timed(fit_states(ensemble(settings, source.schema), *given)) if settings.grid else iter(())
+    for now, seconds in _timed(fit_states(network(settings, source.schema), *given, state)):
         for reached in fixed:
             if reached[0].epoch >= now.epoch and not now.done:
                 break
@@ -37,7 +37,7 @@ def train(
         yield now
 
 
-def course(
+def fit_states(
     model: nn.Module,
     batches: Callable[[str, int], list[Batch]],
     settings: Settings,
@@ -45,14 +45,14 @@ def course(
     state: State | None = None,
 ) -> Iterator[State]:
     """Fit a network, or an ensemble of them, as the settings say."""
+    objects = sum(len(batch["x"]) for batch in batches(TRAIN, 0))
     return fit(
-        model, batches, nll, objects=sum(len(batch["x"]) for batch in batches(TRAIN, 0)), epochs=settings.epochs,
-        learning_rate=settings.learning_rate, patience=settings.patience, seed=settings.seed,
-        state=state, accelerator=accelerator,
+        model, batches, nll, settings.optimisation,
+        objects=objects, seed=settings.seed, state=state, accelerator=accelerator,
     )  # fmt: skip
 
 
-def batches(source: Parted, settings: Settings) -> Callable[[str, int], list[Batch]]:
+def batches(source: SplitSource, settings: Settings) -> Callable[[str, int], list[Batch]]:
     """Deal the points of a part into batches, those to train on shuffled anew in every epoch."""
     schema: Schema = source.schema
     tensors = {}
@@ -89,7 +89,7 @@ def _timed(states: Iterator[State]) -> Iterator[tuple[State, float]]:
         yield state, spent / epochs * state.epoch
 
 
-def _with_grid(state: State, last: State, source: Parted, settings: Settings, seconds: Tensor) -> State:
+def _with_grid(state: State, last: State, source: SplitSource, settings: Settings, seconds: Tensor) -> State:
     """Put into the state of the learned rate what the grid of fixed ones found, and what both cost."""
     fixed, ours = ensemble(settings, source.schema), network(settings, source.schema)
     fixed.load_state_dict(last.weights)

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from skysure.data.sources import CALIBRATION, TRAIN
-from skysure.faults import Fault
-from skysure.methods.calibration import VectorScaling, held_out
+from skysure.errors import InputError
+from skysure.methods.calibration import VectorScaling, cross_fit
 
 from .batches import Nights
 from .forecasts.prediction import calibrate_forecasts
-from .forecasts.surprise import Course
+from .forecasts.surprise import Surprise
 from .networks import STAGES, Classifier
-from .prediction import answers, course_of
+from .prediction import answers, surprise_of
 from .settings import Query
 from .training import labelled
 
@@ -44,7 +44,7 @@ def calibrate(model: Classifier, source: Any) -> None:
     copies = model.settings.redshifting if has(source, TRAIN) else 0  # a survey calibrated on later is taken as it is
     given, truth = labelled(source, CALIBRATION, model, copies)
     if len(np.unique(truth)) == 1:
-        raise Fault(
+        raise InputError(
             f"all {len(truth)} light curves to calibrate on are {model.classes[truth[0]]}", "several classes",
             "a sample selected by class: the probabilities would all become its own",
             "add labelled objects of the other classes, simulated ones if need be",
@@ -52,7 +52,7 @@ def calibrate(model: Classifier, source: Any) -> None:
     learned = rows_of(model, *labelled(source, TRAIN, model, copies), samples=2) if has(source, TRAIN) else None
     if model.horizons is not None:
         calibrate_forecasts(model, given)
-    rows = rows_of(model, given, truth, SAMPLES, course_of(model, given))
+    rows = rows_of(model, given, truth, SAMPLES, surprise_of(model, given))
     classes = len(model.classes)
     width = best_width(rows, classes)
     unseen = held_back(rows, classes, width)
@@ -81,10 +81,12 @@ class Rows:
     columns: Tensor
 
 
-def rows_of(model: Classifier, given: Nights, truth: np.ndarray, samples: int, course: Course | None = None) -> Rows:
+def rows_of(
+    model: Classifier, given: Nights, truth: np.ndarray, samples: int, surprise: Surprise | None = None
+) -> Rows:
     """Run the network over one night of each object in each stage that it reaches."""
     generator = torch.Generator().manual_seed(model.settings.seed)
-    found = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), course))
+    found = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), surprise))
     return Rows(
         torch.from_numpy(np.concatenate([a.stage for a in found])),
         torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
@@ -110,7 +112,7 @@ def held_back(rows: Rows, classes: int, width: float) -> Tensor:
     found = torch.empty(len(rows.truth), classes, dtype=torch.float64)
     for k in rows.stage.unique():
         mine = rows.stage == k
-        found[mine] = held_out(partial(VectorScaling, classes, width), rows.logits[:, mine], rows.truth[mine])
+        found[mine] = cross_fit(partial(VectorScaling, classes, width), rows.logits[:, mine], rows.truth[mine])
     return found
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skysure.methods.calibration.coverage import calibrated_band, pooled_size, wilson_interval
+from skysure.methods.calibration.coverage import calibrated_band, effective_size, wilson_interval
 from skysure.predictions import Classes
 
 DAYS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 90.0)
 """Days since the trigger that are looked at."""
 
 
-def latest(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+def last_night_by_day(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     """Choose the last night until each of `DAYS`, once where several days share it; the first of an object never."""
     seen = torch.stack([(there & (time <= day + 0.5)).sum(1) for day in DAYS], 1) - 1
     new = torch.diff(seen, dim=1, prepend=torch.zeros_like(seen[:, :1])) > 0
@@ -46,7 +46,7 @@ class Early:
 
     def add(self, found: Classes, owner: np.ndarray, level: np.ndarray, truth: np.ndarray) -> None:
         """Add answers, some for each object `owner`, of which `truth` is the index of the class or -1."""
-        assert found.members is not None
+        assert found.prediction_set is not None
         owner = np.where(truth[owner] >= 0, owner, -1)
         objects, place = np.unique(owner, return_inverse=True)
         mine, label = objects >= 0, truth[objects]
@@ -58,15 +58,15 @@ class Early:
             last[place[then]] = then  # the latest is written last
             known = (last >= 0)[:, None]
             p = np.where(known, found.probability[last], self.frequency)
-            members = np.where(known, found.members[last], everything)
-            self._count(k, p[mine], members[mine], label[mine])
+            sets = np.where(known, found.prediction_set[last], everything)
+            self._count(k, p[mine], sets[mine], label[mine])
             self.levels[k] += np.bincount(level[last[mine & (last >= 0)]], minlength=self.objects.size)
 
-    def _count(self, k: int, p: np.ndarray, members: np.ndarray, label: np.ndarray) -> None:
-        selected, positive, size = p[:, 0] > 0.5, label == 0, members.sum(1)
+    def _count(self, k: int, p: np.ndarray, sets: np.ndarray, label: np.ndarray) -> None:
+        selected, positive, size = p[:, 0] > 0.5, label == 0, sets.sum(1)
         counted = {
             "n": np.ones(len(label)), "right": p.argmax(1) == label, "confidence": p.max(1),
-            "held": members[np.arange(len(label)), label], "size": size, "single": size == 1,
+            "held": sets[np.arange(len(label)), label], "size": size, "single": size == 1,
             "positive": positive, "selected": selected, "found": selected & positive,
         }  # fmt: skip
         for name, values in counted.items():
@@ -82,7 +82,7 @@ class Early:
             return {}
         s = {name: values[days] for name, values in self.sums.items()}
         n = s["n"]
-        on = [pooled_size(self.levels[k], self.objects.ravel()) for k in days]
+        on = [effective_size(self.levels[k], self.objects.ravel()) for k in days]
         bands = [calibrated_band(wanted, int(m), calibrated_on=size) for m, size in zip(n, on, strict=True)]
         found = {
             "of": first, "days": [DAYS[k] for k in days], "n": int(n[0]), "wanted": wanted,

@@ -11,26 +11,37 @@ import torch
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TEST
+from skysure.evaluation import Evaluation
 from skysure.methods.calibration import ranking
 from skysure.methods.calibration.bins import bin_index, equal_count_edges
 from skysure.methods.calibration.coverage import (
     Coverage,
     coverage_curve,
     coverage_of,
-    pooled_size,
+    effective_size,
     reliability_curve,
 )
 from skysure.methods.calibration.intervals import with_interval
-from skysure.predictions import Classes, Evaluation
+from skysure.predictions import Classes
 
 from .batches import Nights, nights, targets
 from .calibration import one_a_stage
-from .early import Early, latest
+from .early import Early, last_night_by_day
 from .examples import Gallery
 from .forecasts.scores import Outlook
 from .kinds import by_class, by_kind
 from .networks import STAGES, Classifier
-from .prediction import Answers, answers, classified, course_of, last, level_of, members, probabilities, unclassified
+from .prediction import (
+    Logits,
+    answers,
+    classified,
+    last,
+    level_of,
+    prediction_set,
+    probabilities,
+    surprise_of,
+    unclassified,
+)
 from .scores import RESAMPLES, novelty_scores, score_list
 from .settings import Query
 
@@ -69,12 +80,12 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
         truth = targets(chunk.objects.get("label", np.full(len(chunk), "")), model.classes)
         seen = chunk.select_points(chunk.time - given.trigger[chunk.owner] <= query.until)
         facts = {"truth": truth, "kind": _kinds(chunk), "redshift": given.redshift, "snr": best_point_snr(seen)}
-        for answer in answers(model, given, query, last, course_of(model, given)):
+        for answer in answers(model, given, query, last, surprise_of(model, given)):
             _keep(whole, model, answer, query, given, chunk, facts)
             gallery.consider(chunk, answer.owner, classified(model, answer, query, given, chunk.ids))
         for answer in answers(model, given, query, choose):
             _keep(staged, model, answer, query, given, chunk, facts)
-        for answer in answers(model, given, query, latest):
+        for answer in answers(model, given, query, last_night_by_day):
             found = classified(model, answer, query, given, chunk.ids)
             early.add(found, answer.owner, level_of(model, answer), truth)
         _keep_rest(whole, model, query, given, chunk, facts)
@@ -96,11 +107,11 @@ def _kinds(chunk: LightCurves) -> np.ndarray:
 
 
 def _keep(
-    tally: Tally, model: Classifier, answer: Answers, query: Query, given: Nights, chunk: LightCurves, facts: dict
+    tally: Tally, model: Classifier, answer: Logits, query: Query, given: Nights, chunk: LightCurves, facts: dict
 ) -> None:
     found = classified(model, answer, query, given, chunk.ids)
     p = torch.from_numpy(found.probability).to(answer.logits.device)
-    sets = np.stack([members(model, answer, p, level).cpu().numpy() for level in LEVELS], 1)
+    sets = np.stack([prediction_set(model, answer, p, level).cpu().numpy() for level in LEVELS], 1)
     before = probabilities(model, answer, calibrated=False).double().mean(0).cpu().numpy()
     _add(tally, found, before, sets, answer.owner, answer.days, level_of(model, answer), facts)
 
@@ -123,8 +134,9 @@ def _add(
     facts: dict,
 ) -> None:
     tally.add(
-        probability=found.probability, before=before, sets=sets, members=found.members, days=days, level=level,
-        aleatoric=found.aleatoric, epistemic=found.epistemic, novelty=found.novelty, unlike=found.unlike,
+        probability=found.probability, before=before, sets=sets, prediction_set=found.prediction_set, days=days,
+        level=level,
+        aleatoric=found.aleatoric, epistemic=found.epistemic, ood_percentile=found.ood_percentile, is_ood=found.is_ood,
         **{name: values[owner] for name, values in facts.items()},
     )  # fmt: skip
 
@@ -139,7 +151,7 @@ def metrics(
     found: dict[str, Any] = {
         "application": "supernovae", "title": f"Classes of supernovae {seen}", "noun": "light curve",
         "part": TEST, "objects": len(true), "truth": bool(true.any()), "curves": {}, "scores": [],
-        "unlike": {"count": int(rows["unlike"].sum()), "of": len(true)},
+        "is_ood": {"count": int(rows["is_ood"].sum()), "of": len(true)},
         "uncertainty": {
             "measure": "entropy", "aleatoric": float(rows["aleatoric"].mean()),
             "epistemic": float(rows["epistemic"].mean()),
@@ -211,12 +223,12 @@ def sets_curve(rows: dict[str, np.ndarray], objects: np.ndarray) -> dict[str, An
 
 def calibrated_on(level: np.ndarray, objects: np.ndarray) -> int | None:
     """Calibration objects that the sets of some rows are worth, of those that set each level of each stage."""
-    return pooled_size(np.bincount(level[level >= 0], minlength=objects.size), objects.ravel())
+    return effective_size(np.bincount(level[level >= 0], minlength=objects.size), objects.ravel())
 
 
 def scaled_on(level: np.ndarray, objects: np.ndarray) -> int | None:
     """Calibration objects that the probabilities of some rows are worth, of all those of each stage."""
-    return pooled_size(np.bincount(level[level >= 0] // objects.shape[1], minlength=len(objects)), objects[:, -1])
+    return effective_size(np.bincount(level[level >= 0] // objects.shape[1], minlength=len(objects)), objects[:, -1])
 
 
 def by(
@@ -229,7 +241,7 @@ def by(
     """
     p = rows["probability"].max(1)
     right = rows["probability"].argmax(1) == rows["truth"]
-    held = rows["members"][np.arange(len(right)), rows["truth"]]
+    held = rows["prediction_set"][np.arange(len(right)), rows["truth"]]
     index, ends = bin_index(rows[column], edges), [None, *map(float, edges), None]
     each, found = 1 - (1 - 0.955) / (len(edges) + 1), []
     for k in range(len(edges) + 1):

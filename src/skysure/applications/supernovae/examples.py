@@ -35,7 +35,7 @@ class Gallery:
 
     def consider(self, chunk: LightCurves, owner: np.ndarray, found: Classes) -> None:
         """Keep objects of a chunk that go before those held so far."""
-        novelty = np.nan_to_num(found.novelty) if found.novelty is not None else np.zeros(len(owner))
+        novelty = np.nan_to_num(found.ood_percentile) if found.ood_percentile is not None else np.zeros(len(owner))
         ranks = {
             "example": _spread(found.best) - 100.0 * (found.rows["days"] < LONG),
             "uncertain": found.aleatoric + found.epistemic,
@@ -77,9 +77,9 @@ def record(
     time = known.time - (trigger if triggered else known.time.min(initial=np.inf))
     seen = time >= -model.settings.before
     label = str(curves.objects["label"][0]) if "label" in curves.objects else ""
-    assert found.flags is not None
-    assert found.unlike is not None
-    flags = [str(f) for f in found.flags[-1:] if f] + ["unlike the training set"] * bool(found.unlike[-1])
+    assert found.quality_flags is not None
+    assert found.is_ood is not None
+    flags = [str(f) for f in found.quality_flags[-1:] if f] + ["out of distribution"] * bool(found.is_ood[-1])
     found = taken(found, np.flatnonzero(np.isfinite(found.rows["days"])))
     return {
         "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": label or None,

@@ -20,20 +20,22 @@ def by_class(rows: dict[str, np.ndarray], classes: tuple[str, ...], coverage: fl
     Parameters
     ----------
     rows : dict of str to ndarray, shape (row, ...)
-        "truth", "probability", "members".
+        "truth", "probability", "prediction_set".
     classes : tuple of str
         Those without a row are left out.
     coverage : float
         What the sets promise for all classes together.
     """
-    truth, answer, members = rows["truth"], rows["probability"].argmax(1), rows["members"]
+    truth, answer, prediction_set = rows["truth"], rows["probability"].argmax(1), rows["prediction_set"]
     found = []
     for k, name in enumerate(classes):
         mine, called = truth == k, answer == k
         if mine.any():
-            size = float(members[mine].sum(1).mean())
+            size = float(prediction_set[mine].sum(1).mean())
             purity = _percent(mine[called]) if called.any() else None
-            found.append([name, int(mine.sum()), _percent(called[mine]), purity, _percent(members[mine, k]), size])
+            found.append(
+                [name, int(mine.sum()), _percent(called[mine]), purity, _percent(prediction_set[mine, k]), size]
+            )
     return {
         "name": "classes", "section": "trust", "title": "Class by class", "wanted": coverage,
         "caption": f"In the set: how often sets hold the true class. {100 * coverage:g} % are promised for all classes "
@@ -54,7 +56,7 @@ def by_kind(rows: dict[str, np.ndarray], classes: tuple[str, ...], first: str | 
     Parameters
     ----------
     rows : dict of str to ndarray, shape (row, ...)
-        "truth" (-1: no class), "kind" (the label given), "unlike", "novelty", "probability".
+        "truth" (-1: no class), "kind" (the label given), "is_ood", "ood_percentile", "probability".
     classes : tuple of str
     first : str or None
         The first class, where how many are called so is of interest.
@@ -80,11 +82,11 @@ def by_kind(rows: dict[str, np.ndarray], classes: tuple[str, ...], first: str | 
 
 def _row(name: str, mine: np.ndarray, rows: dict[str, np.ndarray], known: np.ndarray) -> list[Any]:
     p, stranger = rows["probability"][mine], not known[mine].any()
-    novelty = np.nan_to_num(rows["novelty"])
+    novelty = np.nan_to_num(rows["ood_percentile"])
     beside = mine | known
     area = float(ranking.auc(novelty[beside], mine[beside])) if stranger and known.any() else None
     return [
-        name, "no" if stranger else "yes", int(mine.sum()), _percent(rows["unlike"][mine]), area,
+        name, "no" if stranger else "yes", int(mine.sum()), _percent(rows["is_ood"][mine]), area,
         float(p.max(1).mean()), _percent(p[:, 0] > 0.5),
     ]  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from skysure.fit import State, detached, prefixed, unprefixed
+from skysure.training import State, copy_to_cpu, prefixed, unprefixed
 
 from .networks import Classifier
 
@@ -42,12 +42,12 @@ def _state_of_all(model: Classifier, member: int, now: State) -> State:
     record = now.record if count == 1 else now.record | {"epoch": epoch, "network": member + 1}
     if now.done:
         model.networks[member].load_state_dict(now.weights)
-    whole = prefixed(detached(model.state_dict()), "model.")
+    whole = prefixed(copy_to_cpu(model.state_dict()), "model.")
     if now.done:
         return State(epoch, record, whole, {"member": member + 1}, member + 1 == count, planned)
-    best = prefixed(detached(model.state_dict() | prefixed(now.weights, place)), "best.")
+    best = prefixed(copy_to_cpu(model.state_dict() | prefixed(now.weights, place)), "best.")
     counters = now.counters | {"member": member, "own_epoch": now.epoch}
-    return State(epoch, record, whole | best | _course(now), counters, epochs=planned)
+    return State(epoch, record, whole | best | _member_tensors(now), counters, epochs=planned)
 
 
 def _state_of(member: int, state: State) -> State:
@@ -57,9 +57,9 @@ def _state_of(member: int, state: State) -> State:
     def own(prefix: str) -> dict[str, Tensor]:
         return prefixed(unprefixed(state.tensors, prefix + place), prefix)
 
-    return State(state.counters["own_epoch"], {}, own("model.") | own("best.") | _course(state), state.counters)
+    return State(state.counters["own_epoch"], {}, own("model.") | own("best.") | _member_tensors(state), state.counters)
 
 
-def _course(state: State) -> dict[str, Tensor]:
+def _member_tensors(state: State) -> dict[str, Tensor]:
     """Take what only the network in training has: the state of its optimizer, and its averaged weights."""
     return {name: tensor for name, tensor in state.tensors.items() if name.startswith(("optimizer.", "mean."))}

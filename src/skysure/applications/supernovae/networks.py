@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from skysure.fit import seeded
-from skysure.methods.calibration.conformal_by_bin import ConformalByBins
+from skysure.methods.calibration.binned_conformal import NestedBinnedConformal
 from skysure.methods.calibration.scaling import VectorScaling
-from skysure.methods.novelty import FeatureDistance, Tail, together
-from skysure.methods.uncertainty import Dropout, TiedDropout
+from skysure.methods.dropout import Dropout, TiedDropout
+from skysure.methods.novelty import EmpiricalPValue, FeatureDistance, fisher_combined
+from skysure.training import seeded
 
 from .batches import Batch, Nights
 from .forecasts.forecaster import Forecaster
@@ -95,16 +95,18 @@ class Stage(nn.Module):
     def __init__(self, features: int, classes: int, forecasts: bool) -> None:
         super().__init__()
         self.scaling = VectorScaling(classes)
-        self.sets = ConformalByBins(*LEVELS)
+        self.sets = NestedBinnedConformal(*LEVELS)
         self.distance = FeatureDistance(features, classes)
-        self.course, self.both = (Tail(), Tail()) if forecasts else (None, None)
+        self.surprise_p_value, self.combined_p_value = (
+            (EmpiricalPValue(), EmpiricalPValue()) if forecasts else (None, None)
+        )
 
     def calibrate_novelty(self, summary: Tensor, surprise: Tensor) -> None:
         """Compare later objects with these, of which none was trained on."""
         self.distance.calibrate(summary)
-        if self.course is not None and self.both is not None:
-            self.course.fit(surprise.to(self.course.bounds))
-            self.both.fit(self._together(self.distance(summary.to(self.distance.centre)), surprise))
+        if self.surprise_p_value is not None and self.combined_p_value is not None:
+            self.surprise_p_value.fit(surprise.to(self.surprise_p_value.bounds))
+            self.combined_p_value.fit(self._combine(self.distance(summary.to(self.distance.centre)), surprise))
 
     def novelty(
         self, summary: Float[Tensor, "row unit"], surprise: Float[Tensor, " row"], quantile: float
@@ -114,14 +116,14 @@ class Stage(nn.Module):
         That is by what the network made of it; where it forecasts, also by how surprising its course was.
         """
         distance = self.distance(summary)
-        if self.both is None:
+        if self.combined_p_value is None:
             return self.distance.novelty(distance), self.distance.unlike(distance, quantile)
-        value = self._together(distance, surprise)
-        return self.both(value), self.both.beyond(value, quantile)
+        value = self._combine(distance, surprise)
+        return self.combined_p_value(value), self.combined_p_value.exceeds(value, quantile)
 
-    def _together(self, distance: Tensor, surprise: Tensor) -> Tensor:
-        assert self.course is not None
-        return together(self.distance.novelty(distance), self.course(surprise.to(distance)))
+    def _combine(self, distance: Tensor, surprise: Tensor) -> Tensor:
+        assert self.surprise_p_value is not None
+        return fisher_combined(self.distance.novelty(distance), self.surprise_p_value(surprise.to(distance)))
 
 
 class Recurrent(nn.Module):
@@ -300,7 +302,7 @@ def _network_of(name: str) -> int:
 def _forecasts(name: str) -> bool:
     """Whether a tensor of a model is one of those that only a model that forecasts has."""
     parts = name.split(".")
-    return parts[0] == "horizons" or bool({"forecaster", "course", "both"} & set(parts))
+    return parts[0] == "horizons" or bool({"forecaster", "surprise_p_value", "combined_p_value"} & set(parts))
 
 
 def learning(settings: Settings) -> dict[str, float | bool]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skysure import report
 from skysure.data.lightcurves import LightCurves
-from skysure.predictions import Evaluation
+from skysure.evaluation import Evaluation
 
 from .examples import record
 from .networks import Classifier

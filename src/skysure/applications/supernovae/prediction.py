@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
-from skysure.methods.uncertainty import masks, sample, split_classes
+from skysure.methods.dropout import masks
+from skysure.methods.sampling import sample, split_classes
 from skysure.predictions import Classes, Values, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
 from .forecasts.prediction import forecast
-from .forecasts.surprise import Course
+from .forecasts.surprise import Surprise
 from .networks import STAGES, Classifier, Network, Stage
 from .settings import Query
 
@@ -37,7 +38,7 @@ def flagged(model: Classifier, chunk: LightCurves, query: Query) -> Values:
     found, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
     flags = np.where(given.classifiable, _flags(model, given, np.arange(len(chunk))), EARLY)
     flags = joined(flags, strange_bands(chunk, model.bands))
-    return replace(found, flags=np.repeat(flags, query.days * len(model.bands)))
+    return replace(found, quality_flags=np.repeat(flags, query.days * len(model.bands)))
 
 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
@@ -49,7 +50,7 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     given = nights(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
     parts, owners = [], []
-    for answer in answers(model, given, query, choose, course_of(model, given)):
+    for answer in answers(model, given, query, choose, surprise_of(model, given)):
         parts.append(classified(model, answer, query, given, chunk.ids))
         owners.append(answer.owner)
     rest = np.setdiff1d(np.arange(len(chunk)), np.concatenate(owners)) if owners else np.arange(len(chunk))
@@ -58,12 +59,12 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
         owners.append(rest)
     whole, owner = concat(parts), np.concatenate(owners)
     if not set(chunk.bands) <= set(model.bands):
-        whole = replace(whole, flags=joined(whole.flags, strange_bands(chunk, model.bands)[owner]))
+        whole = replace(whole, quality_flags=joined(whole.quality_flags, strange_bands(chunk, model.bands)[owner]))
     return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days"]), owner)))
 
 
 @dataclass(frozen=True)
-class Answers:
+class Logits:
     """What the network says of some nights of some objects, before calibration.
 
     Parameters
@@ -79,7 +80,7 @@ class Answers:
         What levels of prediction sets go by: the largest signal-to-noise ratio in a band until that night, and the
         redshift, NaN where not known.
     surprise : Tensor, shape (row,)
-        How surprising the course of the light curve was until then; NaN where nobody asked, or nothing is known.
+        How surprising the light curve was until then; NaN where nobody asked, or nothing is known.
     """
 
     owner: np.ndarray
@@ -99,14 +100,14 @@ Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Which nights to answer for: (time, whether there is such a night) to indices of objects and of nights."""
 
 
-def course_of(model: Classifier, given: Nights) -> Course | None:
-    """Look at the courses of light curves; None of a model that does not forecast."""
-    return Course(model, given) if model.horizons is not None else None
+def surprise_of(model: Classifier, given: Nights) -> Surprise | None:
+    """Compute how surprising light curves are under the forecasts; None for a model that does not forecast."""
+    return Surprise(model, given) if model.horizons is not None else None
 
 
 def answers(
-    model: Classifier, given: Nights, query: Query, choose: Choice, course: Course | None = None
-) -> Iterator[Answers]:
+    model: Classifier, given: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
+) -> Iterator[Logits]:
     """Run the network over the objects that can be classified, batch by batch.
 
     Parameters
@@ -116,7 +117,7 @@ def answers(
     query : Query
         Its samples, seed and batch.
     choose : Choice
-    course : Course, optional
+    surprises : Surprise, optional
         Of the same light curves, where novelty is wanted.
     """
     usable = np.where(given.classifiable, given.counts, 0)
@@ -142,9 +143,9 @@ def answers(
         if summaries:
             summary = torch.stack(summaries).mean(0)
             owner, surprise = some[row.cpu().numpy()], summary.new_full((len(row),), torch.nan)
-            if course is not None:
-                surprise = torch.from_numpy(course.until(owner, night.cpu().numpy())).to(summary)
-            yield Answers(owner, days, torch.cat(logits), summary, columns, surprise)
+            if surprises is not None:
+                surprise = torch.from_numpy(surprises.until(owner, night.cpu().numpy())).to(summary)
+            yield Logits(owner, days, torch.cat(logits), summary, columns, surprise)
 
 
 def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
@@ -171,11 +172,11 @@ def run(
         if not masks(model):
             return summary, model.head(summary)[None]
         if model.tied:
-            return summary, sample(Tail(model), state, query.samples, query.seed, shared=True)[:, *where]
-        return summary, sample(Tail(model), {"summary": summary}, query.samples, query.seed, shared=True)
+            return summary, sample(StochasticHead(model), state, query.samples, query.seed, shared=True)[:, *where]
+        return summary, sample(StochasticHead(model), {"summary": summary}, query.samples, query.seed, shared=True)
 
 
-class Tail(nn.Module):
+class StochasticHead(nn.Module):
     """The random part of a network."""
 
     def __init__(self, model: Network) -> None:
@@ -197,7 +198,7 @@ def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
 
 
-def probabilities(model: Classifier, answer: Answers, calibrated: bool = True) -> Tensor:
+def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
     """Class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
     logits = answer.logits
     if calibrated:
@@ -207,7 +208,7 @@ def probabilities(model: Classifier, answer: Answers, calibrated: bool = True) -
     return logits.double().softmax(-1)
 
 
-def members(model: Classifier, answer: Answers, probability: Tensor, coverage: float) -> Tensor:
+def prediction_set(model: Classifier, answer: Logits, probability: Tensor, coverage: float) -> Tensor:
     """Which classes belong to the set of each row, shape (row, class)."""
     found = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
@@ -215,7 +216,7 @@ def members(model: Classifier, answer: Answers, probability: Tensor, coverage: f
     return found
 
 
-def level_of(model: Classifier, answer: Answers) -> np.ndarray:
+def level_of(model: Classifier, answer: Logits) -> np.ndarray:
     """Give which of the bounds of all stages, laid end to end, the set of each row goes by, shape (row,)."""
     found = np.empty(len(answer.owner), np.int64)
     for k in np.unique(answer.stage):
@@ -224,22 +225,22 @@ def level_of(model: Classifier, answer: Answers) -> np.ndarray:
     return found
 
 
-def in_stages(model: Classifier, answer: Answers) -> Iterator[tuple[Stage, Tensor]]:
+def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:
     """Give each stage that has rows, and the indices of its rows."""
     for k in np.unique(answer.stage):
         yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
 
 
-def classified(model: Classifier, answer: Answers, query: Query, given: Nights, ids: np.ndarray) -> Classes:
+def classified(model: Classifier, answer: Logits, query: Query, given: Nights, ids: np.ndarray) -> Classes:
     """Turn answers into a prediction."""
     p = probabilities(model, answer)
     if len(p) == 1:
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
-    novelty, unlike = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
+    ood_percentile, is_ood = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
-        share, beyond = stage.novelty(answer.summary[rows], answer.surprise[rows], query.unlike)
-        novelty[rows.cpu()], unlike[rows.cpu()] = share.double().cpu(), beyond.cpu()
+        percentile, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], query.ood_level)
+        ood_percentile[rows.cpu()], is_ood[rows.cpu()] = percentile.double().cpu(), exceeds.cpu()
     return Classes(
         rows=_rows(answer.owner, answer.days, given, ids),
         classes=model.classes,
@@ -247,11 +248,11 @@ def classified(model: Classifier, answer: Answers, query: Query, given: Nights, 
         probability_error=parts.probability_error.cpu().numpy(),
         aleatoric=parts.aleatoric.cpu().numpy(),
         epistemic=parts.epistemic.cpu().numpy(),
-        members=members(model, answer, parts.probability, query.coverage).cpu().numpy(),
+        prediction_set=prediction_set(model, answer, parts.probability, query.coverage).cpu().numpy(),
         coverage=query.coverage,
-        novelty=novelty.numpy().round(4),
-        unlike=unlike.numpy(),
-        flags=_flags(model, given, answer.owner),
+        ood_percentile=ood_percentile.numpy().round(4),
+        is_ood=is_ood.numpy(),
+        quality_flags=_flags(model, given, answer.owner),
     )
 
 
@@ -268,17 +269,26 @@ def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nigh
         probability_error=np.zeros(shape),
         aleatoric=np.full(n, entropy),
         epistemic=np.zeros(n),
-        members=np.ones(shape, bool),
+        prediction_set=np.ones(shape, bool),
         coverage=query.coverage,
-        novelty=np.full(n, np.nan),
-        unlike=np.zeros(n, bool),
-        flags=np.full(n, EARLY),
+        ood_percentile=np.full(n, np.nan),
+        is_ood=np.zeros(n, bool),
+        quality_flags=np.full(n, EARLY),
     )
 
 
 def taken(whole: Classes, order: np.ndarray) -> Classes:
     """Take rows of a prediction, in an order."""
-    names = ("probability", "probability_error", "aleatoric", "epistemic", "members", "novelty", "unlike", "flags")
+    names = (
+        "probability",
+        "probability_error",
+        "aleatoric",
+        "epistemic",
+        "prediction_set",
+        "ood_percentile",
+        "is_ood",
+        "quality_flags",
+    )
     fields = {name: getattr(whole, name)[order] for name in names}
     return replace(whole, rows={name: values[order] for name, values in whole.rows.items()}, **fields)
 

@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skysure.methods.uncertainty.counter import keys, uniform
+from skysure.methods.dropout.counter_rng import keys, uniform
 
 from .batches import Batch, Nights
 from .settings import Settings

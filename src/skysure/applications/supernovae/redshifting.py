@@ -23,7 +23,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
 from skysure.data.lightcurves import LightCurves
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .simulation.cosmology import distance_modulus
 from .simulation.selection import found_by
@@ -71,7 +71,7 @@ def redshifted(
     """
     known, z = SURVEYS[survey], curves.column("redshift")
     if others := sorted(set(curves.bands) - set(known.passbands.names)):
-        raise Fault(
+        raise InputError(
             f"light curves in the bands {', '.join(curves.bands)}",
             f"those of the survey {survey}: {', '.join(known.passbands.names)}",
             f"the wavelength of {others[0]} is not known",

@@ -24,7 +24,7 @@ def score_list(
     Scores of two classes are those of the `first` one against the rest; None: that of all classes alike.
     """
     p, before, truth = rows["probability"], rows["before"], rows["truth"]
-    held = rows["members"][np.arange(len(truth)), truth]
+    held = rows["prediction_set"][np.arange(len(truth)), truth]
     if first is not None:
         chosen = against_the_rest(p[:, 0], truth == 0, first)
     else:
@@ -39,7 +39,7 @@ def score_list(
                before=scores.ece(before, truth)),
         _score("set_coverage", f"Coverage of the {100 * query.coverage:g} % sets", scores.mean_of,
                held.astype(float), unit="%", headline=True),
-        _score("set_size", "Classes in a set", scores.mean_of, rows["members"].sum(1).astype(float)),
+        _score("set_size", "Classes in a set", scores.mean_of, rows["prediction_set"].sum(1).astype(float)),
     ]  # fmt: skip
     return [row for row in many if np.isfinite(row["value"])]
 
@@ -62,10 +62,10 @@ def against_the_rest(p: np.ndarray, positive: np.ndarray, first: str) -> list[di
 
 def novelty_scores(known: dict[str, np.ndarray], strange: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Score how well kinds that no class holds are told from the others."""
-    flagged, n = int(strange["unlike"].sum()), len(strange["unlike"])
+    flagged, n = int(strange["is_ood"].sum()), len(strange["is_ood"])
     low, high = wilson_interval(flagged, n)
-    novelty = np.nan_to_num(np.concatenate([known["novelty"], strange["novelty"]]))
-    new = np.arange(len(novelty)) >= len(known["novelty"])
+    novelty = np.nan_to_num(np.concatenate([known["ood_percentile"], strange["ood_percentile"]]))
+    new = np.arange(len(novelty)) >= len(known["ood_percentile"])
     return [
         {"name": "unknown_flagged", "label": "Unknown kinds flagged as unlike", "unit": "%",
          "value": 100 * flagged / n, "low": 100 * low, "high": 100 * high},

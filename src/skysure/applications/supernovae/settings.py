@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from skysure.faults import SettingsFault
+from skysure.errors import SettingsError
 from skysure.settings import check_ranges
+from skysure.training.optimisation import Optimisation
+from skysure.training.settings import SupervisedSettings
 
 PAPERS = (
     "Charnock & Moss 2017, Deep recurrent neural networks for supernovae classification (arXiv:1606.07442)",
@@ -30,7 +32,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(SupervisedSettings):
     """Settings of a supernova classifier.
 
     Parameters
@@ -52,30 +54,12 @@ class Settings:
         Our network, or the published one of 2017.
     cell : {"gru", "lstm"}
         Kind of recurrent layer.
-    hidden : int
-        Width of the recurrent layers.
-    layers : int
-        Number of recurrent layers.
     head : int
         Width of the dense layer after them.
     members : int
         Networks that are trained one after another from different starts, and answer together: a deep ensemble.
     dropout : {"head", "tied", "none"}
         Where units are dropped: in the dense layers alone, or one mask for a whole sequence in every layer.
-    learned_rate : bool
-        Whether dropout rates are learned (concrete dropout).
-    rate : float
-        Dropout rate, or the one to start from.
-    length_scale : float
-        Prior length scale of the weights under dropout.
-    epochs : int
-        Passes over the training part.
-    patience : int
-        Epochs without a better validation loss after which training stops.
-    batch : int
-        Objects a step.
-    learning_rate : float
-        Peak learning rate.
     precision : {"float32", "bfloat16"}
         Of the recurrent layers in training. A processor that multiplies bfloat16 (AMX, a GPU) trains "lstm" several
         times as fast; answers are computed in float32.
@@ -104,12 +88,6 @@ class Settings:
     redshifting : int
         Copies of each labelled object that are moved to higher redshifts, as `survey` would see it from there; for
         samples that spectroscopy chose.
-    validation : int or float
-        Share of the objects that stop the training; from 1 on, how many.
-    calibration : int or float
-        Share that calibrates.
-    test : int or float
-        Share that proves the result.
     groups : bool
         Whether relatives (the column "group": host, template) stay in one part.
     survey : {"des", "lsst"}
@@ -120,8 +98,6 @@ class Settings:
         Whether rarer kinds, that no class holds, are simulated too.
     objects : int
         Number of objects to simulate where none is asked for.
-    seed : int
-        Of the data, the parts and the training.
     """
 
     classes: tuple[str, ...] = ("Ia", "II", "Ibc")
@@ -132,18 +108,9 @@ class Settings:
     variables: bool = False
     network: Literal["nights", "charnock-moss"] = "nights"
     cell: Literal["gru", "lstm"] = "gru"
-    hidden: int = 128
-    layers: int = 2
     head: int = 128
     members: int = 1
     dropout: Literal["head", "tied", "none"] = "head"
-    learned_rate: bool = True
-    rate: float = 0.1
-    length_scale: float = 0.01
-    epochs: int = 45
-    patience: int = 15
-    batch: int = 128
-    learning_rate: float = 3e-3
     precision: Literal["float32", "bfloat16"] = "float32"
     average: float = 0.0
     every_epoch: float = 0.5
@@ -165,38 +132,34 @@ class Settings:
     photoz: Literal["good", "realistic", "none"] = "realistic"
     unknowns: bool = False
     objects: int = 6000
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("hidden", "head", "batch", "epochs", "patience", "objects", "cuts"), (1, 10**9))
+        super().__post_init__()
+        ranges = dict.fromkeys(("head", "objects", "cuts"), (1, 10**9))
         ranges |= dict.fromkeys(("every_epoch", "drop_nights", "drop_points", "truncate", "hide_redshift"), (0, 1))
         ranges |= dict.fromkeys(
-            ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "length_scale", "forecast"), (0, 10**6)
+            ("average", "noise", "scatter", "shift_redshift", "trigger_snr", "forecast"), (0, 10**6)
         )
-        ranges |= dict.fromkeys(("validation", "calibration", "test"), (1e-9, 10**12))
-        ranges |= {
-            "layers": (1, 100),
-            "members": (1, 100),
-            "redshifting": (0, 100),
-            "rate": (0.001, 0.99),
-            "learning_rate": (1e-9, 10),
-            "before": (0, 10**12),
-        }
-        check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})
+        check_ranges(self, ranges | {"members": (1, 100), "redshifting": (0, 100), "before": (0, 10**12)})
         for name in ("classes", "bands"):
             given = getattr(self, name)
             if len(set(given)) < len(given):
-                raise SettingsFault(f"{name} = {', '.join(given)}", "each once", "", "leave one out")
+                raise SettingsError(f"{name} = {', '.join(given)}", "each once", "", "leave one out")
         if self.forecast and self.network != "nights":
-            raise SettingsFault(
+            raise SettingsError(
                 f"forecast = {self.forecast:g} with network = {self.network!r}", 'network = "nights"',
                 "the published network reads points that are filled in from later ones", "--network nights",
             )  # fmt: skip
         if len(self.classes) == 1:
-            raise SettingsFault(
+            raise SettingsError(
                 f"classes = {self.classes[0]}", "two at least", "one class leaves nothing to tell apart",
                 f"--classes {self.classes[0]},{'CC' if self.classes[0] == 'Ia' else 'Ia'}",
             )  # fmt: skip
+
+    @property
+    def optimisation(self) -> Optimisation:
+        """How each network is optimised."""
+        return replace(super().optimisation, average=self.average)
 
 
 @dataclass(frozen=True)
@@ -214,8 +177,8 @@ class Query:
         for a row at every night.
     forecast : str
         "" for classes; "30d" for the fluxes of the 30 days after the last night that is seen, in each band.
-    unlike : float
-        Share of calibration objects beyond which a row is flagged as unlike the training set.
+    ood_level : float
+        Share of calibration objects with a lower OOD score above which a row is flagged as out of distribution.
     batch : int
         Objects at a time.
     seed : int
@@ -226,15 +189,15 @@ class Query:
     coverage: float = 0.9
     at_epoch: str = ""
     forecast: str = ""
-    unlike: float = 0.99
+    ood_level: float = 0.99
     batch: int = 512
     seed: int = 0
 
     def __post_init__(self) -> None:
         ranges = {"samples": (2, 10**6), "batch": (1, 10**9), "seed": (0, 2**63 - 1)}
-        check_ranges(self, ranges | dict.fromkeys(("coverage", "unlike"), (1e-6, 1 - 1e-6)))
+        check_ranges(self, ranges | dict.fromkeys(("coverage", "ood_level"), (1e-6, 1 - 1e-6)))
         if self.at_epoch not in ("", "all") and not _is_number(self.at_epoch):
-            raise SettingsFault(
+            raise SettingsError(
                 f"at_epoch = {self.at_epoch!r}", "a number of days since the first detection, or all", "",
                 "--at-epoch 10",
             )  # fmt: skip
@@ -242,9 +205,9 @@ class Query:
         bare = self.forecast.removesuffix("d")
         if self.forecast and not (_is_number(bare) and float(bare) in range(1, int(FURTHEST) + 1)):
             whole = f"whole days, from 1d to {FURTHEST:g}d"
-            raise SettingsFault(f"forecast = {self.forecast!r}", whole, "", "--forecast 30d")
+            raise SettingsError(f"forecast = {self.forecast!r}", whole, "", "--forecast 30d")
         if self.forecast and self.at_epoch == "all":
-            raise SettingsFault(
+            raise SettingsError(
                 f"forecast = {self.forecast} with at_epoch = all", "a number of days since the first detection",
                 "forecasts at every night would be very many rows", "--at-epoch 10",
             )  # fmt: skip

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
-from skysure.data.reading import Reading
-from skysure.data.sources import Memory
+from skysure.data.lightcurves.reading import Reading
+from skysure.data.sources import InMemorySource
 
 from .settings import Schema
 
@@ -25,7 +25,7 @@ def read(data: Sequence[str | LightCurves], reading: Reading) -> Files:
         Where a file cannot be read, or a column, unit or band is missing or unknown.
     """
     held = [d for d in data if isinstance(d, LightCurves)]
-    return Files(Memory(None, held) if held else open_lightcurves([str(d) for d in data], reading))
+    return Files(InMemorySource(None, held) if held else open_lightcurves([str(d) for d in data], reading))
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Files:
     source : LightCurveSource or Memory
     """
 
-    source: LightCurveSource | Memory
+    source: LightCurveSource | InMemorySource
 
     def chunks(self, part: str | None = None) -> Iterator[LightCurves]:
         """Walk through the objects; without parts, every part is the whole."""

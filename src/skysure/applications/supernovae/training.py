@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TRAIN, VALIDATION
-from skysure.faults import Fault
-from skysure.fit import State, combine, fit
+from skysure.errors import InputError
+from skysure.training import State, combine, fit
 
 from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
 from .forecasts.forecaster import forecast_nll
@@ -54,11 +54,10 @@ def train(
             some, label = copied(model, augmented(given, settings, rng), truth)
             return padded(some, label, settings.batch, rng, asked(some, settings, rng))
 
+        loss = partial(nll, every_epoch=settings.every_epoch, forecast=settings.forecast)
         return fit(
-            model.networks[member], batches, partial(nll, every_epoch=settings.every_epoch, forecast=settings.forecast),
-            objects=len(truth),
-            epochs=settings.epochs, learning_rate=settings.learning_rate, patience=settings.patience,
-            average=settings.average, seed=seed, state=before, accelerator=accelerator,
+            model.networks[member], batches, loss, settings.optimisation,
+            objects=len(truth), seed=seed, state=before, accelerator=accelerator,
         )  # fmt: skip
 
     yield from in_turn(model, fitted, state)
@@ -79,7 +78,7 @@ def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) 
         use = np.flatnonzero((truth >= 0) & given.classifiable)
         found.append((given[use], truth[use]))
     if not sum(len(truth) for _, truth in found):
-        raise Fault(
+        raise InputError(
             f"no light curve of the part '{part}' has a label of the classes {', '.join(model.classes)}",
             "labelled light curves with a point of S/N > 4 and two nights",
             "labels of other names, or a label column that is not read",

@@ -1,16 +1,18 @@
 """Light curves: one flat container, and readers for the formats in which they come."""
 
+from typing import TYPE_CHECKING
+
 import lazy_loader
 
-from .curves import LightCurves
+if TYPE_CHECKING:
+    from .curves import LightCurves as LightCurves
 
-_getattr, _dir, _names = lazy_loader.attach(
+__getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "curves": ["LightCurves"],
         "source": ["Facts", "LightCurveSource", "open_lightcurves"],
         "inspection": ["describe", "propose"],
         "validation": ["Rejected"],
     },
 )
-__getattr__, __dir__ = _getattr, _dir
-__all__ = ["LightCurves", *_names]

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from skysure.data.reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
-from skysure.faults import Fault, nearest
+from skysure.errors import InputError, nearest
 
 from .curves import ZERO_POINT
+from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
 
 BANDS = ("u", "U", "B", "g", "c", "V", "r", "R", "o", "i", "I", "z", "y", "Y", "J", "H", "K", "w")
 """Names of bands that need no mapping, in order of wavelength."""
@@ -71,7 +71,7 @@ def find(reading: Reading, available: Mapping[str, str], column: str, file: str 
     found = [by_plain[alias] for alias in ALIASES.get(column, "").split() if alias in by_plain]
     if column in ("flux", "mag", "label", "redshift") and len(found) > 1:
         where = f"{file}: " if file else ""
-        raise Fault(
+        raise InputError(
             f"{where}columns {', '.join(found)}", f"one that is the {column}", "each may be meant",
             f'add to [reading.columns]: {column} = "{found[0]}"',
         )  # fmt: skip
@@ -126,7 +126,7 @@ def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: st
         return 10 ** (0.4 * (ZERO_POINT - reading.zero_point))
     if by_point:
         return None
-    raise Fault(
+    raise InputError(
         f"{file}: flux column '{column}'", "its unit or its zero point",
         "neither the file nor the reading says it, and no dialect was recognised; a guess could be off by 36",
         'add to [reading]: zero_point = 27.5, or unit = "nJy", or dialect = "..."',
@@ -138,7 +138,7 @@ def check_named(files: str, user: Reading, there: Collection[str]) -> None:
     for column in OBJECT_COLUMNS:
         names = [n for n in user.names_of(column) if n]
         if names and column != "label" and not set(there) & set(names):
-            raise Fault(
+            raise InputError(
                 f"{files}: no column '{names[0]}'", f"a column that is the {column} ({nearest(names[0], there)})",
                 "another name for it, or a table of objects that was not given",
                 f'correct in [reading.columns]: {column} = "..." ("" where there is none)',
@@ -172,7 +172,7 @@ def flux_factor(file: str, column: str, unit: str) -> float:
         return float(u.Unit(unit).to(u.AB)) * 10 ** (0.4 * ZERO_POINT)
     except (ValueError, u.UnitConversionError):
         known = ("nJy", "uJy", "mJy", "Jy", "nanomaggy")
-        raise Fault(
+        raise InputError(
             f"{file}: flux column '{column}' in '{unit}'", f"a flux density ({nearest(unit, known)})",
             "a misspelt unit, or counts, which need a zero point",
             'add to [reading]: unit = "nJy", or zero_point = 27.5',
@@ -186,6 +186,6 @@ def _missing(file: str, reading: Reading, units: Mapping[str, str], column: str)
     cure = f'add to [reading.columns]: {column} = "{offered}"'
     if column == "id":
         cure += f', or "{FILE_NAME}" where every file holds one object'
-    raise Fault(
+    raise InputError(
         f"{file}: no column '{asked[0]}'", f"a column that is the {column} ({close})", "another name for it", cure
     )

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from skysure.data.reading import OBJECT_COLUMNS
-from skysure.faults import Fault, nearest
+from skysure.data.files.values import arrow, numbers, texts
+from skysure.errors import InputError, nearest
 
 from .blocks import BAND, ERROR, NAN, TEXT, Points
 from .columns import BANDS, Columns, band_names, guess_band
 from .curves import ZERO_POINT
-from .values import arrow, numbers, texts
+from .reading import OBJECT_COLUMNS
 
 HUGE = 1e15
 """What is larger, or as an error smaller than its inverse, is a slip and would overflow in single precision."""
@@ -92,14 +92,14 @@ def _times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
         return _parsed_times(columns, values)
     time, text = numbers(values)
     if len(time) and text.all():
-        raise Fault(
+        raise InputError(
             f"{columns.file}: column '{columns.of['time'][0]}'", f"numbers ({columns.time_format.upper()})",
             "its values are text or dates", 'add to [reading]: time_format = "isot" (or iso, fits, unix ...)',
         )  # fmt: skip
     finite = time[np.isfinite(time)]
     if len(finite) and (np.median(finite) > 1e6) != (columns.time_format == "jd"):
         other = "mjd" if columns.time_format == "jd" else "jd"
-        raise Fault(
+        raise InputError(
             f"{columns.file}: column '{columns.of['time'][0]}' around {np.median(finite):.1f}",
             f"{columns.time_format.upper()}", f"the values look like {other.upper()}",
             f'add to [reading]: time_format = "{other}"',
@@ -115,7 +115,7 @@ def _parsed_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndar
         given = names.astype(float) if columns.time_format in Time.FORMATS and _numeric(names) else names
         return Time(given, format=columns.time_format).mjd[codes], np.zeros(len(codes), bool)
     except ValueError as error:
-        raise Fault(
+        raise InputError(
             f"{columns.file}: column '{columns.of['time'][0]}'", f'times of the format "{columns.time_format}"',
             str(error).splitlines()[0], "correct time_format in [reading]: mjd, jd, isot, unix ...",
         ) from None  # fmt: skip
@@ -153,7 +153,7 @@ def _band_codes(columns: Columns, values: object) -> np.ndarray:
         ours = columns.reading.bands.get(name, name)
         if ours not in known:
             guess = guess_band(name)
-            raise Fault(
+            raise InputError(
                 f"{columns.file}: band '{name}'",
                 f"a band that is known ({nearest(name, (*columns.reading.bands, *BANDS))})",
                 "the survey's own name of a band", f'add to [reading.bands]: "{name}" = "{guess or "r"}"',

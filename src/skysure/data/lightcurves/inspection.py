@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from skysure.data.reading import OBJECT_COLUMNS, POINT_COLUMNS, Reading
-from skysure.faults import Fault
+from skysure.data.files.tables import Table
+from skysure.data.files.values import texts
+from skysure.errors import InputError
 
 from . import nested, plan
 from .columns import BANDS, find, guess_band, plain
 from .plan import Plan
+from .reading import OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from .source import LightCurveSource
-from .tables import Table
-from .values import texts
 
 
 def propose(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Reading:
@@ -54,7 +54,7 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
         proposed = Reading.of(reading) if reading else _proposed(found)
         out["reading"] = proposed.to_toml()
         out |= _walked(LightCurveSource(paths, proposed))
-    except Fault as fault:
+    except InputError as fault:
         out["problems"].append(str(fault))
     return out
 
@@ -125,7 +125,7 @@ def _named(found: Plan) -> list[tuple[Table, dict[str, str], str | None]]:
 def _found(reading: Reading, names: dict[str, str], ours: str) -> tuple[str, ...]:
     try:
         return find(reading, names, ours)
-    except Fault:  # several may be meant: for the owner to say
+    except InputError:  # several may be meant: for the owner to say
         return ()
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from skysure.data.reading import FILE_NAME
+from skysure.data.files.tables import Table
+from skysure.data.files.values import run_starts, texts
 
 from .blocks import LABEL, Block
 from .columns import Columns
 from .conversion import convert_objects, convert_points
-from .tables import Table
-from .values import run_starts, texts
+from .reading import FILE_NAME
 
 
 def blocks(table: Table, columns: Columns) -> Iterator[Block]:

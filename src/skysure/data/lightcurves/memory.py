@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 from astropy import units as u
 
-from skysure.faults import Fault, nearest
+from skysure.data.files.values import arrow, numbers, texts
+from skysure.errors import InputError, nearest
 
 from .columns import flux_factor
 from .conversion import measured
 from .curves import ZERO_POINT, LightCurves
-from .values import arrow, numbers, texts
 
 POINT = ("id", "time", "band", "flux", "flux_error")
 
@@ -24,12 +24,12 @@ def from_table(table: Any, columns: Mapping[str, str] | None, objects: Any, zero
     given = {name: _taken(table, (columns or {}).get(name, name), name) for name in POINT}
     if len({len(values) for values in given.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in given.items())
-        raise Fault(f"columns of different lengths ({lengths})", "one row a point", "columns of two tables")
+        raise InputError(f"columns of different lengths ({lengths})", "one row a point", "columns of two tables")
     time = _mjd(given["time"])
     scales = _scales(given["flux"], given["flux_error"], zero_point)
     flux, error = (_finite(given[n], n) * scale for n, scale in zip(("flux", "flux_error"), scales, strict=True))
     if not (error > 0).all():
-        raise Fault(
+        raise InputError(
             f"flux_error: row {int(np.argmin(error > 0))} is not positive", "a standard error above zero",
             "a missing value written as 0 or -9", "drop those rows",
         )  # fmt: skip
@@ -58,7 +58,7 @@ def held(values: Any, name: str) -> pa.Array:
         return arrow(pa.array(plain, from_pandas=True, mask=np.asarray(mask) if masked else None))
     except (pa.ArrowException, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise Fault(f"{name}: {reason}", "one value a row, all of one kind", "a column of mixed things") from None
+        raise InputError(f"{name}: {reason}", "one value a row, all of one kind", "a column of mixed things") from None
 
 
 def _names(table: Any) -> list[str]:
@@ -68,7 +68,7 @@ def _names(table: Any) -> list[str]:
 def _taken(table: Any, name: str, ours: str) -> Any:
     names = _names(table)
     if name not in names:
-        raise Fault(
+        raise InputError(
             f"the table has no column '{name}'", f"one of its columns ({nearest(name, names)})",
             "another name for the same thing", f"columns={{'{ours}': '...'}}",
         )  # fmt: skip
@@ -79,10 +79,12 @@ def _finite(values: Any, name: str) -> np.ndarray:
     found, text = numbers(held(values, name))
     if text.any():
         row = int(np.argmax(text))
-        raise Fault(f"{name}: row {row} is no number", "numbers", "text in a column of numbers", "clean the column")
+        raise InputError(
+            f"{name}: row {row} is no number", "numbers", "text in a column of numbers", "clean the column"
+        )
     if not np.isfinite(found).all():
         row = int(np.argmin(np.isfinite(found)))
-        raise Fault(f"{name}: row {row} is not finite", "finite numbers", "a missing value", "drop those rows")
+        raise InputError(f"{name}: row {row} is not finite", "finite numbers", "a missing value", "drop those rows")
     return found
 
 
@@ -91,7 +93,7 @@ def _mjd(values: Any) -> np.ndarray:
     unit = getattr(values, "unit", None)
     days = _finite(getattr(values, "mjd", values), "time") * (u.Unit(unit).to(u.d) if unit else 1.0)
     if len(days) and np.median(days) > 1e6:
-        raise Fault(
+        raise InputError(
             f"time around {np.median(days):.1f}", "MJD", "the values look like JD", "subtract 2400000.5",
         )  # fmt: skip
     return days
@@ -106,7 +108,7 @@ def _scales(flux: Any, error: Any, zero_point: float | None) -> tuple[float, flo
     scale = flux_factor("table", "flux", str(unit))
     if zero_point is not None and abs(told / scale - 1) > 0.01:
         cause, cure = "each says what a flux of one means", "leave zero_point out, or take the unit off"
-        raise Fault(f"flux in {unit} and zero_point = {zero_point:g}", "two that agree", cause, cure)
+        raise InputError(f"flux in {unit} and zero_point = {zero_point:g}", "two that agree", cause, cure)
     return scale, flux_factor("table", "flux_error", str(unit_of_error or unit))
 
 
@@ -115,7 +117,7 @@ def _named(values: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     codes, names = texts(held(values, name))
     if len(codes) and (names[codes] == "").any():
         row = int(np.argmax(names[codes] == ""))
-        raise Fault(f"{name}: row {row} is missing", "one in every row", "a missing value", "drop those rows")
+        raise InputError(f"{name}: row {row} is missing", "one in every row", "a missing value", "drop those rows")
     names, codes = np.unique(names[codes], return_inverse=True)
     return codes, names
 
@@ -125,9 +127,9 @@ def _joined(ids: np.ndarray, objects: Any) -> dict[str, np.ndarray]:
     place, keys = _named(_taken(objects, "id", "id"), "id")
     if len(keys) < len(place):
         twice = keys[np.argmax(np.bincount(place) > 1)]
-        raise Fault(f"object '{twice}' has several rows in `objects`", "one row for every object")
+        raise InputError(f"object '{twice}' has several rows in `objects`", "one row for every object")
     if len(lacking := np.setdiff1d(ids, keys)):
-        raise Fault(f"object '{lacking[0]}' has points but no row in `objects`", "a row for every object")
+        raise InputError(f"object '{lacking[0]}' has points but no row in `objects`", "a row for every object")
     rows = np.argsort(place)[np.searchsorted(keys, ids)]
     return {name: _column(objects[name], name)[rows] for name in _names(objects) if name != "id"}
 

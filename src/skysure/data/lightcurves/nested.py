@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skysure.data.reading import Reading
-from skysure.faults import Fault
+from skysure.data.files.tables import Table
+from skysure.data.files.values import texts
+from skysure.errors import InputError
 
 from .blocks import Block
 from .columns import Columns, find, resolve_points
 from .conversion import convert_objects, convert_points
-from .tables import Table
-from .values import texts
+from .reading import Reading
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -41,7 +41,7 @@ def choose(file: str, table: Table, reading: Reading) -> str | None:
     fields = nested_columns(table.schema)
     if reading.nested:
         if reading.nested not in fields:
-            raise Fault(
+            raise InputError(
                 f"{file}: no nested column '{reading.nested}'", f"one of {', '.join(n for n in fields if n) or 'none'}",
                 "another name for it", 'correct in [reading]: nested = "..."',
             )  # fmt: skip
@@ -52,7 +52,7 @@ def choose(file: str, table: Table, reading: Reading) -> str | None:
         and (find(reading, dict.fromkeys(inner, ""), "flux") or find(reading, dict.fromkeys(inner, ""), "mag"))
     ]  # fmt: skip
     if len(fitting) > 1:
-        raise Fault(
+        raise InputError(
             f"{file}: nested columns {', '.join(fitting)}", "the one that holds the light curves", "each may be meant",
             f'add to [reading]: nested = "{fitting[0]}"',
         )  # fmt: skip

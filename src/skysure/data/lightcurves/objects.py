@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from skysure.data.reading import OBJECT_COLUMNS, Reading
+from skysure.data.files.tables import Table
+from skysure.data.files.values import texts
 
 from .blocks import Block, missing
 from .columns import Columns, find
 from .conversion import convert_objects
-from .tables import Table
-from .values import texts
+from .reading import OBJECT_COLUMNS, Reading
 
 
 class Objects:

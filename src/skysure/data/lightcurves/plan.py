@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skysure.data.reading import Reading, recognise
-from skysure.faults import Fault
+from skysure.data.files.entries import READABLE, SUFFIXES, Entry, bare, check_claim, kind_of, telling, walk
+from skysure.data.files.tables import Table, open_table
+from skysure.errors import InputError
 
 from . import nested, snana_fits
 from .columns import check_named, find, resolve_points
-from .files import READABLE, SUFFIXES, Entry, bare, check_claim, kind_of, telling, walk
 from .objects import joinable
+from .reading import Reading, recognise
 from .snana_text import Ignored, read_ignored
-from .tables import Table, open_table
 
 TEXTS = (".csv", ".tsv")
 
@@ -178,8 +178,8 @@ def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
         table = plan.objects[0]
         resolve_points(table.entry.name, plan.reading, plan.user, table.units)
     if plan.alone:
-        raise Fault(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
-    raise Fault(
+        raise InputError(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
+    raise InputError(
         ", ".join(map(str, paths)), "light curves (SNANA, Parquet, FITS, VOTable, ECSV, CSV)",
         f"no file of these kinds is there{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
         "name the files themselves",

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skysure.data.reading import OBJECT_COLUMNS, Reading
-from skysure.faults import Fault
+from skysure.data.files.entries import Entry
+from skysure.data.files.values import texts
+from skysure.errors import InputError
 
 from .blocks import Block
 from .columns import resolve_points
 from .conversion import convert_objects, convert_points
-from .files import Entry
+from .reading import OBJECT_COLUMNS, Reading
 from .snana_text import Ignored, Notes, points_to_ignore
-from .values import texts
 
 OBJECTS = 2048
 
@@ -53,7 +53,7 @@ def partner(head: Entry, others: Mapping[str, Entry]) -> Entry:
             return others[name]
         if not head.member and (head.path.parent / name).exists():
             return Entry(Path(head.path.parent / name))
-    raise Fault(
+    raise InputError(
         head.name, f"its PHOT file beside it ({named or guessed})", "only the HEAD file was given", "give both files"
     )
 
@@ -70,7 +70,7 @@ def blocks(
         first, last = (_native(table.data[n]).astype(np.int64) for n in ("PTROBS_MIN", "PTROBS_MAX"))
         last = np.where(last < first, first - 1, last)
         if len(last) and last.max() > len(rows.data):
-            raise Fault(
+            raise InputError(
                 phot.name, f"{last.max()} rows, as {head.leaf} says", f"it has {len(rows.data)}: truncated, or another "
                 "pair's", "give the files that belong together",
             )  # fmt: skip
@@ -97,9 +97,9 @@ def blocks(
 def _open(entry: Entry):
     from astropy.io import fits
 
-    def damaged(error: Exception) -> Fault:
+    def damaged(error: Exception) -> InputError:
         told = (str(error).splitlines() or [type(error).__name__])[0]
-        return Fault(entry.name, "a whole FITS file", f"truncated or damaged ({told})", "fetch it again")
+        return InputError(entry.name, "a whole FITS file", f"truncated or damaged ({told})", "fetch it again")
 
     with ExitStack() as stack:
         if entry.plain:
@@ -125,7 +125,7 @@ def _table(file, entry: Entry):
     for hdu in file:
         if getattr(hdu, "columns", None) is not None:
             return hdu
-    raise Fault(entry.name, "a FITS table", "it holds only images", "give a table")
+    raise InputError(entry.name, "a FITS table", "it holds only images", "give a table")
 
 
 def _native(values: np.ndarray) -> np.ndarray:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from skysure.data.reading import OBJECT_COLUMNS, Reading
+from skysure.data.files.entries import Entry, contents
 
 from .blocks import Block, Points
 from .columns import band_names, check_named, resolve_points
 from .conversion import convert_objects, convert_points
-from .files import Entry, contents
+from .reading import OBJECT_COLUMNS, Reading
 
 FILES = 256
 Notes = Callable[[str, int], None]

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from skysure.data.reading import Reading
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from . import long, nested, plan, snana_fits, snana_text
 from .blocks import Block
 from .columns import BANDS, Columns, resolve_points
 from .curves import LightCurves
 from .objects import Objects
+from .reading import Reading
 from .seen import Seen, shares
 from .validation import Rejected, clean
 
@@ -129,7 +129,7 @@ class LightCurveSource:
 
     def _tell_join(self, table: Objects, total: int) -> None:
         if total and not table.matched:
-            raise Fault(
+            raise InputError(
                 f"{table.name}: none of its {len(table):,} ids is among the {total:,} light curves",
                 "the same ids in both", "another column is the id, or the tables are of different sets",
                 'add to [reading.columns]: id = "..."',

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skysure.data.reading import Reading
-
 from .blocks import ERROR, FLAWS, NAN, Block
 from .columns import band_names
 from .curves import LightCurves
+from .reading import Reading
 
 
 @dataclass(frozen=True)

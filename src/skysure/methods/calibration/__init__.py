@@ -1,11 +1,11 @@
 """Calibration: scaling and counting that make probabilities and intervals true, and the proof that they are.
 
-Fitted and kept with the model (torch): `scaling`, `quantiles`, `conformal` and `conformal_by_bin`. The proof (NumPy):
+Fitted and kept with the model (torch): `scaling`, `quantiles`, `conformal` and `binned_conformal`. The proof (NumPy):
 `coverage`, `ranks`, `scores`, `ranking` and `intervals`.
 """
 
-from .conformal import ConformalIntervals, ConformalSets, credible_sets, thousandths, thresholds
-from .conformal_by_bin import ConformalByBin, ConformalByBins
+from .binned_conformal import BinnedConformal, NestedBinnedConformal
+from .conformal import ConformalIntervals, ConformalSets, credible_sets, level_index, quantile_table
 from .coverage import (
     LEVELS,
     Bin,
@@ -14,14 +14,14 @@ from .coverage import (
     coverage_by,
     coverage_curve,
     coverage_of,
+    effective_size,
     pit,
     pit_hits,
-    pooled_size,
     reliability_curve,
     uniformity,
     wilson_interval,
 )
-from .crossfit import held_out
+from .cross_fitting import cross_fit
 from .intervals import Interval, calibrated_resample, score_by, with_interval
 from .quantiles import QuantileScaling, mixture_quantile
 from .ranking import (
@@ -58,12 +58,12 @@ from .scores import (
 __all__ = [
     "LEVELS",
     "Bin",
-    "ConformalByBin",
-    "ConformalByBins",
+    "BinnedConformal",
     "ConformalIntervals",
     "ConformalSets",
     "Coverage",
     "Interval",
+    "NestedBinnedConformal",
     "QuantileScaling",
     "TemperatureScaling",
     "VarianceScaling",
@@ -86,24 +86,26 @@ __all__ = [
     "coverage_curve",
     "coverage_of",
     "credible_sets",
+    "cross_fit",
     "crps",
     "crps_of_each",
     "ece",
+    "effective_size",
     "excess_aurc",
     "expected_coverage",
     "figure_of_merit",
     "gaussian_mixture_nll",
-    "held_out",
     "interval_score",
+    "level_index",
     "macro_auc",
     "mixture_quantile",
     "nll",
     "pit",
     "pit_hits",
     "placed",
-    "pooled_size",
     "predictive_nll",
     "purity",
+    "quantile_table",
     "rank_histogram",
     "ranks",
     "reference_points",
@@ -112,8 +114,6 @@ __all__ = [
     "roc",
     "score_by",
     "tarp",
-    "thousandths",
-    "thresholds",
     "uniformity",
     "wilson_interval",
     "with_interval",

@@ -17,11 +17,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from skysure.faults import Fault
-from skysure.methods.calibration.labels import labels_checked
+from skysure.errors import InputError
+
+from .labels import labels_checked
 
 
-def thresholds(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 1001"]:
+def quantile_table(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 1001"]:
     """Bounds at coverages 0, 0.001, ..., 1: the ceil((n + 1) i / 1000)-th smallest of n scores.
 
     The first is minus infinity, and infinity stands where the rank is beyond n.
@@ -37,14 +38,16 @@ def rank_at(n: int | Tensor, step: int | Tensor) -> int | Tensor:
     return ((n + 1) * step + 999) // 1000
 
 
-def thousandths(coverage: float) -> int:
-    """Index of a coverage in `thresholds`, rounded up.
+def level_index(coverage: float) -> int:
+    """Index of a coverage in `quantile_table`, rounded up.
 
-    >>> thousandths(0.9), thousandths(0.9973)
+    >>> level_index(0.9), level_index(0.9973)
     (900, 998)
     """
     if not 0 <= coverage <= 1:
-        raise Fault(f"coverage {coverage}", "a fraction between 0 and 1", "a percentage", f"write {coverage / 100}")
+        raise InputError(
+            f"coverage {coverage}", "a fraction between 0 and 1", "a percentage", f"write {coverage / 100}"
+        )
     return ceil(coverage * 1000 - 1e-9)
 
 
@@ -95,14 +98,14 @@ class ConformalSets(nn.Module):
         labels_checked(truth, classes)
         if probability.isnan().any():
             given = "probabilities that are not numbers"
-            raise Fault(given, "probabilities", "a training that diverged", "train anew")
+            raise InputError(given, "probabilities", "a training that diverged", "train anew")
         if probability.shape[1] != classes:
             cure = "read the objects with the settings of this model"
-            raise Fault(f"{probability.shape[1]} probabilities", f"{classes} classes", "another model", cure)
+            raise InputError(f"{probability.shape[1]} probabilities", f"{classes} classes", "another model", cure)
         score = _improbability(probability).gather(-1, truth[:, None])[:, 0]
-        self.overall.copy_(thresholds(score))
+        self.overall.copy_(quantile_table(score))
         for k in range(classes):
-            self.by_class[k] = thresholds(score[truth == k])
+            self.by_class[k] = quantile_table(score[truth == k])
         self.counts.copy_(torch.bincount(truth, minlength=classes))
         self.fitted.fill_(True)
         return self
@@ -111,7 +114,7 @@ class ConformalSets(nn.Module):
         self, probability: Float[Tensor, "row class"], coverage: float, conditional: bool = False
     ) -> Bool[Tensor, "row class"]:
         """Which classes belong to the set of each row."""
-        step = thousandths(coverage)
+        step = level_index(coverage)
         if not self.fitted:
             return credible_sets(probability, coverage)
         bound = self.by_class[:, step] if conditional else self.overall[step]
@@ -153,21 +156,21 @@ class ConformalIntervals(nn.Module):
         """
         size = ((truth - mean).abs() / std).T
         if not (len(truth) and torch.isfinite(size).all()):
-            raise Fault(
+            raise InputError(
                 "no residuals, or some that are not finite",
                 "finite truths, positive widths",
                 "objects without a truth in the calibration part",
                 "leave them out",
             )
         # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on the bound
-        self.factors.copy_(thresholds(size).clamp(min=0) * (1 + 1e-6))
+        self.factors.copy_(quantile_table(size).clamp(min=0) * (1 + 1e-6))
         self.count.fill_(len(truth))
         self.fitted.fill_(True)
         return self
 
     def factor(self, coverage: float) -> Float[Tensor, " value"]:
         """Half width in units of the standard deviation."""
-        return self.factors[:, thousandths(coverage)]
+        return self.factors[:, level_index(coverage)]
 
     def forward(
         self, mean: Float[Tensor, "*row value"], std: Float[Tensor, "*row value"], coverage: float

@@ -20,7 +20,7 @@ from numpy import ndarray
 from scipy.special import ndtr, ndtri
 from scipy.stats import betabinom, binom, kstest
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .bins import bin_index, equal_count_edges, equal_width_edges
 
@@ -126,7 +126,7 @@ def calibrated_band(
     """
     if not (np.min(nominal) >= 0 and np.max(nominal) <= 1 + 1e-6):
         worst = float(np.max(nominal))
-        raise Fault(f"a level of {worst:g}", "fractions between 0 and 1", "a percentage", f"write {worst / 100:g}")
+        raise InputError(f"a level of {worst:g}", "fractions between 0 and 1", "a percentage", f"write {worst / 100:g}")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if np.ndim(nominal):
         counts = np.searchsorted(np.cumsum(poisson_binomial(np.asarray(nominal, float))), tails)
@@ -144,14 +144,16 @@ def calibrated_band(
     return float(counts[0] / n), float(counts[1] / n)
 
 
-def pooled_size(rows: Int[ndarray, " level"], objects: Int[ndarray, " level"]) -> int | None:
+def effective_size(rows: Int[ndarray, " level"], objects: Int[ndarray, " level"]) -> int | None:
     """Calibration objects that are worth as much to rows whose levels were set group by group.
 
     Each level c_j, set on m_j objects, varies by chance as c (1 - c) / m_j, and their mean over shares f_j of the
     rows as c (1 - c) sum_j f_j² / m_j. None where some level was set on nothing.
 
-    >>> pooled_size(np.array([10, 10, 10]), np.array([50, 50, 50])), pooled_size(np.array([10, 0]), np.array([50, 0]))
-    (150, 50)
+    >>> effective_size(np.array([10, 10, 10]), np.array([50, 50, 50]))
+    150
+    >>> effective_size(np.array([10, 0]), np.array([50, 0]))
+    50
     """
     used = rows > 0
     if not used.any() or not objects[used].all():
@@ -186,7 +188,9 @@ def coverage_of(
     """
     n = len(hits)
     if n == 0:
-        raise Fault("coverage of no rows", "at least one row with a truth", "an empty part or bin", "give more data")
+        raise InputError(
+            "coverage of no rows", "at least one row with a truth", "an empty part or bin", "give more data"
+        )
     count = int(np.count_nonzero(hits))
     band = calibrated_band(nominal, n, confidence, calibrated_on)
     return Coverage(

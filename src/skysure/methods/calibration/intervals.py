@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .bins import bin_index, equal_count_edges
 
@@ -52,7 +52,9 @@ def with_interval(
     (0.9, 0.02)
     """
     if not len(arrays[-1]):
-        raise Fault("a score of no rows", "at least one row with a truth", "an empty part or bin", "give more data")
+        raise InputError(
+            "a score of no rows", "at least one row with a truth", "an empty part or bin", "give more data"
+        )
     value = float(score(*arrays))
     weights = _weights(len(arrays[-1]), resamples, seed)
     drawn = np.concatenate([np.atleast_1d(score(*arrays, weight=w)) for w in weights])
@@ -135,7 +137,9 @@ def score_by(
     index = bin_index(column, equal_count_edges(column, bins))
     found = np.unique(index[index >= 0])
     if not len(found):
-        raise Fault("a column without values", "finite values", "a column that these objects lack", "take another one")
+        raise InputError(
+            "a column without values", "finite values", "a column that these objects lack", "take another one"
+        )
     each, made = 1 - (1 - confidence) / len(found), []
     for rows in (index == i for i in found):
         p, y, values = probability[rows], truth[rows], np.asarray(column, float)[rows]

@@ -18,8 +18,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skysure.faults import Fault
-from skysure.methods.calibration.conformal import thousandths
+from skysure.errors import InputError
+
+from .conformal import level_index
 
 STEPS = 2000
 """Levels that are kept: the ends of central intervals whose coverage is a whole number of thousandths."""
@@ -105,7 +106,7 @@ class QuantileScaling(nn.Module):
         """
         odds = log_odds(mean.double(), std.double(), truth.double(), share)
         if not (len(truth) and torch.isfinite(odds).all()):
-            raise Fault(
+            raise InputError(
                 "no truths, or some that fall nowhere in their distribution",
                 "finite truths, positive widths",
                 "objects without a truth in the calibration part",
@@ -125,7 +126,7 @@ class QuantileScaling(nn.Module):
         >>> round(high.item(), 2)
         1.0
         """
-        step = thousandths(coverage)
+        step = level_index(coverage)
         low, high = (self.odds[:, STEPS // 2 + side * step] for side in (-1, 1))
         # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on an end
         low, high = low - 1e-12 * (1 + low.abs()), high + 1e-12 * (1 + high.abs())

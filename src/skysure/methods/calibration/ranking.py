@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .scores import Weight
 
@@ -158,7 +158,7 @@ def _sums(score: ndarray, loss: ndarray, weight: Weight) -> tuple[ndarray, ndarr
     """Weight, and weight times loss, of the rows of each value of the score, the smallest first."""
     if np.isnan(score).any():
         cause, cure = "rows that a model could not judge", "leave them out, or give them a place"
-        raise Fault("scores that are not numbers", "numbers", cause, cure)
+        raise InputError("scores that are not numbers", "numbers", cause, cure)
     order = np.argsort(score, kind="stable")
     ordered = score[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

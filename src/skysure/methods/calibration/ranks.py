@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.stats import chi2
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .coverage import LEVELS, calibrated_band, coverage_curve, uniformity
 
@@ -31,7 +31,7 @@ def ranks(draws: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"], se
     array([2])
     """
     if np.isnan(draws).any() or np.isnan(truth).any():
-        raise Fault("draws or truths that are not numbers", "numbers", "objects without a truth", "leave them out")
+        raise InputError("draws or truths that are not numbers", "numbers", "objects without a truth", "leave them out")
     equal = (draws == truth).sum(0)
     return (draws < truth).sum(0) + np.random.default_rng(seed).integers(equal, endpoint=True)
 
@@ -102,7 +102,7 @@ def reference_points(truth: Float[ndarray, "row value"], seed: int = 0) -> Float
     """
     if len(truth) < 2:
         wanted, cure = "several, each with the box of the others", "give `references`"
-        raise Fault(f"{len(truth)} truths", wanted, "a single object", cure)
+        raise InputError(f"{len(truth)} truths", wanted, "a single object", cure)
     low, high = _box_of_others(truth)
     return low + (high - low) * np.random.default_rng([seed, 2]).random(truth.shape)
 
@@ -154,7 +154,7 @@ def expected_coverage(u: Float[ndarray, " row"], levels: tuple[float, ...] = LEV
 def _check(rank: ndarray, samples: int) -> None:
     if not rank.size or rank.min() < 0 or rank.max() > samples:
         given = f"ranks from {rank.min()} to {rank.max()}" if rank.size else "no ranks"
-        raise Fault(given, f"ranks from 0 to {samples}", "another number of draws", "count those that were ranked")
+        raise InputError(given, f"ranks from 0 to {samples}", "another number of draws", "count those that were ranked")
 
 
 def _box_of_others(truth: Float[ndarray, "row value"]) -> tuple[ndarray, ndarray]:

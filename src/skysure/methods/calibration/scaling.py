@@ -15,10 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skysure.faults import Fault
-from skysure.methods.calibration.labels import labels_checked
-from skysure.methods.uncertainty.descent import minimise
-from skysure.methods.uncertainty.likelihoods import categorical_nll, mixture_nll
+from skysure.errors import InputError
+from skysure.methods.lbfgs import minimise
+from skysure.methods.likelihoods.densities import categorical_nll, mixture_nll
+
+from .labels import labels_checked
 
 
 def predictive_nll(logits: Float[Tensor, "sample object class"], truth: Int[Tensor, " object"]) -> Float[Tensor, ""]:
@@ -86,7 +87,7 @@ class VectorScaling(nn.Module):
         Number of classes.
     width : float
         Width of the priors; 0 changes nothing. A network that is nearly right wants a narrow one, on another survey
-        a wide one; calibration objects that were held back can tell (`held_out`).
+        a wide one; calibration objects that were held back can tell (`cross_fit`).
     """
 
     scale: Tensor
@@ -200,9 +201,9 @@ def _classes_checked(logits: Tensor, truth: Tensor, classes: int | None = None) 
     labels_checked(truth, classes)
     if logits.shape[-1] != classes:
         cure = "read the objects with the settings of this model"
-        raise Fault(f"logits of {logits.shape[-1]} classes", f"{classes} classes", "another model", cure)
+        raise InputError(f"logits of {logits.shape[-1]} classes", f"{classes} classes", "another model", cure)
     if not torch.isfinite(logits).all():
-        raise Fault("logits that are not finite", "finite logits", "a training that diverged", "train anew")
+        raise InputError("logits that are not finite", "finite logits", "a training that diverged", "train anew")
     return logits.detach().to("cpu", torch.float64), truth.detach().cpu().long()
 
 
@@ -210,7 +211,7 @@ def _values_checked(mean: Tensor, std: Tensor, truth: Tensor) -> tuple[Tensor, T
     mean, std, truth = (x.detach().to("cpu", torch.float64) for x in (mean, std, truth))
     finite = all(torch.isfinite(x).all() for x in (mean, std, truth))
     if not (len(truth) and finite and (std > 0).all()):
-        raise Fault(
+        raise InputError(
             "no values, values that are not finite, or widths that are not positive",
             "finite values, positive widths",
             "objects without a truth in the calibration part, or a training that diverged",

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.special import logsumexp, ndtr
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .bins import bin_index, equal_count_edges, equal_width_edges
 from .labels import labels_checked
@@ -198,7 +198,7 @@ def interval_score(
     2.0
     """
     if not 0 <= coverage < 1:
-        raise Fault(f"coverage {coverage}", "a fraction below 1", "a percentage", f"write {coverage / 100}")
+        raise InputError(f"coverage {coverage}", "a fraction below 1", "a percentage", f"write {coverage / 100}")
     outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
     return mean_of(high - low + 2 / (1 - coverage) * outside, weight)
 

@@ -18,11 +18,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from skysure.faults import Fault
-from skysure.methods.calibration.conformal import thousandths, thresholds
+from skysure.errors import InputError
+from skysure.methods.calibration.conformal import level_index, quantile_table
 from skysure.methods.calibration.labels import labels_checked
 
-from .tail import share_below
+from .empirical_p_value import share_below
 
 
 class FeatureDistance(nn.Module):
@@ -101,7 +101,7 @@ class FeatureDistance(nn.Module):
         """
         _check(features, len(self.centre))
         with torch.no_grad():
-            self.distances.copy_(thresholds(self(features.to(self.centre))))
+            self.distances.copy_(quantile_table(self(features.to(self.centre))))
         return self
 
     def novelty(self, distance: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
@@ -117,7 +117,7 @@ class FeatureDistance(nn.Module):
 
         With fewer of them than q / (1 - q), 99 for the default, no number is.
         """
-        return ~(distance <= self.distances[thousandths(quantile)])
+        return ~(distance <= self.distances[level_index(quantile)])
 
 
 def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "feature feature"]:
@@ -136,12 +136,14 @@ def _labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
         return labels.detach().cpu().long()
     if classes > 1:
         cause = "a distance for classes, fitted as one for values"
-        raise Fault("no labels", f"labels of {classes} classes", cause, "pass labels, or leave out classes")
+        raise InputError("no labels", f"labels of {classes} classes", cause, "pass labels, or leave out classes")
     return torch.zeros(len(features), dtype=torch.int64)
 
 
 def _check(features: Tensor, size: int) -> None:
     if features.shape[1] != size:
-        raise Fault(f"{features.shape[1]} features", f"{size} features", "another model", "use that model's distance")
+        raise InputError(
+            f"{features.shape[1]} features", f"{size} features", "another model", "use that model's distance"
+        )
     if not torch.isfinite(features).all():
-        raise Fault("features that are not finite", "finite features", "a training that diverged", "train anew")
+        raise InputError("features that are not finite", "finite features", "a training that diverged", "train anew")

@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 Tensor3 = Float[np.ndarray, "state action next"]
 
@@ -49,7 +49,7 @@ def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Flo
         If γ is outside [0, 1): without an end and without discount the sum of the rewards diverges.
     """
     if not 0 <= discount < 1:
-        raise Fault(
+        raise InputError(
             f"a discount of {discount:g}",
             "at least 0 and below 1",
             "without a discount the rewards of an endless future have no finite sum",

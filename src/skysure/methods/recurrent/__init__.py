@@ -3,28 +3,28 @@
 from .autoencoder import Autoencoder
 from .decay import Decaying, gaps
 from .gradients import gradient_by_lag
-from .padding import both_ways, turned
+from .initialisation import init_forget_bias
+from .padding import bidirectional, turned
 from .patches import Patches, pooled
-from .series import Series, described
-from .shortening import binned, informative, thin, truncate
-from .starts import remember
-from .windows import carried
+from .series import Series, step_features
+from .shortening import binned, information_bins, subsample, truncate
+from .truncated_bptt import truncated_bptt
 
 __all__ = [
     "Autoencoder",
     "Decaying",
     "Patches",
     "Series",
+    "bidirectional",
     "binned",
-    "both_ways",
-    "carried",
-    "described",
     "gaps",
     "gradient_by_lag",
-    "informative",
+    "information_bins",
+    "init_forget_bias",
     "pooled",
-    "remember",
-    "thin",
+    "step_features",
+    "subsample",
     "truncate",
+    "truncated_bptt",
     "turned",
 ]

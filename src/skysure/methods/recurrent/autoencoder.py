@@ -21,8 +21,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .series import Series, described
-from .starts import remember
+from .initialisation import init_forget_bias
+from .series import Series, step_features
 
 
 class Autoencoder(nn.Module):
@@ -58,18 +58,18 @@ class Autoencoder(nn.Module):
         self.decoder = nn.LSTM(code + channels + 2, units, batch_first=True)
         self.rebuilt = nn.Linear(units, 2 * channels)
         for layer in (self.encoder, self.decoder):
-            remember(layer, math.log(size))
+            init_forget_bias(layer, math.log(size))
 
     def encode(self, windows: Series) -> Float[Tensor, "object code"]:
         """Give the code of each window; that of an empty one means nothing."""
-        states, _ = self.encoder(described(windows))
+        states, _ = self.encoder(step_features(windows))
         last = (windows.length - 1).clamp(min=0)
         return self.code(states[torch.arange(len(last), device=last.device), last])
 
     def nll(self, windows: Series) -> Float[Tensor, " object"]:
         """Give the negative log-likelihood a point, in nat, of each window rebuilt from its code."""
         channels = windows.value.shape[2]
-        asked = described(windows)[..., 2 * channels :]
+        asked = step_features(windows)[..., 2 * channels :]
         place = torch.arange(windows.steps, device=asked.device).to(asked)[:, None] / self.size
         code = self.encode(windows)[:, None].expand(-1, windows.steps, -1).to(asked)
         states, _ = self.decoder(torch.cat([code, asked, place.expand(len(windows), -1, -1)], -1))

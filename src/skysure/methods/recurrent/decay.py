@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from skysure.faults import Fault
-from skysure.methods.uncertainty.steps import STEPS, State, stepped
+from skysure.errors import InputError
+from skysure.methods.cells import STEPS, State, stepped
 
 
 def gaps(time: Float[Tensor, "object time"], backwards: bool = False) -> Float[Tensor, "object time"]:
@@ -59,7 +59,7 @@ class Decaying(nn.Module):
         super().__init__()
         plain = isinstance(layer, nn.RNNBase) and layer.mode in STEPS and not (layer.dropout or layer.proj_size)
         if not plain or not layer.batch_first or not 0 < shortest <= longest:
-            raise Fault(
+            raise InputError(
                 f"Decaying({layer}, {shortest}, {longest})",
                 "nn.GRU, nn.LSTM or nn.RNN with batch_first=True, dropout=0, proj_size=0; 0 < shortest <= longest",
                 "a layer built with time first, or timescales in the wrong order",

@@ -32,7 +32,7 @@ def turned(
     return x.gather(1, torch.where(at > last, at, last - at)[..., None].expand_as(x))
 
 
-def both_ways(
+def bidirectional(
     forth: Layer, back: Layer, x: Float[Tensor, "object time feature"], length: Int64[Tensor, " object"]
 ) -> Float[Tensor, "object time unit"]:
     """Run one layer forwards and another backwards over padded sequences; the outputs side by side, zero at padding.
@@ -54,7 +54,7 @@ def both_ways(
     Examples
     --------
     >>> forth, back = torch.nn.LSTM(3, 8, batch_first=True), torch.nn.LSTM(3, 8, batch_first=True)
-    >>> both_ways(forth, back, torch.randn(2, 50, 3), torch.tensor([50, 7])).shape
+    >>> bidirectional(forth, back, torch.randn(2, 50, 3), torch.tensor([50, 7])).shape
     torch.Size([2, 50, 16])
     """
     output = torch.cat([forth(x)[0], turned(back(turned(x, length))[0], length)], -1)

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
-from .series import Series, described
+from .series import Series, step_features
 
 
 def pooled(series: Series, by: int) -> Series:
@@ -73,7 +73,7 @@ class Patches(nn.Module):
     def __init__(self, channels: int, units: int, size: int = 16, pooled: int = 1, chunk: int = 512) -> None:
         super().__init__()
         if size < 2 or size % 2:
-            raise Fault(f"patches of {size} points", "an even number", "a patch begins every size / 2", "size=16")
+            raise InputError(f"patches of {size} points", "an even number", "a patch begins every size / 2", "size=16")
         self.size, self.pooled, self.chunk = size, pooled, chunk
         self.embedding = nn.Conv1d(3 * channels + 1, units, size, stride=size // 2)
 
@@ -92,7 +92,7 @@ class Patches(nn.Module):
         stride, ahead = self.size // 2, min(start, 1)
         part = series.between(start - ahead, stop + self.size - stride)
         patches = -(-(min(stop, series.steps) - start) // stride)
-        x = described(part)[:, ahead:]
+        x = step_features(part)[:, ahead:]
         x = F.pad(x, (0, 0, 0, (patches - 1) * stride + self.size - x.shape[1]))
         value = F.gelu(self.embedding(x.mT)).mT.to(x)
         length = -(-(series.length - start).clamp(0, patches * stride) // stride)

@@ -91,7 +91,7 @@ class Series:
         return Series(time, value, weight, length.flatten())
 
 
-def described(series: Series) -> Float[Tensor, "object time feature"]:
+def step_features(series: Series) -> Float[Tensor, "object time feature"]:
     """Give what a network reads of each step: of each channel value, ln σ and whether measured; ln(1 + gap).
 
     All are zero at padding, and those of a channel where it was not measured. The gap is the time since the step
@@ -99,7 +99,7 @@ def described(series: Series) -> Float[Tensor, "object time feature"]:
 
     >>> series = Series(torch.tensor([[0.0, 3.0]]), torch.tensor([[[5.0], [7.0]]]), torch.ones(1, 2, 1),
     ...                 torch.tensor([2]))
-    >>> described(series)
+    >>> step_features(series)
     tensor([[[5.0000, -0.0000, 1.0000, 0.0000],
              [7.0000, -0.0000, 1.0000, 1.3863]]])
     """

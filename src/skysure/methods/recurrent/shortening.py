@@ -2,7 +2,7 @@
 
 Each takes a `Series` and gives one of at most `steps` steps; an object that has no more than that stays as it is. None
 of them needs more than a few objects at a time, so a set is shortened once, before training, and what is trained on has
-the length of the window. To ask for less than one step is a `Fault`.
+the length of the window. To ask for less than one step is a `InputError`.
 
     bin                      m = Σ w x / Σ w,  its weight Σ w      (the mean of least error, and its error)
     merging two of them      Δχ² = Σ_channels  w₁ w₂ / (w₁ + w₂) (m₁ - m₂)²
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from skysure.faults import Fault
+from skysure.errors import InputError
 
 from .series import Series
 
@@ -44,15 +44,15 @@ def truncate(series: Series, steps: int, keep: str = "last") -> Series:
         ratio = torch.where(series.weight > 0, series.value * series.weight.sqrt(), -torch.inf)
         start = torch.minimum((ratio.amax(-1).argmax(1) - steps // 2).clamp(min=0), spare)
     else:
-        raise Fault(f'keep="{keep}"', "first, last or brightest", "a stretch that has no name", "name one of them")
+        raise InputError(f'keep="{keep}"', "first, last or brightest", "a stretch that has no name", "name one of them")
     return _taken(series, start[:, None] + torch.arange(steps, device=start.device))
 
 
-def thin(series: Series, steps: int) -> Series:
+def subsample(series: Series, steps: int) -> Series:
     """Keep steps at even distances: of each of `steps` equal parts the middle one.
 
     >>> series = Series(torch.arange(9.0)[None], torch.zeros(1, 9, 1), torch.ones(1, 9, 1), torch.tensor([9]))
-    >>> thin(series, 3).time
+    >>> subsample(series, 3).time
     tensor([[1., 4., 7.]])
     """
     _check(steps)
@@ -79,7 +79,7 @@ def binned(series: Series, steps: int) -> Series:
     return _averaged(series, _numbered((_share(series) * steps).floor().clamp(max=steps - 1)), steps)
 
 
-def informative(series: Series, steps: int) -> Series:
+def information_bins(series: Series, steps: int) -> Series:
     """Average in bins that are narrow where the series changes: merge the neighbours that differ least.
 
     Of two neighbours the merging loses Δχ² / 2. In each round those merge that lose less than the pairs on either side
@@ -93,7 +93,7 @@ def informative(series: Series, steps: int) -> Series:
 
     >>> value = torch.tensor([[[0.0]] * 5 + [[-9.0]] * 2 + [[0.0]] * 5]).reshape(1, 12, 1)
     >>> series = Series(torch.arange(12.0)[None], value, torch.ones(1, 12, 1), torch.tensor([12]))
-    >>> bins = informative(series, 3)
+    >>> bins = information_bins(series, 3)
     >>> bins.value.flatten(), bins.weight.flatten()
     (tensor([ 0., -9.,  0.]), tensor([5., 2., 5.]))
     """
@@ -103,7 +103,7 @@ def informative(series: Series, steps: int) -> Series:
 
 def _check(steps: int) -> None:
     if steps < 1:
-        raise Fault(f"{steps} steps", "one at least", "", "ask for as many as the network can read")
+        raise InputError(f"{steps} steps", "one at least", "", "ask for as many as the network can read")
 
 
 def _taken(series: Series, index: Int64[Tensor, "object step"]) -> Series:
@@ -119,7 +119,9 @@ def _taken(series: Series, index: Int64[Tensor, "object step"]) -> Series:
 def _share(series: Series) -> Float[Tensor, "object time"]:
     """Give the time since the first point, as a share of that of the last."""
     if not (series.time.diff(dim=1) >= 0)[series.valid[:, 1:]].all():
-        raise Fault("times that go back, or are not numbers", "points in the order of time", "", "sort them by time")
+        raise InputError(
+            "times that go back, or are not numbers", "points in the order of time", "", "sort them by time"
+        )
     first, last = series.time[:, :1], series.time.gather(1, (series.length[:, None] - 1).clamp(min=0))
     return ((series.time - first).double() / (last - first).clamp(min=torch.finfo(first.dtype).tiny)).clamp(0, 1)
 
@@ -153,7 +155,7 @@ def _merged(series: Series, steps: int) -> Int64[Tensor, "object time"]:
     moments, count = _moments(series), series.length.clone()
     group = torch.arange(series.steps, device=count.device).expand(len(series), -1)
     if not moments.abs().sum(2).prod(0).square().isfinite().all():  # they bound what a loss divides
-        raise Fault(
+        raise InputError(
             "values or weights that are not finite, or enormous", "finite ones, also squared",
             "gaps filled with NaN", "give them the value 0 and weight 0",
         )  # fmt: skip

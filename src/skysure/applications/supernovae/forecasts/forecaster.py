@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skysure.methods.uncertainty import Dropout
-from skysure.methods.uncertainty.heads import bounded
-from skysure.methods.uncertainty.likelihoods import density_mixture_nll
+from skysure.methods.dropout import Dropout
+from skysure.methods.likelihoods.densities import density_mixture_nll
+from skysure.methods.likelihoods.heads import bounded
 
 from ..batches import Batch
 from ..settings import Settings
@@ -31,7 +31,7 @@ COMPONENTS = 3
 
 
 @dataclass(frozen=True)
-class Latest:
+class LastMeasurement:
     """What was last measured in each band until each night, each of shape (object, night, band).
 
     Parameters
@@ -54,7 +54,7 @@ class Latest:
     size: Tensor
 
 
-def latest(batch: Batch) -> Latest:
+def last_measurement(batch: Batch) -> LastMeasurement:
     """Carry the last measurement of each band forwards."""
     night = torch.arange(batch["time"].shape[1], device=batch["time"].device)
     measured = batch["measured"] > 0
@@ -65,7 +65,7 @@ def latest(batch: Batch) -> Latest:
     flux, error = (batch[name].gather(1, place) for name in ("flux", "flux_error"))
     count, measured = measured.cumsum(1).clamp(min=1), batch["flux"] * batch["measured"]
     mean, size = measured.cumsum(1) / count, measured.abs().cumsum(1) / count
-    return Latest(flux * known, torch.where(known > 0, error, 1.0), age, known, mean, size)
+    return LastMeasurement(flux * known, torch.where(known > 0, error, 1.0), age, known, mean, size)
 
 
 def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object night"]:
@@ -125,7 +125,7 @@ class Forecaster(nn.Module):
         floor : Tensor
             Least unit of flux.
         """
-        unit, last = brightness(batch, floor), latest(batch)
+        unit, last = brightness(batch, floor), last_measurement(batch)
         rows = torch.arange(len(unit), device=unit.device)[:, None]
         cut = (rows, batch["cut"])
         unit, time = unit[cut], batch["time"][cut]

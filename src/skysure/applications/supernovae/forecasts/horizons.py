@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from skysure.methods.calibration import QuantileScaling, gaussian_mixture_nll
-from skysure.methods.uncertainty import split_values
+from skysure.methods.sampling import split_values
 
 Score = Callable[..., Any]
 """A score of `methods.calibration` of mixtures: crps, gaussian_mixture_nll."""

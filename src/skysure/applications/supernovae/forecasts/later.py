@@ -53,7 +53,7 @@ def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
     return asked_for(given, some, cut, np.where(point < stop[..., None], point, -1))
 
 
-def course(given: Nights) -> Drawn:
+def forecast_checkpoints(given: Nights) -> Drawn:
     """Give the points that came after the first night of each object in each of `SPANS`.
 
     Which nights these are, no later night decides: what is said of the course of a light curve until a night does not

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
-from skysure.faults import Fault
-from skysure.methods.uncertainty import masks, sample
+from skysure.errors import InputError
+from skysure.methods.dropout import masks
+from skysure.methods.sampling import sample
 from skysure.predictions import Values
 
 from ..batches import Batch, Nights, by_length, nights, tensors
@@ -177,7 +178,7 @@ def calibration_of(model: Classifier) -> Horizons:
         Where it has no forecaster.
     """
     if model.horizons is None:
-        raise Fault(
+        raise InputError(
             "forecast, of a model without a forecaster", "one that was trained with it",
             "forecasts are off unless asked for in training", "skysure train supernovae DATA --forecast 0.3 --out RUN",
         )  # fmt: skip

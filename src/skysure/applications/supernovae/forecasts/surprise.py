@@ -12,14 +12,14 @@ from ..batches import Nights
 from ..networks import Classifier
 from ..settings import Query
 from .horizons import Fluxes
-from .later import course
+from .later import forecast_checkpoints
 from .prediction import calibration_of, fluxes_of
 
 LARGEST = 20.0
 """Largest surprise that one point may bring [nat]: a single bad point shall not be a new kind of object."""
 
 
-class Course:
+class Surprise:
     """How surprising the points of light curves were, found once for all nights.
 
     Parameters
@@ -30,7 +30,7 @@ class Course:
     """
 
     def __init__(self, model: Classifier, given: Nights) -> None:
-        asked = course(given)
+        asked = forecast_checkpoints(given)
         self.there, self.night = asked["ahead_error"] > 0, asked["night"]
         self.surprise = np.zeros(self.there.shape)
         for rows, fluxes in fluxes_of(model, given, asked, Query(), noise=False):
@@ -39,7 +39,7 @@ class Course:
     def until(self, owner: np.ndarray, night: np.ndarray) -> np.ndarray:
         """Mean surprise of the points until some nights of some objects [nat], shape (row,).
 
-        Of points that were forecast, see `course`; NaN where there is none yet.
+        Of points that were forecast, see `forecast_checkpoints`; NaN where there is none yet.
 
         Parameters
         ----------

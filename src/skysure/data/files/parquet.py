@@ -1,0 +1,100 @@
+"""Parquet, long or nested, read by row groups."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from skysure.errors import InputError
+
+from .entries import Entry
+
+BATCH = 131_072
+
+
+class ParquetTable:
+    """A Parquet file; units are those that its fields or astropy's header note."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        with self._open() as file:
+            schema = file.schema_arrow
+            self._rows = file.metadata.num_rows
+        self.schema = {f.name: f.type for f in schema}
+        noted = _astropy_units(schema.metadata or {})
+        self.units = {f.name: noted.get(f.name, _unit(f)) for f in schema}
+        self._masks = {n: f"{n}.mask" for n in noted if n in self.schema and f"{n}.mask" in self.schema}
+
+    def rows(self) -> int:
+        """Number of rows."""
+        return self._rows
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Read some columns; the size of a batch is bounded also where a row is a whole light curve.
+
+        Astropy keeps the mask of a column in a column of its own; what it masks is null here.
+        """
+        size = 2048 if any(pa.types.is_nested(self.schema[c]) for c in columns) else BATCH
+        with self._open() as file:
+            rows = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
+            for groups in _together(rows, size):
+                wanted = [*columns, *(self._masks[c] for c in columns if c in self._masks)]
+                for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=wanted, use_threads=False):
+                    yield self._unmasked(batch, columns) if len(wanted) > len(columns) else batch
+
+    def _unmasked(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+        values = [
+            pc.if_else(batch[self._masks[c]], pa.scalar(None, batch[c].type), batch[c])
+            if c in self._masks
+            else batch[c]
+            for c in columns
+        ]
+        return pa.record_batch(values, names=list(columns))
+
+    @contextmanager
+    def _open(self) -> Iterator[pq.ParquetFile]:
+        try:
+            if self.entry.plain:
+                with pq.ParquetFile(self.entry.path) as file:
+                    yield file
+            else:
+                with self.entry.open() as stream:
+                    content = stream.read()
+                yield pq.ParquetFile(io.BytesIO(content))
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                self.entry.name, "a whole Parquet file", f"truncated or damaged ({str(error).splitlines()[0]})",
+                "fetch or write it again",
+            ) from None  # fmt: skip
+
+
+def _together(rows: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Row groups to read in one go: Arrow keeps all that one reader has passed, so that readers are kept short."""
+    groups: list[int] = []
+    for k in range(len(rows)):
+        groups.append(k)
+        if sum(rows[g] for g in groups) >= size:
+            yield groups
+            groups = []
+    if groups:
+        yield groups
+
+
+def _unit(field: pa.Field) -> str:
+    metadata = field.metadata or {}
+    return (metadata.get(b"unit") or metadata.get(b"units") or b"").decode()
+
+
+def _astropy_units(metadata: dict[bytes, bytes]) -> dict[str, str]:
+    """Units from the header that astropy writes into Parquet."""
+    if b"table_meta_yaml" not in metadata:
+        return {}
+    from astropy.table.meta import get_header_from_yaml
+
+    header = get_header_from_yaml(metadata[b"table_meta_yaml"].decode().splitlines())
+    return {column["name"]: str(column.get("unit") or "") for column in header["datatype"]}

@@ -1,0 +1,212 @@
+"""How a file of light curves is to be read: its columns, units, bands and labels; kept in `run.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from skysure.errors import SettingsError, nearest
+
+POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error", "mag", "mag_error", "zero_point", "sign")
+OBJECT_COLUMNS = ("label", "redshift", "redshift_error", "ra", "dec", "mwebv", "group")
+DIALECTS = ("snana", "plasticc", "rubin", "ztf", "des", "spcc")
+ERROR_OF = {"flux_error": "flux", "mag_error": "mag", "redshift_error": "redshift"}
+DROPPABLE = ("nan", "error")
+FILE_NAME = "<file>"
+"""As column of the id: every file holds one object, named as the file."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file calls things, and in which units; the `[reading]` table of a settings file.
+
+    Parameters
+    ----------
+    dialect : str
+        A naming that ships: snana, plasticc, rubin, ztf, des, spcc. What is given besides overrides it.
+        Empty: recognised from the columns where they leave no doubt; "plain": none.
+    columns : dict of str to str or list of str
+        Our name to the file's; of several, the first that is there (for columns of objects: the first that
+        has a value). "" says that there is none. Ours: id, time, band, flux, flux_error (or mag, mag_error),
+        zero_point (of every point), sign (of magnitudes of difference images), label, redshift,
+        redshift_error (of the host, as known before the object is classified), ra, dec [deg], mwebv [mag],
+        group.
+    unit : str
+        Unit of the flux, as astropy writes it: nJy, uJy, Jy (AB).
+    zero_point : float, optional
+        AB magnitude of a flux of one, where the flux has no unit.
+    time_format : str
+        mjd (default), jd, or any format of astropy.time.
+    bands : dict of str to str
+        The file's name of a band to ours, such as lsst_g = "g".
+    labels : dict of str to str
+        The file's value of a label to the class, such as 90 = "Ia"; others are taken as unknown.
+    constants : dict of str to str or float
+        Value of a column of objects where the file has none, such as label = "Ia".
+    keep : dict of str to value or list of values
+        Keep only points where that column of the file has (one of) these values.
+    reject_bits : dict of str to int
+        Drop points where that column of the file has any of these bits set.
+    drop_points : tuple of str
+        What costs a point only, not its whole object: "nan" (no number), "error" (error not above zero).
+    carry : tuple of str
+        Columns of objects that ride along under the file's name; never an input of a network.
+    nested : str
+        The column that holds the light curve, where a file has several nested columns.
+    """
+
+    dialect: str = ""
+    columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    unit: str = ""
+    zero_point: float | None = None
+    time_format: str = ""
+    bands: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str | float] = field(default_factory=dict)
+    keep: Mapping[str, Any] = field(default_factory=dict)
+    reject_bits: Mapping[str, int] = field(default_factory=dict)
+    drop_points: tuple[str, ...] = ()
+    carry: tuple[str, ...] = ()
+    nested: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dialect not in ("", "plain", *DIALECTS):
+            raise SettingsError(
+                f'[reading] dialect = "{self.dialect}"', f"a dialect that ships ({', '.join(DIALECTS)})",
+                "a misspelt name, or one that only you know", "write columns, unit and bands instead",
+            )  # fmt: skip
+        for table, known in (
+            ("columns", POINT_COLUMNS + OBJECT_COLUMNS),
+            ("constants", OBJECT_COLUMNS),
+        ):
+            for name in getattr(self, table):
+                _check_known(f"[reading.{table}] {name}", name, known)
+        for name in self.drop_points:
+            _check_known(f'[reading] drop_points: "{name}"', name, DROPPABLE)
+        if self.unit and self.zero_point is not None:
+            raise SettingsError(
+                f'[reading] unit = "{self.unit}" and zero_point = {self.zero_point}', "one of them",
+                "both say what a flux of one means", "remove one",
+            )  # fmt: skip
+
+    @classmethod
+    def from_toml(cls, table: Mapping[str, Any]) -> Reading:
+        """Build a reading from a TOML table: `[reading]` itself, or a document that holds one.
+
+        Raises
+        ------
+        SettingsFault
+            For a field that is not known or not of its type.
+        """
+        table = table.get("reading", table)
+        if not isinstance(table, Mapping):
+            raise SettingsError(f"[reading] is {table!r}", "a table", "", "write [reading] and its lines")
+        return cls(**{name: _checked(name, value) for name, value in table.items()})
+
+    @classmethod
+    def of(cls, given: Reading | Mapping[str, Any] | None) -> Reading:
+        """Take a reading as it is, or build it from a TOML table; none is the empty one."""
+        return given if isinstance(given, Reading) else cls.from_toml(given or {})
+
+    def to_toml(self) -> dict[str, Any]:
+        """Give what differs from the defaults, as plain TOML values; `from_toml` gives the reading back."""
+        plain = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Mapping):
+                value = {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()}
+            elif isinstance(value, tuple):
+                value = list(value)
+            if value not in (None, "", {}, []):
+                plain[f.name] = value
+        return plain
+
+    def with_dialect(self) -> Reading:
+        """Fill in from the dialect what is not given here.
+
+        >>> Reading(dialect="rubin").with_dialect().unit
+        'nJy'
+        """
+        return self if self.dialect in ("", "plain") else _over(self, load_dialect(self.dialect)[0])
+
+    def names_of(self, column: str) -> tuple[str, ...]:
+        """Names under which a file may have one of our columns, best first; empty where none is known."""
+        names = self.columns.get(column, ())
+        return (names,) if isinstance(names, str) else tuple(names)
+
+
+@cache
+def load_dialect(name: str) -> tuple[Reading, tuple[frozenset[str], ...]]:
+    """Load a dialect that ships: its reading, and the sets of columns by which it is recognised."""
+    table = tomllib.loads((files("skysure.data.lightcurves") / "dialects" / f"{name}.toml").read_text(encoding="utf-8"))
+    signatures = tuple(frozenset(columns) for columns in table.pop("signatures", []))
+    parent = table.pop("extends", "")
+    reading = Reading.from_toml(table)
+    if parent:
+        reading = _over(reading, load_dialect(parent)[0])
+    return replace(reading, dialect=name), signatures
+
+
+def recognise(columns: set[str]) -> str:
+    """Name the dialect whose columns are among these; "" where none or where it is not clear."""
+    found = {name: max((len(s) for s in load_dialect(name)[1] if s <= columns), default=0) for name in DIALECTS}
+    best = max(found.values())
+    names = [name for name, size in found.items() if size == best > 0]
+    return names[0] if len(names) == 1 else ""
+
+
+def _over(own: Reading, under: Reading) -> Reading:
+    """Lay one reading over another, so that an error never keeps the column of another value."""
+    beneath = dict(under.columns)
+    for error, value in ERROR_OF.items():
+        if value in own.columns and error not in own.columns:
+            beneath.pop(error, None)
+    given_flux = own.unit or own.zero_point is not None
+    return Reading(
+        dialect=own.dialect or under.dialect,
+        columns={**beneath, **own.columns},
+        unit=own.unit if given_flux else under.unit,
+        zero_point=own.zero_point if given_flux else under.zero_point,
+        time_format=own.time_format or under.time_format,
+        bands={**under.bands, **own.bands},
+        labels={**under.labels, **own.labels},
+        constants={**under.constants, **own.constants},
+        keep={**under.keep, **own.keep},
+        reject_bits={**under.reject_bits, **own.reject_bits},
+        drop_points=own.drop_points or under.drop_points,
+        carry=tuple(dict.fromkeys(under.carry + own.carry)),
+        nested=own.nested or under.nested,
+    )
+
+
+def _check_known(given: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise SettingsError(given, f"a name that is known ({nearest(name, known)})", "a misspelt name")
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Check one value of a TOML table against the type of its field; lists become tuples."""
+    types: dict[str, Any] = {f.name: str(f.type) for f in fields(Reading)}
+    _check_known(f"[reading] {name}", name, tuple(types))
+    kind = types[name]
+    if kind.startswith("Mapping"):
+        good = isinstance(value, Mapping)
+        if good and name in ("bands", "labels"):
+            good = all(isinstance(v, str) for v in value.values())
+        value = {str(k): tuple(v) if isinstance(v, list) else v for k, v in value.items()} if good else value
+    elif kind.startswith("tuple"):
+        good = isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
+        value = tuple(value) if good else value
+    elif kind.startswith("float"):
+        good = isinstance(value, (int, float)) and not isinstance(value, bool)
+        value = float(value) if good else value
+    else:
+        good = isinstance(value, str)
+    if not good:
+        wanted = {"M": "a table of texts", "t": "a list of texts", "f": "a number", "s": "a text"}[kind[0]]
+        raise SettingsError(f"[reading] {name} = {value!r}", wanted, "a value of another type")
+    return value

@@ -1,0 +1,84 @@
+"""CSV (RFC 4180) for spreadsheets and scripts: names in the first line, no units, no types, empty where missing.
+
+NaN is written empty, which every reader takes for missing. Read back, a column `id` stays text ("007" keeps its
+zeros); other columns are what they look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+from astropy.table import Column, MaskedColumn, QTable, Table
+
+from .layout import Layout
+
+TRUTH = pa.array(["False", "True"])
+
+
+def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
+    """Stream a line of names and the rows."""
+    file.write(names_line(layout))
+    for batch in batches:
+        write_rows(file, _nan_emptied(batch))
+
+
+def names_line(layout: Layout) -> bytes:
+    """Return the names of the columns as the first line, quoted where they have to be."""
+    quoted = [
+        '"' + c.name.replace('"', '""') + '"' if set(c.name) & set(',"\n\r #') else c.name for c in layout.columns
+    ]
+    return (",".join(quoted) + "\n").encode()
+
+
+def write_rows(file: IO[bytes], batch: pa.Table) -> None:
+    """Write rows: text in quotes, True and False as Python and astropy spell them."""
+    for i, field in enumerate(batch.schema):
+        if pa.types.is_boolean(field.type):
+            truth = TRUTH.take(batch.column(i).cast(pa.int8()).combine_chunks())
+            batch = batch.set_column(i, field.name, truth)
+    arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=False, quoting_style="needed"))
+
+
+def _nan_emptied(batch: pa.Table) -> pa.Table:
+    for i, field in enumerate(batch.schema):
+        if pa.types.is_floating(field.type):
+            values = batch.column(i)
+            kept = pc.if_else(pc.is_nan(values), pa.scalar(None, field.type), values)
+            batch = batch.set_column(i, field.name, kept)
+    return batch
+
+
+def count(file: IO[bytes]) -> int:
+    """Return the number of rows: line ends after the first that stand outside quotes."""
+    lines, inside = 0, False
+    while len(block := np.frombuffer(file.read(1 << 18), "u1")):
+        quoted = np.logical_xor.accumulate(block == ord('"')) ^ inside
+        lines += np.count_nonzero((block == ord("\n")) & ~quoted)
+        inside = quoted[-1]
+    return lines - 1
+
+
+def read(path: Path) -> QTable:
+    """Read a table; what is missing is NaN in a column of floats, "" in text and masked elsewhere."""
+    table = Table.read(path, format="ascii.csv", converters={"id": str})
+    for name in table.colnames:
+        table.replace_column(name, _column(table[name]))
+    return QTable(table, copy=False)
+
+
+def _column(column: Column) -> Column:
+    if isinstance(column, MaskedColumn):
+        if column.mask.all():
+            return Column(np.full(len(column), np.nan), column.name)
+        if column.dtype.kind in "fU":
+            column = column.filled(np.nan if column.dtype.kind == "f" else "")
+    if column.dtype.kind == "U" and {"True", "False"} >= (found := set(np.unique(column))) - {""} != set():
+        truth = MaskedColumn(column == "True", column.name, mask=column == "")
+        return truth if "" in found else truth.filled()
+    return column

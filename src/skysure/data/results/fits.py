@@ -1,0 +1,115 @@
+"""FITS binary tables (FITS Standard 4.0, section 7.3), written row by row behind a header that is right at once.
+
+Text in FITS is printable ASCII. Where any text of a table is not (a name such as "η Car", a line break, a blank
+at the end), the text of the whole table is percent-encoded as in a web address, "%CE%B7 Car", and the card
+`PCTENC = T` says so; `read` turns it back. Metadata are one card, `SKYSURE`, holding JSON. A float that is missing
+is NaN, a whole number TNULL; a truth value that is missing is undefined, which astropy reads as False.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import Column as TableColumn
+from astropy.table import MaskedColumn, QTable, Table
+
+from . import percent, records
+from .layout import Column, Layout
+
+BLOCK = 2880
+CODES = {"bool": "L", "int16": "I", "int32": "J", "int64": "K", "float": "E", "double": "D"}
+
+
+def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
+    """Stream a primary header without data and one table extension."""
+    encoded = not all(c.plain and percent.encode(c.name) == c.name for c in layout.columns)
+    widths = [max(c.encoded if encoded else c.chars, 1) for c in layout.columns]
+    kinds = [f"S{w}" if c.text else records.big_endian(c) for c, w in zip(layout.columns, widths, strict=True)]
+    dtype = np.dtype([(f"f{i}", kind) for i, kind in enumerate(kinds)])
+    file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
+    file.write(_header(layout, dtype, encoded).tostring().encode("ascii"))
+    for batch in batches:
+        packed = np.empty(len(batch), dtype)
+        for i, c in enumerate(layout.columns):
+            values = percent.encoded(batch[c.name]) if c.text and encoded else batch[c.name]
+            packed[f"f{i}"] = records.cells(c, values, width=widths[i], missing=_null(c))
+        file.write(packed.tobytes())
+    file.write(bytes(-layout.rows * dtype.itemsize % BLOCK))
+
+
+def _header(layout: Layout, dtype: np.dtype, encoded: bool) -> fits.Header:
+    header = fits.Header()
+    header["XTENSION"] = ("BINTABLE", "binary table")
+    sizes = {"BITPIX": 8, "NAXIS": 2, "NAXIS1": dtype.itemsize, "NAXIS2": layout.rows, "PCOUNT": 0, "GCOUNT": 1}
+    header.update(sizes)
+    header["TFIELDS"] = len(layout.columns)
+    for i, c in enumerate(layout.columns, start=1):
+        header[f"TTYPE{i}"] = percent.encode(c.name) if encoded else c.name
+        header[f"TFORM{i}"] = f"{dtype[i - 1].itemsize}A" if c.text else CODES[str(c.type)]
+        if c.unit:
+            header[f"TUNIT{i}"] = _unit(c.unit)
+        if pa.types.is_integer(c.type) and c.nullable:
+            header[f"TNULL{i}"] = _null(c)
+        if c.description:
+            header[f"TCOMM{i}"] = percent.encode(c.description)
+    header["EXTNAME"] = "RESULTS"
+    header["PCTENC"] = (encoded, "text is percent-encoded (RFC 3986)")
+    if layout.metadata:
+        header["SKYSURE"] = json.dumps(layout.metadata)
+    return header
+
+
+def _unit(unit: str) -> str:
+    """Return the unit in the words of FITS, or in astropy's where FITS has none."""
+    try:
+        return u.Unit(unit).to_string("fits")
+    except ValueError:
+        return unit
+
+
+def _null(column: Column) -> int:
+    return int(np.iinfo(column.dtype).min) if pa.types.is_integer(column.type) else 0
+
+
+def count(file: IO[bytes]) -> int:
+    """Return the number of rows after checking that the file has the length that its headers promise."""
+    fits.Header.fromfile(file)
+    header = fits.Header.fromfile(file)
+    wanted = -(-header["NAXIS1"] * header["NAXIS2"] // BLOCK) * BLOCK
+    length = sum(len(block) for block in iter(lambda: file.read(1 << 20), b""))
+    if length != wanted:
+        raise ValueError(f"{length} bytes of data where {wanted} were announced")
+    return header["NAXIS2"]
+
+
+def read(path: Path) -> QTable:
+    """Read the first table of a file; whole numbers that are missing come back masked, floats as NaN."""
+    table = Table.read(path, format="fits", hdu=1, mask_invalid=False, unit_parse_strict="silent")
+    table.convert_bytestring_to_unicode()
+    encoded = bool(table.meta.pop("PCTENC", False))
+    for i, name in enumerate(table.colnames, start=1):
+        column = table[name]
+        column.description = unquote(table.meta.pop(f"TCOMM{i}", "")) or None
+        if isinstance(column.unit, u.UnrecognizedUnit):
+            column.unit = u.Unit(column.unit.name, parse_strict="silent")
+        if column.dtype.kind == "U" and encoded:
+            table.replace_column(name, _decoded(column))
+        elif isinstance(column, MaskedColumn) and not np.any(column.mask):
+            table.replace_column(name, column.filled())
+    if encoded:
+        table.rename_columns(table.colnames, [unquote(name) for name in table.colnames])
+    table.meta.pop("EXTNAME", None)
+    table.meta = json.loads(table.meta.pop("SKYSURE", "{}")) | dict(table.meta)
+    return QTable(table, copy=False)
+
+
+def _decoded(column: TableColumn) -> TableColumn:
+    return TableColumn([unquote(text) for text in column], column.name, dtype=str, description=column.description)

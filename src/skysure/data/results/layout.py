@@ -1,0 +1,203 @@
+"""A table as arrow sees it, and what a fixed-width format has to know before the first row is written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from astropy import units as u
+from astropy.table import Column as AstropyColumn
+from astropy.table import Table
+
+from skysure.errors import InputError
+
+from . import percent
+
+# Kinds that every format has; the rest are widened to the next one that holds their values.
+WIDER = {"int8": "int16", "uint8": "int16", "uint16": "int32", "uint32": "int64", "uint64": "int64",
+         "float16": "float32", "float128": "float64"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its kind, unit and description.
+
+    Of text also whether it is printable ASCII (`plain`), and the longest value: in characters, in units of UTF-16
+    (which VOTable counts), and percent-encoded (for FITS).
+    """
+
+    name: str
+    type: pa.DataType
+    unit: str = ""
+    description: str = ""
+    nullable: bool = False
+    plain: bool = True
+    chars: int = 0
+    utf16: int = 0
+    encoded: int = 0
+
+    @property
+    def text(self) -> bool:
+        """Whether the column holds text."""
+        return pa.types.is_string(self.type)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy type of the column in memory."""
+        return np.dtype(f"U{max(self.chars, 1)}") if self.text else np.dtype(self.type.to_pandas_dtype())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns, the number of rows and the metadata of a whole table."""
+
+    columns: tuple[Column, ...]
+    rows: int
+    metadata: dict[str, Any]
+
+    def template(self) -> Table:
+        """Return a table without rows, to let astropy describe the columns in its own words."""
+        columns = [
+            AstropyColumn(np.empty(0, c.dtype), c.name, unit=c.unit or None, description=c.description or None)
+            for c in self.columns
+        ]
+        return Table(columns, meta=self.metadata)
+
+
+def arrow_table(table: Table, like: pa.Schema | None = None) -> pa.Table:
+    """Turn a table of scalar columns into arrow, with `unit` and `description` in the metadata of each field.
+
+    What is missing becomes NaN in a column of floats, "" in text, and stays missing (null) elsewhere.
+
+    Parameters
+    ----------
+    table : Table or QTable
+    like : pyarrow.Schema, optional
+        The columns of an earlier chunk: the same names are wanted, and values are brought to its units.
+    """
+    if like is not None and list(table.colnames) != like.names:
+        odd = sorted(set(table.colnames) ^ set(like.names)) or list(table.colnames)
+        raise InputError(
+            f"a chunk with the columns {', '.join(table.colnames)}",
+            f"the columns of the chunks before it: {', '.join(like.names)}",
+            f"not in both or in another order: {', '.join(odd)}",
+            "give every chunk the same columns",
+        )
+    arrays, fields = [], []
+    for name in table.colnames:
+        array, unit = _array(name, table[name], None if like is None else _text(like.field(name), b"unit"))
+        about = {"unit": unit, "description": table[name].info.description or ""}
+        about = {k: v for k, v in about.items() if v} or None
+        fields.append(pa.field(name, array.type, nullable=array.null_count > 0, metadata=about))
+        arrays.append(array)
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _array(name: str, column: Any, unit: str | None) -> tuple[pa.Array, str]:
+    values, mask, own = _values(name, column)
+    if unit is not None and own != unit:
+        try:
+            values = u.Unit(own).to(u.Unit(unit), values)
+        except (u.UnitConversionError, TypeError) as error:
+            raise InputError(
+                f"column {name} in {own or 'no unit'}",
+                f"{unit or 'no unit'}, as in the chunks before",
+                str(error),
+                "give every chunk the same units",
+            ) from None
+        own = unit
+    if values.dtype.kind == "f" and mask is not None:
+        values, mask = np.where(mask, np.nan, values), None
+    array = pa.array(values, mask=mask, from_pandas=False)
+    if pa.types.is_null(array.type) or pa.types.is_large_string(array.type):
+        array = array.cast(pa.string())
+    return (pc.fill_null(array, "") if pa.types.is_string(array.type) else array), own
+
+
+def _values(name: str, column: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Split a column into plain values, what is masked, and its unit as text."""
+    if not isinstance(column, AstropyColumn | u.Quantity) or column.ndim != 1:
+        raise _unwritable(name, f"{type(column).__name__} of shape {column.shape}")
+    mask = getattr(column, "mask", None)
+    values = column.value if isinstance(column, u.Quantity) else np.ma.getdata(column.data)
+    values = np.asarray(getattr(values, "unmasked", values))
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
+    elif values.dtype.kind == "O":
+        if not all(v is None or isinstance(v, str) for v in values):
+            raise _unwritable(name, "Python objects")
+    elif values.dtype.kind not in "biufU":
+        raise _unwritable(name, str(values.dtype))
+    wider = WIDER.get(values.dtype.name, values.dtype.name)
+    if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
+        raise _unwritable(name, "whole numbers past 2**63")
+    values = values.astype(wider) if values.dtype.kind in "iuf" else values
+    unit = getattr(column, "unit", None)
+    return values, None if mask is None or not np.any(mask) else np.asarray(mask), _generic(unit)
+
+
+def _unwritable(name: str, found: str) -> InputError:
+    return InputError(
+        f"column {name}: {found}",
+        "one number, truth value or text a row",
+        "tables in these formats have scalar columns only",
+        "split the column, or drop it",
+    )
+
+
+def _generic(unit: Any) -> str:
+    return "" if unit is None else u.Unit(unit).to_string()
+
+
+def _text(field: pa.Field, key: bytes) -> str:
+    return (field.metadata or {}).get(key, b"").decode()
+
+
+def measured(schema: pa.Schema, batches: Iterable[pa.Table], metadata: Mapping[str, Any]) -> Layout:
+    """Walk the text of a table once and return its layout.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        All columns, as `arrow_table` describes them.
+    batches : iterable of pyarrow.Table
+        The columns of text; the others are not needed.
+    metadata : mapping
+        What the table should say of itself; nested values are kept as JSON text, None is left out.
+    """
+    rows, widths = 0, {f.name: Counter() for f in schema}
+    for batch in batches:
+        rows += batch.num_rows
+        for name in batch.column_names:
+            if pa.types.is_string(batch[name].type) and batch.num_rows:
+                widths[name] |= _widths(batch[name])
+    columns = []
+    for f in schema:
+        wide = widths[f.name]
+        text = {"plain": not wide["odd"], **{k: wide[k] for k in ("chars", "utf16", "encoded")}}
+        columns.append(Column(f.name, f.type, _text(f, b"unit"), _text(f, b"description"), f.nullable, **text))
+    return Layout(tuple(columns), rows, flat(metadata))
+
+
+def _widths(values: pa.ChunkedArray) -> Counter[str]:
+    chars = pc.utf8_length(values)
+    utf16 = pc.add(chars, pc.count_substring_regex(values, r"[\x{10000}-\x{10FFFF}]"))
+    encoded = pc.utf8_length(percent.encoded(values))
+    longest = {"chars": chars, "utf16": utf16, "encoded": encoded}
+    return Counter({k: pc.max(v).as_py() for k, v in longest.items()}) + Counter(odd=not percent.plain(values))
+
+
+def flat(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata as plain numbers and text: nested values become JSON, None is left out."""
+
+    def scalar(value: Any) -> Any:
+        value = value.item() if isinstance(value, np.generic) else value
+        return value if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)
+
+    return {str(key): scalar(value) for key, value in metadata.items() if value is not None}

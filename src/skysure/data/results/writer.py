@@ -1,0 +1,268 @@
+"""Tables of results: written in chunks to one or more files at once, all of them or none.
+
+Chunks are set aside in `OUT.partial/` as they come. When the last is there, every file is written under a
+temporary name in its own folder, counted, brought to the disk, and renamed. Memory does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import gzip
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import pyarrow as pa
+from astropy.table import QTable, Table
+
+from skysure.data.targets import check_target, os_errors, replacing, synced, unfinished
+from skysure.errors import InputError
+
+from . import layout
+from .spool import Spool
+from .suffixes import format_of, suffix_of
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+REJECTED = ("id", "file", "row", "reason")
+
+
+class ResultWriter:
+    """Write a table of results, chunk by chunk, to files whose suffixes say what they are.
+
+    `.parquet`, `.fits`, `.fit`, `.fits.gz`, `.ecsv`, `.csv`, `.csv.gz`, `.vot`, `.votable` and `.xml` are known.
+    On any exception nothing remains. An interruption (KeyboardInterrupt, a killed process) leaves the chunks that
+    were finished in `OUT.partial/` if `identity` is given, and no other file.
+
+    Parameters
+    ----------
+    paths : path-like or sequence of path-like
+        The files; `OUT.partial/` lies beside the first.
+    force : bool
+        Replace files that exist, and the chunks that an interrupted run left.
+    metadata : mapping
+        What the table says of itself; text, numbers, or what JSON can hold. CSV keeps none.
+    identity : mapping, optional
+        What makes two runs the same (run, question, data); a run can be resumed only by its like.
+    resume : bool
+        Take up what a run of the same identity left; where there is nothing, start at the beginning.
+
+    Raises
+    ------
+    Fault
+        A suffix is unknown, a file exists, a folder is missing, not writable or full, there is another run's
+        `OUT.partial/`, or chunks do not fit together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from astropy.table import QTable
+    >>> out = Path(tempfile.mkdtemp()) / "classes.fits"
+    >>> with ResultWriter([out], metadata={"run": "demo"}) as writer:
+    ...     writer.write(QTable({"id": ["a", "b"], "p_Ia": [0.9, 0.2]}))
+    >>> read_table(out)["id"].tolist()
+    ['a', 'b']
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        *,
+        force: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        identity: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.paths = [Path(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+        self.metadata = dict(metadata or {})
+        self._force, self._resume = force, resume
+        first = self.paths[0]
+        self._spool = Spool(first.with_name(first.name + ".partial"), identity)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are done, those of an earlier run included."""
+        return self._spool.rows
+
+    def __enter__(self) -> Self:
+        for path in self.paths:
+            suffix_of(path)
+            check_target(path, force=self._force)
+        if len({p.resolve() for p in self.paths}) < len(self.paths):
+            names = ", ".join(map(str, self.paths))
+            raise InputError(f"--out {names}", "each file once", "a file is named twice", "leave one out")
+        with os_errors(self._spool.folder):
+            self._open_spool()
+        return self
+
+    def _open_spool(self) -> None:
+        folder, found = self._spool.folder, self._spool.found()
+        if folder.exists() and self._resume and found is not None:
+            if found != self._spool.identity:
+                raise InputError(
+                    f"{folder}: chunks of another run",
+                    "the same model, data and options as in the run that was interrupted",
+                    f"it was begun with {found}",
+                    "repeat that command with --resume, or begin anew with --force and without --resume",
+                )
+            self._spool.resume()
+            return
+        if folder.exists() and not self._force:
+            cure = "continue it with --resume, or begin" if found is not None else "begin"
+            raise InputError(
+                f"{folder} exists",
+                "no unfinished run with this output",
+                "a run was interrupted, or another one is writing now",
+                f"{cure} anew with --force",
+            )
+        self._spool.remove()
+        self._spool.begin()
+
+    def has(self, key: str) -> bool:
+        """Return whether the chunk of this key was finished by the run that is being resumed."""
+        return key in self._spool.keys
+
+    def write(self, chunk: Table, key: str = "") -> None:
+        """Add a chunk of scalar columns.
+
+        Parameters
+        ----------
+        chunk : Table or QTable
+            The same names in every chunk; later units are brought to those of the first.
+        key : str
+            What to know the chunk by when resuming, for instance the hash of its ids.
+        """
+        table = layout.arrow_table(chunk, like=self._spool.schema)
+        with os_errors(self._spool.folder):
+            self._spool.append(table, key)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        except BaseException as late:
+            error = late
+            raise
+        finally:
+            interrupted = error is not None and not isinstance(error, Exception)
+            if not interrupted or self._spool.identity is None:
+                with suppress(OSError):
+                    self._spool.remove()
+
+    def _finish(self) -> None:
+        schema = self._spool.schema
+        if schema is None:
+            raise InputError(
+                f"no rows for {self.paths[0]}",
+                "at least one chunk",
+                "nothing was given, or every object was set aside",
+                f"see {rejected_path(self.paths[0]).name} if there is one",
+            )
+        texts = [f.name for f in schema if pa.types.is_string(f.type)]
+        walked = self._spool.batches(texts or schema.names[:1])
+        planned = layout.measured(schema, walked, self.metadata)
+        with ExitStack() as stack:
+            for path in self.paths:
+                file = stack.enter_context(replacing(path))
+                with os_errors(path):
+                    self._write(path, file, planned)
+
+    def _write(self, path: Path, file: IO[bytes], planned: layout.Layout) -> None:
+        kind = format_of(path)
+        with _packed(file, path, "wb") as stream:
+            kind.write(stream, planned, self._spool.batches([c.name for c in planned.columns]))
+        synced(file)
+        with unfinished(path).open("rb") as again, _packed(again, path, "rb") as stream:
+            try:
+                found = kind.count(stream)
+            except Exception as error:
+                raise OSError(errno.EIO, f"it came back damaged: {error}") from error
+        if found != planned.rows:
+            raise OSError(errno.EIO, f"{found} rows of {planned.rows} arrived on the disk")
+
+
+@contextmanager
+def _packed(file: IO[bytes], path: Path, mode: str) -> Iterator[IO[bytes]]:
+    if path.suffix.lower() != ".gz":
+        yield file
+        return
+    with gzip.GzipFile(filename="", fileobj=file, mode=mode, mtime=0) as stream:
+        yield stream  # type: ignore[misc]
+
+
+def write_tables(
+    paths: Paths,
+    chunks: Iterable[Table],
+    *,
+    force: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+) -> int:
+    """Write chunks of a table to one or more files and return the number of rows; see `ResultWriter`."""
+    with ResultWriter(paths, force=force, metadata=metadata) as writer:
+        for chunk in chunks:
+            writer.write(chunk)
+    return writer.rows
+
+
+def read_table(path: str | os.PathLike[str]) -> QTable:
+    """Read a table of results in any of the formats of `ResultWriter`, with units where the format has them.
+
+    Raises
+    ------
+    Fault
+        There is no such file, its suffix is unknown, or it is not what its suffix claims.
+    """
+    path = Path(path)
+    kind = format_of(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file", "a table of results", "a typing error", "check the name")
+    try:
+        return kind.read(path)
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"{path} cannot be read",
+            f"a sound table of the kind {suffix_of(path)}",
+            f"it is damaged, of another kind, or closed to you: {reason}",
+            "write it again, or give it the suffix of what it is",
+        ) from error
+
+
+def write_rejected(out: str | os.PathLike[str], rows: Iterable[Sequence[Any]]) -> int:
+    """List the objects that were set aside in `OUT.rejected.csv` and return how many; no file where there are none.
+
+    Parameters
+    ----------
+    out : path-like
+        The table beside which the list lies; a list that an earlier run left there is replaced.
+    rows : iterable of (id, file, row, reason)
+    """
+    path = rejected_path(out)
+    path.unlink(missing_ok=True)
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        return 0
+    with replacing(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(REJECTED)
+        n = sum(1 for row in chain([first], rows) if writer.writerow(row))
+        text.detach()  # flushed, and left open for `replacing`
+    return n
+
+
+def rejected_path(out: str | os.PathLike[str]) -> Path:
+    """Return where the objects that were set aside are listed.
+
+    >>> rejected_path("classes.fits").name
+    'classes.fits.rejected.csv'
+    """
+    return Path(out).with_name(Path(out).name + ".rejected.csv")

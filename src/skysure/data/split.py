@@ -1,0 +1,262 @@
+"""Which objects a network is trained on, and which it is stopped, calibrated and tested on.
+
+An object is in one part only, and so are all objects of a group (one host, one template, one lens): what a network
+has seen of a relative is not proof that it knows the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skysure.errors import InputError
+
+from .targets import replacing
+
+PARTS = ("train", "validation", "calibration", "test")
+SEEN = ("train", "validation", "calibration")
+
+Size = float | int | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Objects, the groups that they belong to ("" = none) and the parts that they are in; each of shape (object,)."""
+
+    ids: np.ndarray
+    groups: np.ndarray
+    parts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def of(self, part: str) -> np.ndarray:
+        """Return the ids of one part."""
+        return self.ids[self.parts == part]
+
+
+def assign_parts(
+    ids: Iterable[str],
+    groups: Iterable[str] | None = None,
+    *,
+    train: Size,
+    validation: Size,
+    calibration: Size,
+    test: Size,
+    seed: int,
+) -> np.ndarray:
+    """Assign each object to a part, the same whatever the order in which the objects come.
+
+    Parameters
+    ----------
+    ids : array of str, shape (object,)
+        Each once.
+    groups : array of str, shape (object,), optional
+        Objects of the same group share a part; "" belongs to no group. Groups are dealt at random, the largest
+        first, each to a part that it still fits into: to each part its share of objects with and without relatives,
+        as far as whole groups allow. Objects without relatives then make up the sizes.
+    train, validation, calibration, test : float, int or None
+        A fraction (below 1), a number of objects (1 or more; 0: none), or None for the rest (one of them).
+    seed : int
+
+    Returns
+    -------
+    array of str, shape (object,)
+
+    Raises
+    ------
+    Fault
+        The sizes contradict each other or the number of objects, an id comes twice, or a part would be empty.
+
+    Examples
+    --------
+    >>> assign_parts(["a", "b", "c", "d"], train=None, validation=1, calibration=0, test=0.25, seed=1).tolist()
+    ['train', 'train', 'validation', 'test']
+    """
+    ids = _unique(ids)
+    names = _families(ids, groups)
+    families, family, members = np.unique(names, return_inverse=True, return_counts=True)
+    sizes = {"train": train, "validation": validation, "calibration": calibration, "test": test}
+    counts = part_counts(len(ids), sizes)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(len(families))
+    lone, larger = order[members[order] == 1], order[members[order] > 1]
+    larger = larger[np.argsort(-members[larger], kind="stable")]
+    wanted = np.array(list(counts.values()))
+    part_of_family = np.empty(len(families), int)
+    part_of_family[larger] = dealt = _dealt(members[larger], wanted, rng)
+    held = np.bincount(dealt, members[larger], len(wanted)).astype(int)
+    part_of_family[lone] = np.repeat(np.arange(len(wanted)), _filled(wanted - held, len(lone)))
+    parts = np.array(PARTS)[part_of_family[family]]
+    for part, count in counts.items():
+        if count and not np.any(parts == part):
+            raise InputError(
+                f"{len(families)} groups of up to {members.max()} objects",
+                f"{count} objects for {part}",
+                "whole groups do not fit into a part so small",
+                f"make {part} larger, or give more groups",
+            )
+    return parts
+
+
+def _unique(ids: Iterable[str]) -> np.ndarray:
+    ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids)).astype(str)
+    values, times = np.unique(ids, return_counts=True)
+    if len(values) < len(ids):
+        twice = values[times > 1][0]
+        raise InputError(f"id {twice} comes twice", "every object once", "two files hold it", "keep one of the two")
+    return ids
+
+
+def _families(ids: np.ndarray, groups: Iterable[str] | None) -> np.ndarray:
+    """Name each object by its group, or by itself where it has none; the two kinds of names cannot meet."""
+    alone = np.char.add("id ", ids)
+    if groups is None:
+        return alone
+    groups = np.asarray(groups if isinstance(groups, np.ndarray) else list(groups)).astype(str)
+    if groups.shape != ids.shape:
+        raise InputError(f"{len(groups)} groups for {len(ids)} objects", "one for each object", "", "give as many")
+    return np.where(groups == "", alone, np.char.add("group ", groups))
+
+
+def _dealt(members: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Deal groups, the largest first, to parts that they fit into, drawn by the room left; index of each one's part.
+
+    Where one fits into no part, the part with most room takes it.
+    """
+    room = wanted * (members.sum() / max(wanted.sum(), 1))
+    dealt = np.empty(len(members), int)
+    for k, (size, lot) in enumerate(zip(members, rng.random(len(members)), strict=True)):
+        reached = np.cumsum(np.where(room >= size, room, 0.0))
+        dealt[k] = np.searchsorted(reached, lot * reached[-1], "right") if reached[-1] else room.argmax()
+        room[dealt[k]] -= size
+    return dealt
+
+
+def _filled(lacking: np.ndarray, n: int) -> np.ndarray:
+    """Divide `n` among parts as they lack it; where some have too much, the others share what they lack less.
+
+    >>> _filled(np.array([5, -1, 6]), 10)
+    array([5, 0, 5])
+    """
+    lacking = np.maximum(lacking, 0)
+    ends = np.rint(np.cumsum(lacking) * (n / max(lacking.sum(), 1))).astype(int)
+    return np.diff(ends, prepend=0)
+
+
+def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
+    """Return the number of objects of each part; see `assign_parts`.
+
+    >>> part_counts(10, {"train": None, "test": 0.25, "validation": 3})
+    {'train': 4, 'test': 3, 'validation': 3}
+    """
+
+    def contradiction(cause: str) -> InputError:
+        given = ", ".join(f"{part} = {'rest' if size is None else size}" for part, size in sizes.items())
+        wanted = "fractions below 1, numbers of objects, one of them left out (the rest), together all objects"
+        return InputError(f"{given}, for {n} objects", wanted, cause, "leave one size out, or make the others smaller")
+
+    rest = [part for part, size in sizes.items() if size is None]
+    if len(rest) > 1:
+        raise contradiction(f"{' and '.join(rest)} cannot both be the rest")
+    if wrong := [part for part, size in sizes.items() if size is not None and not _possible(size)]:
+        raise contradiction(f"{wrong[0]} is neither a fraction nor a number of objects")
+    exact = {part: size if size >= 1 else size * n for part, size in sizes.items() if size is not None}
+    if not rest and abs(sum(exact.values()) - n) > 1e-6 * n:
+        raise contradiction(f"together they are {sum(exact.values()):.10g} objects")
+    counts = _rounded(exact, n) if not rest else {part: int(size + 0.5) for part, size in exact.items()}
+    counts |= {part: n - sum(counts.values()) for part in rest}
+    if lacking := [part for part, size in sizes.items() if size != 0 and counts[part] < 1]:
+        raise contradiction(f"nothing is left for {lacking[0]}")
+    return {part: counts[part] for part in sizes}
+
+
+def _possible(size: float) -> bool:
+    """Tell a fraction or a count from the rest; 1.0 could be either."""
+    return 0 <= size < 1 or (size > 0 and float(size).is_integer() and not (size == 1 and isinstance(size, float)))
+
+
+def _rounded(exact: dict[str, float], n: int) -> dict[str, int]:
+    """Round so that the sum is n: what the floors leave goes to the largest remainders."""
+    counts = {part: int(size + 1e-9) for part, size in exact.items()}
+    by_remainder = sorted(exact, key=lambda part: counts[part] - exact[part])
+    for part in by_remainder[: n - sum(counts.values())]:
+        counts[part] += 1
+    return counts
+
+
+def write_parts(path: str | os.PathLike[str], ids: np.ndarray, groups: np.ndarray | None, parts: np.ndarray) -> None:
+    """Write a split as Parquet with the columns id, group ("" where there is none) and part, sorted by id."""
+    order = np.argsort(ids, kind="stable")
+    groups = np.full(len(ids), "") if groups is None else groups
+    named = {"id": ids, "group": groups, "part": parts}
+    columns = {name: pa.array(np.asarray(values)[order].astype(str)) for name, values in named.items()}
+    with replacing(Path(path)) as file:
+        pq.write_table(pa.table(columns), file)
+
+
+def read_parts(path: str | os.PathLike[str]) -> Split:
+    """Read a split; a Fault tells a file that is missing, damaged or not a split."""
+    try:
+        with Path(path).open("rb") as file:
+            table = pq.read_table(file, columns=["id", "group", "part"])
+        split = Split(*(table[name].to_numpy().astype(str) for name in ("id", "group", "part")))
+    except (OSError, pa.ArrowException, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise _not_a_split(path, reason) from error
+    if odd := set(split.parts) - set(PARTS):
+        raise _not_a_split(path, f"there is no part {sorted(odd)[0]}")
+    return split
+
+
+def _not_a_split(path: str | os.PathLike[str], cause: str) -> InputError:
+    return InputError(
+        f"{path} is no split",
+        "Parquet with the columns id, group and part",
+        cause,
+        "train again, or copy the run once more",
+    )
+
+
+def hash_of_ids(ids: Iterable[str]) -> str:
+    """Return the SHA-256 of ids whatever their order; each is preceded by its length, so that no two lists meet.
+
+    >>> hash_of_ids(["b", "a"]) == hash_of_ids(["a", "b"]) != hash_of_ids(["ab"])
+    True
+    """
+    digest = hashlib.sha256()
+    for text in sorted(str(i) for i in ids):
+        encoded = text.encode()
+        digest.update(b"%d:%b" % (len(encoded), encoded))
+    return digest.hexdigest()
+
+
+def drop_seen(ids: np.ndarray, split: Split, groups: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+    """Tell which objects a run has not been trained, stopped or calibrated on, nor their relatives.
+
+    Parameters
+    ----------
+    ids : array of str, shape (object,)
+    split : Split
+        Of the run.
+    groups : array of str, shape (object,), optional
+        "" belongs to no group.
+
+    Returns
+    -------
+    unseen : array of bool, shape (object,)
+    dropped : int
+    """
+    seen = np.isin(split.parts, SEEN)
+    dropped = np.isin(np.asarray(ids).astype(str), split.ids[seen])
+    if groups is not None:
+        relatives = split.groups[seen]
+        dropped |= np.isin(np.asarray(groups).astype(str), relatives[relatives != ""])
+    return ~dropped, int(dropped.sum())

@@ -1,0 +1,60 @@
+"""One way to say that an input cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(Exception):
+    """An input that cannot be used; the command line prints it without a traceback and exits with `status`.
+
+    Its text has a labelled line for each part that is given: Problem, Expected, Cause, Fix.
+
+    Parameters
+    ----------
+    problem : str
+        What was given: the file, row, column or field by name.
+    expected : str
+        What was expected instead.
+    cause : str
+        The likely cause.
+    fix : str
+        What to do.
+
+    Examples
+    --------
+    >>> print(InputError("night.csv: no column 'flux'", "a flux or a magnitude", fix='columns.flux = "..."'))
+    Problem:  night.csv: no column 'flux'
+    Expected: a flux or a magnitude
+    Fix:      columns.flux = "..."
+    """
+
+    status = 1
+
+    def __init__(self, problem: str, expected: str = "", cause: str = "", fix: str = "") -> None:
+        self.problem, self.expected, self.cause, self.fix = problem, expected, cause, fix
+        super().__init__(problem, expected, cause, fix)
+
+    def __str__(self) -> str:
+        lines = {"Problem": self.problem, "Expected": self.expected, "Cause": self.cause, "Fix": self.fix}
+        return "\n".join(f"{label + ':':<9} {text}" for label, text in lines.items() if text)
+
+
+class SettingsError(InputError):
+    """A setting that is unknown, of the wrong type, or contradicts another one."""
+
+    status = 2
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Offer the known names most like `name`, or all of them where there are few.
+
+    >>> nearest("flx", ["time", "flux", "flux_error"])
+    'nearest: flux'
+    """
+    known = sorted({str(k) for k in known})
+    close = get_close_matches(name, known, n=3, cutoff=0.6)
+    if close:
+        return "nearest: " + ", ".join(close)
+    return "known: " + ", ".join(known[:20]) + (" ..." if len(known) > 20 else "") if known else ""

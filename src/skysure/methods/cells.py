@@ -1,0 +1,96 @@
+"""Recurrent cells as their equations, and a layer of them step by step.
+
+The symbols, the order of the gates and the names of the biases are those of torch's documentation: here x and h come
+already multiplied, as W_i x + b_i and W_h h + b_h. torch's fused kernels compute the same, faster, but have one set of
+weights for all rows: masks of the state that differ between the rows of a batch, and states that decay, need the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import linear
+
+from skysure.errors import InputError
+
+State = tuple[Tensor, ...]
+
+
+def gru_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
+    """Step a gated recurrent unit: r reset gate, z update gate (the share it keeps), n candidate.
+
+    r = σ(W_ir x + W_hr h),  z = σ(W_iz x + W_hz h),  n = tanh(W_in x + r ∘ W_hn h),  h' = (1 - z) ∘ n + z ∘ h
+    """
+    (h,) = state
+    r_x, z_x, n_x = inputs.chunk(3, -1)
+    r_h, z_h, n_h = recurrent.chunk(3, -1)
+    r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
+    n = torch.tanh(n_x + r * n_h)
+    return (n + z * (h - n),)
+
+
+def lstm_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
+    """Step a long short-term memory: i input, f forget, o output gate; g candidate; h hidden state, c cell.
+
+    i, f, o = σ(W_i x + W_h h),  g = tanh(W_ig x + W_hg h),  c' = f ∘ c + i ∘ g,  h' = o ∘ tanh(c')
+    """
+    _, c = state
+    i, f, g, o = (inputs + recurrent).chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def tanh_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row unit"], state: State) -> State:
+    """Step a plain recurrent layer: h' = tanh(W_i x + W_h h)."""
+    return (torch.tanh(inputs + recurrent),)
+
+
+def relu_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row unit"], state: State) -> State:
+    """Step a plain recurrent layer: h' = max(0, W_i x + W_h h)."""
+    return (torch.relu(inputs + recurrent),)
+
+
+STEPS = {"GRU": gru_step, "LSTM": lstm_step, "RNN_TANH": tanh_step, "RNN_RELU": relu_step}
+
+
+def stepped(
+    step: Callable[[Tensor, Tensor, State], State],
+    x: Float[Tensor, "row time feature"],
+    valid: Bool[Tensor, "row time"] | None,
+    state: State,
+    weights: Sequence[Tensor],
+    *,
+    mask: Float[Tensor, "row unit"] | None = None,
+    decay: Float[Tensor, "row time unit"] | None = None,
+    backwards: bool = False,
+) -> tuple[Float[Tensor, "row time unit"], State]:
+    """Run one direction of one layer; a state rests where it is not valid.
+
+    Each row may have a mask of its state, as the weights see it, and factors by which all of it decays before a step.
+
+    Raises
+    ------
+    Fault
+        Where there is no step at all.
+    """
+    if not x.shape[1]:
+        raise InputError(
+            f"a sequence of shape {tuple(x.shape)}", "one step at least", "objects none of which has a point",
+            "add a step of padding, as `recurrent.Series` does",
+        )  # fmt: skip
+    w_ih, w_hh, b_ih, b_hh = weights if len(weights) == 4 else (*weights, None, None)
+    inputs = linear(x, w_ih, b_ih)
+    times = range(x.shape[1])
+    outputs: list[Tensor] = []
+    for t in reversed(times) if backwards else times:
+        before = state if decay is None else tuple(s * decay[:, t] for s in state)
+        seen = before[0] if mask is None else before[0] * mask
+        after = step(inputs[:, t], linear(seen, w_hh, b_hh), before)
+        if valid is not None:
+            after = tuple(torch.where(valid[:, t, None], a, s) for a, s in zip(after, state, strict=True))
+        state = after
+        outputs.append(state[0])
+    return torch.stack(outputs[::-1] if backwards else outputs, 1), state

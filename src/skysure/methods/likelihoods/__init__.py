@@ -1,0 +1,16 @@
+"""Likelihoods of classes and values, and the output heads of a network that parametrise them."""
+
+from .densities import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, mixture_nll
+from .heads import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
+
+__all__ = [
+    "Categorical",
+    "CorrelatedGaussian",
+    "Gaussian",
+    "GaussianMixture",
+    "categorical_nll",
+    "correlated_nll",
+    "density_mixture_nll",
+    "gaussian_nll",
+    "mixture_nll",
+]

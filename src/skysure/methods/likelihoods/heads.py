@@ -1,0 +1,221 @@
+"""Heads: what the raw outputs of a network mean. One contract, so that another head is another line.
+
+    outputs             raw outputs that the network must have
+    nll(raw, truth)     one value for each object (and sample), in nats: what is minimised, averaged
+    moments(raw)        mean and covariance that each sample predicts: `split_values(mean, covariance=covariance)`
+    draw(raw, ...)      one value for each object and sample: a draw of the predictive distribution
+
+`Categorical` gives `probability` in place of moments: `split_classes(probability)`. Values are meant in standard
+units, (y - offset) / scale, made in float64 outside: then magnitudes, Julian dates and large fluxes fit into float32.
+Variances are bounded, log variance = 30 tanh(raw / 30), about 1e-13 to 1e13, so that no raw output overflows.
+Moments and draws are in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Generator, Tensor
+
+from .densities import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, whitening
+
+LARGEST_LOG_VARIANCE = 30.0
+
+Raw = Float[Tensor, "*sample object output"]
+Truth = Float[Tensor, "object value"]
+Nll = Float[Tensor, "*sample object"]
+Values = Float64[Tensor, "*sample object value"]
+Moments = tuple[Values, Float64[Tensor, "*sample object value value"]]
+
+
+def bounded(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Log variance of a raw output: that itself where small, never beyond ±30, and never flat for |raw| up to 200."""
+    return LARGEST_LOG_VARIANCE * torch.tanh(raw / LARGEST_LOG_VARIANCE)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One class of several: raw outputs are logits.
+
+    Parameters
+    ----------
+    classes : int
+    """
+
+    classes: int
+
+    @property
+    def outputs(self) -> int:
+        """Raw outputs that the network must have."""
+        return self.classes
+
+    def nll(self, raw: Raw, truth: Int64[Tensor, " object"]) -> Nll:
+        """Give -log p(truth)."""
+        return categorical_nll(raw, truth)
+
+    def probability(self, raw: Raw) -> Float64[Tensor, "*sample object class"]:
+        """Probabilities that each sample gives."""
+        return raw.double().softmax(-1)
+
+    def draw(self, raw: Raw, generator: Generator) -> Int64[Tensor, "*sample object"]:
+        """Draw a class."""
+        return _chosen(raw.double(), generator)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Values with independent noise: raw outputs are the means, then the log variances.
+
+    Parameters
+    ----------
+    values : int
+    """
+
+    values: int
+
+    @property
+    def outputs(self) -> int:
+        """Raw outputs that the network must have."""
+        return 2 * self.values
+
+    def parameters(self, raw: Raw) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, shape (*sample, object, value)."""
+        mean, log_variance = raw.split(self.values, -1)
+        return mean, bounded(log_variance)
+
+    def nll(self, raw: Raw, truth: Truth) -> Nll:
+        """Give -log N(truth; mean, variance)."""
+        return gaussian_nll(*self.parameters(raw), truth)
+
+    def moments(self, raw: Raw) -> Moments:
+        """Mean and diagonal covariance."""
+        mean, log_variance = self.parameters(raw.double())
+        return mean, torch.diag_embed(log_variance.exp())
+
+    def draw(self, raw: Raw, generator: Generator) -> Values:
+        """Draw values."""
+        mean, log_variance = self.parameters(raw.double())
+        return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
+
+
+@dataclass(frozen=True)
+class CorrelatedGaussian:
+    """Values with a full covariance: raw outputs are means, log variances, and D (D - 1) / 2 couplings.
+
+    The factor of the *inverse* covariance is what is learned (Williams 1996; Dorta et al. 2018): the likelihood and
+    its gradients then need no solve, and are polynomials in means and couplings. See `likelihoods.whitening`.
+
+    Parameters
+    ----------
+    values : int
+
+    Examples
+    --------
+    >>> import torch
+    >>> head = CorrelatedGaussian(2)
+    >>> mean, covariance = head.moments(torch.tensor([[5.0, 6.0, 0.0, 0.0, 2.0]]))  # y = 6 + 2 (x - 5) + noise
+    >>> head.outputs, covariance[0].tolist()
+    (5, [[1.0, 2.0], [2.0, 5.0]])
+    """
+
+    values: int
+
+    @property
+    def outputs(self) -> int:
+        """Raw outputs that the network must have."""
+        return 2 * self.values + self.values * (self.values - 1) // 2
+
+    def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, log variance of what the values before do not tell, and couplings to those."""
+        mean, log_variance, coupling = raw.split([self.values, self.values, self.outputs - 2 * self.values], -1)
+        return mean, bounded(log_variance), coupling
+
+    def nll(self, raw: Raw, truth: Truth) -> Nll:
+        """Give -log N(truth; mean, covariance)."""
+        return correlated_nll(*self.parameters(raw), truth)
+
+    def moments(self, raw: Raw) -> Moments:
+        """Mean and covariance."""
+        mean, root = self._root(raw)
+        return mean, root @ root.mT
+
+    def draw(self, raw: Raw, generator: Generator) -> Values:
+        """Draw values."""
+        mean, root = self._root(raw)
+        return mean + (root @ _normal(mean, generator)[..., None])[..., 0]
+
+    def _root(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance, coupling = self.parameters(raw.double())
+        factor = whitening(log_variance, coupling)
+        one = torch.eye(self.values, dtype=factor.dtype, device=factor.device)
+        return mean, torch.linalg.solve_triangular(factor, one.expand_as(factor), upper=False)
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """A mixture density network (Bishop 1994): more than one answer may fit, as for the redshift of few colours.
+
+    Raw outputs are the logits of the components, then their means, then their log variances, component after
+    component. Values are independent within a component.
+
+    Parameters
+    ----------
+    values, components : int
+    """
+
+    values: int
+    components: int
+
+    @property
+    def outputs(self) -> int:
+        """Raw outputs that the network must have."""
+        return self.components * (1 + 2 * self.values)
+
+    def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (*sample, object, component); mean and log variance (*sample, object, component, value)."""
+        each = self.components * self.values
+        logits, mean, log_variance = raw.split([self.components, each, each], -1)
+        shape = (self.components, self.values)
+        return logits, mean.unflatten(-1, shape), bounded(log_variance).unflatten(-1, shape)
+
+    def nll(self, raw: Raw, truth: Truth) -> Nll:
+        """Give -log of the mixture density at the truth."""
+        return density_mixture_nll(*self.parameters(raw), truth)
+
+    def moments(self, raw: Raw) -> Moments:
+        """Mean and covariance of the mixture: how its components scatter counts as noise."""
+        logits, means, log_variance = self.parameters(raw.double())
+        share = logits.softmax(-1)[..., None]
+        mean = (share * means).sum(-2)
+        apart = means - mean[..., None, :]
+        within = torch.diag_embed((share * log_variance.exp()).sum(-2))
+        return mean, within + (share * apart).mT @ apart
+
+    def draw(self, raw: Raw, generator: Generator) -> Values:
+        """Draw values."""
+        logits, means, log_variance = self.parameters(raw.double())
+        chosen = _chosen(logits, generator)[..., None, None].expand(*logits.shape[:-1], 1, self.values)
+        mean, log_variance = (x.gather(-2, chosen).squeeze(-2) for x in (means, log_variance))
+        return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
+
+    def marginals(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
+        """Share, mean and standard deviation of all components of all samples, (mixed, object, value).
+
+        What `mixture_quantile`, `pit`, `crps` and `gaussian_mixture_nll` take, the shares as `share`.
+        """
+        logits, mean, log_variance = self.parameters(raw.double())
+        share = logits.softmax(-1)[..., None].expand_as(mean)
+        share, mean, std = (x.movedim(-2, 0).flatten(0, -3) for x in (share, mean, torch.exp(0.5 * log_variance)))
+        return share / (len(share) // self.components), mean, std
+
+
+def _normal(like: Tensor, generator: Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+def _chosen(logits: Float[Tensor, "*batch option"], generator: Generator) -> Int64[Tensor, "*batch"]:
+    # the largest of logits with Gumbel noise is a draw of their softmax
+    u = torch.rand(logits.shape, generator=generator, dtype=logits.dtype, device=logits.device)
+    return (logits - torch.log(-torch.log(u.clamp(min=1e-300)))).argmax(-1)

@@ -1,0 +1,175 @@
+"""The run directory: all that a trained model is, in files that anybody can open and none of which is code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tomli_w
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from skysure import settings as layers
+from skysure.application import NAMES, application
+from skysure.errors import InputError, SettingsError, nearest
+from skysure.models import find
+
+from . import format_1
+from .files import read_tensors, write_bytes, write_text
+
+FORMAT = 2
+CITE = "skysure {version}: deep learning for astronomy with calibrated uncertainties (BSD-3-Clause)"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with what is needed to use it and to trust it.
+
+    Parameters
+    ----------
+    application : str
+    settings, schema : dataclass
+        Of the application; `schema` came from the data: bands, classes, units.
+    model : nn.Module
+        Normalisation, network, calibration, novelty.
+    reading : dict
+        The `[reading]` table with which the data were read.
+    card : dict
+        What was trained on what, when, with which versions; licence; how to cite.
+    path : Path, optional
+        Where it lies.
+    """
+
+    application: str
+    settings: Any
+    schema: Any
+    model: nn.Module
+    reading: dict[str, Any] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def verbs(self) -> ModuleType:
+        """The application's module."""
+        return application(self.application)
+
+
+def new_card(papers: Sequence[str] = (), **facts: Any) -> dict[str, Any]:
+    """Begin the card of a run: when, with which versions, under which licence, how to cite it and which papers."""
+    version = metadata.version("skysure")
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "licence": "BSD-3-Clause",
+        "cite": [CITE.format(version=version), *papers],
+        "versions": {n: metadata.version(n) for n in ("skysure", "torch", "numpy", "astropy")},
+    } | facts
+
+
+def save_run(run: Run, folder: Path) -> None:
+    """Write `run.toml` and `model.safetensors` into a folder, and check them by loading them again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: t.detach().cpu().contiguous() for name, t in run.model.state_dict().items()}
+    write_bytes(folder / "model.safetensors", serialise(tensors))
+    content = {"format": FORMAT, "application": run.application} | run.card
+    content |= {
+        "settings": layers.plain(run.settings),
+        "schema": layers.plain(run.schema),
+        "reading": run.reading,
+    }
+    content = {k: v for k, v in layers.without_none(content).items() if k != "sha256"}
+    digests = {"model.safetensors": _digest(folder / "model.safetensors"), "run.toml": _digest_of(content)}
+    write_text(folder / "run.toml", tomli_w.dumps(content | {"sha256": digests}))
+    load_run(folder)
+
+
+def load_run(path: Path | str) -> Run:
+    """Open a run directory, or a shipped model by its name; one of format 1 is converted in memory.
+
+    Raises
+    ------
+    Fault
+        Where a file is missing, edited, truncated, of a newer format, or does not fit its settings. Nothing in
+        a run is executed.
+    """
+    folder = find(path)
+    content = _content(folder)
+    module = application(content["application"])
+    try:
+        settings = layers.build(module.Settings, content.get("settings", {}), where=f"{folder / 'run.toml'} [settings]")
+        schema = layers.build(module.Schema, content.get("schema", {}), where=f"{folder / 'run.toml'} [schema]")
+    except SettingsError as error:
+        raise InputError(error.problem, error.expected, "the run was edited, or made by another version") from None
+    model = module.network(settings, schema)
+    tensors = read_tensors(folder / "model.safetensors")
+    if content["format"] == 1:
+        content, tensors = format_1.convert_content(content), format_1.convert_tensors(tensors)
+    load_weights(model, tensors, folder / "model.safetensors")
+    card = {k: v for k, v in content.items() if k not in ("format", "application", "settings", "schema", "reading")}
+    return Run(content["application"], settings, schema, model.eval(), content.get("reading", {}), card, folder)
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Put tensors into a model, which must want just these."""
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    given = {name: tuple(t.shape) for name, t in tensors.items()}
+    wrong = sorted(n for n in wanted.keys() | given.keys() if wanted.get(n) != given.get(n))
+    if wrong:
+        n = wrong[0]
+        raise InputError(
+            f"{where}: tensor '{n}' has shape {given.get(n, 'missing')}",
+            f"{wanted.get(n, 'no such tensor')}",
+            "weights of other settings, or of another version",
+        )
+    model.load_state_dict(dict(tensors))
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    path = folder / "run.toml"
+    content = layers.load_toml(path)
+    if content.get("format", 0) not in (1, FORMAT):
+        raise InputError(
+            f"{path}: format {content.get('format')}",
+            f"format 1 or {FORMAT}",
+            "made by another version of skysure",
+            "upgrade skysure",
+        )
+    if content.get("application") not in NAMES:
+        raise InputError(f"{path}: application '{content.get('application')}'", nearest("", NAMES))
+    digests = content.get("sha256", {})
+    if _digest_of({k: v for k, v in content.items() if k != "sha256"}) != digests.get("run.toml"):
+        raise InputError(
+            f"{path} was changed after it was written",
+            "the file as it was",
+            "an edit by hand",
+            "train with --config for other settings",
+        )
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such file", "the weights of the run", "an incomplete copy")
+    if _digest(weights) != digests.get("model.safetensors"):
+        raise InputError(
+            f"{weights} is not the file that was saved",
+            "its SHA-256",
+            "truncated or replaced",
+            "copy it again",
+        )
+    return content
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _digest_of(content: dict[str, Any]) -> str:
+    """Digest of what a TOML file says, whatever its layout."""
+    said = tomllib.loads(tomli_w.dumps(content))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,13 @@
+"""Training: the supervised loop, its state, seeds, and the members of an ensemble."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "optimisation": ["Optimisation"],
+        "seeds": ["combine", "seeded"],
+        "state": ["State", "copy_to_cpu", "prefixed", "unprefixed"],
+        "supervised": ["Batch", "fit", "schedule"],
+    },
+)
