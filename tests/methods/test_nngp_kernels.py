@@ -43,7 +43,7 @@ def test_relu_kernel_is_that_of_neural_tangents():
 
 
 @pytest.mark.parametrize(("activation", "moment"), [("relu", relu_moment), ("erf", erf_moment)])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(-0.999, 0.999), st.floats(0.05, 20), st.floats(0.05, 20))
 def test_moments_are_the_integrals(activation, moment, correlation, kxx, kyy):
     k = correlation * np.sqrt(kxx * kyy)

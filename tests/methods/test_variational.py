@@ -16,7 +16,7 @@ from torch import nn
 from skysure.methods.uncertainty import Dropout, dropout_kl, entropy_of_rate, gaussian_nll, kl, linear, sample
 from skysure.methods.uncertainty.linear import Regression
 
-patient = settings(max_examples=60, deadline=None)
+patient = settings(max_examples=60)
 rates = st.floats(0.01, 0.9)
 
 
@@ -68,7 +68,7 @@ def test_variance_of_one_linear_layer_by_all_its_masks(k, rate, seed, growth):
         assert float(ours[1]) < 1e-15
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 6), rates, st.integers(0, 1000))
 def test_draws_of_the_layer_have_these_moments(k, rate, seed):
     """Within five standard errors, those of the variance from the exact fourth moment."""
