@@ -9,7 +9,8 @@ none names a language. The sentences of training and test differ, their words do
 An embedding, one recurrent layer of 32 units and a softmax over the languages, a network for each gap, tested at that
 gap: 1,200 steps of Adam on 64 sentences, gradients clipped at norm 1. Two diets: sentences of all gaps up to this one
 (log-uniform from 5), or of only this one. All cells start able to keep (`init_forget_bias`): the LSTM's forget
-and the GRU's update gate with bias 1, the plain layer with orthogonal weights; rows `_torch_` start as torch does. A training stops
+and the GRU's update gate with bias 1,
+ the plain layer with orthogonal weights; rows `_torch_` start as torch does. A training stops
 early when it has learned (mean loss of its last steps below 0.01). A cell that fails at 100 words or more (mean
 accuracy below a half) is not trained at longer gaps. Learning rates were chosen on sentences of the part "validation".
 """

@@ -6,7 +6,8 @@ Parts: 1000, 5000, 20000 (simulated stars of so many points, six kinds), plastic
 that an autoencoder never saw), forecast; 1000:resnet is one network of a part. Each network is recorded when it is
 done. Classifiers: an LSTM of 48 units reads what an answer leaves, at most 128 steps, and one head reads the mean and
 the maximum of its states. `whole` is the same LSTM over all points, `truncated_bptt` over all points a window of 128 at
-a time (loss and step after each window), `resnet` a 1-D ResNet over all points with as many parameters. Adam, batches of 32,
+a time (loss and step after each window),
+`resnet` a 1-D ResNet over all points with as many parameters. Adam, batches of 32,
 the epoch of best validation loss, one training each. Training and forward passes run in bfloat16 where torch's autocast
 has it; time is processor time of one thread. Peak memory is what torch's allocator holds at most during a step of
 training on 32 objects, beside the light curves themselves.

@@ -7,12 +7,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 
 install_import_hook("skysure.methods", "beartype.beartype")
+
+# A machine that is busy fails no test: neither an example nor the making of examples has to be fast.
+unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("unhurried", settings.default, **unhurried)
+settings.load_profile("unhurried")
 
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 

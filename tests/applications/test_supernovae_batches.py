@@ -57,7 +57,7 @@ def by_hand(curves: LightCurves, k: int) -> tuple[float, dict[int, dict[int, tup
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_nights_are_the_weighted_means_of_a_loop(seed: int) -> None:
     curves = random_curves(seed)
     found = batches.nights(curves, BANDS, Settings())

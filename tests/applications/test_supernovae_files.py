@@ -398,7 +398,7 @@ VALUES = st.sampled_from(
 NAMES = st.sampled_from([*COLUMNS, "label", "MJD", "FLUXCAL", "FLUXCALERR", "mag", "x", "ra"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(names=st.lists(NAMES, min_size=1, max_size=8), cells=st.lists(VALUES, max_size=64), plain=st.booleans())
 def test_garbage_is_a_fault_or_an_answer(
     tmp_path: Path, model: Run, names: list[str], cells: list[str], plain: bool

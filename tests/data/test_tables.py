@@ -94,7 +94,7 @@ def test_any_id_comes_back(tmp_path, suffix):
     assert read_table(out)["id"].tolist() == ODD_IDS
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])), min_size=1, max_size=8))
 @pytest.mark.parametrize("suffix", [".parquet", ".fits", ".vot"])
 def test_any_text_comes_back(tmp_path_factory, suffix, texts):

@@ -149,7 +149,7 @@ def test_kl_is_the_sum_over_members_each_with_its_own_number_of_objects() -> Non
     assert torch.allclose(ensemble.network[2].mask.logit.grad[1], members[1][2].mask.logit.grad)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.01, 10), st.integers(0, 100))
 def test_gradients_are_clipped_member_by_member(largest: float, seed: int) -> None:
     members = [dense(seed + m) for m in range(3)]
@@ -282,7 +282,7 @@ def test_members_come_back_as_they_were_and_share_nothing() -> None:
     assert ensemble.network[0].weight.grad is None
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(1, 40), st.integers(1, 8), st.integers(1, 4), st.booleans())
 def test_samples_do_not_depend_on_chunks(batch: int, cut: int, first: int, shared: bool) -> None:
     ensemble = Ensemble([dense(m) for m in range(3)])

@@ -50,7 +50,7 @@ def distribution(head, raw):
 
 
 @pytest.mark.parametrize("head", HEADS, ids=repr)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), scale=st.sampled_from([0.1, 1.0, 3.0]))
 def test_likelihoods_are_those_of_torch_with_samples_and_without(head, seed, scale):
     raw, truth = raw_of(head, 2, 5, seed=seed, scale=scale), truth_of(head, 5, seed + 1)
@@ -114,7 +114,7 @@ def test_gradients_are_those_of_finite_differences(head):
 
 
 @pytest.mark.parametrize("head", HEADS, ids=repr)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), far=st.sampled_from([0.0, 1.0, 1e3]))
 def test_raw_outputs_of_a_hundred_overflow_nothing_in_float32(head, seed, far):
     generator = torch.Generator().manual_seed(seed)
@@ -165,7 +165,7 @@ def test_log_variances_are_bounded_and_never_flat(raw):
     assert abs(s.item() - raw) <= abs(raw) ** 3 / 2700 + 1e-5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6))
 def test_a_mixture_does_not_know_the_order_of_its_components(seed):
     head = GaussianMixture(2, 3)

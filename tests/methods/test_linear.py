@@ -18,7 +18,7 @@ from skysure.errors import InputError
 from skysure.methods.variational import linear
 from skysure.methods.variational.linear import Regression
 
-patient = settings(max_examples=60, deadline=None)
+patient = settings(max_examples=60)
 
 
 def measured(seed, objects=12, weights=3, noise=0.3, length_scale=0.7, correlation=0.8, signal=1.0):
@@ -169,7 +169,7 @@ def test_mean_field_of_two_correlated_weights_in_numbers(correlation):
     assert along.numpy() == pytest.approx([1 - correlation, 1 + correlation], rel=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0, 12), st.floats(0.01, 0.95))
 def test_entropy_of_a_masked_weight_is_that_of_its_mixture(apart, rate):
     width = 0.3

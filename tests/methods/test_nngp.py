@@ -94,7 +94,7 @@ def test_three_sigma_hold_the_truth_and_grow_outside():
     assert gp(torch.tensor([[12.0]]))[1] > 100 * epistemic.max()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.permutations(range(30)), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
 def test_order_and_units_do_not_matter(order, shift, unit):
     x, y = problem()

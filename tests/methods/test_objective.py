@@ -88,7 +88,7 @@ def feedforward(draw: st.DrawFn) -> tuple[nn.Module, int, torch.Size]:
     return layer, reads * groups, torch.Size([2, reads * groups, 5, 6])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(feedforward(), rate_values, many_objects, lengths, st.integers(0, 99))
 def test_dense_layers_count_features_and_convolutions_channels(case, rate, n, length, seed) -> None:
     layer, k, shape = case
@@ -100,7 +100,7 @@ def test_dense_layers_count_features_and_convolutions_channels(case, rate, n, le
     assert_closed_form(model, [Term("mask", k, [model.layer.weight])], n, length)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from([nn.GRU, nn.LSTM, nn.RNN]), st.integers(1, 3), st.booleans(), st.booleans(), st.integers(5, 9),
     st.integers(2, 6), st.lists(rate_values, min_size=6, max_size=6), many_objects, lengths, st.integers(1, 40),
@@ -121,7 +121,7 @@ def test_recurrent_layers_count_what_they_read_and_their_units_never_the_steps(
     assert_closed_form(model, terms, n, length)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(rate_values, min_size=4, max_size=4), many_objects)
 def test_terms_of_a_whole_network_add_up_and_bare_layers_bring_none(rates, n) -> None:
     with seeded(n):

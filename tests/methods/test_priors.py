@@ -100,8 +100,8 @@ def test_draws_repeat_and_leave_the_model_as_it_was():
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     x = torch.randn(5, 3)
     few, many = (sample_prior(model, x, n, seed=8, weight_variance=1.0, bias_variance=1.0) for n in (2, 4))
-    assert torch.equal(few, many[:2])
-    assert not torch.equal(many[0], many[1])
+    assert torch.allclose(few, many[:2], atol=1e-6)  # products of two matrices and of four may sum differently
+    assert not torch.allclose(many[0], many[1], atol=1e-2)
     assert not torch.equal(few, sample_prior(model, x, 2, seed=9, weight_variance=1.0, bias_variance=1.0))
     assert model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())

@@ -26,7 +26,7 @@ def process(seed: int, states: int = 3, actions: int = 2) -> tuple[np.ndarray, n
 
 
 @given(seed=st.integers(0, 10**6), discount=st.floats(0, 0.99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_optimal_values_are_the_best_over_all_policies(seed: int, discount: float) -> None:
     transition, reward = process(seed)
     q = optimal_values(transition, reward, discount)
@@ -40,7 +40,7 @@ def test_optimal_values_are_the_best_over_all_policies(seed: int, discount: floa
 
 
 @given(seed=st.integers(0, 10**6), discount=st.floats(0, 1), horizon=st.integers(1, 40))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_policy_values_are_the_recursion_step_by_step(seed: int, discount: float, horizon: int) -> None:
     transition, reward = process(seed)
     policies = deterministic_policies(3, 2)

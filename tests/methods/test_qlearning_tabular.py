@@ -59,7 +59,7 @@ def test_a_constant_step_size_forgets_exponentially() -> None:
 
 
 @given(seed=st.integers(0, 10**6), lr=st.floats(0.05, 1), y=st.floats(0, 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_lectures_placement_is_the_lectures_code_and_only_scales_q(seed: int, lr: float, y: float) -> None:
     steps = stream(seed, 60)
     theirs = lecture(steps, lr, y)

@@ -21,7 +21,7 @@ def mixture(rng, samples, rows, values):
     return mean, std, share
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), samples=st.integers(1, 6), level=st.floats(1e-6, 1 - 1e-6))
 def test_quantiles_of_a_mixture_are_the_roots_of_its_distribution(seed, samples, level):
     mean, std, share = mixture(np.random.default_rng(seed), samples, 2, 2)

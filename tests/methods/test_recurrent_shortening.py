@@ -195,7 +195,7 @@ def test_channels_measured_at_different_times_are_kept_apart():
     assert torch.allclose(nights.time[0], torch.tensor([0.005, 5.005, 9.005]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(n=st.integers(1, 300), steps=st.integers(1, 40), repeats=st.integers(1, 300), seed=st.integers(0, 9))
 def test_no_measurement_is_lost_in_bins(n, steps, repeats, seed):
     """The weighted sum over bins is that over points, also where many points are equal."""

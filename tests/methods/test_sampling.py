@@ -34,7 +34,7 @@ def network():
 X = torch.randn(11, 3, generator=torch.Generator().manual_seed(1))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 80), st.integers(1, 10), st.integers(1, 5), st.booleans())
 def test_samples_do_not_depend_on_chunks(batch, cut, first, shared):
     model = network()

@@ -104,7 +104,7 @@ def test_few_objects_shrink_vector_scaling_towards_temperature():
     assert own.shift.abs().max() < 0.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(1, 30),

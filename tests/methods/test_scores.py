@@ -148,7 +148,7 @@ def test_calibration_errors_are_those_of_a_slow_loop():
     assert adaptive_ece(p, y, bins=10) == pytest.approx(slow_calibration_error(top, right, masses), rel=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6))
 def test_a_whole_weight_counts_a_row_as_often(seed):
     rng = np.random.default_rng(seed)

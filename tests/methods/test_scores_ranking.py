@@ -21,7 +21,7 @@ from skysure.methods.calibration import (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), digits=st.integers(0, 3))
 def test_auc_is_that_of_scikit_learn_with_ties_and_weights(seed, digits):
     rng = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def test_confusion_is_that_of_scikit_learn_with_absent_classes():
     np.testing.assert_array_equal(confusion(truth, said, 5), confusion_matrix(truth, said, labels=range(5)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), digits=st.integers(0, 3))
 def test_aurc_is_the_integral_of_the_mean_loss_over_what_is_kept(seed, digits):
     rng = np.random.default_rng(seed)
@@ -144,7 +144,7 @@ def test_where_probabilities_are_true_the_best_threshold_is_that_of_the_integral
     assert merit(0.4) < merit(0.5) - 0.005
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), digits=st.integers(1, 3), cut=st.floats(-0.1, 1.1))
 def test_no_other_threshold_selects_better(seed, digits, cut):
     rng = np.random.default_rng(seed)

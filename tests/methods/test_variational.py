@@ -19,7 +19,7 @@ from skysure.methods.sampling import sample
 from skysure.methods.variational import dropout_kl, entropy_of_rate, kl, linear
 from skysure.methods.variational.linear import Regression
 
-patient = settings(max_examples=60, deadline=None)
+patient = settings(max_examples=60)
 rates = st.floats(0.01, 0.9)
 
 
@@ -71,7 +71,7 @@ def test_variance_of_one_linear_layer_by_all_its_masks(k, rate, seed, growth):
         assert float(ours[1]) < 1e-15
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 6), rates, st.integers(0, 1000))
 def test_draws_of_the_layer_have_these_moments(k, rate, seed):
     """Within five standard errors, those of the variance from the exact fourth moment."""
