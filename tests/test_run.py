@@ -43,7 +43,7 @@ def test_it_holds_what_is_promised(made: Path) -> None:
     assert {p.name for p in made.iterdir()} >= names
     assert not made.with_name("sine.training").exists()
     content = load_toml(made / "run.toml")
-    assert content["format"] == 1
+    assert content["format"] == 2
     assert content["parts"] == {"train": 30, "validation": 30, "calibration": 30, "test": 30}
     assert {"licence", "cite", "versions", "ids_hash", "settings", "schema", "reading"} <= content.keys()
     assert len(read_history(made)) == 4
@@ -89,7 +89,7 @@ def damage(copy: Path, how: str) -> None:
             content = load_toml(copy / "run.toml")
             edit(copy / "run.toml", settings=content["settings"] | {"hidden": 9})
         case "newer format":
-            edit(copy / "run.toml", format=2)
+            edit(copy / "run.toml", format=3)
         case "no run.toml":
             (copy / "run.toml").unlink()
         case "broken run.toml":

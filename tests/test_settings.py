@@ -86,7 +86,7 @@ def test_toml_faults_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.toml: no such file"):
         load_toml(tmp_path / "no.toml")
     (tmp_path / "bad.toml").write_text("a = [1")
-    with pytest.raises(InputError, match=r"bad\.toml.*valid TOML"):
+    with pytest.raises(InputError, match=r"(?s)bad\.toml.*valid TOML"):
         load_toml(tmp_path / "bad.toml")
     (tmp_path / "run.toml").write_text("format = 1\n[settings]\nepochs = 3\n")
     assert table_of(tmp_path / "run.toml", "settings") == {"epochs": 3}

@@ -278,7 +278,7 @@ def test_an_unknown_suffix_offers_the_nearest(tmp_path):
 def test_a_file_that_exists_is_kept_unless_forced(tmp_path):
     out = tmp_path / "t.csv"
     out.write_text("mine")
-    with pytest.raises(InputError, match=r"exists.*--force"):
+    with pytest.raises(InputError, match=r"(?s)exists.*--force"):
         write_tables([tmp_path / "t.fits", out], [predictions()])
     assert out.read_text() == "mine"
     assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]

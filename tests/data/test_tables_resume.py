@@ -95,7 +95,7 @@ def test_another_run_is_not_mixed_in(tmp_path):
 def test_unfinished_work_is_neither_lost_nor_taken_up_unasked(tmp_path, whole):
     out = tmp_path / "t.parquet"
     interrupt(out)
-    with pytest.raises(InputError, match=r"partial exists.*--resume.*--force"):
+    with pytest.raises(InputError, match=r"(?s)partial exists.*--resume.*--force"):
         predict(out)
     assert len(predict(out, force=True)) == 6
     assert out.read_bytes() == whole

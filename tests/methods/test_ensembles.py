@@ -359,15 +359,15 @@ def test_what_is_no_ensemble_is_refused() -> None:
         with pytest.raises(InputError, match=name):
             Ensemble([nn.Linear(3, 8), other])
     layers = (nn.Linear(8, 2) for _ in range(4))
-    with pytest.raises(InputError, match=r"member 1, whose network differs .* in length_scale"):
+    with pytest.raises(InputError, match=r"(?s)member 1, whose network differs .* in length_scale"):
         Ensemble([Dropout(next(layers), length_scale=1.0), Dropout(next(layers), length_scale=2.0)])
-    with pytest.raises(InputError, match=r"whose mask differs .* in learned, logit"):
+    with pytest.raises(InputError, match=r"(?s)whose mask differs .* in learned, logit"):
         Ensemble([Dropout(next(layers), learned=True), Dropout(next(layers))])
 
 
 def test_settings_that_are_no_numbers_are_compared_too() -> None:
     convolutions = (nn.Conv2d(3, 4, 3, padding=1, stride=stride) for stride in (1, 2))
-    with pytest.raises(InputError, match=r"member 1, whose network differs .* in stride"):
+    with pytest.raises(InputError, match=r"(?s)member 1, whose network differs .* in stride"):
         Ensemble(list(convolutions))
     frozen = nn.Linear(3, 2).requires_grad_(False)
     with pytest.raises(InputError, match="in weight, bias"):

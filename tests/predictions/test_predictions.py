@@ -13,7 +13,7 @@ def classes(n: int, *, samples: bool = False, seed: int = 0) -> Classes:
     drawn = np.random.default_rng(seed).dirichlet(np.ones(3), (5, n))
     return Classes(
         {"id": np.arange(n).astype(str)}, ("Ia", "II", "Ibc"), drawn.mean(0), drawn.std(0), np.full(n, 0.2),
-        np.full(n, 0.1), members=drawn.mean(0) > 0.3, coverage=0.9, samples=drawn if samples else None,
+        np.full(n, 0.1), prediction_set=drawn.mean(0) > 0.3, coverage=0.9, samples=drawn if samples else None,
     )  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def test_counts():
     assert sentences(metrics) == [
         "Of the predictive variance, 75 % is aleatoric (noise in the data) and 25 % epistemic "
         "(ignorance of the model).",
-        "12 of 500 supernovae (2.4 %) are unlike the training set.",
+        "12 of 500 supernovae (2.4 %) are out of distribution.",
         "1 supernova was left out: trained on it.",
         "3 of 1,503 supernovae were set aside as unusable.",
     ]
