@@ -139,7 +139,7 @@ class Lesson:
         """Random gap of each batch."""
         random = np.random.default_rng([self.seed, self.gap, 5])
         while True:
-            shortest = self.gap if self.diet == "only" else GAPS[0]
+            shortest = self.gap if self.gap_range == "only" else GAPS[0]
             yield round(math.exp(random.uniform(math.log(shortest), math.log(self.gap))))
 
     def network(self) -> Speaker:

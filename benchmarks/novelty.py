@@ -14,7 +14,8 @@ supernovae
         are new ones of the classes in the training set.
 
 The Gaussian process (nngp) has two hidden layers too; its other hyperparameters are set on the first pair or column.
-All scores increase away from the training set. auroc: probability that an unknown object scores higher than a known one; fpr95: fraction of unknown objects accepted at the threshold that accepts 95 % of the known ones.
+All scores increase away from the training set. auroc: probability that an unknown object scores higher than a known
+one; fpr95: fraction of unknown objects accepted at the threshold that accepts 95 % of the known ones.
 """
 
 from __future__ import annotations
