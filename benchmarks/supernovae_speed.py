@@ -1,8 +1,8 @@
-"""Speed and memory of the supernova classifier from file to file.
+"""How fast and how lean the supernova classifier is, from file to file on this machine.
 
     python benchmarks/supernovae_speed.py [--quick] [--run RUN]
 
-RUN is by default the one that benchmarks/supernovae.py trains, so accuracy, coverage and speed are of the same weights.
+RUN is by default what benchmarks/supernovae.py trained, so that accuracy, coverage and speed are of the same weights.
 """
 
 from __future__ import annotations
@@ -39,32 +39,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--run", default=str(ROOT / "runs" / "spcc_10660_z"))
-    arguments = parser.parse_args()
-    many, few = (20_000, 2_000) if arguments.quick else (1_000_000, 10_000)
+    asked = parser.parse_args()
+    many, few = (20_000, 2_000) if asked.quick else (1_000_000, 10_000)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         sample = simulate_lightcurves(2_000, "des", seed=5)
-        small, large = (write_copies(sample, n, work / f"{n}.parquet") for n in (few, many))
-        (few_seconds, few_peak), (seconds, peak) = (time_prediction(arguments.run, f, work) for f in (small, large))
+        small, large = (tiled(sample, n, work / f"{n}.parquet") for n in (few, many))
+        (few_seconds, few_peak), (seconds, peak) = (predicted(asked.run, f, work) for f in (small, large))
     rows = [
-        row("objects_per_second_30_samples", many / seconds, "1/s", n=many, note=scores_of(arguments.run)),
+        row("objects_per_second_30_samples", many / seconds, "1/s", n=many, note=same_weights(asked.run)),
         row("objects_per_second_30_samples_few", few / few_seconds, "1/s", n=few, note="start of the program included"),
         row("peak_memory_1e6_over_1e4", peak / few_peak, n=many, note=f"{peak / 1024:.0f} MiB for {many} objects"),
         row("help_cpu_over_import_numpy", help_over_numpy(), note="median of 9 pairs"),
-        row("simulated_objects_per_second", simulated_per_second(1_000 if arguments.quick else 20_000), "1/s"),
+        row("simulated_objects_per_second", simulated_per_second(1_000 if asked.quick else 20_000), "1/s"),
     ]
-    record("supernovae_speed", rows, quick=arguments.quick)
+    record("supernovae_speed", rows, quick=asked.quick)
 
 
-def write_copies(sample: skysure.LightCurves, n: int, path: Path) -> Path:
-    """Write n light curves, copies of a sample with names of their own, as nested Parquet: one row per object."""
-    with pq.ParquetWriter(path, _nested_table(sample, 0).schema) as writer:
+def tiled(sample: skysure.LightCurves, n: int, path: Path) -> Path:
+    """Write n light curves, copies of a few under their own names, as nested Parquet, a row an object."""
+    with pq.ParquetWriter(path, _nested(sample, 0).schema) as writer:
         for start in range(0, n, len(sample)):
-            writer.write_table(_nested_table(sample, start).slice(0, n - start))
+            writer.write_table(_nested(sample, start).slice(0, n - start))
     return path
 
 
-def _nested_table(sample: skysure.LightCurves, start: int) -> pa.Table:
+def _nested(sample: skysure.LightCurves, start: int) -> pa.Table:
     offsets = pa.array(sample.offsets, pa.int32())
     bands = np.asarray(sample.bands)[sample.band]
     points = {"mjd": sample.time, "band": bands, "flux": sample.flux, "flux_error": sample.flux_error}
@@ -73,18 +73,18 @@ def _nested_table(sample: skysure.LightCurves, start: int) -> pa.Table:
     return pa.table(objects | lists)
 
 
-def time_prediction(run: str, data: Path, work: Path) -> tuple[float, int]:
-    """Wall time [s] and peak memory [KiB] of a process that classifies the light curves of a file into another file."""
+def predicted(run: str, data: Path, work: Path) -> tuple[float, int]:
+    """Seconds and peak memory [KiB] of a whole process that classifies a file into a file."""
     reading = work / "reading.toml"
     reading.write_text("[reading]\nzero_point = 27.5\n")
     out = work / f"{data.stem}-classes.parquet"
     arguments = ["predict", run, str(data), "--out", str(out), "--reading", str(reading), "--samples", "30"]
     start = time.monotonic()
-    process = subprocess.run([sys.executable, "-c", PEAK, *arguments], capture_output=True, text=True, check=True)
-    return time.monotonic() - start, int(process.stdout.split()[-1])
+    done = subprocess.run([sys.executable, "-c", PEAK, *arguments], capture_output=True, text=True, check=True)
+    return time.monotonic() - start, int(done.stdout.split()[-1])
 
 
-def scores_of(run: str) -> str:
+def same_weights(run: str) -> str:
     metrics = json.loads((Path(run) / "metrics.json").read_text())
     scores = {s["name"]: s["value"] for s in metrics["scores"]}
     return (
@@ -94,7 +94,7 @@ def scores_of(run: str) -> str:
 
 
 def help_over_numpy() -> float:
-    """CPU time of `skysure --help` over that of importing NumPy, median over interleaved pairs."""
+    """CPU time of `skysure --help` over that of importing NumPy, pairs side by side."""
     pairs = [(cpu("-m", "skysure.cli", "--help"), cpu("-c", "import numpy")) for _ in range(9)]
     return statistics.median(ours / numpy for ours, numpy in pairs)
 
@@ -107,7 +107,7 @@ def cpu(*arguments: str) -> float:
 
 
 def simulated_per_second(n: int) -> float:
-    """Objects simulated per second of CPU time on one core."""
+    """Objects simulated in a second of CPU time on one core."""
     start = time.process_time()
     simulate_lightcurves(n, "des", seed=1)
     return n / (time.process_time() - start)
