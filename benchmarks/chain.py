@@ -1,7 +1,7 @@
-"""Agents on the chain against the exact optimum: `python benchmarks/chain.py [--quick]`.
+"""Agents on the chain compared with the exact optimum: `python benchmarks/chain.py [--quick]`.
 
-Measures the exact values against the reference's, the lecture's agent, its two mendings and the default:
-the mean exact return of their greedy policies and the share within 1 % of the best; and the speed of learning.
+Compares the exact values with a reference, then measures the lecture's agent, its two corrections and the default: the
+mean exact return of the greedy policies, the share of agents within 1 % of the best return, and the speed of learning.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ REFERENCE = {
 }
 
 
-def exact() -> Iterator[dict[str, Any]]:
-    """Exact values beside the reference's rounded ones."""
+def exact_rows() -> Iterator[dict[str, Any]]:
+    """Compare exact values with the rounded ones of the reference."""
     settings = chain.Settings()
     yield row("best return, exact", best_return(settings), note="reference 3663.7")
     yield row("random return, exact", random_return(settings), note="reference 1311.3")
@@ -38,8 +38,8 @@ def exact() -> Iterator[dict[str, Any]]:
     yield row("Q* at 0.95, largest distance", distance, note="reference rounded to 0.005")
 
 
-def learned(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
-    """Train the agents of a preset, and sum up where they end."""
+def train_agents(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
+    """Train the agents of a preset and score their final policies."""
     settings = build(chain.Settings, preset("chain", name), fields)
     start = time.process_time()
     *_, last = chain.train(None, settings)
@@ -57,21 +57,21 @@ def learned(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
     if name is None:
         model = chain.network(settings, chain.Schema())
         model.load_state_dict(last.weights)
-        told = chain.predict(model, States(np.arange(settings.length)), chain.Query())
-        distance = np.abs(told.values - exact_values(settings, settings.discount))
+        actions = chain.predict(model, States(np.arange(settings.length)), chain.Query())
+        distance = np.abs(actions.values - exact_values(settings, settings.discount))
         yield row(f"{label}: learned Q, largest distance", float(distance.max()), n=n)
-        yield row(f"{label}: the same in its errors", float((distance / told.values_error).max()), "σ", n=n)
+        yield row(f"{label}: the same in its errors", float((distance / actions.values_error).max()), "σ", n=n)
         steps = settings.agents * settings.episodes * settings.horizon
         yield row("agent steps a CPU second", steps / seconds / 1e6, "million", n=steps)
 
 
 def main(quick: bool) -> None:
     """Measure and record."""
-    rows = list(exact())
+    rows = list(exact_rows())
     for name in ("lecture", "lecture-epsilon", "epsilon-small-step", None):
-        rows += learned(name)
+        rows += train_agents(name)
         if not quick:
-            rows += [r | {"measure": f"{r['measure']}, 1000 agents"} for r in learned(name, agents=1000)]
+            rows += [r | {"measure": f"{r['measure']}, 1000 agents"} for r in train_agents(name, agents=1000)]
     record("chain", rows, quick=quick)
 
 

@@ -1,9 +1,9 @@
-"""How fast an ensemble trains together, beside the same networks one after the other.
+"""Training time of an ensemble in one batched pass, relative to training its networks one after the other.
 
     python benchmarks/ensembles.py [--quick]
 
-One thread; the shortest processor time of a step (forward, KL, backward, clipping, AdamW) in interleaved repetitions.
-The networks trained alone have an optimiser each, as a loop over ready-made trainings has.
+One thread; the shortest processor time of a step (forward, KL, backward, clipping, AdamW) over interleaved repetitions.
+Networks trained one after the other have an optimiser each, as in a loop over independent trainings.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ N = 500
 
 def dense(*widths: int, dropped: bool) -> nn.Module:
     layers: list[nn.Module] = []
-    for k, (reads, writes) in enumerate(pairwise(widths)):
-        layer = nn.Linear(reads, writes)
+    for k, (inputs, outputs) in enumerate(pairwise(widths)):
+        layer = nn.Linear(inputs, outputs)
         layers += [Dropout(layer, learned=True) if dropped and k else layer, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
 def images() -> nn.Module:
     layers: list[nn.Module] = []
-    for reads, writes in ((3, 16), (16, 32)):
-        layers += [nn.Conv2d(reads, writes, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    for inputs, outputs in ((3, 16), (16, 32)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 64, 10))
 
 
@@ -50,7 +50,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], int, tuple[int, ...]]] = {
 
 
 def step_of(network: nn.Module, x: Tensor) -> Callable[[], None]:
-    """One training step of a network or an ensemble, on the sum of squares of its outputs."""
+    """Training step of a network or an ensemble on the mean square of its outputs."""
     adam, rows = torch.optim.AdamW(network.parameters(), lr=1e-3), torch.arange(len(x))
 
     def step() -> None:
@@ -67,8 +67,8 @@ def step_of(network: nn.Module, x: Tensor) -> Callable[[], None]:
     return step
 
 
-def shortest(runs: list[Callable[[], None]], seconds: float) -> list[float]:
-    """Shortest processor time of each, in ms."""
+def shortest_times(runs: list[Callable[[], None]], seconds: float) -> list[float]:
+    """Shortest processor time of each run [ms]."""
     least, end = [float("inf")] * len(runs), time.monotonic() + seconds
     while time.monotonic() < end or least[0] == float("inf"):
         for k, run in enumerate(runs):
@@ -83,14 +83,15 @@ def main(quick: bool) -> None:
     rows = []
     for name, (build, members, shape) in CASES.items():
         networks, x = [build() for _ in range(members)], torch.randn(shape)
-        alone = [step_of(network, x) for network in networks]
-        together, apart = shortest(
-            [step_of(Ensemble(networks), x), lambda alone=alone: [step() for step in alone]], 1 if quick else 20
+        separate_steps = [step_of(network, x) for network in networks]
+        batched, separate = shortest_times(
+            [step_of(Ensemble(networks), x), lambda separate_steps=separate_steps: [step() for step in separate_steps]],
+            1 if quick else 20,
         )
         rows += [
-            row(f"{name}: together", together, "ms"),
-            row(f"{name}: one after the other", apart, "ms"),
-            row(f"{name}: ratio", apart / together),
+            row(f"{name}: together", batched, "ms"),
+            row(f"{name}: one after the other", separate, "ms"),
+            row(f"{name}: ratio", separate / batched),
         ]
     record("ensembles", rows, quick=quick)
 

@@ -1,7 +1,7 @@
 """Forecasts without a network: the last value, a damped trend, and a Gaussian process in time and wavelength.
 
-Each gives a Gaussian for the true flux at given times and bands; what it leaves open (how fast light curves wander,
-how soon a trend dies) is fitted to the score itself, the CRPS, on the calibration part.
+Each predicts a Gaussian for the true flux at given times and bands. Its parameters (how fast light curves vary and how
+fast a trend decays) are fitted to the score itself, the CRPS, on the calibration part.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from skysure.applications.supernovae.forecasts.scores import errors_of
 WAVELENGTH = {"u": 3671.0, "g": 4827.0, "r": 6223.0, "i": 7546.0, "z": 8691.0, "y": 9712.0}
 """Effective wavelengths [Å]."""
 TREND = 3
-"""Points of a band that a trend is fitted to."""
+"""Observations of a band that a trend is fitted to."""
 
 
 @dataclass(frozen=True)
 class Past:
-    """What was measured before each later point, each of shape (row,) or (row, point), the last point first.
+    """Last observations of the band before each later one, shape (row,) or (row, observation), the last first.
 
-    Points are those of its band; where the band has none, `weight` is 0 and the flux 0.
+    Where the band has no observation, `weight` and `flux` are 0.
     """
 
     ahead: np.ndarray
@@ -42,19 +42,19 @@ class Past:
     unit: np.ndarray
 
 
-def past(later: NextPoints) -> Past:
-    """Look up the last points of the band of each later point."""
+def last_observations(later: NextPoints) -> Past:
+    """Look up the last observations of the band of each later observation."""
     known, rows = later.known, len(later.owner)
     age, flux, error, weight = (np.zeros((rows, TREND)) for _ in range(4))
     error += 1.0
     for row, (owner, band, time) in enumerate(zip(later.owner, later.band, later.time, strict=True)):
         start, stop = known.offsets[owner : owner + 2]
-        mine = start + np.flatnonzero(known.band[start:stop] == band)[::-1][:TREND]
-        some = (row, slice(len(mine)))
-        age[some], flux[some], error[some], weight[some] = (
-            time - known.time[mine],
-            known.flux[mine],
-            known.flux_error[mine],
+        indices = start + np.flatnonzero(known.band[start:stop] == band)[::-1][:TREND]
+        entry = (row, slice(len(indices)))
+        age[entry], flux[entry], error[entry], weight[entry] = (
+            time - known.time[indices],
+            known.flux[indices],
+            known.flux_error[indices],
             1,
         )
     brightest = np.zeros(len(known))
@@ -64,38 +64,38 @@ def past(later: NextPoints) -> Past:
     return Past(ahead, age, flux, error, weight, unit)
 
 
-def persistence(seen: Past, parameters: np.ndarray) -> Fluxes:
-    """Keep the last flux of the band; its variance is that of the point and of a walk, (a f h^b)².
+def persistence(past: Past, parameters: np.ndarray) -> Fluxes:
+    """Repeat the last flux of the band; its variance is that of the measurement plus that of a walk, (a f h^b)².
 
-    A band that was not measured yet has flux 0, and the width of the object's brightest flux times a number.
+    A band without observations has flux 0, and a width proportional to the brightest flux of the object.
     """
     wander, power, unseen = np.exp(parameters[:3])
-    walk = wander * seen.unit * seen.age[:, 0] ** power
-    known = seen.weight[:, 0] > 0
-    std = np.where(known, np.hypot(seen.flux_error[:, 0], walk), unseen * seen.unit)
-    return gaussian(seen.ahead, seen.flux[:, 0], std)
+    walk = wander * past.unit * past.age[:, 0] ** power
+    known = past.weight[:, 0] > 0
+    std = np.where(known, np.hypot(past.flux_error[:, 0], walk), unseen * past.unit)
+    return gaussian(past.ahead, past.flux[:, 0], std)
 
 
-def damped_trend(seen: Past, parameters: np.ndarray) -> Fluxes:
-    """Go on from the last flux with a slope that dies out, m + b τ (1 - exp(-h / τ)) (Gardner & McKenzie 1985).
+def damped_trend(past: Past, parameters: np.ndarray) -> Fluxes:
+    """Extrapolate the last flux with a decaying slope, m + b τ (1 - exp(-h / τ)) (Gardner & McKenzie 1985).
 
-    Level and slope are fitted to the last three points of the band, by weight of their errors and of how far light
-    curves wander; the slope has the prior N(0, (p f)²).
+    Level and slope are fitted to the last three observations of the band, weighted by their errors and by the walk of
+    the light curve; the slope has the prior N(0, (p f)²).
     """
     wander, power, unseen, slope, tau = np.exp(parameters)
-    known, unit = seen.weight[:, 0] > 0, seen.unit[:, None]
-    back = seen.age[:, :1] - seen.age  # from the last point, negative
-    weight = seen.weight / (seen.flux_error**2 + (wander * unit * np.abs(back) ** power) ** 2)
+    known, unit = past.weight[:, 0] > 0, past.unit[:, None]
+    back = past.age[:, :1] - past.age  # from the last observation, negative
+    weight = past.weight / (past.flux_error**2 + (wander * unit * np.abs(back) ** power) ** 2)
     s0, s1, s2 = (np.sum(weight * back**k, 1) for k in range(3))
-    t0, t1 = (np.sum(weight * seen.flux * back**k, 1) for k in range(2))
-    s0, s2 = np.where(known, s0, 1.0), s2 + (slope * seen.unit) ** -2.0
+    t0, t1 = (np.sum(weight * past.flux * back**k, 1) for k in range(2))
+    s0, s2 = np.where(known, s0, 1.0), s2 + (slope * past.unit) ** -2.0
     determinant = s0 * s2 - s1**2
     level, trend = (s2 * t0 - s1 * t1) / determinant, (s0 * t1 - s1 * t0) / determinant
-    reach = tau * -np.expm1(-seen.age[:, 0] / tau)
+    reach = tau * -np.expm1(-past.age[:, 0] / tau)
     variance = (s2 - 2 * s1 * reach + s0 * reach**2) / determinant
-    std = np.sqrt(variance + (wander * seen.unit * seen.age[:, 0] ** power) ** 2)
+    std = np.sqrt(variance + (wander * past.unit * past.age[:, 0] ** power) ** 2)
     mean = level + trend * reach
-    return gaussian(seen.ahead, np.where(known, mean, 0.0), np.where(known, std, unseen * seen.unit))
+    return gaussian(past.ahead, np.where(known, mean, 0.0), np.where(known, std, unseen * past.unit))
 
 
 def gaussian(days: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Fluxes:
@@ -104,19 +104,19 @@ def gaussian(days: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Fluxes:
     return Fluxes(days, *one, torch.zeros(len(mean), dtype=torch.float64))
 
 
-def fitted(method: Callable[[Past, np.ndarray], Fluxes], start: list[float], later: NextPoints) -> np.ndarray:
-    """Give the parameters (their logarithms) of least CRPS, in units of the errors of the measured fluxes."""
-    seen = past(later)
+def fit_parameters(method: Callable[[Past, np.ndarray], Fluxes], start: list[float], later: NextPoints) -> np.ndarray:
+    """Logarithms of the parameters with the smallest CRPS, in units of the errors of the measured fluxes."""
+    past = last_observations(later)
 
     def loss(parameters: np.ndarray) -> float:
-        return float(errors_of(method(seen, np.clip(parameters, -12, 12)), later).mean())
+        return float(errors_of(method(past, np.clip(parameters, -12, 12)), later).mean())
 
     options = {"maxiter": 2000, "xatol": 1e-3, "fatol": 1e-6}
     return np.clip(minimize(loss, start, method="Nelder-Mead", options=options).x, -12, 12)
 
 
 def gaussian_process(python: str, later: NextPoints) -> tuple[Fluxes, dict[str, str]]:
-    """Let tinygp forecast in its own environment; gives its versions too."""
+    """Forecast with tinygp in its own environment; returns the forecasts and the versions."""
     known = later.known
     wavelength = np.log(np.array([WAVELENGTH[band] for band in known.bands]))
     columns = {
@@ -125,11 +125,13 @@ def gaussian_process(python: str, later: NextPoints) -> tuple[Fluxes, dict[str, 
         "later_log_wavelength": wavelength[later.band],
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
-        np.savez(given, **columns)
+        input_path, output = Path(folder) / "input.npz", Path(folder) / "output.npz"
+        np.savez(input_path, **columns)
         script = Path(__file__).with_name("forecasting_gp.py")
-        done = subprocess.run([python, str(script), str(given), str(found)], check=True, capture_output=True, text=True)
-        with np.load(found) as answer:
-            mean, std = answer["mean"], answer["std"]
+        process = subprocess.run(
+            [python, str(script), str(input_path), str(output)], check=True, capture_output=True, text=True
+        )
+        with np.load(output) as result:
+            mean, std = result["mean"], result["std"]
     ahead = later.time - known.time[known.offsets[1:] - 1][later.owner]
-    return gaussian(ahead, mean, std), json.loads(done.stdout.splitlines()[-1])
+    return gaussian(ahead, mean, std), json.loads(process.stdout.splitlines()[-1])

@@ -1,18 +1,18 @@
-"""The lecture's sentence: how many words may lie between a country and its language?
+"""The lecture's sentence: over how many words does a network remember the country that determines the language?
 
     python benchmarks/gap.py [--quick]
 
 "I have been staying in Brazil ... I can speak fluent ___": 40 countries, 26 languages, `gap` words between the country
-and the blank. They are sentences of eight words, from a vocabulary of seventy; one in ten is about another country,
-none names a language. The sentences of training and test differ, their words do not.
+and the blank. The words between form sentences of eight words from a vocabulary of seventy; one in ten mentions another
+country, none names a language. Training and test have different sentences of the same words.
 
-An embedding, one recurrent layer of 32 units and a softmax over the languages, a network for each gap, tested at that
-gap: 1,200 steps of Adam on 64 sentences, gradients clipped at norm 1. Two diets: sentences of all gaps up to this one
-(log-uniform from 5), or of only this one. All cells start able to keep (`init_forget_bias`): the LSTM's forget
-and the GRU's update gate with bias 1,
- the plain layer with orthogonal weights; rows `_torch_` start as torch does. A training stops
-early when it has learned (mean loss of its last steps below 0.01). A cell that fails at 100 words or more (mean
-accuracy below a half) is not trained at longer gaps. Learning rates were chosen on sentences of the part "validation".
+The network is an embedding, one recurrent layer of 32 units and a softmax over the languages. One network is trained
+and tested for each gap: 1,200 steps of Adam on 64 texts, gradients clipped at norm 1. The training gaps are either
+log-uniform from 5 to the tested gap, or (rows `_only_`) the tested gap alone. All cells start with a long memory
+(`init_forget_bias`): the forget gate of the LSTM and the update gate of the GRU with bias 1, the plain layer with
+orthogonal weights; rows `_torch_` start with torch's defaults. A training stops early when the mean loss of its last
+steps is below 0.01. A cell whose mean accuracy is below a half at 100 words or more is not trained at longer gaps.
+Learning rates were chosen on the part "validation".
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ OPENINGS = ("i have been staying in", "i was born in", "my home is in", "i have 
 END = "i can speak fluent"
 SUBJECTS = "we they people friends neighbours children teachers painters"
 VERBS = "watch paint follow describe remember visit admire photograph"
-LOOKS = "old quiet bright narrow green distant"
-THINGS = "river garden market mountain bridge harbour forest village"
-PLACES = "in near behind beside beyond around"
+ADJECTIVES = "old quiet bright narrow green distant"
+NOUNS = "river garden market mountain bridge harbour forest village"
+PREPOSITIONS = "in near behind beside beyond around"
 TIMES = "spring summer winter morning evening rain"
 NEUTRAL = [f"{s} {v} the {a} {n} {p} the {t}" for s, v, a, n, p, t in
-           product(*(w.split() for w in (SUBJECTS, VERBS, LOOKS, THINGS, PLACES, TIMES)))]  # fmt: skip
-ABROAD = [said.format(country=c, time=t) for said, (c, _), t in
+           product(*(w.split() for w in (SUBJECTS, VERBS, ADJECTIVES, NOUNS, PREPOSITIONS, TIMES)))]  # fmt: skip
+ABROAD = [template.format(country=c, time=t) for template, (c, _), t in
           product(("my cousin once flew to {country} last {time}", "a letter came from {country} in the {time}",
                    "the train never went to {country} in {time}"), NATIONS, TIMES.split())]  # fmt: skip
 PARTS = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
-SAID = (*OPENINGS, END, SUBJECTS, VERBS, LOOKS, THINGS, PLACES, TIMES, NEUTRAL[0], *ABROAD)
-WORDS = [".", *dict.fromkeys(" ".join(SAID).split())]
+ALL_TEXT = (*OPENINGS, END, SUBJECTS, VERBS, ADJECTIVES, NOUNS, PREPOSITIONS, TIMES, NEUTRAL[0], *ABROAD)
+WORDS = [".", *dict.fromkeys(" ".join(ALL_TEXT).split())]
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 LEARNING_RATE = {"rnn": 3e-3, "lstm": 1e-2, "gru": 1e-2}
@@ -69,48 +69,48 @@ LAGS = (1, 2, 5, 10, 20, 50, 100, 200)
 UNITS, BATCH, STEPS, TESTED, LEARNED = 32, 64, 1200, 512, 0.01
 
 
-def encoded(sentences: list[str]) -> np.ndarray:
-    """Give the numbers of the words of sentences of equal length."""
+def encode(sentences: list[str]) -> np.ndarray:
+    """Word indices of sentences of equal length, shape (sentence, word)."""
     number = {word: k for k, word in enumerate(WORDS)}
     return np.array([[number[word] for word in sentence.split()] for sentence in sentences])
 
 
 @cache
 def of_part(part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give the neutral sentences of a part and those about other countries, the same in every run."""
-    found = []
+    """Neutral sentences of a part, and those about other countries; the same in every run."""
+    kinds = []
     for sentences in (NEUTRAL, ABROAD):
         low, high = (round(share * len(sentences)) for share in PARTS[part])
-        found.append(encoded([sentences[k] for k in np.random.default_rng(17).permutation(len(sentences))[low:high]]))
-    return found[0], found[1]
+        kinds.append(encode([sentences[k] for k in np.random.default_rng(17).permutation(len(sentences))[low:high]]))
+    return kinds[0], kinds[1]
 
 
 class Texts:
-    """The lecture's sentence, as often as asked, from the sentences of one part."""
+    """Random texts of the lecture's form, from the sentences of one part."""
 
     def __init__(self, part: str, *key: int) -> None:
         self.random = np.random.default_rng([list(PARTS).index(part), *key])
         self.neutral, self.abroad = of_part(part)
         longest = max(len(opening.split()) for opening in OPENINGS)
-        self.openings = encoded([". " * (longest - len(o.split())) + o for o in OPENINGS])
-        self.nations, self.end = encoded([country for country, _ in NATIONS]), encoded([END])
+        self.openings = encode([". " * (longest - len(o.split())) + o for o in OPENINGS])
+        self.nations, self.end = encode([country for country, _ in NATIONS]), encode([END])
 
     def draw(self, gap: int, n: int) -> tuple[Tensor, Tensor]:
-        """Give n texts with `gap` words between the country and the blank, (text, word), and their languages."""
+        """Draw n texts with `gap` words between country and blank, shape (text, word), and their languages."""
         pick, words = self.random.integers, gap - self.end.shape[1]
         shape = (n, -(-words // self.neutral.shape[1]))
         abroad = self.random.random(shape) < 0.1
         between = np.where(abroad[..., None], self.abroad[pick(len(self.abroad), size=shape)],
                            self.neutral[pick(len(self.neutral), size=shape)])  # fmt: skip
         nation = pick(len(NATIONS), size=n)
-        said = [self.openings[pick(len(self.openings), size=n)], self.nations[nation],
+        pieces = [self.openings[pick(len(self.openings), size=n)], self.nations[nation],
                 between.reshape(n, -1)[:, :words], self.end.repeat(n, 0)]  # fmt: skip
         language = np.array([language for _, language in NATIONS])[nation]
-        return torch.from_numpy(np.concatenate(said, 1)), torch.from_numpy(language)
+        return torch.from_numpy(np.concatenate(pieces, 1)), torch.from_numpy(language)
 
 
 class Speaker(nn.Module):
-    """Embedding, recurrent layer, logits of the languages after the last word."""
+    """Embedding, recurrent layer, and the logits of the languages after the last word."""
 
     def __init__(self, cell: str, start: str) -> None:
         super().__init__()
@@ -126,80 +126,84 @@ class Speaker(nn.Module):
 
 @dataclass(frozen=True)
 class Lesson:
-    """A training: which cell, how it starts, on which gaps."""
+    """A training: cell, longest gap, range of gaps (`up_to` the longest, or it `only`), initial weights, seed."""
 
     cell: str
     gap: int
-    diet: str = "up_to"
+    gap_range: str = "up_to"
     start: str = "keeping"
     seed: int = 0
 
     @property
     def gaps(self) -> Iterator[int]:
-        """The gap of each batch."""
+        """Random gap of each batch."""
         random = np.random.default_rng([self.seed, self.gap, 5])
         while True:
-            shortest = self.gap if self.diet == "only" else GAPS[0]
+            shortest = self.gap if self.gap_range == "only" else GAPS[0]
             yield round(math.exp(random.uniform(math.log(shortest), math.log(self.gap))))
 
     def network(self) -> Speaker:
-        """Give the network as it starts."""
+        """Make the untrained network."""
         with seeded(self.seed, self.gap):
             return Speaker(self.cell, self.start)
 
 
-def trained(lesson: Lesson, steps: int = STEPS) -> Speaker:
-    """Train until it has learned, or the steps are over."""
+def train(lesson: Lesson, steps: int = STEPS) -> Speaker:
+    """Train until the loss is small or the steps are over."""
     network, texts = lesson.network(), Texts("train", lesson.seed, lesson.gap)
     adam = torch.optim.Adam(network.parameters())
-    recent = math.log(len(LANGUAGES))
+    recent_loss = math.log(len(LANGUAGES))
     for step, gap in zip(range(steps), lesson.gaps, strict=False):
         progress = step / steps
-        rise = min(1.0, (step + 1) / 50)
-        adam.param_groups[0]["lr"] = LEARNING_RATE[lesson.cell] * rise * 0.5 * (1 + math.cos(math.pi * progress))
+        warmup = min(1.0, (step + 1) / 50)
+        adam.param_groups[0]["lr"] = LEARNING_RATE[lesson.cell] * warmup * 0.5 * (1 + math.cos(math.pi * progress))
         words, language = texts.draw(gap, BATCH)
         loss = nn.functional.cross_entropy(network(words), language)
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adam.step()
-        recent += 0.05 * (float(loss.detach()) - recent)
-        if recent < LEARNED:
+        recent_loss += 0.05 * (float(loss.detach()) - recent_loss)
+        if recent_loss < LEARNED:
             break
     return network
 
 
 @torch.inference_mode()
 def accuracy(network: Speaker, gap: int, seed: int, part: str = "test") -> float:
-    """Give the share of languages named rightly at this gap."""
-    texts, right = Texts(part, seed, gap), 0
+    """Share of texts whose language is predicted correctly at this gap."""
+    texts, correct = Texts(part, seed, gap), 0
     for _ in range(TESTED // BATCH):
         words, language = texts.draw(gap, BATCH)
-        right += int((network(words).argmax(1) == language).sum())
-    return right / TESTED
+        correct += int((network(words).argmax(1) == language).sum())
+    return correct / TESTED
 
 
-def curve(cell: str, diet: str, start: str, gaps: tuple[int, ...], seeds: int, steps: int) -> Iterator[dict[str, Any]]:
-    """Give the accuracy at each gap, of networks that were trained for it."""
-    name = {("up_to", "keeping"): "accuracy", ("only", "keeping"): "only", ("up_to", "torch"): "torch"}[diet, start]
+def curve(
+    cell: str, gap_range: str, start: str, gaps: tuple[int, ...], seeds: int, steps: int
+) -> Iterator[dict[str, Any]]:
+    """Accuracy at each gap of networks trained for it."""
+    name = {("up_to", "keeping"): "accuracy", ("only", "keeping"): "only", ("up_to", "torch"): "torch"}[
+        gap_range, start
+    ]
     for gap in gaps:
-        lessons = [Lesson(cell, gap, diet, start, seed) for seed in range(seeds)]
-        found = [accuracy(trained(lesson, steps), gap, lesson.seed) for lesson in lessons]
-        mean = statistics.mean(found)
+        lessons = [Lesson(cell, gap, gap_range, start, seed) for seed in range(seeds)]
+        accuracies = [accuracy(train(lesson, steps), gap, lesson.seed) for lesson in lessons]
+        mean = statistics.mean(accuracies)
         error = max(math.sqrt(mean * (1 - mean) / (seeds * TESTED)),
-                    statistics.stdev(found) / math.sqrt(seeds) if seeds > 1 else 0.0)  # fmt: skip
-        note = f"{seeds} networks: {', '.join(f'{share:.3f}' for share in found)}"
+                    statistics.stdev(accuracies) / math.sqrt(seeds) if seeds > 1 else 0.0)  # fmt: skip
+        note = f"{seeds} networks: {', '.join(f'{share:.3f}' for share in accuracies)}"
         yield row(f"{cell}_{name}_{gap}", mean, error=error, n=seeds * TESTED, note=note)
         if gap >= 100 and mean < 0.5:
             return
 
 
 def gradients(cell: str, steps: int) -> Iterator[dict[str, Any]]:
-    """Give the gradient by lag over that at lag 0, in the median over texts: at both starts, and after training."""
+    """Gradient at each lag over that at lag 0, median over texts: with both initial weights, and after training."""
     words, _ = Texts("test", 0).draw(LAGS[-1], 32)
     lesson = Lesson(cell, 100)
     networks = {"torch": Lesson(cell, 100, start="torch").network(), "start": lesson.network()}
-    for when, network in (networks | {"trained": trained(lesson, steps)}).items():
+    for when, network in (networks | {"trained": train(lesson, steps)}).items():
         network = network.double()
         by_lag = gradient_by_lag(network.layer, network.embedding(words).detach())
         median = (by_lag / by_lag[:, :1]).median(0).values
@@ -220,6 +224,6 @@ def main(quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     main(parser.parse_args().quick)

@@ -1,8 +1,8 @@
-"""Networks of long_sequences.py: an LSTM behind each of the four answers, a 1-D ResNet of equal parameters, training.
+"""Networks of long_sequences.py: an LSTM after each method, a 1-D ResNet with as many parameters, and the training.
 
-Every network gives two vectors of a series, from which one head classifies or forecasts; so they differ in how they
-read and in nothing else. A network that classifies is told the mean and the maximum over all steps; one that forecasts,
-the mean and the last.
+Every network summarises a series by two vectors, from which a head classifies or forecasts; networks differ in nothing
+else. The two vectors are the mean and the maximum over all steps for classification, the mean and the last step for
+forecasting.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from long_sequences_data import Labelled
 from skysure.methods.recurrent import Autoencoder, Series, init_forget_bias, pooled, step_features, truncated_bptt
 
 UNITS, WIDTH = 48, 22
-"""Of the LSTM and of the ResNet, so that both have about 24,000 parameters."""
+"""Units of the LSTM and of the ResNet; both have about 24,000 parameters."""
 BATCH = 32
 
 
-def half() -> torch.autocast:
+def autocast_bfloat16() -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16)
 
 
 def summary(states: Tensor, valid: Tensor, second: str) -> Tensor:
-    """Give the mean over the valid steps, and their maximum or the last of them."""
+    """Mean over the valid steps, and their maximum or the last of them."""
     inside = valid[..., None]
     mean = states.masked_fill(~inside, 0.0).sum(1) / inside.sum(1).clamp(min=1)
     if second == "last":
@@ -38,7 +38,7 @@ def summary(states: Tensor, valid: Tensor, second: str) -> Tensor:
 
 
 class Recurrent(nn.Module):
-    """An LSTM over a series, or over what `before` makes of it."""
+    """An LSTM over a series, or over the output of `before`."""
 
     units = UNITS
 
@@ -58,36 +58,36 @@ class Recurrent(nn.Module):
 
 
 class Carried(Recurrent):
-    """The same, a window at a time; a summary of all that was read so far after each."""
+    """The same, one window at a time, with a summary of all windows so far after each."""
 
     def __init__(self, features: int, window: int) -> None:
         super().__init__(features)
         self.window = window
 
     def summaries(self, series: Series) -> Iterator[Tensor]:
-        """Give the summary after each window, whose gradient reaches back to its beginning."""
+        """Summary after each window; its gradient reaches back to the beginning of the window."""
         most = torch.full((len(series), UNITS), -torch.inf)
         total = torch.zeros(len(series), UNITS)
-        parts = [series.between(k, k + self.window) for k in range(0, series.steps, self.window)]
-        for k, states in enumerate(truncated_bptt(self.layer, (self.embedded(part) for part in parts))):
-            inside, read = parts[k].valid[..., None], series.length.clamp(max=(k + 1) * self.window)
+        windows = [series.between(k, k + self.window) for k in range(0, series.steps, self.window)]
+        for k, states in enumerate(truncated_bptt(self.layer, (self.embedded(part) for part in windows))):
+            inside, read = windows[k].valid[..., None], series.length.clamp(max=(k + 1) * self.window)
             total = total + states.float().masked_fill(~inside, 0.0).sum(1)
             most = torch.maximum(most, states.float().masked_fill(~inside, -torch.inf).amax(1))
             yield torch.cat([total / read[:, None], most], -1)
             total, most = total.detach(), most.detach()
 
     def forward(self, series: Series) -> Tensor:
-        for found in self.summaries(series):
-            last = found
+        for output in self.summaries(series):
+            last = output
         return last
 
 
-def masked(x: Tensor, length: Tensor) -> Tensor:
+def mask_padding(x: Tensor, length: Tensor) -> Tensor:
     return x * (torch.arange(x.shape[-1]) < length[:, None])[:, None]
 
 
 class Block(nn.Module):
-    """Two convolutions that halve the steps, beside a shortcut (He et al. 2016, arXiv:1512.03385); none looks ahead."""
+    """Two causal convolutions that halve the steps, with a shortcut (He et al. 2016, arXiv:1512.03385)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,14 +96,14 @@ class Block(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in range(2))
 
     def forward(self, x: Tensor, length: Tensor) -> Tensor:
-        """Give outputs whose valid part has this length."""
-        y = masked(F.relu(self.norms[0](self.first(F.pad(x, (4, 0))))), length)
+        """Outputs of the given valid length."""
+        y = mask_padding(F.relu(self.norms[0](self.first(F.pad(x, (4, 0))))), length)
         y = self.norms[1](self.second(F.pad(y, (4, 0))))
-        return masked(F.relu(x[..., ::2] + y), length)
+        return mask_padding(F.relu(x[..., ::2] + y), length)
 
 
 class ResNet(nn.Module):
-    """A 1-D residual network over the whole series; of 1 + 32 k steps the last output has seen the last step."""
+    """A 1-D residual network over the whole series; with 1 + 32 k steps the last output depends on the last step."""
 
     units = WIDTH
 
@@ -115,7 +115,7 @@ class ResNet(nn.Module):
 
     def forward(self, series: Series) -> Tensor:
         length = (series.length + 1) // 2
-        x = masked(F.relu(self.stem(F.pad(step_features(series).mT, (6, 0)))), length)
+        x = mask_padding(F.relu(self.stem(F.pad(step_features(series).mT, (6, 0)))), length)
         for block in self.blocks:
             length = (length + 1) // 2
             x = block(x, length)
@@ -124,7 +124,7 @@ class ResNet(nn.Module):
 
 
 class Codes(nn.Module):
-    """The codes of an autoencoder that was trained before, a few windows to a step."""
+    """Codes of a pretrained autoencoder, averaged over a few windows per step."""
 
     def __init__(self, autoencoder: Autoencoder, by: int) -> None:
         super().__init__()
@@ -135,52 +135,52 @@ class Codes(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Logits from the summary of a network; the losses of a batch, one or one a window."""
+    """Logits from the summary of a network, and the losses of a batch: one, or one per window."""
 
     def __init__(self, reader: nn.Module, classes: int) -> None:
         super().__init__()
         self.reader = reader
         self.head = nn.Sequential(nn.Linear(2 * reader.units, UNITS), nn.GELU(), nn.Linear(UNITS, classes))
 
-    def forward(self, given: Labelled) -> Tensor:
-        with half():
-            found = self.reader(given.series)
-        return self.head(found)
+    def forward(self, batch: Labelled) -> Tensor:
+        with autocast_bfloat16():
+            output = self.reader(batch.series)
+        return self.head(output)
 
-    def losses(self, given: Labelled) -> Iterator[Tensor]:
+    def losses(self, batch: Labelled) -> Iterator[Tensor]:
         if not isinstance(self.reader, Carried):
-            yield F.cross_entropy(self(given), given.label)
+            yield F.cross_entropy(self(batch), batch.label)
             return
-        with half():  # entered once: leaving it would forget the weights in half precision
-            for found in self.reader.summaries(given.series):
+        with autocast_bfloat16():  # entered once: leaving it discards the cached weights in half precision
+            for output in self.reader.summaries(batch.series):
                 with torch.autocast("cpu", enabled=False):
-                    loss = F.cross_entropy(self.head(found), given.label)
+                    loss = F.cross_entropy(self.head(output), batch.label)
                 yield loss
 
-    def scores(self, given: Labelled) -> Tensor:
-        """Give the negative log-likelihood of each object."""
-        return F.cross_entropy(self(given), given.label, reduction="none")
+    def scores(self, batch: Labelled) -> Tensor:
+        """Negative log-likelihood of each object."""
+        return F.cross_entropy(self(batch), batch.label, reduction="none")
 
 
 def batches(n: int, size: int, generator: torch.Generator | None = None) -> list[Tensor]:
-    """Give the numbers of the objects of each batch, shuffled by a generator."""
+    """Indices of the objects of each batch, shuffled if a generator is given."""
     order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
     return list(order.split(size))
 
 
-def fitted(
+def fit(
     model: nn.Module, train: Labelled, validation: Labelled, epochs: int, rate: float, seed: int
 ) -> tuple[nn.Module, float, float]:
-    """Train with Adam; give the weights of the best validation loss, that loss, and the median seconds an epoch."""
+    """Train with Adam; returns the network of lowest validation loss, that loss, and the median time per epoch [s]."""
     generator = torch.Generator().manual_seed(seed)
     adam = torch.optim.Adam(model.parameters(), lr=rate)
     best, lowest, seconds = copy.deepcopy(model.state_dict()), math.inf, []
     for epoch in range(epochs):
         start = time.process_time()
         model.train()
-        parts = batches(len(train), BATCH, generator)
-        for k, rows in enumerate(parts):
-            progress = (epoch + k / len(parts)) / epochs
+        epoch_rows = batches(len(train), BATCH, generator)
+        for k, rows in enumerate(epoch_rows):
+            progress = (epoch + k / len(epoch_rows)) / epochs
             adam.param_groups[0]["lr"] = (
                 rate * min(1.0, 10 * progress + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
             )
@@ -190,15 +190,15 @@ def fitted(
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 adam.step()
         seconds.append(time.process_time() - start)
-        found = float(scored(model, validation).mean())
-        if found < lowest:
-            best, lowest = copy.deepcopy(model.state_dict()), found
+        loss = float(evaluate(model, validation).mean())
+        if loss < lowest:
+            best, lowest = copy.deepcopy(model.state_dict()), loss
     model.load_state_dict(best)
     return model.eval(), lowest, sorted(seconds)[len(seconds) // 2]
 
 
 @torch.no_grad()
-def scored(model: nn.Module, given: Labelled, what: Callable[[Labelled], Tensor] | None = None) -> Tensor:
-    """Give what the model says of each object, by default its negative log-likelihood."""
+def evaluate(model: nn.Module, batch: Labelled, what: Callable[[Labelled], Tensor] | None = None) -> Tensor:
+    """Apply a function of the model to each object; by default its negative log-likelihood."""
     model.eval()
-    return torch.cat([(what or model.scores)(given[rows]) for rows in batches(len(given), 4 * BATCH)])
+    return torch.cat([(what or model.scores)(batch[rows]) for rows in batches(len(batch), 4 * BATCH)])

@@ -1,10 +1,10 @@
-"""The Gaussian process of infinitely wide networks: its kernel, digits with small training sets, and finite networks.
+"""The Gaussian process of infinitely wide networks: kernel, digits with small training sets, finite networks.
 
     python benchmarks/nngp.py [--quick]
 
-Digits are scikit-learn's (1,797 of 8 x 8 pixels); of each of five random orders the last 797 are tested on, and the
-first 100, 500 or 1,000 trained on. Hyperparameters by evidence on those alone. The MLP beside it, two hidden layers of
-256, regresses the same targets from the same inputs, as in Lee et al. 2018.
+The digits are scikit-learn's (1,797 of 8 x 8 pixels). In each of five random orders the last 797 are the test set and
+the first 100, 500 or 1,000 the training set, whose evidence sets the hyperparameters. An MLP with two hidden layers of
+256 units regresses the same targets from the same inputs for comparison, as in Lee et al. 2018.
 """
 
 from __future__ import annotations
@@ -38,31 +38,34 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    rows = [golden(), *digits(seeds=1 if quick else 5, sizes=SIZES[:2] if quick else SIZES)]
+    rows = [reference_row(), *digits(seeds=1 if quick else 5, sizes=SIZES[:2] if quick else SIZES)]
     widths = (16, 64, 256) if quick else (16, 64, 256, 1024)
-    rows += [*at_initialisation(widths, draws=100 if quick else 1000), *on_a_sine(widths, networks=2 if quick else 5)]
-    rows += cost(1000 if quick else 7400)
+    rows += [
+        *untrained_networks(widths, draws=100 if quick else 1000),
+        *finite_networks(widths, networks=2 if quick else 5),
+    ]
+    rows += measure_time(1000 if quick else 7400)
     record("nngp", rows, quick=quick)
 
 
-def golden() -> Row:
-    """The values of google/neural-tangents 0.6.5 for six rows of four numbers."""
+def reference_row() -> Row:
+    """Largest difference from google/neural-tangents 0.6.5 on six rows of four numbers."""
     x = torch.from_numpy(np.random.RandomState(0).randn(6, 4))
     ours = relu_kernel(x, x, depth=2, weight_variance=2.0, bias_variance=0.09)[0, :3]
     return row("golden_max_error", float((ours - torch.tensor(GOLDEN, dtype=torch.float64)).abs().max()), n=3)
 
 
 def digits(seeds: int, sizes: tuple[int, ...]) -> list[Row]:
-    """Accuracy beside the MLP's, probabilities, and whether the variance knows the error."""
+    """Accuracy compared with the MLP, calibration, and correlation of the variance with the squared error."""
     x, label = (torch.from_numpy(a) for a in load_digits(return_X_y=True))
-    x, found = x.double(), []
+    x, results = x.double(), []
     for size in sizes:
         for seed in range(seeds):
             order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-            found.append((size, *one_order(x, label, order[:size], order[1000:], seed)))
+            results.append((size, *score_order(x, label, order[:size], order[1000:], seed)))
     rows = []
     for size in sizes:
-        _, scores, variance, error = zip(*(f for f in found if f[0] == size), strict=True)
+        _, scores, variance, error = zip(*(f for f in results if f[0] == size), strict=True)
         mean, spread = np.mean(scores, 0), np.std(scores, 0, ddof=min(1, seeds - 1)) / seeds**0.5
         peer = {"name": "MLP(256, 256), squared error, Adam", "version": torch.__version__, "value": mean[3]}
         rows.append(row(f"digits_accuracy_{size}", mean[0], error=spread[0], n=seeds, peer=peer))
@@ -72,39 +75,41 @@ def digits(seeds: int, sizes: tuple[int, ...]) -> list[Row]:
         rank = [spearmanr(v, e).statistic for v, e in zip(variance, error, strict=True)]
         rows.append(row(f"variance_error_spearman_{size}", np.mean(rank), n=seeds, note="object by object"))
         pooled = np.concatenate(variance), np.concatenate(error)
-        rows.append(row(f"variance_error_pearson_{size}", binned(*pooled), n=len(pooled[0]), note=f"{BINS} bins"))
+        rows.append(
+            row(f"variance_error_pearson_{size}", binned_correlation(*pooled), n=len(pooled[0]), note=f"{BINS} bins")
+        )
     least = min(r["value"] for r in rows if r["measure"].startswith("variance_error_pearson"))
     rows.append(row("variance_error_pearson", least, note="the least of the training sizes"))
-    variance, error = (np.concatenate([f[k] for f in found]) for k in (2, 3))
+    variance, error = (np.concatenate([f[k] for f in results]) for k in (2, 3))
     rows.append(row("variance_over_error", variance.mean() / error.mean(), n=len(variance), note="1: right on average"))
     return rows
 
 
-def one_order(x: Tensor, label: Tensor, train: Tensor, test: Tensor, seed: int) -> tuple[list[float], Any, Any]:
-    """Accuracy, NLL, ECE, the MLP's accuracy; predicted and realised squared error of each tested object."""
+def score_order(x: Tensor, label: Tensor, train: Tensor, test: Tensor, seed: int) -> tuple[list[float], Any, Any]:
+    """Accuracy, NLL, ECE, accuracy of the MLP; then predicted and actual squared error of each test object."""
     gp = NNGP(classes=10, normalise="rows").fit(x[train], label[train])
     mean, epistemic, aleatoric = gp(x[test])
     p, truth = gp.probability(x[test]), label[test]
     nll = -p.gather(1, truth[:, None]).clamp(min=1e-12).log().mean()
     error = (mean - class_targets(truth, 10)).square().mean(1)
     scaled = gp.normalised(x).float()
-    network = trained(scaled[train], class_targets(label[train], 10).float(), 256, 2, seed, steps=2000, batch=100)
+    network = train_mlp(scaled[train], class_targets(label[train], 10).float(), 256, 2, seed, steps=2000, batch=100)
     with torch.no_grad():
-        guessed = network(scaled[test]).argmax(1)
-    right = [float((guess == truth).double().mean()) for guess in (mean.argmax(1), guessed)]
-    scores = [right[0], float(nll), ece(p.numpy(), truth.numpy()), right[1]]
+        predicted = network(scaled[test]).argmax(1)
+    accuracies = [float((prediction == truth).double().mean()) for prediction in (mean.argmax(1), predicted)]
+    scores = [accuracies[0], float(nll), ece(p.numpy(), truth.numpy()), accuracies[1]]
     return scores, (epistemic + aleatoric)[:, 0].numpy(), error.numpy()
 
 
-def binned(variance: np.ndarray, error: np.ndarray) -> float:
-    """Pearson's r of the means in bins of equal count of the predicted variance."""
+def binned_correlation(variance: np.ndarray, error: np.ndarray) -> float:
+    """Pearson's r of predicted variance and squared error, averaged in bins of equal count."""
     order = np.argsort(variance)
     edges = np.linspace(0, len(order), BINS + 1).astype(int)
     bins = [order[a:b] for a, b in pairwise(edges)]
     return float(pearsonr([variance[b].mean() for b in bins], [error[b].mean() for b in bins]).statistic)
 
 
-def rows_normalised(x: Tensor) -> Tensor:
+def normalise_rows(x: Tensor) -> Tensor:
     x = x - x.mean(1, keepdim=True)
     return x / x.square().mean(1, keepdim=True).sqrt()
 
@@ -115,18 +120,18 @@ def mlp(features: int, width: int, depth: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*hidden, nn.Linear(width, outputs))
 
 
-def trained(
+def train_mlp(
     x: Tensor, y: Tensor, width: int, depth: int, seed: int, *, steps: int, batch: int, rate: float = 1e-3
 ) -> nn.Module:
-    """An MLP that regresses y by Adam; the rate falls as a cosine."""
+    """Train an MLP to regress y with Adam and a cosine learning rate."""
     with seeded(seed):
         network = mlp(x.shape[1], width, depth, y.shape[1])
     adam = torch.optim.Adam(network.parameters(), rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
-        some = torch.randint(len(x), (min(batch, len(x)),), generator=generator)
-        loss = (network(x[some]) - y[some]).square().mean()
+        indices = torch.randint(len(x), (min(batch, len(x)),), generator=generator)
+        loss = (network(x[indices]) - y[indices]).square().mean()
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -135,34 +140,41 @@ def trained(
 
 
 def random_features(x: Tensor, width: int, depth: int, h: Hyperparameters, generator: torch.Generator) -> Tensor:
-    """What the last hidden layer of a random ReLU network gives, divided by sqrt(width): (row, width)."""
+    """Last hidden layer of a random ReLU network, divided by sqrt(width), shape (row, width)."""
     for _ in range(depth):
         weights = torch.randn(x.shape[1], width, generator=generator).to(x) * (h.weight_variance / x.shape[1]) ** 0.5
         x = (x @ weights + h.bias_variance**0.5 * torch.randn(width, generator=generator).to(x)).relu()
     return x / width**0.5
 
 
-def at_initialisation(widths: tuple[int, ...], draws: int) -> list[Row]:
-    """Outputs of random networks against the kernel: their covariance, and how far from Gaussian they are."""
-    x = rows_normalised(torch.from_numpy(load_digits().data[:8]))
+def untrained_networks(widths: tuple[int, ...], draws: int) -> list[Row]:
+    """Outputs of random networks: deviation of their covariance from the kernel, and excess kurtosis."""
+    x = normalise_rows(torch.from_numpy(load_digits().data[:8]))
     h = Hyperparameters(3, 2.0, 0.2, 1.0, 0.0)
-    wanted = relu_kernel(x, x, 3, 2.0, 0.2)
+    expected = relu_kernel(x, x, 3, 2.0, 0.2)
     rows = []
     for width in widths:
         generator = torch.Generator().manual_seed(width)
-        # Given the last hidden layer an output is Gaussian: its moments over the last weights are exact.
+        # Conditional on the last hidden layer an output is Gaussian: its moments over the last weights are exact.
         last = torch.stack([random_features(x, width, 3, h, generator) for _ in range(draws)])
-        given = 0.2 + 2.0 * last @ last.mT
-        variance = given.diagonal(dim1=1, dim2=2)
-        off = (given.mean(0) - wanted).abs().max() / wanted.max()
+        conditional = 0.2 + 2.0 * last @ last.mT
+        variance = conditional.diagonal(dim1=1, dim2=2)
+        trained_distance = (conditional.mean(0) - expected).abs().max() / expected.max()
         kurtosis = 3 * variance.square().mean(0) / variance.mean(0).square() - 3
-        rows.append(row(f"initial_covariance_error_width_{width}", float(off), n=draws, note="of the largest variance"))
+        rows.append(
+            row(
+                f"initial_covariance_error_width_{width}",
+                float(trained_distance),
+                n=draws,
+                note="of the largest variance",
+            )
+        )
         rows.append(row(f"initial_excess_kurtosis_width_{width}", float(kurtosis.mean()), n=draws, note="Gaussian: 0"))
     return rows
 
 
-def on_a_sine(widths: tuple[int, ...], networks: int) -> list[Row]:
-    """Distance of finite networks from the process on a noisy sine: last layer inferred, and all layers trained."""
+def finite_networks(widths: tuple[int, ...], networks: int) -> list[Row]:
+    """Distance of finite networks from the Gaussian process on a noisy sine: last layer inferred, or all trained."""
     generator = torch.Generator().manual_seed(0)
     x = (2 * torch.rand(50, 1, generator=generator) - 1).double() * pi
     y = x.sin() + 0.1 * torch.randn(50, 1, generator=generator).double()
@@ -178,14 +190,18 @@ def on_a_sine(widths: tuple[int, ...], networks: int) -> list[Row]:
         inferred = [last_layer(a, b, targets, width, h, seed) for seed in range(networks)]
         learned = []
         for seed in range(networks if width <= LARGEST_TRAINED else 0):
-            network = trained(a.float(), targets.float(), width, depth, seed, steps=2000, batch=50)
+            network = train_mlp(a.float(), targets.float(), width, depth, seed, steps=2000, batch=50)
             with torch.no_grad():
                 learned.append(network(b.float()).double())
-        apart, off, wrong = (
+        inferred_distance, trained_distance, trained_rmse = (
             [rms(gp.target_centre + gp.target_scale * f - goal) for f in functions]
             for functions, goal in ((inferred, mean), (learned, mean), (learned, at.sin()))
         )
-        shown = ("last_layer_from_nngp", apart), ("trained_from_nngp", off), ("trained_rmse", wrong)
+        shown = (
+            ("last_layer_from_nngp", inferred_distance),
+            ("trained_from_nngp", trained_distance),
+            ("trained_rmse", trained_rmse),
+        )
         for name, values in (pair for pair in shown if pair[1]):
             error = float(np.std(values, ddof=1) / networks**0.5)
             rows.append(row(f"sine_{name}_width_{width}", float(np.mean(values)), error=error, n=networks))
@@ -193,7 +209,7 @@ def on_a_sine(widths: tuple[int, ...], networks: int) -> list[Row]:
 
 
 def last_layer(a: Tensor, b: Tensor, y: Tensor, width: int, h: Hyperparameters, seed: int) -> Tensor:
-    """Posterior mean at b of a network of which only the last layer is inferred from (a, y), the others random."""
+    """Posterior mean at b of a network whose last layer is inferred from (a, y) and whose other layers are random."""
     both = random_features(torch.cat([a, b]), width, h.depth, h, torch.Generator().manual_seed(seed))
     covariance = h.amplitude * (h.bias_variance + h.weight_variance * both @ both.T)
     n = len(a)
@@ -204,8 +220,8 @@ def rms(difference: Tensor) -> float:
     return float(difference.square().mean().sqrt())
 
 
-def cost(n: int) -> list[Row]:
-    """Seconds of one thread on n rows of 8 features, depth 3; as many as the larger UCI sets have."""
+def measure_time(n: int) -> list[Row]:
+    """Processor time of one thread on n rows of 8 features at depth 3; n is that of the larger UCI sets."""
     x = torch.randn(n + 1000, 8, generator=torch.Generator().manual_seed(0)).double()
     y = x.sin().sum(1, keepdim=True)
     gp = NNGP().hold(Hyperparameters(3, 2.0, 0.1, 1.0, 0.01))

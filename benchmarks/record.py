@@ -1,4 +1,4 @@
-"""Writes the results of a benchmark beside it, with machine, versions and commit."""
+"""Write the results of a benchmark to `benchmarks/results`, with machine, versions and commit."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RESULTS = Path(__file__).parent / "results"
 
 def row(measure: str, value: float, unit: str = "", *, error: float | None = None, n: int | None = None,
         note: str = "", peer: dict[str, Any] | None = None) -> dict[str, Any]:  # fmt: skip
-    """One figure of a benchmark."""
+    """Make one row of the results: a measured value, its error, and a peer measured in the same run."""
     return {"measure": measure, "unit": unit, "value": value, "error": error, "n": n, "note": note, "peer": peer}
 
 
 def record(name: str, rows: Iterable[dict[str, Any]], *, quick: bool) -> None:
-    """Print a table and write `benchmarks/results/<name>.json`; rows measured before stay unless measured anew.
+    """Print a table and write `benchmarks/results/<name>.json`; rows of earlier runs stay unless measured again.
 
-    A quick run prints only: its errors are too wide to be kept.
+    A quick run is only printed: its errors are too wide to keep.
     """
     rows = list(rows)
     for r in rows:
@@ -56,5 +56,5 @@ def record(name: str, rows: Iterable[dict[str, Any]], *, quick: bool) -> None:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=RESULTS.parent, check=False)
-    return done.stdout.strip()
+    process = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=RESULTS.parent, check=False)
+    return process.stdout.strip()

@@ -1,13 +1,15 @@
-"""What tied dropout of an LSTM costs beside torch.nn.LSTM, trained and sampled.
+"""Cost of tied dropout in an LSTM relative to torch.nn.LSTM, in training and in sampling.
 
     python benchmarks/recurrent_speed.py [--quick]
 
-One thread, processor time, one layer that reads 16 features of 256 objects (what `sample` takes at once on a CPU),
-medians of 9 interleaved repetitions or, for small sizes, up to 62. Training: a batch forward and backward, the state's
-masks shared by the batch, those of the inputs each object's own. Sampling: 30 draws against 30 plain passes without
-gradients, with masks that all objects share, and with masks of each object's own, which run step by step. Padding: a
-two-way layer trained on objects of different lengths (5 to 100 % of the steps), by `bidirectional` against torch's
-packed sequences. Each row is the worst of the grid; its note is the grid.
+One thread, processor time, one layer with 16 features and 256 objects (the batch of `sample` on a CPU), medians of 9
+interleaved repetitions, up to 62 for small sizes. Each row is the worst of a grid of sizes; its note is the grid.
+
+Training  one batch forward and backward; masks of the state are shared by the batch, those of the inputs are not
+Sampling  30 samples against 30 plain passes without gradients; masks shared by all objects, or one per object, which
+          run step by step
+Padding   a bidirectional layer trained on objects of different lengths (5 to 100 % of the steps), with `bidirectional`
+          against torch's packed sequences
 """
 
 from __future__ import annotations
@@ -31,18 +33,18 @@ FEATURES, OBJECTS, SAMPLES = 16, 256, 30
 GRID = list(product((16, 32, 64, 128), (20, 50, 100, 200)))
 CORNERS = [(16, 20), (128, 20), (16, 200)]
 LENGTHS = torch.linspace(1, 0.05, OBJECTS)
-"""Of objects whose lengths differ, as a share of the longest."""
+"""Lengths of the objects for padding, relative to the longest."""
 
 
 class Last(nn.Module):
-    """Take the last output."""
+    """Output of the last step."""
 
     def forward(self, output: tuple[Tensor, object]) -> Tensor:
         return output[0][:, -1]
 
 
-class BothWays(nn.Module):
-    """Two one-way layers, over objects of these lengths."""
+class TwoWay(nn.Module):
+    """Two unidirectional layers over objects of the given lengths."""
 
     def __init__(self, units: int, lengths: Tensor) -> None:
         super().__init__()
@@ -60,44 +62,44 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def ratio(plain: Callable[[], object], ours: Callable[[], object], repeats: int) -> float:
-    """Give the ratio of median times, after one repetition to warm up."""
-    taken = [(seconds(plain), seconds(ours)) for _ in range(repeats + 1)][1:]
-    theirs, mine = zip(*taken, strict=True)
-    return statistics.median(mine) / statistics.median(theirs)
+    """Ratio of median times, ours over the plain one, after one repetition to warm up."""
+    pairs = [(seconds(plain), seconds(ours)) for _ in range(repeats + 1)][1:]
+    torch_seconds, our_seconds = zip(*pairs, strict=True)
+    return statistics.median(our_seconds) / statistics.median(torch_seconds)
 
 
-def trained(layer: nn.Module, x: Tensor | PackedSequence) -> None:
-    """Train one step: forward and backward."""
+def train_step(layer: nn.Module, x: Tensor | PackedSequence) -> None:
+    """Run one training step, forward and backward."""
     y, _ = layer(x)
     (y.data if isinstance(y, PackedSequence) else y).square().mean().backward()
     layer.zero_grad()
 
 
 @torch.inference_mode()
-def passes(layer: nn.Module, x: Tensor) -> Tensor:
-    """Run a plain layer as often as there are samples."""
+def plain_passes(layer: nn.Module, x: Tensor) -> Tensor:
+    """Run a plain layer once per sample."""
     return torch.stack([layer(x)[0][:, -1] for _ in range(SAMPLES)])
 
 
 def ratios(units: int, steps: int, repeats: int) -> dict[str, float]:
-    """Give our time over torch's for one size."""
+    """Ratios of our time to torch's for one size."""
     torch.manual_seed(0)
     plain, x = nn.LSTM(FEATURES, units, batch_first=True), torch.randn(OBJECTS, steps, FEATURES)
     ours = TiedDropout(plain, 0.2)
-    drawn = nn.Sequential(ours, Last())
+    sampled = nn.Sequential(ours, Last())
     lengths = (LENGTHS * steps).ceil().long()
     packed, two_way = pack_padded_sequence(x, lengths, batch_first=True), nn.LSTM(FEATURES, units, bidirectional=True)
-    parts = BothWays(units, lengths)
+    two_layers = TwoWay(units, lengths)
     return {
-        "train_over_torch_lstm": ratio(lambda: trained(plain, x), lambda: trained(ours, x), 2 * repeats),
+        "train_over_torch_lstm": ratio(lambda: train_step(plain, x), lambda: train_step(ours, x), 2 * repeats),
         "sampling_over_torch_lstm": ratio(
-            lambda: passes(plain, x), lambda: sample(drawn, x, SAMPLES, 0, shared=True), repeats
+            lambda: plain_passes(plain, x), lambda: sample(sampled, x, SAMPLES, 0, shared=True), repeats
         ),
         "per_object_masks_over_torch_lstm": ratio(
-            lambda: passes(plain, x), lambda: sample(drawn, x, SAMPLES, 0), max(1, repeats // 4)
+            lambda: plain_passes(plain, x), lambda: sample(sampled, x, SAMPLES, 0), max(1, repeats // 4)
         ),
         "padded_both_ways_over_packed": ratio(
-            lambda: trained(two_way, packed), lambda: trained(parts, x), max(1, repeats // 2)
+            lambda: train_step(two_way, packed), lambda: train_step(two_layers, x), max(1, repeats // 2)
         ),
     }
 
@@ -105,17 +107,17 @@ def ratios(units: int, steps: int, repeats: int) -> dict[str, float]:
 def main(quick: bool) -> None:
     torch.set_num_threads(1)
     sizes, repeats = (CORNERS, 5) if quick else (GRID, 9)
-    # Small sizes take milliseconds, and need more repetitions for a median that is not noise.
-    found = {(units, steps): ratios(units, steps, max(repeats, 20_000 // (units * steps))) for units, steps in sizes}
+    # Small sizes take milliseconds and need more repetitions for a stable median.
+    by_size = {(units, steps): ratios(units, steps, max(repeats, 20_000 // (units * steps))) for units, steps in sizes}
     rows = []
-    for measure in next(iter(found.values())):
-        table = "; ".join(f"{units} x {steps}: {r[measure]:.2f}" for (units, steps), r in found.items())
+    for measure in next(iter(by_size.values())):
+        table = "; ".join(f"{units} x {steps}: {r[measure]:.2f}" for (units, steps), r in by_size.items())
         note = f"worst over units x steps, {OBJECTS} objects: {table}"
-        rows.append(row(measure, max(r[measure] for r in found.values()), note=note))
+        rows.append(row(measure, max(r[measure] for r in by_size.values()), note=note))
     record("recurrent_speed", rows, quick=quick)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     main(parser.parse_args().quick)

@@ -1,13 +1,13 @@
-"""How fast and how lean sampling is, beside the naive loop of T full passes and beside torch-uncertainty.
+"""Time and memory of sampling, relative to the naive loop of T full passes and to torch-uncertainty.
 
     python benchmarks/sampling.py [--quick] [--peers PYTHON]
 
-PYTHON (or the variable SKYSURE_PEERS) is the interpreter of an environment with torch-uncertainty; without, its rows
+PYTHON (or the variable SKYSURE_PEERS) is the interpreter of an environment with torch-uncertainty; without it, its rows
 are left out. One thread, processor time, medians over interleaved repetitions of the ratio naive / ours.
 
-The naive loop is the best that torch alone offers: the same network with torch's dropout left on in `eval`, T passes
-without gradients. For tied masks it draws one mask a sequence from torch's generator, between the layers of a fused
-nn.LSTM each; for masks of the recurrent state, which torch does not have, it runs our own module T times.
+The naive loop is the best that torch alone offers: the same network with torch's dropout active in `eval`, T passes
+without gradients. For tied masks it draws one mask per sequence from torch's generator, between fused nn.LSTM layers.
+Torch has no masks of the recurrent state: there it runs our own module T times.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ CLASSES, STEPS, FEATURES, UNITS, RATE = 10, 50, 8, 64, 0.2
 
 
 class Tie(nn.Module):
-    """Drops features of a sequence, the same at each step."""
+    """Drop features of a sequence, the same at every step."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * nn.functional.dropout(x.new_ones(len(x), 1, x.shape[2]), RATE, self.training)
 
 
 class Last(nn.Module):
-    """Takes the output of the last step from what a recurrent layer gives."""
+    """Output of the last step of a recurrent layer."""
 
     def forward(self, output: tuple[Tensor, object]) -> Tensor:
         return output[0][:, -1]
 
 
 class Sequences(nn.Module):
-    """Takes the outputs of all steps from what a recurrent layer gives."""
+    """Outputs of all steps of a recurrent layer."""
 
     def forward(self, output: tuple[Tensor, object]) -> Tensor:
         return output[0]
 
 
-def mlp(every: bool) -> nn.Sequential:
+def mlp(everywhere: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for k, width in enumerate((64, 512, 512)):
-        layers += [nn.Linear(width, 512), nn.ReLU(), nn.Dropout(RATE if every or k == 2 else 0)]
+        layers += [nn.Linear(width, 512), nn.ReLU(), nn.Dropout(RATE if everywhere or k == 2 else 0)]
     return nn.Sequential(*layers, nn.Linear(512, CLASSES))
 
 
@@ -79,7 +79,7 @@ def lstm(inputs: bool) -> nn.Sequential:
     return nn.Sequential(*first, layers[0], Sequences(), Tie(), layers[1], Last(), nn.Linear(UNITS, CLASSES))
 
 
-def tied(plain: nn.Sequential, inputs: bool, state: bool) -> nn.Sequential:
+def tied_lstm(plain: nn.Sequential, inputs: bool, state: bool) -> nn.Sequential:
     """Build our LSTM with the weights of the plain one."""
     ours = nn.LSTM(FEATURES, UNITS, 2, batch_first=True)
     for k, layer in enumerate(layer for layer in plain if isinstance(layer, nn.LSTM)):
@@ -89,29 +89,32 @@ def tied(plain: nn.Sequential, inputs: bool, state: bool) -> nn.Sequential:
 
 
 def networks() -> dict[str, tuple[nn.Module, nn.Module, bool]]:
-    """Give (torch's network with its dropout on, ours, whether draws share their masks) by name."""
+    """Triples by name: torch's network with active dropout, ours, whether objects share their masks."""
     torch.manual_seed(0)
     plain = {
         "mlp_every": mlp(True), "mlp_last": mlp(False), "cnn_head": cnn(False), "cnn_all": cnn(True),
         "lstm_between": lstm(False), "lstm_inputs": lstm(True),
     }  # fmt: skip
     ours = {name: to_bayesian(network) for name, network in plain.items() if "lstm" not in name}
-    ours["lstm_between"] = tied(plain["lstm_between"], inputs=False, state=False)
-    ours["lstm_inputs"] = tied(plain["lstm_inputs"], inputs=True, state=False)
-    pairs = {name: (dropping(network), ours[name].eval(), False) for name, network in plain.items()}
-    state = tied(plain["lstm_inputs"], inputs=True, state=True)
-    return pairs | {"lstm_state_shared": (Trained(state), state, True), "lstm_state_own": (Own(state), state, False)}
+    ours["lstm_between"] = tied_lstm(plain["lstm_between"], inputs=False, state=False)
+    ours["lstm_inputs"] = tied_lstm(plain["lstm_inputs"], inputs=True, state=False)
+    pairs = {name: (enable_dropout(network), ours[name].eval(), False) for name, network in plain.items()}
+    state = tied_lstm(plain["lstm_inputs"], inputs=True, state=True)
+    return pairs | {
+        "lstm_state_shared": (SharedMasks(state), state, True),
+        "lstm_state_own": (OwnMasks(state), state, False),
+    }
 
 
-def dropping(network: nn.Module) -> nn.Module:
-    """Leave torch's dropout on, and everything else in `eval`."""
+def enable_dropout(network: nn.Module) -> nn.Module:
+    """Activate torch's dropout and leave everything else in `eval`."""
     for module in network.eval().modules():
         module.training = isinstance(module, (nn.Dropout, nn.Dropout2d, Tie))
     return network
 
 
-class Trained(nn.Module):
-    """Our recurrent module as it trains: state masks of a whole batch, from torch's generator, in fused kernels."""
+class SharedMasks(nn.Module):
+    """Our recurrent module in training mode: one state mask per batch, from torch's generator, in fused kernels."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -124,8 +127,8 @@ class Trained(nn.Module):
             self.network.eval()
 
 
-class Own(Trained):
-    """Our recurrent module with state masks of each object's own, which no fused kernel can do."""
+class OwnMasks(SharedMasks):
+    """Our recurrent module with a state mask per object, which no fused kernel supports."""
 
     def forward(self, x: Tensor) -> Tensor:
         with noise(self.network, 0, rows=torch.arange(len(x))):
@@ -149,16 +152,16 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def ratios(repeats: dict[int, int]) -> dict[tuple[str, int], list[float]]:
-    """Give naive / ours of each network and batch, over interleaved repetitions."""
-    found = {}
+    """Ratios naive / ours of each network and batch size, over interleaved repetitions."""
+    by_case = {}
     for name, (plain, ours, shared) in networks().items():
         for n, repeat in repeats.items():
             x = objects(name, n)
             both = (lambda: naive(plain, x)), (lambda: sample(ours, x, SAMPLES, 0, shared=shared))  # noqa: B023
             for function in both:
                 function()
-            found[name, n] = [seconds(both[0]) / seconds(both[1]) for _ in range(repeat)]
-    return found
+            by_case[name, n] = [seconds(both[0]) / seconds(both[1]) for _ in range(repeat)]
+    return by_case
 
 
 PEER = """
@@ -182,8 +185,8 @@ for line in sys.stdin:
 """
 
 
-def beside_torch_uncertainty(python: str, repeat: int) -> list[dict[str, Any]]:
-    """Time torch-uncertainty as shipped, in its own environment, taking turns with ours."""
+def compare_torch_uncertainty(python: str, repeat: int) -> list[dict[str, Any]]:
+    """Time torch-uncertainty as released, in its own environment, interleaved with ours."""
     script = PEER.format(rate=RATE, classes=CLASSES, samples=SAMPLES, cnn=inspect.getsource(cnn))
     ours, x = networks()["cnn_head"][1], objects("cnn_head", 256)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -208,20 +211,20 @@ def beside_torch_uncertainty(python: str, repeat: int) -> list[dict[str, Any]]:
         ("loop", "cnn_head_over_torch_uncertainty"),
         ("on_batch", "cnn_head_over_torch_uncertainty_on_batch"),
     ):
-        each = [theirs / mine for theirs, mine in zip(taken[mode][1:], taken["ours"][1:], strict=True)]
+        each = [theirs / ours_seconds for theirs, ours_seconds in zip(taken[mode][1:], taken["ours"][1:], strict=True)]
         peer_row = about | {"value": 256 / statistics.median(taken[mode][1:]), "unit": "objects/s"}
         rows.append(ratio(measure, each, f"{note}; its {mode.replace('_', ' ')} mode", peer_row))
     return rows
 
 
 def ratio(measure: str, each: list[float], note: str = "", peer: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Make a row of the median of ratios; its error is that of a median of as many Gaussian numbers."""
+    """Row of the median of ratios; its error is that of the median of equally many Gaussian numbers."""
     error = 1.25 * statistics.stdev(each) / len(each) ** 0.5 if len(each) > 1 else None
     return row(measure, statistics.median(each), error=error, n=len(each), note=note, peer=peer)
 
 
-def peak(what: str) -> None:
-    """Print by how many MB one pass of T = 50 over 256 images raises the largest memory of this process."""
+def print_peak_memory(what: str) -> None:
+    """Print the rise of this process's peak memory [MB] in one pass of T = 50 over 256 images."""
     network, ours, _ = networks()["cnn_all"]
     x = objects("cnn_all", 256)
     before = memory("VmRSS")
@@ -234,25 +237,25 @@ def peak(what: str) -> None:
 
 
 def memory(kind: str) -> float:
-    """Read bytes in use ("VmRSS") or at most in use so far ("VmHWM"), as Linux counts them."""
+    """Memory [bytes] in use ("VmRSS") or its peak so far ("VmHWM"), from Linux."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind))
     return float(line.split()[1]) * 1024
 
 
-def peaks() -> list[dict[str, Any]]:
+def peak_memory_rows() -> list[dict[str, Any]]:
     rows = []
     for what, measure in (("sample", "peak_memory_cnn"), ("fold", "peak_memory_cnn_all_folded")):
-        done = subprocess.run([sys.executable, __file__, "--peak", what], capture_output=True, text=True, check=True)
-        rows.append(row(measure, float(done.stdout), "MB", note="T = 50, B = 256, dropout after each convolution"))
+        process = subprocess.run([sys.executable, __file__, "--peak", what], capture_output=True, text=True, check=True)
+        rows.append(row(measure, float(process.stdout), "MB", note="T = 50, B = 256, dropout after each convolution"))
     return rows
 
 
-def stopping(n: int) -> list[dict[str, Any]]:
-    """Measure what stopping saves: a classifier of four overlapping classes, trained here."""
+def adaptive_sampling(n: int) -> list[dict[str, Any]]:
+    """Samples and time that adaptive sampling saves, for a small classifier of four overlapping classes."""
     generator = torch.Generator().manual_seed(0)
     centres = 2 * torch.randn(4, 8, generator=generator)
 
-    def drawn(n: int) -> tuple[Tensor, Tensor]:
+    def draw_objects(n: int) -> tuple[Tensor, Tensor]:
         truth = torch.randint(4, (n,), generator=generator)
         return centres[truth] + torch.randn(n, 8, generator=generator), truth
 
@@ -266,23 +269,23 @@ def stopping(n: int) -> list[dict[str, Any]]:
         nn.Dropout(RATE),
         nn.Linear(128, 4),
     )
-    x, truth = drawn(2000)
+    x, truth = draw_objects(2000)
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
     for _ in range(500):
-        some = torch.randint(len(x), (64,), generator=generator)
+        indices = torch.randint(len(x), (64,), generator=generator)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(x[some]), truth[some]).backward()
+        nn.functional.cross_entropy(network(x[indices]), truth[indices]).backward()
         optimizer.step()
-    ours, (x, _) = to_bayesian(network), drawn(n)
+    ours, (x, _) = to_bayesian(network), draw_objects(n)
     start = time.process_time()
-    parts, counts = split_classes_until(ours, x, 0.01, 1, most=2000)
+    decomposition, counts = split_classes_until(ours, x, 0.01, 1, most=2000)
     taken = time.process_time() - start
     most = int(counts.max())
     start = time.process_time()
     fixed = split_classes(sample(ours, x, most, 1).softmax(-1))
     ratio_of_times = (time.process_time() - start) / taken
     true = split_classes(sample(ours, x, most, 2, first_sample=10**6).softmax(-1)).probability
-    off = (parts.probability - true).abs().amax(-1)
+    deviation = (decomposition.probability - true).abs().amax(-1)
     note = f"errors of probabilities and mutual information under 0.01; at least 10, at most {most} were needed"
     return [
         row("stopping_mean_samples", float(counts.double().mean()), n=n, note=note),
@@ -290,7 +293,7 @@ def stopping(n: int) -> list[dict[str, Any]]:
         row("stopping_over_fixed_time", ratio_of_times, n=n, note=f"{most} samples of every object against stopping"),
         row(
             "stopping_error_over_tolerance_rms",
-            float((off / 0.01).square().mean().sqrt()),
+            float((deviation / 0.01).square().mean().sqrt()),
             n=n,
             note="largest of four probabilities",
         ),
@@ -303,16 +306,16 @@ def stopping(n: int) -> list[dict[str, Any]]:
 
 
 def speeds(repeats: dict[int, int]) -> list[dict[str, Any]]:
-    found = ratios(repeats)
-    rows = [ratio(f"{name}_{n}_over_naive", each) for (name, n), each in found.items()]
+    by_case = ratios(repeats)
+    rows = [ratio(f"{name}_{n}_over_naive", each) for (name, n), each in by_case.items()]
     large = max(repeats)
     named = {
         "cnn_head_over_naive": ("cnn_head", large), "mlp_last_over_naive": ("mlp_last", large),
         "one_object_cnn_over_naive": ("cnn_head", 1), "one_object_lstm_over_naive": ("lstm_between", 1),
     }  # fmt: skip
-    rows += [ratio(measure, found[which], f"{which[0]}, B = {which[1]}, T = 50") for measure, which in named.items()]
-    worst = min(found, key=lambda which: statistics.median(found[which]))
-    return [*rows, ratio("worst_over_naive", found[worst], f"{worst[0]}, B = {worst[1]}")]
+    rows += [ratio(measure, by_case[which], f"{which[0]}, B = {which[1]}, T = 50") for measure, which in named.items()]
+    worst = min(by_case, key=lambda which: statistics.median(by_case[which]))
+    return [*rows, ratio("worst_over_naive", by_case[worst], f"{worst[0]}, B = {worst[1]}")]
 
 
 def main() -> None:
@@ -320,18 +323,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--peers", default=os.environ.get("SKYSURE_PEERS"))
     parser.add_argument("--peak", choices=("sample", "fold"))
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.peak:
-        return peak(asked.peak)
-    rows = peaks()
-    rows += speeds({1: 5, 8: 3, 32: 1} if asked.quick else {1: 41, 8: 15, 32: 9, 256: 3})
-    rows += stopping(200 if asked.quick else 2000)
-    if asked.peers:
-        rows += beside_torch_uncertainty(asked.peers, 1 if asked.quick else 3)
+    if arguments.peak:
+        return print_peak_memory(arguments.peak)
+    rows = peak_memory_rows()
+    rows += speeds({1: 5, 8: 3, 32: 1} if arguments.quick else {1: 41, 8: 15, 32: 9, 256: 3})
+    rows += adaptive_sampling(200 if arguments.quick else 2000)
+    if arguments.peers:
+        rows += compare_torch_uncertainty(arguments.peers, 1 if arguments.quick else 3)
     else:
         print("no torch-uncertainty: its rows are left out (--peers PYTHON)")
-    record("sampling", rows, quick=asked.quick)
+    record("sampling", rows, quick=arguments.quick)
 
 
 if __name__ == "__main__":

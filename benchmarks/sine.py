@@ -1,7 +1,9 @@
-"""A sine learned with error bars, beside the truth: `python benchmarks/sine.py [--quick] [scores|costs|choice]...`.
+"""Regression of a sine with known truth: `python benchmarks/sine.py [--quick] [scores|costs|choice]...`.
 
-Ten seeds, each with its own points, parts and network, trained in one batched pass as `skysure train sine` trains one;
-the scores of their test parts; and what a grid of twelve fixed rates finds and costs.
+scores  test scores of ten seeds, each with its own points, parts and network, trained in one batched pass with the
+        settings of `skysure train sine`
+costs   processor time of a grid of twelve fixed dropout rates, relative to one training with learned rates
+choice  the rate that the grid selects, and its gain
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ from skysure.verbs.progress import silent
 from skysure.verbs.split import in_parts, sizes_of
 
 PUBLISHED = {"log_likelihood": 0.739, "aleatoric_std": 0.124, "epistemic_std": 0.046, "coverage_683": 75.8}
-"""One run of the same network without our schedule, normalisation and calibration."""
+"""One run of the same network without our learning-rate schedule, normalisation and calibration."""
 
 
-def main(quick: bool, asked: list[str]) -> None:
-    """Measure and record, all or what is asked for."""
+def main(quick: bool, names: list[str]) -> None:
+    """Measure and record the named parts, or all."""
     torch.set_num_threads(1)
     settings = sine.Settings(epochs=40) if quick else sine.Settings()
     parts = {
@@ -39,20 +41,20 @@ def main(quick: bool, asked: list[str]) -> None:
         "costs": lambda: costs(settings, 2 if quick else 9),
         "choice": lambda: choice(settings, range(1 if quick else 2)),
     }
-    record("sine", [found for part in asked or parts for found in parts[part]()], quick=quick)
+    record("sine", [result for name in names or parts for result in parts[name]()], quick=quick)
 
 
-def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, SplitSource]]:
-    """Train, calibrate and give the network of each seed, with its points; all in one batched pass."""
-    each = [replace(settings, seed=seed) for seed in seeds]
-    sources = [parted(one) for one in each]
-    dealt = [training.batches(source, one) for source, one in zip(sources, each, strict=True)]
+def train_seeds(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, SplitSource]]:
+    """Train the networks of all seeds in one batched pass; yield each, calibrated, with its points."""
+    by_seed = [replace(settings, seed=seed) for seed in seeds]
+    sources = [split_points(own) for own in by_seed]
+    batches_of = [training.batches(source, own) for source, own in zip(sources, by_seed, strict=True)]
 
     def batches(part: str, epoch: int) -> list[Batch]:
-        steps = zip(*(of(part, epoch) for of in dealt), strict=True)
+        steps = zip(*(own(part, epoch) for own in batches_of), strict=True)
         return [{name: torch.stack([batch[name] for batch in step]) for name in step[0]} for step in steps]
 
-    networks = [sine.network(one, source.schema) for one, source in zip(each, sources, strict=True)]
+    networks = [sine.network(own, source.schema) for own, source in zip(by_seed, sources, strict=True)]
     ensemble = Ensemble(networks)
     *_, last = fit(
         ensemble, batches, training.nll, settings.optimisation,
@@ -64,24 +66,24 @@ def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, SplitS
         yield model, source
 
 
-def parted(settings: sine.Settings) -> SplitSource:
-    """Simulate the points of a seed, and divide them as a training does."""
+def split_points(settings: sine.Settings) -> SplitSource:
+    """Simulate the points of a seed and assign them to parts as a training does."""
     return in_parts(sine.simulate(settings, None, settings.seed), sizes_of(settings), settings.seed, silent)
 
 
 def scores(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:
-    """Means and their errors over the seeds, of the scores as the report shows them."""
-    found: dict[str, list[float]] = {}
-    for model, source in trained(settings, seeds):
+    """Mean and standard error over seeds of the scores in the report."""
+    by_name: dict[str, list[float]] = {}
+    for model, source in train_seeds(settings, seeds):
         for score in sine.evaluate(model, source, sine.Query()).metrics["scores"]:
-            found.setdefault(score["name"], []).append(score["value"])
+            by_name.setdefault(score["name"], []).append(score["value"])
             if score.get("before") is not None:
-                found.setdefault(f"{score['name']}_uncalibrated", []).append(score["before"])
+                by_name.setdefault(f"{score['name']}_uncalibrated", []).append(score["before"])
         points = joined(source.chunks(TEST))
         noise = (points.y - truth("sine", points.x)) / settings.sigma
         best = float(np.mean(-0.5 * noise**2 - np.log(settings.sigma) - 0.5 * np.log(2 * np.pi)))
-        found.setdefault("log_likelihood_lost", []).append(best - found["log_likelihood"][-1])
-    for name, values in found.items():
+        by_name.setdefault("log_likelihood_lost", []).append(best - by_name["log_likelihood"][-1])
+    for name, values in by_name.items():
         note = f"{min(values):.3g} to {max(values):.3g}, median {np.median(values):.3g}"
         if name in PUBLISHED:
             note += f"; reference {PUBLISHED[name]}"
@@ -94,22 +96,22 @@ def standard_error(values: list[float]) -> float | None:
 
 
 def costs(settings: sine.Settings, times: int) -> Iterator[dict[str, Any]]:
-    """CPU seconds of a short training of each kind, taken in turn; an epoch costs the same in a long one."""
-    short, source = replace(settings, epochs=10), parted(settings)
+    """CPU time of short trainings, interleaved; an epoch of a long training costs the same."""
+    short, source = replace(settings, epochs=10), split_points(settings)
     fixed, batches = replace(short, learned_rate=False), training.batches(source, short)
     spent = []
     for _ in range(times + 1):
         models = [sine.network(short, source.schema), sine.network(fixed, source.schema)]
         spent.append([seconds(model, batches, short) for model in (*models, grid.ensemble(short, source.schema))])
-    ours, one, together = np.median(spent[1:], 0)  # the first round warms up
-    note = f"median of {times}: {together:.2f} s over {ours:.2f} s of CPU, one thread, ten epochs"
-    yield row("grid_seconds_over_ours", together / ours, n=times, note=note)
-    alone = len(grid.RATES) * one / ours
+    ours, single, ensemble = np.median(spent[1:], 0)  # the first round warms up
+    note = f"median of {times}: {ensemble:.2f} s over {ours:.2f} s of CPU, one thread, ten epochs"
+    yield row("grid_seconds_over_ours", ensemble / ours, n=times, note=note)
+    alone = len(grid.RATES) * single / ours
     yield row("grid_one_by_one_over_ours", alone, n=times, note="twelve trainings one after the other")
 
 
 def seconds(model: Any, batches: Any, settings: sine.Settings) -> float:
-    """Time a training; by the time of this process, since others may share the machine."""
+    """Processor time of a training, which other processes on the machine do not change."""
     start = process_time()
     for _ in training.fit_states(model, batches, settings):
         pass
@@ -117,21 +119,21 @@ def seconds(model: Any, batches: Any, settings: sine.Settings) -> float:
 
 
 def choice(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:
-    """Ask which fixed rate the validation part chooses, and what it gains there over the learned ones."""
+    """Fixed rate that the validation part selects, and its gain there over the learned rates."""
     best, gain, far = [], [], []
     for seed in seeds:
-        mine = replace(settings, seed=seed)
-        source = parted(mine)
-        points, given = joined(source.chunks(VALIDATION)), (training.batches(source, mine), mine)
-        together, ours = grid.ensemble(mine, source.schema), sine.network(mine, source.schema)
-        for model in (together, ours):
-            *_, last = training.fit_states(model, *given)
+        own = replace(settings, seed=seed)
+        source = split_points(own)
+        points, batches = joined(source.chunks(VALIDATION)), training.batches(source, own)
+        ensemble, ours = grid.ensemble(own, source.schema), sine.network(own, source.schema)
+        for model in (ensemble, ours):
+            *_, last = training.fit_states(model, batches, own)
             model.load_state_dict(last.weights)
-        table = torch.stack([grid.row(one, points) for one in [*together.members(), ours]])
-        chosen = int(table[:-1, 1].argmin())
-        best.append(float(table[chosen, 0]))
-        gain.append(float(table[-1, 1] - table[chosen, 1]))
-        far.append(float(table[chosen, 3] / table[-1, 3]))
+        table = torch.stack([grid.row(network, points) for network in [*ensemble.members(), ours]])
+        selected = int(table[:-1, 1].argmin())
+        best.append(float(table[selected, 0]))
+        gain.append(float(table[-1, 1] - table[selected, 1]))
+        far.append(float(table[selected, 3] / table[-1, 3]))
     yield row("grid_rate", float(np.exp(np.mean(np.log(best)))), n=len(best), note="chosen by validation NLL")
     yield row("grid_gain", float(np.mean(gain)), "nat", error=standard_error(gain), n=len(gain),
               note="in validation log-likelihood, over the learned rates")  # fmt: skip

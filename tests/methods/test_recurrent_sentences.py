@@ -52,4 +52,4 @@ def test_a_lesson_is_the_same_each_time_and_of_its_gaps(gap):
     assert 45 <= max(drawn) <= 50
     assert drawn == [k for k, _ in zip(lesson.gaps, range(300), strict=False)]
     assert {k for k, _ in zip(gap.Lesson("gru", 50, "only").gaps, range(9), strict=False)} == {50}
-    assert gap.accuracy(gap.trained(gap.Lesson("gru", 5), 3), 5, 0) < 0.5
+    assert gap.accuracy(gap.train(gap.Lesson("gru", 5), 3), 5, 0) < 0.5
