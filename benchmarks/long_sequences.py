@@ -39,10 +39,10 @@ from skysure.methods.recurrent import (
     Autoencoder,
     Patches,
     Series,
-    binned,
     information_bins,
-    pooled,
+    pool_steps,
     subsample,
+    time_bins,
     truncate,
 )
 from skysure.training import seeded
@@ -50,7 +50,7 @@ from skysure.training import seeded
 STEPS, CODE = 128, 8
 SHORTENING = {
     "truncate_first": partial(truncate, keep="first"), "truncate_last": truncate,
-    "truncate_brightest": partial(truncate, keep="brightest"), "thin": subsample, "binned": binned,
+    "truncate_brightest": partial(truncate, keep="brightest"), "thin": subsample, "binned": time_bins,
     "informative": information_bins,
 }  # fmt: skip
 ANSWERS = (*SHORTENING, "carried", "patches", "autoencoder")
@@ -80,7 +80,7 @@ def each(shorten: Callable[[Series], Series], given: Labelled, at_once: int = 16
     """Shorten a few objects at a time."""
     found = [shorten(given.series[rows]) for rows in batches(len(given), at_once)]
     steps = max(part.steps for part in found)
-    found = [part.padded(steps) for part in found]
+    found = [part.pad(steps) for part in found]
     joined = (torch.cat([getattr(part, name) for part in found]) for name in ("time", "value", "weight", "length"))
     return Labelled(Series(*joined), given.label)
 
@@ -122,7 +122,7 @@ def autoencoder(given: Series, steps: int, seed: int) -> Autoencoder:
 def encoded(model: Autoencoder, series: Series) -> Series:
     with half():
         codes = model(series)
-    return pooled(codes, max(1, math.ceil(codes.steps / STEPS)))
+    return pool_steps(codes, max(1, math.ceil(codes.steps / STEPS)))
 
 
 def features(series: Series) -> int:

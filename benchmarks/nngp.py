@@ -87,7 +87,7 @@ def one_order(x: Tensor, label: Tensor, train: Tensor, test: Tensor, seed: int) 
     p, truth = gp.probability(x[test]), label[test]
     nll = -p.gather(1, truth[:, None]).clamp(min=1e-12).log().mean()
     error = (mean - class_targets(truth, 10)).square().mean(1)
-    scaled = gp.normalised(x).float()
+    scaled = gp.normalise_inputs(x).float()
     network = trained(scaled[train], class_targets(label[train], 10).float(), 256, 2, seed, steps=2000, batch=100)
     with torch.no_grad():
         guessed = network(scaled[test]).argmax(1)
@@ -208,7 +208,7 @@ def cost(n: int) -> list[Row]:
     """Seconds of one thread on n rows of 8 features, depth 3; as many as the larger UCI sets have."""
     x = torch.randn(n + 1000, 8, generator=torch.Generator().manual_seed(0)).double()
     y = x.sin().sum(1, keepdim=True)
-    gp = NNGP().hold(Hyperparameters(3, 2.0, 0.1, 1.0, 0.01))
+    gp = NNGP().set_hyperparameters(Hyperparameters(3, 2.0, 0.1, 1.0, 0.01))
     start = time.process_time()
     gp.condition(x[:n], y[:n])
     middle = time.process_time()

@@ -118,7 +118,7 @@ def trained(x: Tensor, truth: Tensor, nll: Callable[[nn.Module, tuple[Tensor, Te
         networks = Ensemble([network() for _ in x])
         adam = torch.optim.Adam(networks.parameters(), 1e-3)
         for _ in range(STEPS):
-            (networks((x, truth), own=True, call=nll).mean(1).sum() + kl(networks, x.shape[1])).backward()
+            (networks((x, truth), per_member=True, call=nll).mean(1).sum() + kl(networks, x.shape[1])).backward()
             adam.step()
             adam.zero_grad()
     return [member.eval() for member in networks.members()]

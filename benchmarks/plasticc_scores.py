@@ -66,7 +66,7 @@ def calibrated(raw: np.ndarray, part: np.ndarray, label: np.ndarray, names: np.n
     unseen = {w: cross_fit(scaling[w], logits[:, mine], truth) for w in WIDTHS}
     width = max(WIDTHS, key=lambda w: float(unseen[w].gather(1, truth[:, None]).log().sum()))
     p = scaling[width]().fit(logits[:, mine], truth)(logits)[0].softmax(-1)
-    sets = ConformalSets(len(names)).fit(unseen[width], truth).members(p[test], COVERAGE)
+    sets = ConformalSets(len(names)).fit(unseen[width], truth).contains(p[test], COVERAGE)
     return for_challenge(p.numpy(), sets.numpy(), part, label, names)
 
 

@@ -160,7 +160,7 @@ def chosen(run: Path, suffix: str) -> list[dict]:
     proof, truth = of_ia(skysure.predict(run, test), test)
     rows = []
     for name, (merit, factor, unit) in {"accuracy": (share_right, 100, "%"), "f1": (figure_of_merit, 1, "")}.items():
-        threshold = best_threshold(p, positive, merit)
+        threshold = best_threshold(score=p, positive=positive, merit=merit)
         found = with_interval(merit, proof > threshold, truth, resamples=200)
         note = f"above {threshold:.3f}, which is best on the {len(p)} objects that stopped the training and calibrated"
         error = factor * (found.high - found.low) / 2

@@ -16,10 +16,10 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from skysure.errors import InputError
 from skysure.methods.dropout import Dropout, TiedDropout, noise, rates
-from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.ensembles import Ensemble, clip_member_gradients
 from skysure.methods.likelihoods import categorical_nll, gaussian_nll, mixture_nll
 from skysure.methods.sampling import sample, split_classes
-from skysure.methods.variational import kl, kl_of_members
+from skysure.methods.variational import kl, member_kl
 from skysure.training import Batch, Optimisation, State, combine, fit, seeded
 
 X = torch.randn(9, 3, generator=torch.Generator().manual_seed(1))
@@ -134,9 +134,9 @@ def test_rates_may_differ_and_belong_to_the_members() -> None:
 def test_kl_is_the_sum_over_members_each_with_its_own_number_of_objects() -> None:
     members = [dense(m, 0.1 + 0.1 * m) for m in range(3)]
     ensemble, n = Ensemble(members), torch.tensor([50.0, 500.0, 5.0])
-    assert torch.allclose(kl_of_members(ensemble, 500), torch.stack([kl(m, 500) for m in members]))
+    assert torch.allclose(member_kl(ensemble, 500), torch.stack([kl(m, 500) for m in members]))
     assert torch.allclose(
-        kl_of_members(ensemble, n), torch.stack([kl(m, float(k)) for m, k in zip(members, n, strict=True)])
+        member_kl(ensemble, n), torch.stack([kl(m, float(k)) for m, k in zip(members, n, strict=True)])
     )
     assert kl(ensemble, n).item() == pytest.approx(
         sum(kl(m, float(k)).item() for m, k in zip(members, n, strict=True)), rel=1e-6
@@ -160,7 +160,7 @@ def test_gradients_are_clipped_member_by_member(largest: float, seed: int) -> No
             stacked.grad = torch.zeros_like(stacked) if stacked.grad is None else stacked.grad
             stacked.grad[m] = weight.grad
         clip_grad_norm_(member.parameters(), largest)
-    clip_members(ensemble, largest)
+    clip_member_gradients(ensemble, largest)
     for m, member in enumerate(members):
         for weight, stacked in zip(member.parameters(), ensemble.parameters(), strict=True):
             assert torch.allclose(stacked.grad[m], weight.grad, rtol=1e-5)
@@ -386,4 +386,4 @@ def test_inputs_of_their_own_for_other_members_are_a_fault(name: str) -> None:
     members, x = built(name)
     for wrong in (x[:2], torch.cat([x, x]), x[0]):
         with pytest.raises(InputError, match="3 along axis 0"):
-            Ensemble(members)(wrong, own=True)
+            Ensemble(members)(wrong, per_member=True)

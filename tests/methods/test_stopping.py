@@ -105,12 +105,12 @@ def test_chunks_of_objects_and_the_prefix_change_nothing():
 
 def test_moments_of_blocks_are_those_of_the_whole():
     x = torch.randn(50, 3, 2, dtype=torch.float64) * 1e-3 + 2e4
-    merged = Moments.of(x[:7]).merged(Moments.of(x[7:8])).merged(Moments.of(x[8:]))
-    assert merged.count.tolist() == [50] * 3
-    assert torch.allclose(merged.mean, x.mean(0), rtol=1e-14)
+    together = Moments.of(x[:7]).merge(Moments.of(x[7:8])).merge(Moments.of(x[8:]))
+    assert together.count.tolist() == [50] * 3
+    assert torch.allclose(together.mean, x.mean(0), rtol=1e-14)
     for i in range(3):
-        assert torch.allclose(merged.covariance[i], torch.cov(x[:, i].T), rtol=1e-6)
-    assert torch.allclose(merged.error, x.std(0) / 50**0.5, rtol=1e-6)
+        assert torch.allclose(together.covariance[i], torch.cov(x[:, i].T), rtol=1e-6)
+    assert torch.allclose(together.error, x.std(0) / 50**0.5, rtol=1e-6)
 
 
 def test_memory_holds_one_block_of_samples_only():

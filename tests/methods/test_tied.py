@@ -182,8 +182,8 @@ def test_gradients_through_the_fused_kernel_are_those_of_the_steps():
                 output, _ = module(torch.cat([x, x]))
         output[0].square().sum().backward()
         gradients.append([p.grad for p in module.layer.parameters()])
-    for fused, stepped in zip(*gradients, strict=True):
-        assert torch.allclose(fused, stepped, atol=1e-10)
+    for fused, unrolled in zip(*gradients, strict=True):
+        assert torch.allclose(fused, unrolled, atol=1e-10)
 
 
 @pytest.mark.parametrize("drop_state", [True, False])

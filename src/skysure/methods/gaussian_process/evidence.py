@@ -53,7 +53,7 @@ def log_evidence(covariance: Float[Tensor, "row row"], targets: Float[Tensor, "r
 
     Raises
     ------
-    Fault
+    InputError
         Where the covariance is not positive definite, also with a jitter.
 
     Examples
@@ -81,7 +81,7 @@ def cholesky(covariance: Callable[[], Float[Tensor, "row row"]]) -> tuple[Float[
 
     Raises
     ------
-    Fault
+    InputError
         Where no jitter helps.
     """
     for jitter in (0.0, *JITTERS):
@@ -100,7 +100,7 @@ def cholesky(covariance: Callable[[], Float[Tensor, "row row"]]) -> tuple[Float[
     )
 
 
-def fitted_hyperparameters(
+def fit_hyperparameters(
     x: Float[Tensor, "row feature"],
     y: Float[Tensor, "row value"],
     activation: str,

@@ -112,6 +112,6 @@ def _covariance(
     parts = (x @ y.T / x.shape[1], x.square().mean(1)[:, None], y.square().mean(1))
     xy, xx, yy = (bias_variance + weight_variance * k for k in parts)
     for _ in range(depth):
-        mapped = moment(xy, xx, yy), moment(xx, xx, xx), moment(yy, yy, yy)
-        xy, xx, yy = (bias_variance + weight_variance * k for k in mapped)
+        moments = moment(xy, xx, yy), moment(xx, xx, xx), moment(yy, yy, yy)
+        xy, xx, yy = (bias_variance + weight_variance * k for k in moments)
     return xy

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from skysure.errors import InputError
 
 from . import kernels
-from .evidence import Hyperparameters, cholesky, fitted_hyperparameters
-from .regressed_classes import class_targets, largest_probability
+from .class_regression import argmax_probability, class_targets
+from .evidence import Hyperparameters, cholesky, fit_hyperparameters
 
 BLOCK = 1 << 22
 _LEARNED = ("weight_variance", "bias_variance", "amplitude", "noise")
@@ -52,7 +52,7 @@ class NNGP(nn.Module):
 
     Raises
     ------
-    Fault
+    InputError
         For an unknown activation or normalisation.
 
     Examples
@@ -116,7 +116,7 @@ class NNGP(nn.Module):
 
         Raises
         ------
-        Fault
+        InputError
             For fewer than two rows, unequal lengths, values that are not finite or whose squares are not, and labels
             that are no class.
         """
@@ -124,10 +124,12 @@ class NNGP(nn.Module):
         self._normalised_by(x, y)
         some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:rows].to(x.device)
         targets = (y[some] - self.target_centre) / self.target_scale
-        self.hold(fitted_hyperparameters(self.normalised(x[some]), targets, self.activation, depths, self.noise_floor))
+        self.set_hyperparameters(
+            fit_hyperparameters(self.normalise_inputs(x[some]), targets, self.activation, depths, self.noise_floor)
+        )
         return self._conditioned(x, y)
 
-    def hold(self, hyperparameters: Hyperparameters) -> NNGP:
+    def set_hyperparameters(self, hyperparameters: Hyperparameters) -> NNGP:
         """Take these hyperparameters, for `condition` to use."""
         self.depth.fill_(hyperparameters.depth)
         for name in _LEARNED:
@@ -158,11 +160,11 @@ class NNGP(nn.Module):
 
         Raises
         ------
-        Fault
+        InputError
             Before `fit`, for another number of features, and for inputs that are not finite, or so large that their
             prior variance, which grows as their square, is beyond float64 on the way.
         """
-        x = self.normalised(self._asked(x))
+        x = self.normalise_inputs(self._asked(x))
         prior = self._variance(x)
         if not torch.isfinite(prior).all():
             raise InputError(
@@ -182,11 +184,11 @@ class NNGP(nn.Module):
         return self.target_centre + scale * mean, scale.square() * variance, scale.square() * noise
 
     def probability(self, x: Float[Tensor, "object feature"]) -> Float64[Tensor, "object class"]:
-        """Probability of each class: that its noisy output is the largest, see `largest_probability`."""
+        """Probability of each class: that its noisy output is the largest, see `argmax_probability`."""
         mean, epistemic, aleatoric = self(x)
-        return largest_probability(mean, (epistemic + aleatoric)[:, 0])
+        return argmax_probability(mean, (epistemic + aleatoric)[:, 0])
 
-    def normalised(self, x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
+    def normalise_inputs(self, x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
         """Inputs as the kernel takes them."""
         if self.normalise == "rows":
             return _equal_norm(_equal_norm(x - x.mean(1, keepdim=True)) - self.centre)
@@ -204,7 +206,10 @@ class NNGP(nn.Module):
 
     @torch.no_grad()
     def _conditioned(self, x: Tensor, y: Tensor) -> NNGP:
-        self.inputs, self.factor = self.normalised(x), x.new_empty(0, 0)  # frees the old factor before the new one
+        self.inputs, self.factor = (
+            self.normalise_inputs(x),
+            x.new_empty(0, 0),
+        )  # frees the old factor before the new one
         lower, jitter = cholesky(self._training_covariance)
         self.factor = lower.T
         white = torch.linalg.solve_triangular(lower, (y - self.target_centre) / self.target_scale, upper=False)

@@ -36,7 +36,7 @@ def gaussian_nll(
 
     Raises
     ------
-    Fault
+    InputError
         Where the truth has another shape than the means of a sample.
     """
     _check(truth, mean.shape)
@@ -56,7 +56,7 @@ def correlated_nll(
 
     Raises
     ------
-    Fault
+    InputError
         As `gaussian_nll`.
     """
     _check(truth, mean.shape)
@@ -95,7 +95,7 @@ def density_mixture_nll(
 
     Raises
     ------
-    Fault
+    InputError
         As `gaussian_nll`.
     """
     _check(truth, mean[..., 0, :].shape)

@@ -30,7 +30,7 @@ Values = Float64[Tensor, "*sample object value"]
 Moments = tuple[Values, Float64[Tensor, "*sample object value value"]]
 
 
-def bounded(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+def bound_log_variance(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Log variance of a raw output: that itself where small, never beyond ±30, and never flat for |raw| up to 200."""
     return LARGEST_LOG_VARIANCE * torch.tanh(raw / LARGEST_LOG_VARIANCE)
 
@@ -52,7 +52,7 @@ class Categorical:
         return self.classes
 
     def nll(self, raw: Raw, truth: Int64[Tensor, " object"]) -> Nll:
-        """Give -log p(truth)."""
+        """Return -log p(truth)."""
         return categorical_nll(raw, truth)
 
     def probability(self, raw: Raw) -> Float64[Tensor, "*sample object class"]:
@@ -83,10 +83,10 @@ class Gaussian:
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """Mean and log variance, shape (*sample, object, value)."""
         mean, log_variance = raw.split(self.values, -1)
-        return mean, bounded(log_variance)
+        return mean, bound_log_variance(log_variance)
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Give -log N(truth; mean, variance)."""
+        """Return -log N(truth; mean, variance)."""
         return gaussian_nll(*self.parameters(raw), truth)
 
     def moments(self, raw: Raw) -> Moments:
@@ -130,10 +130,10 @@ class CorrelatedGaussian:
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, log variance of what the values before do not tell, and couplings to those."""
         mean, log_variance, coupling = raw.split([self.values, self.values, self.outputs - 2 * self.values], -1)
-        return mean, bounded(log_variance), coupling
+        return mean, bound_log_variance(log_variance), coupling
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Give -log N(truth; mean, covariance)."""
+        """Return -log N(truth; mean, covariance)."""
         return correlated_nll(*self.parameters(raw), truth)
 
     def moments(self, raw: Raw) -> Moments:
@@ -178,10 +178,10 @@ class GaussianMixture:
         each = self.components * self.values
         logits, mean, log_variance = raw.split([self.components, each, each], -1)
         shape = (self.components, self.values)
-        return logits, mean.unflatten(-1, shape), bounded(log_variance).unflatten(-1, shape)
+        return logits, mean.unflatten(-1, shape), bound_log_variance(log_variance).unflatten(-1, shape)
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Give -log of the mixture density at the truth."""
+        """Return -log of the mixture density at the truth."""
         return density_mixture_nll(*self.parameters(raw), truth)
 
     def moments(self, raw: Raw) -> Moments:

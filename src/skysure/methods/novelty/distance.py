@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from skysure.errors import InputError
 from skysure.methods.calibration.conformal import level_index, quantile_table
-from skysure.methods.calibration.labels import labels_checked
+from skysure.methods.calibration.labels import check_labels
 
-from .empirical_p_value import share_below
+from .empirical_p_value import fraction_below
 
 
 class FeatureDistance(nn.Module):
@@ -39,7 +39,7 @@ class FeatureDistance(nn.Module):
     --------
     >>> learned = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
     >>> distance = FeatureDistance(3).fit(learned[:300]).calibrate(learned[300:])
-    >>> distance.unlike(distance(torch.tensor([[0.1, 0.2, 0.3], [9.0, 0.0, 0.0]])))
+    >>> distance.is_ood(distance(torch.tensor([[0.1, 0.2, 0.3], [9.0, 0.0, 0.0]])))
     tensor([False,  True])
     """
 
@@ -72,12 +72,12 @@ class FeatureDistance(nn.Module):
 
         Raises
         ------
-        Fault
+        InputError
             Where features are not finite or not as many as here, there is no object, a label is no class, or labels
             of several classes are missing.
         """
         x, labels = features.detach().to("cpu", torch.float64), _labels(features, labels, len(self.means))
-        labels_checked(labels, len(self.means))
+        check_labels(labels, len(self.means))
         _check(x, len(self.centre))
         count = torch.bincount(labels, minlength=len(self.means))[:, None]
         centre = x.mean(0)
@@ -96,7 +96,7 @@ class FeatureDistance(nn.Module):
 
         Raises
         ------
-        Fault
+        InputError
             Where features are not finite, or not as many as here.
         """
         _check(features, len(self.centre))
@@ -104,15 +104,15 @@ class FeatureDistance(nn.Module):
             self.distances.copy_(quantile_table(self(features.to(self.centre))))
         return self
 
-    def novelty(self, distance: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
+    def ood_percentile(self, distance: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
         """Fraction of the calibration objects that are less unlike, between 0 and 1 in steps of 0.001.
 
         One minus it is the conformal p-value: of objects like the calibration ones, at most a fraction q have a
         novelty above 1 - q.
         """
-        return share_below(self.distances, distance)
+        return fraction_below(self.distances, distance)
 
-    def unlike(self, distance: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
+    def is_ood(self, distance: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
         """Whether the distance is beyond that quantile of the calibration objects, or no number at all.
 
         With fewer of them than q / (1 - q), 99 for the default, no number is.

@@ -37,14 +37,14 @@ class EmpiricalPValue(nn.Module):
 
         One minus it is the conformal p-value.
         """
-        return share_below(self.bounds, _ordered(values).to(self.bounds)).to(values.dtype)
+        return fraction_below(self.bounds, _ordered(values).to(self.bounds)).to(values.dtype)
 
     def exceeds(self, values: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
         """Whether a value is beyond that quantile of the calibration objects; with too few of them none is."""
         return _ordered(values).to(self.bounds) > self.bounds[level_index(quantile)]
 
 
-def share_below(bounds: Float[Tensor, 1001], values: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
+def fraction_below(bounds: Float[Tensor, 1001], values: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
     """Fraction of the calibration objects, of whose values these are the bounds, that lie below each value."""
     return torch.searchsorted(bounds[1:].contiguous(), values.contiguous(), side="left").to(values.dtype) / 1000
 

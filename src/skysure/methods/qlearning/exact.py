@@ -22,7 +22,7 @@ Tensor3 = Float[np.ndarray, "state action next"]
 
 
 def mean_reward(transition: Tensor3, reward: Tensor3) -> Float[np.ndarray, "state action"]:
-    """Give the mean reward r(s, a) = Σ_s' P(s'|s, a) R(s, a, s')."""
+    """Return the mean reward r(s, a) = Σ_s' P(s'|s, a) R(s, a, s')."""
     return np.einsum("ijk,ijk->ij", transition, reward)
 
 
@@ -45,7 +45,7 @@ def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Flo
 
     Raises
     ------
-    Fault
+    InputError
         If γ is outside [0, 1): without an end and without discount the sum of the rewards diverges.
     """
     if not 0 <= discount < 1:
@@ -90,7 +90,7 @@ def policy_values(
     horizon: int,
     discount: float = 1.0,
 ) -> Float[np.ndarray, "policy state"]:
-    """Give the exact mean return of deterministic policies over a finite horizon.
+    """Return the exact mean return of deterministic policies over a finite horizon.
 
     The backward step v <- r_π + γ P_π v is linear in (v, 1), so `horizon` of them are one matrix power:
 

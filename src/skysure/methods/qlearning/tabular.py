@@ -69,11 +69,11 @@ class Tables:
         return cls(np.zeros(shape), np.zeros(shape, dtype=np.int64))
 
     def at(self, state: Int[np.ndarray, " agent"]) -> Float[np.ndarray, "action agent"]:
-        """Give the values of all actions, each agent in a state of its own."""
+        """Return the values of all actions, each agent in a state of its own."""
         return self.values.reshape(len(self.values), -1).take(self.rows(state), axis=1)
 
     def rows(self, state: Int[np.ndarray, " agent"]) -> Int[np.ndarray, " agent"]:
-        """Give the places of these states in a table whose last two axes are one."""
+        """Return the places of these states in a table whose last two axes are one."""
         _, agents, states = self.values.shape
         return np.arange(0, agents * states, states) + state
 

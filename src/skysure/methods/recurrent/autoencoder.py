@@ -61,13 +61,13 @@ class Autoencoder(nn.Module):
             init_forget_bias(layer, math.log(size))
 
     def encode(self, windows: Series) -> Float[Tensor, "object code"]:
-        """Give the code of each window; that of an empty one means nothing."""
+        """Return the code of each window; that of an empty one means nothing."""
         states, _ = self.encoder(step_features(windows))
         last = (windows.length - 1).clamp(min=0)
         return self.code(states[torch.arange(len(last), device=last.device), last])
 
     def nll(self, windows: Series) -> Float[Tensor, " object"]:
-        """Give the negative log-likelihood a point, in nat, of each window rebuilt from its code."""
+        """Return the negative log-likelihood a point, in nat, of each window rebuilt from its code."""
         channels = windows.value.shape[2]
         asked = step_features(windows)[..., 2 * channels :]
         place = torch.arange(windows.steps, device=asked.device).to(asked)[:, None] / self.size
@@ -81,7 +81,7 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, series: Series) -> Series:
-        """Give the codes of all windows, a step each at the time of its first point, without gradient."""
+        """Return the codes of all windows, a step each at the time of its first point, without gradient."""
         count, many = -(-series.steps // self.size), max(1, self.chunk // max(1, len(series)))
         codes = []
         for start in range(0, count, many):

@@ -19,11 +19,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from skysure.errors import InputError
-from skysure.methods.cells import STEPS, State, stepped
+from skysure.methods.cells import STEPS, State, unroll
 
 
 def gaps(time: Float[Tensor, "object time"], backwards: bool = False) -> Float[Tensor, "object time"]:
-    """Give the time since the point before, or until the point after; zero where there is none, or time goes back.
+    """Return the time since the point before, or until the point after; zero where there is none, or time goes back.
 
     >>> gaps(torch.tensor([[10.0, 11.0, 15.0]]))
     tensor([[0., 1., 4.]])
@@ -32,7 +32,7 @@ def gaps(time: Float[Tensor, "object time"], backwards: bool = False) -> Float[T
     return gap.clamp(min=0)  # into padding time may go back, and no state may grow by that
 
 
-class Decaying(nn.Module):
+class StateDecay(nn.Module):
     """A recurrent layer whose state decays over the time between points; it runs step by step.
 
     Parameters
@@ -44,12 +44,12 @@ class Decaying(nn.Module):
 
     Raises
     ------
-    Fault
+    InputError
         For other layers, and timescales that are not positive.
 
     Examples
     --------
-    >>> layer = Decaying(nn.GRU(3, 8, batch_first=True), shortest=1.0, longest=100.0)
+    >>> layer = StateDecay(nn.GRU(3, 8, batch_first=True), shortest=1.0, longest=100.0)
     >>> output, state = layer(torch.zeros(2, 4, 3), torch.tensor([[0.0, 1.0, 1.5, 60.0]] * 2))
     >>> output.shape, state.shape
     (torch.Size([2, 4, 8]), torch.Size([1, 2, 8]))
@@ -85,7 +85,7 @@ class Decaying(nn.Module):
                 decay = torch.exp(-gaps(time, backwards)[..., None] * self.log_rate[k].exp())
                 first = (x.new_zeros(len(x), self.layer.hidden_size),) * (2 if self.layer.mode == "LSTM" else 1)
                 step, weights = STEPS[self.layer.mode], self.layer.all_weights[k]
-                y, last = stepped(step, x, valid, first, weights, decay=decay, backwards=backwards)
+                y, last = unroll(step, x, valid, first, weights, decay=decay, backwards=backwards)
                 outputs.append(y)
                 states.append(last)
             x = torch.cat(outputs, -1)

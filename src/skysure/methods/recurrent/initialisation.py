@@ -30,7 +30,7 @@ def init_forget_bias(layer: nn.RNNBase, bias: float = 1.0) -> None:
 
     Raises
     ------
-    Fault
+    InputError
         For a gated layer without biases.
 
     Examples

@@ -19,12 +19,12 @@ from torch import Tensor
 Layer = Callable[[Tensor], tuple[Tensor, Any]]
 
 
-def turned(
+def reverse_sequence(
     x: Float[Tensor, "object time feature"], length: Int64[Tensor, " object"]
 ) -> Float[Tensor, "object time feature"]:
     """Turn the first `length` points of each object round, and leave its padding where it is.
 
-    >>> turned(torch.tensor([[[1.0], [2.0], [3.0], [0.0]]]), torch.tensor([3])).flatten()
+    >>> reverse_sequence(torch.tensor([[[1.0], [2.0], [3.0], [0.0]]]), torch.tensor([3])).flatten()
     tensor([3., 2., 1., 0.])
     """
     at = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
@@ -57,6 +57,6 @@ def bidirectional(
     >>> bidirectional(forth, back, torch.randn(2, 50, 3), torch.tensor([50, 7])).shape
     torch.Size([2, 50, 16])
     """
-    output = torch.cat([forth(x)[0], turned(back(turned(x, length))[0], length)], -1)
+    output = torch.cat([forth(x)[0], reverse_sequence(back(reverse_sequence(x, length))[0], length)], -1)
     padding = torch.arange(x.shape[1], device=x.device) >= length[:, None]
     return output.masked_fill(padding[..., None], 0.0)

@@ -23,15 +23,15 @@ from skysure.errors import InputError
 from .series import Series, step_features
 
 
-def pooled(series: Series, by: int) -> Series:
+def pool_steps(series: Series, by: int) -> Series:
     """Make one step of each `by` steps: their mean time, their mean and maximum side by side, and how many they are.
 
     >>> value = torch.tensor([[[1.0], [4.0], [2.0]]])
-    >>> short = pooled(Series(torch.tensor([[0.0, 1.0, 2.0]]), value, torch.ones(1, 3, 1), torch.tensor([3])), 2)
+    >>> short = pool_steps(Series(torch.tensor([[0.0, 1.0, 2.0]]), value, torch.ones(1, 3, 1), torch.tensor([3])), 2)
     >>> short.value.tolist(), short.weight.flatten()
     ([[[2.5, 4.0], [2.0, 2.0]]], tensor([2., 1.]))
     """
-    whole = series.padded(-(-series.steps // by) * by)
+    whole = series.pad(-(-series.steps // by) * by)
     inside = whole.valid.unflatten(1, (-1, by))[..., None]
     count = inside.sum(2)
     value = whole.value.unflatten(1, (-1, by))
@@ -51,35 +51,35 @@ class Patches(nn.Module):
         as many channels, and one weight for all.
     size : int
         Points of a patch, even. A patch begins every `size` / 2 points.
-    pooled : int
-        Patches that make one step: n points become n / (`pooled` `size` / 2) steps.
+    pool_size : int
+        Patches that make one step: n points become n / (`pool_size` `size` / 2) steps.
     chunk : int
         Points that are embedded at a time, about.
 
     Raises
     ------
-    Fault
+    InputError
         For patches of an odd size.
 
     Examples
     --------
     >>> flux, error = torch.randn(2, 1000, 1), torch.ones(2, 1000, 1)
     >>> series = Series(torch.arange(1000.0).expand(2, -1), flux, error**-2, torch.tensor([1000, 300]))
-    >>> short = Patches(channels=1, units=8, size=16, pooled=5)(series)
+    >>> short = Patches(channels=1, units=8, size=16, pool_size=5)(series)
     >>> short.value.shape, short.length
     (torch.Size([2, 25, 16]), tensor([25,  8]))
     """
 
-    def __init__(self, channels: int, units: int, size: int = 16, pooled: int = 1, chunk: int = 512) -> None:
+    def __init__(self, channels: int, units: int, size: int = 16, pool_size: int = 1, chunk: int = 512) -> None:
         super().__init__()
         if size < 2 or size % 2:
             raise InputError(f"patches of {size} points", "an even number", "a patch begins every size / 2", "size=16")
-        self.size, self.pooled, self.chunk = size, pooled, chunk
+        self.size, self.pool_size, self.chunk = size, pool_size, chunk
         self.embedding = nn.Conv1d(3 * channels + 1, units, size, stride=size // 2)
 
     def forward(self, series: Series) -> Series:
-        """Give one step of each `pooled` patches."""
-        step = self.pooled * self.size // 2
+        """Return one step of each `pool_size` patches."""
+        step = self.pool_size * self.size // 2
         many = max(1, self.chunk // step) * step
         starts = range(0, -(-series.steps // step) * step, many)
         embedded = partial(checkpoint, self._embedded, series, use_reentrant=False, preserve_rng_state=False)
@@ -98,5 +98,5 @@ class Patches(nn.Module):
         length = -(-(series.length - start).clamp(0, patches * stride) // stride)
         time = part.time[:, ahead::stride][:, :patches]
         count = value.new_ones(*time.shape, 1)
-        short = pooled(Series(time, value, count, length), self.pooled)
+        short = pool_steps(Series(time, value, count, length), self.pool_size)
         return short.time, short.value, short.weight

@@ -49,7 +49,7 @@ class Series:
 
     def __post_init__(self) -> None:
         if not self.steps:
-            vars(self).update(vars(self.padded(1)))
+            vars(self).update(vars(self.pad(1)))
 
     def __len__(self) -> int:
         return len(self.length)
@@ -74,7 +74,7 @@ class Series:
         length = (self.length - start).clamp(0, max(part.stop - start, 0))
         return Series(self.time[:, part], self.value[:, part], self.weight[:, part], length)
 
-    def padded(self, steps: int) -> Series:
+    def pad(self, steps: int) -> Series:
         """Add padding until there are this many steps; none where there are more already."""
         more = (0, 0, 0, max(0, steps - self.steps))
         value, weight = torch.nn.functional.pad(self.value, more), torch.nn.functional.pad(self.weight, more)
@@ -82,7 +82,7 @@ class Series:
 
     def windows(self, size: int) -> Series:
         """Cut each object into windows of `size` steps, which become objects of their own."""
-        whole = self.padded(-(-self.steps // size) * size)
+        whole = self.pad(-(-self.steps // size) * size)
         starts = torch.arange(0, whole.steps, size, device=self.time.device)
         length = (self.length[:, None] - starts).clamp(0, size)
         time, value, weight = (
@@ -92,7 +92,7 @@ class Series:
 
 
 def step_features(series: Series) -> Float[Tensor, "object time feature"]:
-    """Give what a network reads of each step: of each channel value, ln σ and whether measured; ln(1 + gap).
+    """Return what a network reads of each step: of each channel value, ln σ and whether measured; ln(1 + gap).
 
     All are zero at padding, and those of a channel where it was not measured. The gap is the time since the step
     before, in whatever unit `time` has: choose it so that usual gaps are of order one.

@@ -2,7 +2,7 @@
 
 Each takes a `Series` and gives one of at most `steps` steps; an object that has no more than that stays as it is. None
 of them needs more than a few objects at a time, so a set is shortened once, before training, and what is trained on has
-the length of the window. To ask for less than one step is a `InputError`.
+the length of the window. To ask for less than one step is an `InputError`.
 
     bin                      m = Σ w x / Σ w,  its weight Σ w      (the mean of least error, and its error)
     merging two of them      Δχ² = Σ_channels  w₁ w₂ / (w₁ + w₂) (m₁ - m₂)²
@@ -27,7 +27,7 @@ def truncate(series: Series, steps: int, keep: str = "last") -> Series:
 
     Raises
     ------
-    Fault
+    InputError
         For any other stretch.
 
     >>> series = Series(torch.arange(9.0)[None], torch.zeros(1, 9, 1), torch.ones(1, 9, 1), torch.tensor([8]))
@@ -61,17 +61,17 @@ def subsample(series: Series, steps: int) -> Series:
     return _taken(series, torch.where(series.length[:, None] > steps, middle, k))
 
 
-def binned(series: Series, steps: int) -> Series:
+def time_bins(series: Series, steps: int) -> Series:
     """Average in bins of equal time from the first to the last point; empty bins are left out.
 
     Raises
     ------
-    Fault
+    InputError
         Where times go back, or are not numbers.
 
     >>> series = Series(torch.tensor([[0.0, 1.0, 9.0]]), torch.tensor([[[1.0], [2.0], [5.0]]]),
     ...                 torch.tensor([[[1.0], [3.0], [4.0]]]), torch.tensor([3]))
-    >>> bins = binned(series, 2)
+    >>> bins = time_bins(series, 2)
     >>> bins.value.flatten(), bins.weight.flatten(), bins.time.flatten()
     (tensor([1.7500, 5.0000]), tensor([4., 4.]), tensor([0.5000, 9.0000]))
     """
@@ -88,7 +88,7 @@ def information_bins(series: Series, steps: int) -> Series:
 
     Raises
     ------
-    Fault
+    InputError
         Where values or weights are not finite, or enormous, or times go back or are not numbers.
 
     >>> value = torch.tensor([[[0.0]] * 5 + [[-9.0]] * 2 + [[0.0]] * 5]).reshape(1, 12, 1)
@@ -117,7 +117,7 @@ def _taken(series: Series, index: Int64[Tensor, "object step"]) -> Series:
 
 
 def _share(series: Series) -> Float[Tensor, "object time"]:
-    """Give the time since the first point, as a share of that of the last."""
+    """Return the time since the first point, as a share of that of the last."""
     if not (series.time.diff(dim=1) >= 0)[series.valid[:, 1:]].all():
         raise InputError(
             "times that go back, or are not numbers", "points in the order of time", "", "sort them by time"
@@ -173,7 +173,7 @@ def _merged(series: Series, steps: int) -> Int64[Tensor, "object time"]:
 
 
 def _moments(series: Series) -> Float[Tensor, "2 object time channel"]:
-    """Give w and w x of each point about the mean of its object; the time is one more channel, its σ the whole span."""
+    """Return w and w x of each point about the mean of its object; the time is one more channel, its σ the whole span."""
     inside = series.valid[..., None].double()
     time = _share(series)[..., None]
     weight = torch.cat([series.weight.expand_as(series.value) * inside, inside], -1)
@@ -187,7 +187,7 @@ def _moments(series: Series) -> Float[Tensor, "2 object time channel"]:
 def _loss(
     left: Float[Tensor, "2 object time channel"], right: Float[Tensor, "2 object time channel"]
 ) -> Float[Tensor, "object time"]:
-    """Give Δχ² of merging two sets of points, from their Σ w and Σ w x."""
+    """Return Δχ² of merging two sets of points, from their Σ w and Σ w x."""
     both = left[0] * right[0] * (left[0] + right[0])
     apart = left[1] * right[0] - right[1] * left[0]
     known = both > 0

@@ -46,7 +46,7 @@ class Regression:
 
     Raises
     ------
-    Fault
+    InputError
         If noise or length scale are not positive, or y does not have one number for each row of x.
     """
 
@@ -96,14 +96,14 @@ class Weights:
 
 
 def exact(data: Regression) -> Weights:
-    """Give the posterior, N(A⁻¹ X'y / σ², A⁻¹): its mean is that of ridge regression with penalty σ² l²."""
+    """Return the posterior, N(A⁻¹ X'y / σ², A⁻¹): its mean is that of ridge regression with penalty σ² l²."""
     factor = torch.linalg.cholesky(data.precision)
     mean = torch.cholesky_solve((data.x.T @ data.y)[:, None] / data.std**2, factor)[:, 0]
     return Weights(mean, torch.cholesky_inverse(factor), _gaussian_entropy(factor.diagonal().log()))
 
 
 def mean_field(data: Regression) -> Weights:
-    """Give the independent Gaussians nearest to the posterior in KL(q || posterior): same mean, variances 1/A_jj.
+    """Return the independent Gaussians nearest to the posterior in KL(q || posterior): same mean, variances 1/A_jj.
 
     1/A_jj is the variance of w_j with all other weights held fixed, so never more than that of the posterior.
     """
@@ -112,7 +112,7 @@ def mean_field(data: Regression) -> Weights:
 
 
 def dropout_mean(data: Regression, rate: float) -> Float64[Tensor, " weight"]:
-    """Give the weights W that minimise the objective of dropout at rate p: another ridge, which knows the data.
+    """Return the weights W that minimise the objective of dropout at rate p: another ridge, which knows the data.
 
     (X'X + p / (1 - p) diag(X'X) + σ² l² / (1 - p)) W = X'y
 
@@ -121,7 +121,7 @@ def dropout_mean(data: Regression, rate: float) -> Float64[Tensor, " weight"]:
 
     Raises
     ------
-    Fault
+    InputError
         For a rate outside [0, 1).
     """
     if not 0 <= rate < 1:
@@ -132,7 +132,7 @@ def dropout_mean(data: Regression, rate: float) -> Float64[Tensor, " weight"]:
 
 
 def dropout(mean: Float64[Tensor, " weight"], rate: float, width: float) -> Weights:
-    """Give dropout's q: each weight M_j = W_j / (1 - p) or 0, with a narrow Gaussian around either.
+    """Return dropout's q: each weight M_j = W_j / (1 - p) or 0, with a narrow Gaussian around either.
 
     The variance of a prediction is p / (1 - p) sum W² x² + width² |x|²: zero only without weights, and blind to how
     many objects there are.
@@ -180,7 +180,7 @@ def predict(
 
 
 def log_evidence(data: Regression) -> Float64[Tensor, ""]:
-    """Give log p(y), the weights integrated out (Bishop 2006, eq. 3.86)."""
+    """Return log p(y), the weights integrated out (Bishop 2006, eq. 3.86)."""
     m, root = exact(data).mean, torch.linalg.cholesky(data.precision)
     misfit = (data.y - data.x @ m).square().sum() / data.std**2 + data.length_scale**2 * m.square().sum()
     volume = len(m) * math.log(data.length_scale) - root.diagonal().log().sum()
@@ -188,7 +188,7 @@ def log_evidence(data: Regression) -> Float64[Tensor, ""]:
 
 
 def elbo(data: Regression, q: Weights) -> Float64[Tensor, ""]:
-    """Give the lower bound of `log_evidence`; short of it by KL(q || posterior)."""
+    """Return the lower bound of `log_evidence`; short of it by KL(q || posterior)."""
     n, k = data.x.shape
     mean, epistemic = predict(q, data.x)
     misfit = ((data.y - mean).square() + epistemic).sum() / data.std**2

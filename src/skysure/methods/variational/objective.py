@@ -21,7 +21,7 @@ from skysure.methods.dropout.tied import TiedDropout
 from skysure.methods.ensembles import Ensemble
 
 
-def entropy_of_rate(rate: Float[Tensor, ""]) -> Float[Tensor, ""]:
+def bernoulli_entropy(rate: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """Entropy H(p) of one mask, in nats."""
     return torch.special.entr(rate) + torch.special.entr(1 - rate)
 
@@ -48,7 +48,7 @@ def dropout_kl(
     n : int, float or Tensor
         N, training objects.
     """
-    return length_scale**2 * squared_weights / (2 * n * (1 - rate)) - masks / n * entropy_of_rate(rate)
+    return length_scale**2 * squared_weights / (2 * n * (1 - rate)) - masks / n * bernoulli_entropy(rate)
 
 
 def kl(model: nn.Module, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, ""]:
@@ -67,7 +67,7 @@ def kl(model: nn.Module, n: int | float | Float[Tensor, "*member"]) -> Float[Ten
     terms = []
     for part in parts:
         if isinstance(part, Ensemble):
-            terms.append(kl_of_members(part, n).sum())
+            terms.append(member_kl(part, n).sum())
         elif part not in inside:
             terms += [
                 dropout_kl(squares, mask.rate, mask.features, part.length_scale, n)
@@ -76,7 +76,7 @@ def kl(model: nn.Module, n: int | float | Float[Tensor, "*member"]) -> Float[Ten
     return torch.stack(terms).sum() if terms else torch.zeros(())
 
 
-def kl_of_members(ensemble: Ensemble, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, " member"]:
-    """Give the `kl` of each member of an ensemble, for n training objects, or its own number for each member."""
+def member_kl(ensemble: Ensemble, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, " member"]:
+    """Return the `kl` of each member of an ensemble, for n training objects, or its own number for each member."""
     own = isinstance(n, Tensor) and n.ndim > 0
     return ensemble(n if own else None, own, lambda member, each: kl(member, each if own else n))

@@ -19,8 +19,8 @@ from torch.func import functional_call
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from skysure.errors import InputError
-from skysure.methods.pytree import Tree, joined, mapped
-from skysure.methods.sampling.posterior import evaluating
+from skysure.methods.pytree import Tree, tree_concat, tree_map
+from skysure.methods.sampling.posterior import eval_mode
 
 
 def prior_weights(
@@ -47,7 +47,7 @@ def prior_weights(
 
     Raises
     ------
-    Fault
+    InputError
         Unless one of `weight_variance` and `length_scale` is given.
     """
     if (weight_variance is None) == (length_scale is None):
@@ -85,7 +85,7 @@ def _fan_in(layer: nn.Module, weight: Tensor) -> int | float:
 
 def sample_prior(
     model: nn.Module,
-    inputs: Tree,
+    inputs: Tree | ndarray,
     samples: int,
     seed: int,
     *,
@@ -122,7 +122,7 @@ def sample_prior(
             f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval"
         )
     generator, drawn = torch.Generator().manual_seed(seed), []
-    with torch.inference_mode(), evaluating(model):
+    with torch.inference_mode(), eval_mode(model):
         for _ in range(samples):
             weights = prior_weights(
                 model,
@@ -131,5 +131,5 @@ def sample_prior(
                 length_scale=length_scale,
                 bias_variance=bias_variance,
             )
-            drawn.append(mapped(lambda output: output[None], functional_call(model, weights, (inputs,))))
-    return joined(drawn, 0)
+            drawn.append(tree_map(lambda output: output[None], functional_call(model, weights, (inputs,))))
+    return tree_concat(drawn, 0)

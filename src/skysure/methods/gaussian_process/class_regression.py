@@ -16,7 +16,7 @@ def class_targets(labels: Tensor, classes: int) -> Float64[Tensor, "row class"]:
 
     Raises
     ------
-    Fault
+    InputError
         Where a label is no class.
     """
     whole = not (labels.is_floating_point() or labels.is_complex()) and labels.ndim == 1
@@ -30,7 +30,7 @@ def class_targets(labels: Tensor, classes: int) -> Float64[Tensor, "row class"]:
     return nn.functional.one_hot(labels.long(), classes).double() - 1 / classes
 
 
-def largest_probability(
+def argmax_probability(
     mean: Float[Tensor, "object class"], variance: Float[Tensor, " object"]
 ) -> Float64[Tensor, "object class"]:
     """Probability that each of several independent Gaussians of equal variance is the largest.
@@ -42,7 +42,7 @@ def largest_probability(
     Examples
     --------
     >>> mean, variance = torch.tensor([[1.0, 0.0]]), torch.tensor([0.5])
-    >>> p = largest_probability(mean, variance)[0, 0]
+    >>> p = argmax_probability(mean, variance)[0, 0]
     >>> round(float(p), 9) == round(float(torch.special.ndtr(torch.tensor(1.0, dtype=torch.float64))), 9)
     True
     """
