@@ -311,7 +311,8 @@ def novelty(scale: Scale, only: str = "") -> Iterator[dict[str, Any]]:
             fitted_to, given = (described_by(model, shorten, part) for part in (known, test))
             distance = FeatureDistance(fitted_to.shape[1]).fit(fitted_to)(given).numpy()
             strange = (test.label == unknown).numpy()
-            yield row(f"{name}_auroc_{kind}", auroc(distance[~strange], distance[strange]), n=len(test))
+            area = auroc(in_distribution=distance[~strange], ood=distance[strange])
+            yield row(f"{name}_auroc_{kind}", area, n=len(test))
 
 
 def described_by(model: Autoencoder, shorten: Callable[[Series], Series], given: Labelled) -> Tensor:

@@ -292,8 +292,8 @@ def noise_alone(name: str, n: int) -> skysure.LightCurves:
 def keep(found: Found, known: Scores, unknown: Scores) -> None:
     """Keep AUROC and the fraction that pass, of every score."""
     for name in known:
-        given = known[name].double().numpy(), unknown[name].double().numpy()
-        found.setdefault(name, []).append((auroc(*given), fpr_at_tpr(*given)))
+        scores = {"in_distribution": known[name].double().numpy(), "ood": unknown[name].double().numpy()}
+        found.setdefault(name, []).append((auroc(**scores), fpr_at_tpr(**scores)))
 
 
 def summary(name: str, found: Found, of: str) -> list[dict]:

@@ -140,7 +140,7 @@ def test_bad_calibration_parts_are_faults():
     for bad_p, bad_truth in ((p[:0], truth[:0]), (p, truth + 1), (p, truth - 1)):
         with pytest.raises(InputError):
             ConformalSets(2).fit(bad_p, bad_truth)
-    with pytest.raises(InputError, match="not numbers"):
+    with pytest.raises(InputError, match="NaN"):
         ConformalSets(2).fit(p * torch.nan, truth)
     with pytest.raises(InputError, match="3 classes"):
         ConformalSets(3).fit(p, truth)

@@ -93,7 +93,7 @@ def test_one_pass_and_a_loop_draw_the_same_masks(name: str, training: bool, monk
     members, x = built(name)
     ensemble, drawn = Ensemble(members).train(training), []
     for batches in (True, False):
-        monkeypatch.setattr(Ensemble, "_batches", lambda self, batches=batches: batches)
+        monkeypatch.setattr(Ensemble, "_is_batched", lambda self, batches=batches: batches)
         for rows in (torch.arange(9), None):
             with noise(ensemble, 4, samples=3, rows=rows):
                 drawn.append(ensemble(x[0]))
@@ -348,7 +348,7 @@ def test_inputs_and_outputs_may_be_nested() -> None:
 
 
 def test_what_is_no_ensemble_is_refused() -> None:
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="at least one"):
         Ensemble([])
     different = {
         "weight": nn.Linear(3, 5),

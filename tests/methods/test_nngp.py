@@ -145,9 +145,9 @@ def test_jitter_grows_until_it_works():
     broken[2, 2] = 1 - 2e-6
     broken[0, 1] = broken[1, 0] = 1 + 1e-6
     assert cholesky(broken.clone)[1] == pytest.approx(1e-5)
-    with pytest.raises(InputError, match="no Cholesky factor"):
+    with pytest.raises(InputError, match="without a Cholesky factor"):
         cholesky(lambda: -torch.eye(3, dtype=torch.float64))
-    with pytest.raises(InputError, match="no Cholesky factor"):
+    with pytest.raises(InputError, match="without a Cholesky factor"):
         log_evidence(torch.full((2, 2), torch.nan, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64))
 
 

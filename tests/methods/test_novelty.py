@@ -67,8 +67,8 @@ def test_a_human_among_cats_and_dogs():
     distances = module(torch.from_numpy(x[3000:]).float()), module(torch.from_numpy(human).float())
     logits = [np.stack([-2 * f[:, 0], 2 * f[:, 0]], 1) for f in (x[3000:], human)]  # the exact posterior
     entropies = [torch.special.entr(torch.from_numpy(z).softmax(-1)).sum(-1).numpy() for z in logits]
-    assert auroc(*entropies) < 0.2
-    assert auroc(*(d.numpy() for d in distances)) > 0.999
+    assert auroc(in_distribution=entropies[0], ood=entropies[1]) < 0.2
+    assert auroc(in_distribution=distances[0].numpy(), ood=distances[1].numpy()) > 0.999
     assert module.is_ood(distances[1]).float().mean() > 0.95
 
 
@@ -135,9 +135,9 @@ def test_telling_unknown_from_known_is_that_of_scikit_learn():
     rng = np.random.default_rng(4)
     known, unknown = rng.normal(size=2000), rng.normal(size=700) + 1.5
     label, score = np.r_[np.zeros(2000), np.ones(700)], np.r_[known, unknown]
-    assert auroc(known, unknown) == pytest.approx(roc_auc_score(label, score))
+    assert auroc(in_distribution=known, ood=unknown) == pytest.approx(roc_auc_score(label, score))
     passed, kept, _ = roc_curve(1 - label, -score, drop_intermediate=False)
-    assert fpr_at_tpr(known, unknown) == pytest.approx(passed[np.argmax(kept >= 0.95)])
+    assert fpr_at_tpr(in_distribution=known, ood=unknown) == pytest.approx(passed[np.argmax(kept >= 0.95)])
 
 
 def test_energy():
@@ -174,4 +174,4 @@ def test_beyond_the_range_of_the_values_trained_on():
     features = torch.cat([torch.relu(x - t) for t in torch.linspace(-2, 2, 9)], 1)
     middle = x[:, 0].abs() < 0.5
     distance = FeatureDistance(9).fit(features[middle])
-    assert auroc(distance(features[middle]).numpy(), distance(features[~middle]).numpy()) > 0.99
+    assert auroc(in_distribution=distance(features[middle]).numpy(), ood=distance(features[~middle]).numpy()) > 0.99

@@ -109,5 +109,5 @@ def test_the_times_of_padding_say_nothing(padded_with):
 
 def test_a_sequence_without_steps_is_refused():
     module = build()
-    with pytest.raises(InputError, match="one step at least"):
+    with pytest.raises(InputError, match="at least one step"):
         module(torch.zeros(2, 0, 3).double(), torch.zeros(2, 0).double())

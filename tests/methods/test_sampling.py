@@ -168,7 +168,7 @@ def test_bad_inputs_are_faults():
     for few in (3, len(X) + 1):
         with pytest.raises(InputError, match=f"{few},.* for {len(X)} objects"):
             sample(network(), X, 4, 0, rows=torch.arange(few), shared=True)
-    with pytest.raises(InputError, match="time first"):
+    with pytest.raises(InputError, match="time axis first"):
         sample(TiedDropout(nn.GRU(3, 4)), X[:, None], 4, 0)
     with pytest.raises(InputError, match="layers first"):
         sample(TiedDropout(nn.GRU(3, 4, 2, batch_first=True), drop_input=True), X[:, None], 4, 0)

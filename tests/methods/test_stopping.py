@@ -140,7 +140,7 @@ def test_bad_questions_are_faults():
         split_values_until(network(4), X, halves, -1.0, 1)
     with pytest.raises(InputError, match="least = 1"):
         split_classes_until(network(), X, 0.1, 1, least=1)
-    with pytest.raises(InputError, match="members are all there are"):
+    with pytest.raises(InputError, match="number of members is fixed"):
         split_classes_until(Ensemble([network(), network()]), X, 0.1, 1)
     with pytest.raises(InputError, match="without random layers"):
         split_classes_until(nn.Linear(4, 3), X, 0.1, 1)

@@ -212,7 +212,7 @@ def test_what_cannot_be_tied_is_refused():
     for layer in (nn.Linear(3, 3), nn.GRU(8, 8, 2, dropout=0.1), nn.LSTM(8, 8, proj_size=3)):
         with pytest.raises(InputError, match="dropout=0 and proj_size=0"):
             TiedDropout(layer)
-    with pytest.raises(InputError, match="without its batch"):
+    with pytest.raises(InputError, match="without the batch axis"):
         TiedDropout(nn.GRU(8, 8))(torch.zeros(5, 8))
 
 

@@ -1,4 +1,4 @@
-"""Recurrent networks: irregular times, long sequences, and how far back they can learn."""
+"""Recurrent networks: irregular times, long sequences, and the gradient over long lags."""
 
 from .autoencoder import Autoencoder
 from .decay import StateDecay, gaps
