@@ -347,6 +347,32 @@ def test_inputs_and_outputs_may_be_nested() -> None:
     assert more["none"] is None
 
 
+def test_members_are_built_by_a_function_each_from_its_own_seed() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    ensemble = Ensemble(build, 5, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = ensemble.state_dict()["network.0.weight"]
+    assert len(torch.unique(weights, dim=0)) == 5
+    torch.manual_seed(6)
+    assert torch.equal(Ensemble(build, 5, seed=3).state_dict()["network.0.weight"], weights)
+    assert torch.equal(Ensemble(build, 2, seed=3).state_dict()["network.0.weight"], weights[:2])
+    others = Ensemble(build, 5, seed=4).state_dict()["network.0.weight"]
+    assert not torch.isclose(others[:, None], weights).all((2, 3)).any()
+
+
+def test_functions_need_a_size_and_lists_do_not() -> None:
+    network = nn.Linear(3, 2)
+    for members, size in ((network, 5), (network, None), (lambda: nn.Linear(3, 2), None), ([network], 1)):
+        with pytest.raises(InputError, match="a function that builds one and the number of members"):
+            Ensemble(members, size)
+    with pytest.raises(InputError, match="without members"):
+        Ensemble(lambda: nn.Linear(3, 2), 0)
+
+
 def test_what_is_no_ensemble_is_refused() -> None:
     with pytest.raises(InputError, match="at least one"):
         Ensemble([])

@@ -43,6 +43,14 @@ def test_scores_that_are_not_numbers_are_a_fault():
             rank(score, positive)
 
 
+def test_scores_and_labels_in_the_wrong_order_are_refused():
+    score, positive = np.array([0.1, 0.7, 0.5]), np.array([1.0, 0.0, 1.0])
+    for rank in (auc, roc, lambda a, b: best_threshold(score=a, positive=b)):
+        with pytest.raises(InputError, match="in the wrong order"):
+            rank(positive, score)
+        rank(score, positive.astype(int))
+
+
 def test_roc_rises_from_corner_to_corner_with_the_area_of_auc():
     rng = np.random.default_rng(0)
     positive = rng.random(20_000) < 0.3

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 
 from skysure.errors import InputError
@@ -12,7 +14,7 @@ from skysure.errors import InputError
 Tree = Tensor | tuple | list | dict | None
 
 
-def tree_map(function: Callable[[Tensor], Tensor], tree: Tree, leaf: type | tuple[type, ...] = Tensor) -> Tree:
+def tree_map(function: Callable[[Any], Tensor], tree: Tree | ndarray, leaf: type | tuple[type, ...] = Tensor) -> Tree:
     """Apply a function to every leaf of nested tuples and dicts: the tensors, or instances of other `leaf` types."""
     if tree is None:
         return None

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
 from skysure.errors import InputError
 
 from .scores import Weight
 
+Binary = Shaped[ndarray, " row"]
+"""True and False, or 1 and 0."""
 
-def auc(
-    score: Float[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None
-) -> float | Float[ndarray, " resample"]:
+
+def auc(score: Float[ndarray, " row"], positive: Binary, weight: Weight = None) -> float | Float[ndarray, " resample"]:
     """Area under the ROC curve: probability that a positive row scores above a negative one, ties counting half.
 
     Implemented here as scikit-learn takes one weight at a time: a thousand resamples need only one sort.
@@ -25,7 +26,7 @@ def auc(
     InputError
         If a score is NaN, or `positive` has other values than 0 and 1 (as with `score` and `positive` swapped).
     """
-    _check_binary(positive)
+    positive = _as_boolean(positive)
     all_rows, above = _sums(score, positive, weight)
     below = all_rows - above
     won = (above * (np.cumsum(below, -1) - below / 2)).sum(-1)
@@ -41,10 +42,10 @@ def macro_auc(
 
 
 def roc(
-    score: Float[ndarray, " row"], positive: Bool[ndarray, " row"], points: int = 200
+    score: Float[ndarray, " row"], positive: Binary, points: int = 200
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:
     """False and true positive rates with decreasing threshold, at most `points` of them, corners kept."""
-    _check_binary(positive)
+    positive = _as_boolean(positive)
     from sklearn.metrics import roc_curve
 
     false, true, _ = roc_curve(positive, score)
@@ -83,7 +84,7 @@ def figure_of_merit(
 def best_threshold(
     *,
     score: Float[ndarray, " row"],
-    positive: Bool[ndarray, " row"],
+    positive: Binary,
     merit: Callable[[ndarray, ndarray], float | ndarray] = figure_of_merit,
 ) -> float:
     """Threshold that maximises a figure of merit of the rows with a score above it.
@@ -108,7 +109,7 @@ def best_threshold(
     >>> best_threshold(score=np.array([0.1, 0.25, 0.75, 0.8]), positive=np.array([False, False, True, True]))
     0.5
     """
-    _check_binary(positive)
+    positive = _as_boolean(positive)
     values = np.unique(np.quantile(score, np.linspace(0, 1, 1001), method="nearest") if len(score) > 1001 else score)
     thresholds = np.append(-np.inf, (values[1:] + values[:-1]) / 2)
     merits = np.nan_to_num([merit(score > threshold, positive) for threshold in thresholds], nan=-np.inf)
@@ -174,14 +175,15 @@ def _sums(score: ndarray, loss: ndarray, weight: Weight) -> tuple[ndarray, ndarr
     return added, lost
 
 
-def _check_binary(positive: ndarray) -> None:
-    if np.asarray(positive).dtype != bool and not np.isin(positive, (0, 1)).all():
+def _as_boolean(positive: ndarray) -> Bool[ndarray, " row"]:
+    if positive.dtype != bool and not np.isin(positive, (0, 1)).all():
         raise InputError(
             "`positive` with other values than 0 and 1",
             "whether each row is positive",
             "score and positive in the wrong order",
             "score=..., positive=...",
         )
+    return positive.astype(bool, copy=False)
 
 
 def _total(rows: ndarray, weight: Weight) -> float | ndarray:
