@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from record import record, row
 from skysure.methods.dropout import Dropout, noise
-from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.ensembles import Ensemble, clip_member_gradients
 from skysure.methods.variational import kl
 
 N = 500
@@ -58,7 +58,7 @@ def step_of(network: nn.Module, x: Tensor) -> Callable[[], None]:
             loss = network(x).square().mean() * (len(network) if isinstance(network, Ensemble) else 1)
         (loss + kl(network, N)).backward()
         if isinstance(network, Ensemble):
-            clip_members(network, 1.0)
+            clip_member_gradients(network, 1.0)
         else:
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adam.step()

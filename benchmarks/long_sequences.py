@@ -48,10 +48,10 @@ from skysure.methods.recurrent import (
     Autoencoder,
     Patches,
     Series,
-    binned,
     information_bins,
-    pooled,
+    pool_steps,
     subsample,
+    time_bins,
     truncate,
 )
 from skysure.training import seeded
@@ -59,7 +59,7 @@ from skysure.training import seeded
 STEPS, CODE = 128, 8
 SHORTENING = {
     "truncate_first": partial(truncate, keep="first"), "truncate_last": truncate,
-    "truncate_brightest": partial(truncate, keep="brightest"), "thin": subsample, "binned": binned,
+    "truncate_brightest": partial(truncate, keep="brightest"), "thin": subsample, "binned": time_bins,
     "informative": information_bins,
 }  # fmt: skip
 METHODS = (*SHORTENING, "carried", "patches", "autoencoder")
@@ -70,7 +70,7 @@ def shorten_all(shorten: Callable[[Series], Series], data: Labelled, at_once: in
     """Shorten a few objects at a time."""
     results = [shorten(data.series[rows]) for rows in batches(len(data), at_once)]
     steps = max(part.steps for part in results)
-    results = [part.padded(steps) for part in results]
+    results = [part.pad(steps) for part in results]
     columns = (torch.cat([getattr(part, name) for part in results]) for name in ("time", "value", "weight", "length"))
     return Labelled(Series(*columns), data.label)
 
@@ -101,7 +101,7 @@ def train_autoencoder(data: Series, steps: int, seed: int) -> Autoencoder:
 def encode(model: Autoencoder, series: Series) -> Series:
     with autocast_bfloat16():
         codes = model(series)
-    return pooled(codes, max(1, math.ceil(codes.steps / STEPS)))
+    return pool_steps(codes, max(1, math.ceil(codes.steps / STEPS)))
 
 
 def features(series: Series) -> int:
@@ -290,7 +290,8 @@ def novelty(scale: Scale, only: str = "") -> Iterator[dict[str, Any]]:
             train_codes, data = (describe(model, shorten, part) for part in (known, test))
             distance = FeatureDistance(train_codes.shape[1]).fit(train_codes)(data).numpy()
             is_unknown = (test.label == unknown).numpy()
-            yield row(f"{name}_auroc_{kind}", auroc(distance[~is_unknown], distance[is_unknown]), n=len(test))
+            area = auroc(in_distribution=distance[~is_unknown], ood=distance[is_unknown])
+            yield row(f"{name}_auroc_{kind}", area, n=len(test))
 
 
 def describe(model: Autoencoder, shorten: Callable[[Series], Series], data: Labelled) -> Tensor:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from long_sequences_data import Labelled
-from skysure.methods.recurrent import Autoencoder, Series, init_forget_bias, pooled, step_features, truncated_bptt
+from skysure.methods.recurrent import Autoencoder, Series, init_forget_bias, pool_steps, step_features, truncated_bptt
 
 UNITS, WIDTH = 48, 22
 """Units of the LSTM and of the ResNet; both have about 24,000 parameters."""
@@ -131,7 +131,7 @@ class Codes(nn.Module):
         self.autoencoder, self.by = autoencoder, by
 
     def forward(self, series: Series) -> Series:
-        return pooled(self.autoencoder(series), self.by)
+        return pool_steps(self.autoencoder(series), self.by)
 
 
 class Classifier(nn.Module):

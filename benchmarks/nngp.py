@@ -92,7 +92,7 @@ def score_order(x: Tensor, label: Tensor, train: Tensor, test: Tensor, seed: int
     p, truth = gp.probability(x[test]), label[test]
     nll = -p.gather(1, truth[:, None]).clamp(min=1e-12).log().mean()
     error = (mean - class_targets(truth, 10)).square().mean(1)
-    scaled = gp.normalised(x).float()
+    scaled = gp.normalise_inputs(x).float()
     network = train_mlp(scaled[train], class_targets(label[train], 10).float(), 256, 2, seed, steps=2000, batch=100)
     with torch.no_grad():
         predicted = network(scaled[test]).argmax(1)
@@ -224,7 +224,7 @@ def measure_time(n: int) -> list[Row]:
     """Processor time of one thread on n rows of 8 features at depth 3; n is that of the larger UCI sets."""
     x = torch.randn(n + 1000, 8, generator=torch.Generator().manual_seed(0)).double()
     y = x.sin().sum(1, keepdim=True)
-    gp = NNGP().hold(Hyperparameters(3, 2.0, 0.1, 1.0, 0.01))
+    gp = NNGP().set_hyperparameters(Hyperparameters(3, 2.0, 0.1, 1.0, 0.01))
     start = time.process_time()
     gp.condition(x[:n], y[:n])
     middle = time.process_time()

@@ -120,7 +120,7 @@ def train_networks(
         networks = Ensemble([network() for _ in x])
         adam = torch.optim.Adam(networks.parameters(), 1e-3)
         for _ in range(STEPS):
-            (networks((x, truth), own=True, call=nll).mean(1).sum() + kl(networks, x.shape[1])).backward()
+            (networks((x, truth), per_member=True, call=nll).mean(1).sum() + kl(networks, x.shape[1])).backward()
             adam.step()
             adam.zero_grad()
     return [member.eval() for member in networks.members()]
@@ -296,8 +296,8 @@ def simulate_noise(name: str, n: int) -> skysure.LightCurves:
 def append_scores(results: Results, known: Scores, unknown: Scores) -> None:
     """Append AUROC and false-positive rate at 95 % of every score."""
     for name in known:
-        pair = known[name].double().numpy(), unknown[name].double().numpy()
-        results.setdefault(name, []).append((auroc(*pair), fpr_at_tpr(*pair)))
+        scores = {"in_distribution": known[name].double().numpy(), "ood": unknown[name].double().numpy()}
+        results.setdefault(name, []).append((auroc(**scores), fpr_at_tpr(**scores)))
 
 
 def summarise(name: str, results: Results, unit: str) -> list[dict]:

@@ -66,7 +66,7 @@ def calibrate_test_part(raw: np.ndarray, part: np.ndarray, label: np.ndarray, na
     held_out = {w: cross_fit(scaling[w], logits[:, calibration], truth) for w in WIDTHS}
     width = max(WIDTHS, key=lambda w: float(held_out[w].gather(1, truth[:, None]).log().sum()))
     p = scaling[width]().fit(logits[:, calibration], truth)(logits)[0].softmax(-1)
-    sets = ConformalSets(len(names)).fit(held_out[width], truth).members(p[test], COVERAGE)
+    sets = ConformalSets(len(names)).fit(held_out[width], truth).contains(p[test], COVERAGE)
     return for_challenge(p.numpy(), sets.numpy(), part, label, names)
 
 

@@ -155,7 +155,7 @@ def rows_at_best_threshold(run: Path, suffix: str) -> list[dict]:
     test_probability, truth = probability_of_ia(skysure.predict(run, test), test)
     rows = []
     for name, (merit, factor, unit) in {"accuracy": (accuracy, 100, "%"), "f1": (figure_of_merit, 1, "")}.items():
-        threshold = best_threshold(p, positive, merit)
+        threshold = best_threshold(score=p, positive=positive, merit=merit)
         interval = with_interval(merit, test_probability > threshold, truth, resamples=200)
         note = f"above {threshold:.3f}, which is best on the {len(p)} objects that stopped the training and calibrated"
         error = factor * (interval.high - interval.low) / 2

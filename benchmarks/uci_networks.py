@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from skysure.methods.calibration import VarianceScaling, pit, pit_hits
 from skysure.methods.dropout import Dropout, noise
-from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.ensembles import Ensemble, clip_member_gradients
 from skysure.methods.likelihoods import mixture_nll
 from skysure.methods.variational import kl
 from skysure.training import schedule, seeded
@@ -81,7 +81,7 @@ def ensemble_predictions(splits: Splits, steps: int = STEPS, seed: int = 1) -> P
     trained(networks, splits, torch.arange(count).repeat(MEMBERS), [*seen] * MEMBERS, steps, seed)
     inputs = torch.cat([of_rows(splits.x, held), splits.new_x], 1)
     with torch.no_grad():
-        outputs = networks.eval()(inputs.repeat(MEMBERS, 1, 1), own=True)
+        outputs = networks.eval()(inputs.repeat(MEMBERS, 1, 1), per_member=True)
     mean, std = (
         a.unflatten(0, (MEMBERS, count)).movedim(0, 1) for a in gaussian(outputs, splits.floor.repeat(MEMBERS))
     )
@@ -129,11 +129,11 @@ def trained(networks: Ensemble, splits: Splits, own: Tensor, seen: list[Tensor],
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = LEARNING_RATE * schedule((step + 0.5) / steps, WARM_UP)
             drawn = pool.gather(1, (torch.rand(len(seen), batch) * counts[:, None]).long())
-            mean, std = gaussian(networks(splits.x[own[:, None], drawn], own=True), floor)
+            mean, std = gaussian(networks(splits.x[own[:, None], drawn], per_member=True), floor)
             loss = beta_nll(mean, std, splits.y[own[:, None], drawn]).sum() + kl(networks, counts)
             optimiser.zero_grad()
             loss.backward()
-            clip_members(networks, 1.0)
+            clip_member_gradients(networks, 1.0)
             optimiser.step()
 
 
@@ -156,7 +156,7 @@ def sampled(networks: Ensemble, inputs: Tensor, floor: Tensor, seed: int) -> tup
     with torch.no_grad():
         for sample in range(SAMPLES):
             with noise(networks, seed, samples=sample, rows=rows):
-                draws.append(gaussian(networks(inputs, own=True), floor))
+                draws.append(gaussian(networks(inputs, per_member=True), floor))
     means, stds = zip(*draws, strict=True)
     return torch.stack(means, 1), torch.stack(stds, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 MODULES = sorted((SOURCE / "skysure").rglob("*.py"))
 APPLICATIONS = sorted(p.parent.name for p in (SOURCE / "skysure" / "applications").glob("*/__init__.py"))
 FLOOR = tuple(f"methods.{room}" for room in (
-    "calibration", "cells", "dropout", "ensembles", "gaussian_process", "lbfgs", "likelihoods", "novelty", "pytree",
-    "sampling", "variational",
+    "arrays", "calibration", "cells", "dropout", "ensembles", "gaussian_process", "lbfgs", "likelihoods", "novelty",
+    "pytree", "sampling", "variational",
 ))  # fmt: skip
 ROOMS = (
     *FLOOR, "application", "applications", "cli", "data", "data.files", "data.lightcurves", "data.results", "errors",
@@ -82,6 +83,19 @@ def test_arrows(path: Path) -> None:
         assert not reaches(path, "verbs")
     if within(path, "report"):
         assert not reaches(path, "methods", "application", "applications", "run", "training", "cli", "verbs", "data")
+
+
+def test_rooms_of_methods_have_no_circles() -> None:
+    """Rooms, not only files: whoever understands a room needs those below it, and none above."""
+    rooms: dict[str, set[str]] = {}
+    for path in MODULES:
+        if within(path, "methods") and name_of(path) != "skysure.methods":
+            room = name_of(path).split(".")[2]
+            others = {module.split(".")[2] for module in reaches(path, "methods") if module.count(".") > 1}
+            rooms.setdefault(room, set()).update(others - {room})
+    assert len(rooms) > 10
+    order = list(TopologicalSorter(rooms).static_order())  # raises CycleError, which names the circle
+    assert set(order) == set(rooms)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

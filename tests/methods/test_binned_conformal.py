@@ -23,7 +23,7 @@ def test_each_bin_keeps_its_coverage_where_marginal_intervals_do_not():
         ours = BinnedConformal(bins=4, values=2).fit(magnitude[:n], truth[:n].abs())
         zero, one = torch.zeros(n + m, 2), torch.ones(n + m, 2)
         low, high = ConformalIntervals(2).fit(zero[:n], one[:n], truth[:n])(zero[n:], one[n:], coverage)
-        inside = ours.holds(magnitude[n:], truth[n:].abs(), coverage).numpy()
+        inside = ours.contains(magnitude[n:], truth[n:].abs(), coverage).numpy()
         which = np.digitize(magnitude[n:], edges) - 1
         hits += np.bincount(which, inside[:, 0], minlength=4)
         overall += np.bincount(which, ((low <= truth[n:]) & (truth[n:] <= high))[:, 0].numpy(), minlength=4)
@@ -40,7 +40,7 @@ def test_coverage_within_one_bin_is_the_law_of_split_conformal():
     for _ in range(300):
         column, score = torch.arange(2.0).repeat(n), torch.from_numpy(rng.exponential(size=(2 * n, 1)))
         ours = BinnedConformal(bins=2).fit(column, score)
-        hits.append(ours.holds(torch.ones(m), torch.from_numpy(rng.exponential(size=(m, 1))), coverage).sum().item())
+        hits.append(ours.contains(torch.ones(m), torch.from_numpy(rng.exponential(size=(m, 1))), coverage).sum().item())
     rank = np.ceil((n + 1) * coverage)
     law = betabinom(m, rank, n + 1 - rank)
     assert abs(np.mean(hits) - law.mean()) < 4 * law.std() / 300**0.5
@@ -54,8 +54,8 @@ def test_sets_by_bin_hold_the_truth_in_the_hard_bin_too():
     logits = torch.from_numpy(rng.normal(size=(2 * n, 3))) + 6 * snr[:, None] * torch.eye(3, dtype=torch.float64)[truth]
     p = logits.softmax(-1)
     score = 1 - p.gather(-1, truth[:, None])
-    members = BinnedConformal(bins=5).fit(snr[:n], score[:n]).holds(snr[n:], 1 - p[n:], 0.9)
-    marginal = ConformalSets(3).fit(p[:n], truth[:n]).members(p[n:], 0.9)
+    members = BinnedConformal(bins=5).fit(snr[:n], score[:n]).contains(snr[n:], 1 - p[n:], 0.9)
+    marginal = ConformalSets(3).fit(p[:n], truth[:n]).contains(p[n:], 0.9)
     faint = snr[n:] < 0.2
     row = torch.arange(n)
     assert members[row, truth[n:]][faint].float().mean().item() == pytest.approx(0.9, abs=0.04)
@@ -124,8 +124,8 @@ def test_bins_of_two_columns_keep_their_coverage_each():
         single = BinnedConformal(3).fit(columns[:1200, 0], score[:1200])
         new, fresh = columns[1200:], score[1200:]
         which = ((new[:, 0] * 3).long() * 2 + (new[:, 1] > 0.5).long()).numpy()
-        hits += np.bincount(which, both.holds(new, fresh, 0.8)[:, 0].numpy(), minlength=6)
-        one += np.bincount(which, single.holds(new[:, 0], fresh, 0.8)[:, 0].numpy(), minlength=6)
+        hits += np.bincount(which, both.contains(new, fresh, 0.8)[:, 0].numpy(), minlength=6)
+        one += np.bincount(which, single.contains(new[:, 0], fresh, 0.8)[:, 0].numpy(), minlength=6)
         counts += np.bincount(which, minlength=6)
         assert torch.equal(both.counts.view(4, 3)[:, 2], torch.tensor([400, 400, 400, 1200]))
     np.testing.assert_allclose(hits / counts, 0.8, atol=0.025)

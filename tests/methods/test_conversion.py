@@ -155,7 +155,7 @@ def test_learned_rates_where_the_weights_are_known():
     assert float(kl(to_bayesian(model), 100)) == 0
     mixed = to_bayesian(image(), learned=True)
     assert [mask.learned for mask in masks(mixed).values()] == [False, False, True]
-    with pytest.raises(InputError, match="before weights that are known"):
+    with pytest.raises(InputError, match="whose weights are known"):
         to_bayesian(nn.Sequential(nn.Dropout(0.1), nn.ReLU()), learned=True)
 
 

@@ -27,7 +27,7 @@ def test_sets_from_few_objects_keep_their_promise_only_with_held_out_scores() ->
         }
         new = scaling(fresh).double().softmax(-1).mean(0)
         for name, p in scores.items():
-            members = ConformalSets(CLASSES).fit(p, truth).members(new, 0.8)
+            members = ConformalSets(CLASSES).fit(p, truth).contains(new, 0.8)
             found[name].append(float(members[torch.arange(len(label)), label].double().mean()))
     error = np.std(found["held out"], ddof=1) / np.sqrt(50)
     assert np.mean(found["held out"]) > 0.8 - 3 * error

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from skysure.errors import InputError
-from skysure.methods.dropout import Dropout, hard_keep, noise, relaxed_keep
+from skysure.methods.dropout import Dropout, hard_mask, noise, relaxed_mask
 from skysure.methods.sampling import sample
 from skysure.methods.variational import kl
 
@@ -24,10 +24,10 @@ def logit(p):
 @pytest.mark.parametrize("row", TRUTHS["rows"], ids=lambda row: f"t={row['temperature']:.2g}")
 def test_relaxed_masks_differ_from_hard_ones_as_measured(row):
     p = row["rate"]
-    scaled = relaxed_keep(logit(p), GRID, row["temperature"]) / (1 - p)
+    scaled = relaxed_mask(logit(p), GRID, row["temperature"]) / (1 - p)
     assert float(scaled.mean()) == pytest.approx(row["mean"], abs=6e-4)
     assert float(scaled.var()) == pytest.approx(row["variance"], abs=6e-4)
-    hard = hard_keep(torch.tensor(p), GRID) / (1 - p)
+    hard = hard_mask(torch.tensor(p), GRID) / (1 - p)
     assert float(hard.mean()) == pytest.approx(1, abs=1e-5)
     assert float(hard.var()) == pytest.approx(row["hard_variance"], abs=6e-4)
 
@@ -36,16 +36,16 @@ def test_relaxed_masks_differ_from_hard_ones_as_measured(row):
 def test_relaxed_masks_of_temperature_zero_are_the_hard_ones(p):
     u = torch.linspace(0.001, 0.999, 501, dtype=torch.float64)
     u = u[(u - (1 - p)).abs() > 1e-5]
-    cold = relaxed_keep(logit(p), u, 1e-7)
-    assert torch.allclose(cold, hard_keep(torch.sigmoid(logit(p)), u).double(), atol=1e-9)
+    cold = relaxed_mask(logit(p), u, 1e-7)
+    assert torch.allclose(cold, hard_mask(torch.sigmoid(logit(p)), u).double(), atol=1e-9)
 
 
 def test_relaxed_masks_carry_the_gradient_of_the_rate():
     a = logit(0.3).requires_grad_()
     u = GRID[::1000]
-    relaxed_keep(a, u).sum().backward()
+    relaxed_mask(a, u).sum().backward()
     step = 1e-5
-    slope = (relaxed_keep(a + step, u) - relaxed_keep(a - step, u)).sum() / (2 * step)
+    slope = (relaxed_mask(a + step, u) - relaxed_mask(a - step, u)).sum() / (2 * step)
     assert float(a.grad) == pytest.approx(slope.item(), rel=1e-6)
 
 
@@ -131,7 +131,7 @@ def test_an_extreme_learned_rate_keeps_finite_gradients():
 
 
 def test_what_cannot_be_dropped_is_refused():
-    with pytest.raises(InputError, match="leave the first layer bare"):
+    with pytest.raises(InputError, match="no dropout on the first layer"):
         Dropout(nn.Linear(1, 64))
     assert Dropout(nn.Linear(1, 64), narrow=True).mask.features == 1
     with pytest.raises(InputError, match="TiedDropout"):
@@ -139,7 +139,7 @@ def test_what_cannot_be_dropped_is_refused():
     for rate, learned in ((1.0, False), (-0.1, False), (0.0, True), (10.0, False)):
         with pytest.raises(InputError, match="dropout rate"):
             Dropout(nn.Linear(8, 8), rate, learned=learned)
-    with pytest.raises(InputError, match="without its batch"):
+    with pytest.raises(InputError, match="without the batch axis"):
         Dropout(nn.Conv2d(8, 8, 3))(torch.zeros(8, 5, 5))
-    with pytest.raises(InputError, match="without its batch"):
+    with pytest.raises(InputError, match="without the batch axis"):
         Dropout(nn.Linear(8, 8))(torch.zeros(8))

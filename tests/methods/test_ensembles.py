@@ -16,10 +16,10 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from skysure.errors import InputError
 from skysure.methods.dropout import Dropout, TiedDropout, noise, rates
-from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.ensembles import Ensemble, clip_member_gradients
 from skysure.methods.likelihoods import categorical_nll, gaussian_nll, mixture_nll
 from skysure.methods.sampling import sample, split_classes
-from skysure.methods.variational import kl, kl_of_members
+from skysure.methods.variational import kl, member_kl
 from skysure.training import Batch, Optimisation, State, combine, fit, seeded
 
 X = torch.randn(9, 3, generator=torch.Generator().manual_seed(1))
@@ -93,7 +93,7 @@ def test_one_pass_and_a_loop_draw_the_same_masks(name: str, training: bool, monk
     members, x = built(name)
     ensemble, drawn = Ensemble(members).train(training), []
     for batches in (True, False):
-        monkeypatch.setattr(Ensemble, "_batches", lambda self, batches=batches: batches)
+        monkeypatch.setattr(Ensemble, "_is_batched", lambda self, batches=batches: batches)
         for rows in (torch.arange(9), None):
             with noise(ensemble, 4, samples=3, rows=rows):
                 drawn.append(ensemble(x[0]))
@@ -134,9 +134,9 @@ def test_rates_may_differ_and_belong_to_the_members() -> None:
 def test_kl_is_the_sum_over_members_each_with_its_own_number_of_objects() -> None:
     members = [dense(m, 0.1 + 0.1 * m) for m in range(3)]
     ensemble, n = Ensemble(members), torch.tensor([50.0, 500.0, 5.0])
-    assert torch.allclose(kl_of_members(ensemble, 500), torch.stack([kl(m, 500) for m in members]))
+    assert torch.allclose(member_kl(ensemble, 500), torch.stack([kl(m, 500) for m in members]))
     assert torch.allclose(
-        kl_of_members(ensemble, n), torch.stack([kl(m, float(k)) for m, k in zip(members, n, strict=True)])
+        member_kl(ensemble, n), torch.stack([kl(m, float(k)) for m, k in zip(members, n, strict=True)])
     )
     assert kl(ensemble, n).item() == pytest.approx(
         sum(kl(m, float(k)).item() for m, k in zip(members, n, strict=True)), rel=1e-6
@@ -160,7 +160,7 @@ def test_gradients_are_clipped_member_by_member(largest: float, seed: int) -> No
             stacked.grad = torch.zeros_like(stacked) if stacked.grad is None else stacked.grad
             stacked.grad[m] = weight.grad
         clip_grad_norm_(member.parameters(), largest)
-    clip_members(ensemble, largest)
+    clip_member_gradients(ensemble, largest)
     for m, member in enumerate(members):
         for weight, stacked in zip(member.parameters(), ensemble.parameters(), strict=True):
             assert torch.allclose(stacked.grad[m], weight.grad, rtol=1e-5)
@@ -347,8 +347,34 @@ def test_inputs_and_outputs_may_be_nested() -> None:
     assert more["none"] is None
 
 
+def test_members_are_built_by_a_function_each_from_its_own_seed() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    ensemble = Ensemble(build, 5, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = ensemble.state_dict()["network.0.weight"]
+    assert len(torch.unique(weights, dim=0)) == 5
+    torch.manual_seed(6)
+    assert torch.equal(Ensemble(build, 5, seed=3).state_dict()["network.0.weight"], weights)
+    assert torch.equal(Ensemble(build, 2, seed=3).state_dict()["network.0.weight"], weights[:2])
+    others = Ensemble(build, 5, seed=4).state_dict()["network.0.weight"]
+    assert not torch.isclose(others[:, None], weights).all((2, 3)).any()
+
+
+def test_functions_need_a_size_and_lists_do_not() -> None:
+    network = nn.Linear(3, 2)
+    for members, size in ((network, 5), (network, None), (lambda: nn.Linear(3, 2), None), ([network], 1)):
+        with pytest.raises(InputError, match="a function that builds one and the number of members"):
+            Ensemble(members, size)
+    with pytest.raises(InputError, match="without members"):
+        Ensemble(lambda: nn.Linear(3, 2), 0)
+
+
 def test_what_is_no_ensemble_is_refused() -> None:
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="at least one"):
         Ensemble([])
     different = {
         "weight": nn.Linear(3, 5),
@@ -386,4 +412,4 @@ def test_inputs_of_their_own_for_other_members_are_a_fault(name: str) -> None:
     members, x = built(name)
     for wrong in (x[:2], torch.cat([x, x]), x[0]):
         with pytest.raises(InputError, match="3 along axis 0"):
-            Ensemble(members)(wrong, own=True)
+            Ensemble(members)(wrong, per_member=True)

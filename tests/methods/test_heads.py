@@ -7,7 +7,7 @@ from scipy import stats
 from torch import distributions as dist
 
 from skysure.methods.likelihoods import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
-from skysure.methods.likelihoods.heads import bounded
+from skysure.methods.likelihoods.heads import bound_log_variance
 from skysure.methods.sampling import split_classes, split_values
 
 VALUE_HEADS = [Gaussian(3), CorrelatedGaussian(3), CorrelatedGaussian(1), GaussianMixture(3, 4), GaussianMixture(1, 2)]
@@ -158,7 +158,7 @@ def test_float32_in_standard_units_holds_magnitudes_dates_and_fluxes(head, offse
 @given(raw=st.floats(-200, 200))
 def test_log_variances_are_bounded_and_never_flat(raw):
     x = torch.tensor(raw, requires_grad=True)
-    s = bounded(x)
+    s = bound_log_variance(x)
     s.backward()
     assert x.grad > 0
     assert abs(s.item()) <= 30
@@ -171,8 +171,8 @@ def test_a_mixture_does_not_know_the_order_of_its_components(seed):
     head = GaussianMixture(2, 3)
     raw, truth = raw_of(head, 4, seed=seed), truth_of(head, 4, seed)
     logits, mean, log_variance = raw.split([3, 6, 6], -1)
-    turned = [x.unflatten(-1, (3, -1))[:, [2, 0, 1]].flatten(-2) for x in (logits, mean, log_variance)]
-    torch.testing.assert_close(head.nll(torch.cat(turned, -1), truth), head.nll(raw, truth))
+    reordered = [x.unflatten(-1, (3, -1))[:, [2, 0, 1]].flatten(-2) for x in (logits, mean, log_variance)]
+    torch.testing.assert_close(head.nll(torch.cat(reordered, -1), truth), head.nll(raw, truth))
 
 
 def test_couplings_are_the_regression_on_the_values_before():

@@ -71,5 +71,5 @@ def test_truth_without_its_axis_is_a_fault_where_nobody_checks_shapes(head, requ
     raw, truth = torch.zeros(4, 3, head.outputs), torch.zeros(3)
     assert head.nll(raw, truth[:, None]).shape == (4, 3)
     for wrong in (truth, truth[:, None].expand(3, 2), truth[:1, None]):
-        with pytest.raises(InputError, match="values without their axis"):
+        with pytest.raises(InputError, match="without the axis of values"):
             head.nll(raw, wrong)

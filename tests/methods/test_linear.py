@@ -191,7 +191,7 @@ def test_what_has_no_evidence_is_refused():
         with pytest.raises(InputError, match="both above 0"):
             Regression(x, y, noise, length_scale)
     for rate, width in ((0.1, 0.0), (1.0, 0.1), (-0.1, 0.1)):
-        with pytest.raises(InputError, match="points without width"):
+        with pytest.raises(InputError, match="width 0"):
             linear.dropout(y, rate, width)
     for rate in (1.0, -0.1):
         with pytest.raises(InputError, match="a dropout rate of"):

@@ -12,13 +12,13 @@ from skysure.errors import InputError
 from skysure.methods.gaussian_process import (
     NNGP,
     Hyperparameters,
+    argmax_probability,
     class_targets,
-    largest_probability,
     log_evidence,
     nngp,
     relu_kernel,
 )
-from skysure.methods.gaussian_process.evidence import cholesky, fitted_hyperparameters
+from skysure.methods.gaussian_process.evidence import cholesky, fit_hyperparameters
 
 HELD = Hyperparameters(depth=1, weight_variance=1.6, bias_variance=0.3, amplitude=1.4, noise=0.05)
 
@@ -41,7 +41,7 @@ def problem(n=30, features=3, values=2, seed=0):
 def test_posterior_and_evidence_are_those_of_scikit_learn():
     x, y = problem()
     new = problem(n=12, seed=1)[0]
-    gp = NNGP().hold(HELD).condition(x, y)
+    gp = NNGP().set_hyperparameters(HELD).condition(x, y)
     mean, epistemic, aleatoric = gp(new)
     centre, scale = x.mean(0).numpy(), x.std(0).numpy()
     for value in range(2):
@@ -75,11 +75,11 @@ def test_hyperparameters_of_a_drawn_function_are_found():
     x = torch.randn(250, 3, generator=generator).double()
     covariance = relu_kernel(x, x, 2, 2.0, 0.1) + 0.04 * torch.eye(250).double()
     drawn = torch.linalg.cholesky(covariance) @ torch.randn(250, 8, generator=generator).double()
-    found = fitted_hyperparameters(x, drawn, "relu", (1, 2, 3), 0.01)
+    found = fit_hyperparameters(x, drawn, "relu", (1, 2, 3), 0.01)
     assert float(found.noise) == pytest.approx(0.04, rel=0.2)
     ours = found.amplitude * relu_kernel(x, x, found.depth, found.weight_variance, found.bias_variance)
     assert log_evidence(ours + found.noise * torch.eye(250).double(), drawn) > log_evidence(covariance, drawn) - 1
-    floored = fitted_hyperparameters(x, drawn, "relu", (2,), 0.5)
+    floored = fit_hyperparameters(x, drawn, "relu", (2,), 0.5)
     assert float(floored.noise) >= 0.25
 
 
@@ -99,8 +99,12 @@ def test_three_sigma_hold_the_truth_and_grow_outside():
 def test_order_and_units_do_not_matter(order, shift, unit):
     x, y = problem()
     new = x[:7] + 0.1
-    mean, epistemic, _ = NNGP().hold(HELD).condition(x, y)(new)
-    other = NNGP().hold(HELD).condition((x[order] - shift) / unit, shift + unit * y[order])((new - shift) / unit)
+    mean, epistemic, _ = NNGP().set_hyperparameters(HELD).condition(x, y)(new)
+    other = (
+        NNGP()
+        .set_hyperparameters(HELD)
+        .condition((x[order] - shift) / unit, shift + unit * y[order])((new - shift) / unit)
+    )
     tolerance = {"rtol": 1e-7, "atol": 1e-7 * unit}
     torch.testing.assert_close(other[0], shift + unit * mean, **tolerance)
     torch.testing.assert_close(other[1], unit**2 * epistemic, rtol=1e-7, atol=1e-7 * unit**2)
@@ -108,9 +112,9 @@ def test_order_and_units_do_not_matter(order, shift, unit):
 
 def test_blocks_change_nothing(monkeypatch):
     x, y = problem()
-    whole = NNGP().hold(HELD).condition(x, y)
+    whole = NNGP().set_hyperparameters(HELD).condition(x, y)
     monkeypatch.setattr(nngp, "BLOCK", 70)
-    cut = NNGP().hold(HELD).condition(x, y)
+    cut = NNGP().set_hyperparameters(HELD).condition(x, y)
     for ours, theirs in zip((*cut(x[:11]), cut.factor), (*whole(x[:11]), whole.factor), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
@@ -130,7 +134,9 @@ def test_the_factor_is_written_over_the_covariance():
 
 def test_jitter_grows_until_it_works():
     x = torch.cat([problem()[0]] * 3)
-    same = NNGP().hold(Hyperparameters(2, 2.0, 0.1, 1.0, 0.0)).condition(x, torch.cat([problem()[1]] * 3))
+    same = (
+        NNGP().set_hyperparameters(Hyperparameters(2, 2.0, 0.1, 1.0, 0.0)).condition(x, torch.cat([problem()[1]] * 3))
+    )
     assert 1e-10 <= float(same.jitter) <= 1e-8
     mean, epistemic, _ = same(x)
     assert torch.isfinite(mean).all()
@@ -139,9 +145,9 @@ def test_jitter_grows_until_it_works():
     broken[2, 2] = 1 - 2e-6
     broken[0, 1] = broken[1, 0] = 1 + 1e-6
     assert cholesky(broken.clone)[1] == pytest.approx(1e-5)
-    with pytest.raises(InputError, match="no Cholesky factor"):
+    with pytest.raises(InputError, match="without a Cholesky factor"):
         cholesky(lambda: -torch.eye(3, dtype=torch.float64))
-    with pytest.raises(InputError, match="no Cholesky factor"):
+    with pytest.raises(InputError, match="without a Cholesky factor"):
         log_evidence(torch.full((2, 2), torch.nan, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64))
 
 
@@ -190,9 +196,9 @@ def test_probability_to_be_the_largest():
     mean, variance = rng.normal(size=(3, 4)), np.array([0.05, 1.0, 30.0])
     draws = mean + np.sqrt(variance)[:, None] * rng.normal(size=(400_000, 3, 4))
     counted = np.stack([np.bincount(draws[:, k].argmax(1), minlength=4) for k in range(3)]) / 400_000
-    ours = largest_probability(torch.from_numpy(mean), torch.from_numpy(variance))
+    ours = argmax_probability(torch.from_numpy(mean), torch.from_numpy(variance))
     np.testing.assert_allclose(ours, counted, atol=5 * 0.5 / 400_000**0.5)
-    sure = largest_probability(torch.tensor([[3.0, 1.0, 1.0]]), torch.tensor([0.0]))
+    sure = argmax_probability(torch.tensor([[3.0, 1.0, 1.0]]), torch.tensor([0.0]))
     assert sure.tolist() == [[1.0, 0.0, 0.0]]
 
 
@@ -210,7 +216,7 @@ def test_bad_input_is_a_fault(name):
     with pytest.raises(InputError):
         NNGP().fit(*bad_inputs()[name])
     with pytest.raises(InputError):
-        NNGP().hold(HELD).condition(*bad_inputs()[name])
+        NNGP().set_hyperparameters(HELD).condition(*bad_inputs()[name])
 
 
 def test_other_faults():
@@ -223,7 +229,7 @@ def test_other_faults():
             NNGP(**words)
     with pytest.raises(InputError, match="without hyperparameters"):
         NNGP().condition(x, y)
-    gp = NNGP().hold(HELD).condition(x, y)
+    gp = NNGP().set_hyperparameters(HELD).condition(x, y)
     for new in (x[:, :2], x * torch.nan):
         with pytest.raises(InputError):
             gp(new)
@@ -235,7 +241,7 @@ def test_other_faults():
 def test_far_inputs_have_a_finite_answer_or_a_fault(activation):
     """Prior and posterior variance of ReLU grow as the square of the input, those of erf end; never a NaN."""
     x, y = problem()
-    gp = NNGP(activation).hold(HELD).condition(x, y)
+    gp = NNGP(activation).set_hyperparameters(HELD).condition(x, y)
     near, far = (gp(x[:1] * size) for size in (1e20, 1e60))
     growth = 1e80 if activation == "relu" else 1.0
     assert far[1] == pytest.approx(growth * near[1], rel=1e-6)
@@ -249,9 +255,9 @@ def test_far_inputs_have_a_finite_answer_or_a_fault(activation):
 def test_numbers_whose_squares_are_none_are_a_fault(normalise, row):
     """Their variance is infinite, and they would be left out without a word."""
     x, y = problem()
-    gp = NNGP(normalise=normalise).hold(HELD).condition(x, y)
+    gp = NNGP(normalise=normalise).set_hyperparameters(HELD).condition(x, y)
     x[row] *= 1e200
     with pytest.raises(InputError, match="finite"):
-        NNGP(normalise=normalise).hold(HELD).condition(x, y)
+        NNGP(normalise=normalise).set_hyperparameters(HELD).condition(x, y)
     with pytest.raises(InputError, match="finite"):
         gp(x)

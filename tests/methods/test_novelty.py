@@ -44,17 +44,17 @@ def test_the_share_of_false_alarms_is_the_law_of_counting():
     for quantile in (0.9, 0.99):
         rank = np.ceil(2001 * quantile)
         alarms = 10_000 - betabinom(10_000, rank, 2001 - rank).ppf([0.9999, 0.0001])
-        assert alarms[0] <= int(module.unlike(distance, quantile).sum()) <= alarms[1]
-    assert kstest(module.novelty(distance).numpy(), "uniform").statistic < 0.05
-    assert torch.equal(module.unlike(distance, 0.99), module.novelty(distance) >= 0.99)
+        assert alarms[0] <= int(module.is_ood(distance, quantile).sum()) <= alarms[1]
+    assert kstest(module.ood_percentile(distance).numpy(), "uniform").statistic < 0.05
+    assert torch.equal(module.is_ood(distance, 0.99), module.ood_percentile(distance) >= 0.99)
 
 
 def test_novelty_is_the_fraction_of_calibration_objects_less_unlike():
     module = FeatureDistance(1, 1)
     module.fitted.fill_(True)
     module.calibrate(torch.arange(1.0, 1000.0)[:, None])
-    assert module.novelty(torch.tensor([0.5, 250.5, 5000.0])).tolist() == pytest.approx([0.0, 0.25, 0.999])
-    assert module.unlike(torch.tensor([989.5, 990.5])).tolist() == [False, True]
+    assert module.ood_percentile(torch.tensor([0.5, 250.5, 5000.0])).tolist() == pytest.approx([0.0, 0.25, 0.999])
+    assert module.is_ood(torch.tensor([989.5, 990.5])).tolist() == [False, True]
 
 
 def test_a_human_among_cats_and_dogs():
@@ -67,17 +67,17 @@ def test_a_human_among_cats_and_dogs():
     distances = module(torch.from_numpy(x[3000:]).float()), module(torch.from_numpy(human).float())
     logits = [np.stack([-2 * f[:, 0], 2 * f[:, 0]], 1) for f in (x[3000:], human)]  # the exact posterior
     entropies = [torch.special.entr(torch.from_numpy(z).softmax(-1)).sum(-1).numpy() for z in logits]
-    assert auroc(*entropies) < 0.2
-    assert auroc(*(d.numpy() for d in distances)) > 0.999
-    assert module.unlike(distances[1]).float().mean() > 0.95
+    assert auroc(in_distribution=entropies[0], ood=entropies[1]) < 0.2
+    assert auroc(in_distribution=distances[0].numpy(), ood=distances[1].numpy()) > 0.999
+    assert module.is_ood(distances[1]).float().mean() > 0.95
 
 
 def test_unfitted_nothing_is_novel():
     module = FeatureDistance(3, 2)
     x = torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 1e6]])
     assert module(x).tolist() == [5.0, 1e6]
-    assert not module.unlike(module(x)).any()
-    assert module.novelty(module(x)).tolist() == [0.0, 0.0]
+    assert not module.is_ood(module(x)).any()
+    assert module.ood_percentile(module(x)).tolist() == [0.0, 0.0]
 
 
 def test_few_rows_dead_features_and_absent_classes_are_no_trouble():
@@ -99,8 +99,8 @@ def test_features_that_are_no_numbers_are_unlike():
     x = torch.from_numpy(x)
     module = FeatureDistance(4).fit(x[:200]).calibrate(x[200:])
     bad = torch.tensor([[torch.nan, 0, 0, 0], [torch.inf, 0, 0, 0], [3e38, 3e38, 0, 0]])
-    assert module.unlike(module(bad)).all()
-    assert (module.novelty(module(bad)) >= 0.99).all()
+    assert module.is_ood(module(bad)).all()
+    assert (module.ood_percentile(module(bad)) >= 0.99).all()
     with pytest.raises(InputError, match="finite"):
         module.calibrate(bad)
     with pytest.raises(InputError, match="3 features"):
@@ -110,9 +110,9 @@ def test_features_that_are_no_numbers_are_unlike():
 def test_a_new_fit_forgets_the_distances_of_the_old_one():
     x = torch.from_numpy(classes_in(4, 400, classes=1)[0])
     module = FeatureDistance(4).fit(x[:200]).calibrate(x[200:])
-    assert module.unlike(module(10 * x)).any()
+    assert module.is_ood(module(10 * x)).any()
     module.fit(100 * x[:200])
-    assert not module.unlike(module(10 * x)).any()
+    assert not module.is_ood(module(10 * x)).any()
 
 
 def test_any_leading_axes():
@@ -121,7 +121,7 @@ def test_any_leading_axes():
     new = torch.from_numpy(x).float().reshape(5, 20, 4)
     torch.testing.assert_close(module(new).reshape(-1), module(new.reshape(-1, 4)))
     assert module(new[0, 0]).shape == ()
-    assert module.novelty(module(new)).shape == (5, 20)
+    assert module.ood_percentile(module(new)).shape == (5, 20)
 
 
 def test_bad_features_are_faults():
@@ -135,9 +135,9 @@ def test_telling_unknown_from_known_is_that_of_scikit_learn():
     rng = np.random.default_rng(4)
     known, unknown = rng.normal(size=2000), rng.normal(size=700) + 1.5
     label, score = np.r_[np.zeros(2000), np.ones(700)], np.r_[known, unknown]
-    assert auroc(known, unknown) == pytest.approx(roc_auc_score(label, score))
+    assert auroc(in_distribution=known, ood=unknown) == pytest.approx(roc_auc_score(label, score))
     passed, kept, _ = roc_curve(1 - label, -score, drop_intermediate=False)
-    assert fpr_at_tpr(known, unknown) == pytest.approx(passed[np.argmax(kept >= 0.95)])
+    assert fpr_at_tpr(in_distribution=known, ood=unknown) == pytest.approx(passed[np.argmax(kept >= 0.95)])
 
 
 def test_energy():
@@ -174,4 +174,4 @@ def test_beyond_the_range_of_the_values_trained_on():
     features = torch.cat([torch.relu(x - t) for t in torch.linspace(-2, 2, 9)], 1)
     middle = x[:, 0].abs() < 0.5
     distance = FeatureDistance(9).fit(features[middle])
-    assert auroc(distance(features[middle]).numpy(), distance(features[~middle]).numpy()) > 0.99
+    assert auroc(in_distribution=distance(features[middle]).numpy(), ood=distance(features[~middle]).numpy()) > 0.99

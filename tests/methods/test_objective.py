@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from skysure.methods.dropout import Dropout, TiedDropout, masks
-from skysure.methods.variational import dropout_kl, entropy_of_rate, kl
+from skysure.methods.variational import bernoulli_entropy, dropout_kl, kl
 from skysure.training import seeded
 
 rate_values = st.floats(0.01, 0.95)
@@ -153,7 +153,7 @@ def test_a_wrong_objective_has_another_value() -> None:
 
     def term(factor_w: float = 1.0, factor_k: float = 1.0, n: int = n) -> float:
         p = 0.1
-        h = float(entropy_of_rate(torch.tensor(p, dtype=torch.float64)))
+        h = float(bernoulli_entropy(torch.tensor(p, dtype=torch.float64)))
         return factor_w * squares / (2 * n * (1 - p)) - factor_k * 64 / n * h
 
     assert right == pytest.approx(term(), rel=1e-6)
@@ -173,4 +173,4 @@ def test_a_wrong_objective_has_another_value() -> None:
 def test_entropy_of_a_rate_is_that_of_a_coin(p: float) -> None:
     rate = torch.tensor(p, dtype=torch.float64)
     coin = torch.distributions.Bernoulli(rate).entropy()
-    assert float(entropy_of_rate(rate)) == pytest.approx(float(coin), rel=1e-6)
+    assert float(bernoulli_entropy(rate)) == pytest.approx(float(coin), rel=1e-6)

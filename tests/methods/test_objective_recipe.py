@@ -24,7 +24,7 @@ from skysure.methods.dropout import Dropout, masks
 from skysure.methods.ensembles import Ensemble
 from skysure.methods.likelihoods import gaussian_nll, mixture_nll
 from skysure.methods.sampling import sample
-from skysure.methods.variational import entropy_of_rate, kl
+from skysure.methods.variational import bernoulli_entropy, kl
 from skysure.training import seeded
 
 TRUTHS = json.loads((Path(__file__).parents[1] / "truths" / "objectives.json").read_text())["rows"]
@@ -81,12 +81,12 @@ def learned(unchecked) -> dict[str, dict[str, list[float] | float]]:
             def loss(member: nn.Module, setting: Tensor, batch: Tensor = batch) -> Tensor:
                 mean, log_variance = member(x[batch]).split(1, dim=1)
                 weight, missing = setting
-                entropy = sum(entropy_of_rate(mask.rate) for mask in masks(member).values())
+                entropy = sum(bernoulli_entropy(mask.rate) for mask in masks(member).values())
                 divergence = weight * kl(member, N) + missing / N * entropy
                 return gaussian_nll(mean, log_variance, y[batch]).mean() + divergence
 
             adam.zero_grad()
-            ensemble(settings, own=True, call=loss).sum().backward()
+            ensemble(settings, per_member=True, call=loss).sum().backward()
             adam.step()
             if step >= STEPS - 1000 and step % 100 == 99:
                 scored.append(scores(ensemble, *held))

@@ -118,7 +118,7 @@ def test_fan_in_is_that_of_each_kind_of_layer():
 
 def test_a_prior_is_of_one_kind():
     for both in ({}, {"weight_variance": 1.0, "length_scale": 1.0}):
-        with pytest.raises(InputError, match="either weight_variance or length_scale"):
+        with pytest.raises(InputError, match="exactly one of them"):
             prior_weights(nn.Linear(3, 3), 1, **both)
     with pytest.raises(InputError, match="samples = 0"):
         sample_prior(nn.Linear(3, 3), torch.ones(1, 3), 0, 1, weight_variance=1.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, norm
 
 from skysure.errors import InputError
-from skysure.methods.calibration import pit, placed, rank_histogram, ranks, uniformity
+from skysure.methods.calibration import pit, pit_from_ranks, rank_histogram, ranks, uniformity
 
 
 def test_ranks_count_the_draws_below_value_by_value():
@@ -36,7 +36,7 @@ def test_placed_ranks_of_many_draws_are_the_transform():
     mean, std = rng.normal(size=(1, 40)), rng.uniform(0.5, 2, size=(1, 40))
     truth = mean[0] + std[0] * rng.normal(size=40)
     draws = mean + std * rng.normal(size=(20_000, 40))
-    np.testing.assert_allclose(placed(ranks(draws, truth), 20_000), pit(mean, std, truth), atol=0.02)
+    np.testing.assert_allclose(pit_from_ranks(ranks(draws, truth), 20_000), pit(mean, std, truth), atol=0.02)
 
 
 def conjugate(n, samples, rng, width=1.0, shift=0.0):
@@ -51,7 +51,7 @@ def test_ranks_among_other_draws_are_a_fault():
         with pytest.raises(InputError, match="ranks"):
             rank_histogram(rank, 50)
         with pytest.raises(InputError, match="ranks"):
-            placed(rank, 50)
+            pit_from_ranks(rank, 50)
 
 
 def test_ranks_of_a_posterior_are_uniform_and_its_histogram_lies_inside():
@@ -74,7 +74,7 @@ def test_p_values_of_a_posterior_are_themselves_uniform():
         draws, truth = conjugate(500, 31, rng)
         rank = ranks(draws, truth)
         made = rank_histogram(rank, 31, bins=8)
-        p_values.append((made["p_value"], uniformity(placed(rank, 31))[1]))
+        p_values.append((made["p_value"], uniformity(pit_from_ranks(rank, 31))[1]))
         inside.append(all(made["inside"]))
     assert uniformity(np.array(p_values)[:, 0])[1] > 0.01
     assert uniformity(np.array(p_values)[:, 1])[1] > 0.01
@@ -88,7 +88,7 @@ def test_ranks_of_a_wrong_posterior_are_not(width, shift):
     made = rank_histogram(rank, 63)
     assert not all(made["inside"])
     assert made["p_value"] < 1e-6
-    assert uniformity(placed(rank, 63))[1] < 1e-6
+    assert uniformity(pit_from_ranks(rank, 63))[1] < 1e-6
     outer = (made["count"][0] - made["expected"][0], made["count"][-1] - made["expected"][-1])
     if not shift:
         assert np.sign(outer).tolist() == [np.sign(1 - width)] * 2  # a valley where narrow, a hill where wide
@@ -111,11 +111,11 @@ def test_the_law_of_ranks_under_a_known_width_is_that_of_the_transform():
     """Draws too narrow by a factor: the share of truths below all of them has a closed form for many draws."""
     rng = np.random.default_rng(5)
     truth, draws = rng.normal(size=20_000), 0.5 * rng.normal(size=(400, 20_000))
-    u = placed(ranks(draws, truth), 400)
+    u = pit_from_ranks(ranks(draws, truth), 400)
     for level in (0.1, 0.25, 0.4):
         assert (u < level).mean() == pytest.approx(norm.cdf(0.5 * norm.ppf(level)), abs=0.015)
 
 
 def test_what_is_not_a_number_is_a_fault():
-    with pytest.raises(InputError, match="not numbers"):
+    with pytest.raises(InputError, match="NaN"):
         ranks(np.zeros((3, 2)), np.array([0.0, np.nan]))

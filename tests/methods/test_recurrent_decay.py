@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from skysure.errors import InputError
-from skysure.methods.recurrent import Decaying, gaps
+from skysure.methods.recurrent import StateDecay, gaps
 
 LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
@@ -11,7 +11,7 @@ LAYERS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 def build(kind="GRU", layers=1, bidirectional=False, shortest=1.0, longest=30.0):
     torch.manual_seed(5)
     layer = LAYERS[kind](3, 4, layers, batch_first=True, bidirectional=bidirectional)
-    return Decaying(layer, shortest, longest).double()
+    return StateDecay(layer, shortest, longest).double()
 
 
 def points(objects=2, steps=9):
@@ -88,9 +88,9 @@ def test_rates_are_learned():
 
 def test_what_cannot_decay_is_refused():
     with pytest.raises(InputError, match="batch_first=True"):
-        Decaying(nn.GRU(3, 4), 1.0, 2.0)
+        StateDecay(nn.GRU(3, 4), 1.0, 2.0)
     with pytest.raises(InputError, match="0 < shortest <= longest"):
-        Decaying(nn.GRU(3, 4, batch_first=True), 2.0, 1.0)
+        StateDecay(nn.GRU(3, 4, batch_first=True), 2.0, 1.0)
 
 
 @pytest.mark.parametrize("padded_with", [0.0, 1e6])
@@ -109,5 +109,5 @@ def test_the_times_of_padding_say_nothing(padded_with):
 
 def test_a_sequence_without_steps_is_refused():
     module = build()
-    with pytest.raises(InputError, match="one step at least"):
+    with pytest.raises(InputError, match="at least one step"):
         module(torch.zeros(2, 0, 3).double(), torch.zeros(2, 0).double())

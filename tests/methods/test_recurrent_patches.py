@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from skysure.errors import InputError
-from skysure.methods.recurrent import Autoencoder, Patches, Series, pooled, step_features
+from skysure.methods.recurrent import Autoencoder, Patches, Series, pool_steps, step_features
 
 LENGTHS = torch.tensor([400, 151, 16, 3])
 
@@ -24,7 +24,7 @@ def series(lengths=LENGTHS, points=420):
 
 def patches(**sizes):
     torch.manual_seed(5)
-    return Patches(2, 6, **({"size": 8, "pooled": 3, "chunk": 24} | sizes)).double()
+    return Patches(2, 6, **({"size": 8, "pool_size": 3, "chunk": 24} | sizes)).double()
 
 
 def alone(given, k):
@@ -72,7 +72,7 @@ def test_pooling_takes_mean_and_maximum():
     draw = torch.Generator().manual_seed(1)
     value, length = torch.randn(3, 12, 2, generator=draw), torch.tensor([12, 7, 0])
     time = torch.arange(12.0).expand(3, -1)
-    short = pooled(Series(time, value, torch.ones(3, 12, 1), length), 5)
+    short = pool_steps(Series(time, value, torch.ones(3, 12, 1), length), 5)
     assert torch.equal(short.length, torch.tensor([3, 2, 0]))
     assert torch.allclose(short.value[1, 1, :2], value[1, 5:7].mean(0))
     assert torch.equal(short.value[1, 1, 2:], value[1, 5:7].amax(0))
@@ -112,7 +112,7 @@ def allocated(step):
 def trained_on(points, chunk):
     """A training step on so many points, of which 40 steps are left."""
     given = series(torch.tensor([points, points]), points)
-    model = patches(pooled=points // 160, chunk=chunk)
+    model = patches(pool_size=points // 160, chunk=chunk)
     return lambda: model(given).value.square().mean().backward()
 
 

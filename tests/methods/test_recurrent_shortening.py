@@ -9,15 +9,15 @@ from skysure.methods.recurrent import (
     Autoencoder,
     Patches,
     Series,
-    binned,
     information_bins,
-    pooled,
+    pool_steps,
     step_features,
     subsample,
+    time_bins,
     truncate,
 )
 
-ANSWERS = {"truncate": truncate, "thin": subsample, "binned": binned, "informative": information_bins}
+ANSWERS = {"truncate": truncate, "subsample": subsample, "time_bins": time_bins, "information_bins": information_bins}
 LENGTHS = torch.tensor([200, 61, 16, 5, 1])
 
 
@@ -101,7 +101,7 @@ def test_no_bins_of_what_is_not_finite():
         information_bins(given, 16)
 
 
-@pytest.mark.parametrize("shorten", [binned, information_bins])
+@pytest.mark.parametrize("shorten", [time_bins, information_bins])
 @pytest.mark.parametrize("wrong", [-1.0, torch.nan])
 def test_no_bins_of_points_in_disorder(shorten, wrong):
     given = series()
@@ -120,7 +120,7 @@ def test_bins_are_those_of_numpy():
     time, value, weight = (x[0].numpy() for x in (given.time, given.value, given.weight))
     edges = np.linspace(time[0], time[-1], 17)
     owner = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, 15)
-    short = binned(given, 16)
+    short = time_bins(given, 16)
     for step, bin in enumerate(np.unique(owner)):
         inside = owner == bin
         assert short.time[0, step] == pytest.approx(time[inside].mean())
@@ -137,7 +137,9 @@ def test_bins_have_the_error_that_they_say():
     draw, error = torch.Generator().manual_seed(3), torch.tensor([0.5, 2.0]).repeat(500)
     value = error * torch.randn(50, 1000, generator=draw)
     weight = (error**-2).expand(50, -1)[..., None]
-    short = binned(Series(torch.arange(1000.0).expand(50, -1), value[..., None], weight, torch.full((50,), 1000)), 20)
+    short = time_bins(
+        Series(torch.arange(1000.0).expand(50, -1), value[..., None], weight, torch.full((50,), 1000)), 20
+    )
     assert (short.value * short.weight.sqrt()).std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * 1000))
 
 
@@ -179,9 +181,9 @@ def test_information_finds_what_even_bins_dilute():
     given = Series(
         torch.arange(1000.0).expand(40, -1), value[..., None], torch.ones(40, 1000, 1), torch.full((40,), 1000)
     )
-    deepest = {f.__name__: f(given, 32).value.amin((1, 2)) for f in (binned, information_bins)}
-    assert deepest["informative"].median() < -9
-    assert deepest["binned"].median() > -3
+    deepest = {f.__name__: f(given, 32).value.amin((1, 2)) for f in (time_bins, information_bins)}
+    assert deepest["information_bins"].median() < -9
+    assert deepest["time_bins"].median() > -3
 
 
 def test_channels_measured_at_different_times_are_kept_apart():
@@ -201,7 +203,7 @@ def test_no_measurement_is_lost_in_bins(n, steps, repeats, seed):
     """The weighted sum over bins is that over points, also where many points are equal."""
     found = series(lengths=torch.tensor([n]), seed=seed)
     found = Series(found.time, found.value.round(decimals=repeats % 3), found.weight, found.length)
-    for average in (binned, information_bins):
+    for average in (time_bins, information_bins):
         short = average(found, steps)
         assert torch.allclose(short.weight.sum(1), found.weight.sum(1))
         assert torch.allclose((short.weight * short.value).sum(1), (found.weight * found.value).sum(1))
@@ -239,9 +241,9 @@ READERS = {
     **{name: lambda given, short=short: short(given, 16) for name, short in ANSWERS.items()},
     "patches": lambda given: Patches(2, 6, 8, 3).to(given.value)(given),
     "autoencoder": lambda given: Autoencoder(2, 8, 4, 10).to(given.value)(given),
-    "pooled": lambda given: pooled(given, 3),
+    "pooled": lambda given: pool_steps(given, 3),
     "between": lambda given: given.between(3, 3),
-    "padded": lambda given: given.padded(given.steps + 4),
+    "padded": lambda given: given.pad(given.steps + 4),
 }
 
 
@@ -273,7 +275,7 @@ def test_an_object_without_steps_is_padding_beside_others(name):
 @pytest.mark.parametrize("name", ANSWERS)
 def test_less_than_one_step_is_refused(name):
     for steps in (0, -1):
-        with pytest.raises(InputError, match="one at least"):
+        with pytest.raises(InputError, match="at least one"):
             ANSWERS[name](series(), steps)
 
 
@@ -286,11 +288,11 @@ def test_enormous_numbers_are_refused_and_large_ones_are_not():
     assert information_bins(Series(given.time, given.value, given.weight * 1e-120, given.length), 16).steps == 16
     far = Series(given.time, given.value * 1e210, given.weight * 1e-100, given.length)  # χ² beyond float64
     assert information_bins(far, 16).steps == 16
-    with pytest.raises(InputError, match="enormous"):
+    with pytest.raises(InputError, match="very large"):
         information_bins(Series(given.time, given.value, given.weight * 1e160, given.length), 16)
 
 
 def test_padding_is_never_taken_away():
     given = series()
-    assert given.padded(3).steps == given.steps
-    assert given.padded(300).steps == 300
+    assert given.pad(3).steps == given.steps
+    assert given.pad(300).steps == 300

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_sequence
 from skysure.errors import InputError
 from skysure.methods.dropout import Dropout, TiedDropout
 from skysure.methods.sampling import sample
-from skysure.methods.sampling.posterior import split
+from skysure.methods.sampling.posterior import split_model
 
 
 class Counting(nn.Module):
@@ -147,9 +147,9 @@ def test_inputs_and_outputs_may_be_nested_and_a_model_says_where_it_is_random():
 
 def test_split_halves_make_the_whole():
     model = network().eval()
-    prefix, suffix = split(model)
+    prefix, suffix = split_model(model)
     assert torch.equal(suffix(prefix(X)), model(X))
-    whole, rest = split(nn.ModuleList([model]))
+    whole, rest = split_model(nn.ModuleList([model]))
     assert whole(X) is X
     assert isinstance(rest, nn.ModuleList)
 
@@ -163,12 +163,12 @@ def test_bad_inputs_are_faults():
         sample(network(), (X, X[:3]), 4, 0)
     with pytest.raises(InputError, match="shapes"):
         sample(network(), X[:0], 4, 0)
-    with pytest.raises(InputError, match="pass the lengths beside it"):
+    with pytest.raises(InputError, match="together with the lengths"):
         sample(network(), pack_sequence([X, X]), 4, 0)
     for few in (3, len(X) + 1):
         with pytest.raises(InputError, match=f"{few},.* for {len(X)} objects"):
             sample(network(), X, 4, 0, rows=torch.arange(few), shared=True)
-    with pytest.raises(InputError, match="time first"):
+    with pytest.raises(InputError, match="time axis first"):
         sample(TiedDropout(nn.GRU(3, 4)), X[:, None], 4, 0)
     with pytest.raises(InputError, match="layers first"):
         sample(TiedDropout(nn.GRU(3, 4, 2, batch_first=True), drop_input=True), X[:, None], 4, 0)

@@ -39,8 +39,16 @@ def test_auc_of_one_kind_is_not_a_number():
 def test_scores_that_are_not_numbers_are_a_fault():
     score, positive = np.array([0.1, np.nan, 0.5]), np.array([True, False, True])
     for rank in (auc, aurc):
-        with pytest.raises(InputError, match="not numbers"):
+        with pytest.raises(InputError, match="NaN"):
             rank(score, positive)
+
+
+def test_scores_and_labels_in_the_wrong_order_are_refused():
+    score, positive = np.array([0.1, 0.7, 0.5]), np.array([1.0, 0.0, 1.0])
+    for rank in (auc, roc, lambda a, b: best_threshold(score=a, positive=b)):
+        with pytest.raises(InputError, match="in the wrong order"):
+            rank(positive, score)
+        rank(score, positive.astype(int))
 
 
 def test_roc_rises_from_corner_to_corner_with_the_area_of_auc():
@@ -71,7 +79,9 @@ def test_choosing():
 def test_confusion_is_that_of_scikit_learn_with_absent_classes():
     rng = np.random.default_rng(2)
     truth, said = rng.integers(3, size=100), rng.integers(1, 4, size=100)
-    np.testing.assert_array_equal(confusion(truth, said, 5), confusion_matrix(truth, said, labels=range(5)))
+    np.testing.assert_array_equal(
+        confusion(truth=truth, predicted=said, classes=5), confusion_matrix(truth, said, labels=range(5))
+    )
 
 
 @settings(max_examples=30)
@@ -138,9 +148,11 @@ def test_where_probabilities_are_true_the_best_threshold_is_that_of_the_integral
         hit, false = (1 - t**2) / 2, (1 - t) ** 2 / 2
         return hit**2 / (hit + 3 * false) / 0.5
 
-    of_accuracy = best_threshold(p, truth, lambda selected, positive: (selected == positive).mean())
+    of_accuracy = best_threshold(
+        score=p, positive=truth, merit=lambda selected, positive: (selected == positive).mean()
+    )
     assert of_accuracy == pytest.approx(0.5, abs=0.03)
-    assert merit(best_threshold(p, truth)) == pytest.approx(merit(0.5), abs=1e-3)
+    assert merit(best_threshold(score=p, positive=truth)) == pytest.approx(merit(0.5), abs=1e-3)
     assert merit(0.4) < merit(0.5) - 0.005
 
 
@@ -150,12 +162,12 @@ def test_no_other_threshold_selects_better(seed, digits, cut):
     rng = np.random.default_rng(seed)
     score, positive = rng.random(60).round(digits), rng.random(60) < 0.4
     positive[0] = True
-    best = figure_of_merit(score > best_threshold(score, positive), positive)
+    best = figure_of_merit(score > best_threshold(score=score, positive=positive), positive)
     assert not figure_of_merit(score > cut, positive) > best + 1e-12
 
 
 def test_where_all_should_be_selected_no_threshold_is_in_the_way():
-    assert best_threshold(np.array([0.2, 0.2]), np.array([True, True])) == -np.inf
+    assert best_threshold(score=np.array([0.2, 0.2]), positive=np.array([True, True])) == -np.inf
 
 
 def test_the_mean_area_leaves_out_classes_that_are_not_there() -> None:

@@ -94,5 +94,5 @@ def test_one_sample_has_no_split():
         split_classes(torch.ones(1, 3, 2) / 2)
     with pytest.raises(InputError, match="at least 2"):
         split_values(torch.ones(1, 3, 2), variance=torch.ones(1, 3, 2))
-    with pytest.raises(InputError, match="either variance or covariance"):
+    with pytest.raises(InputError, match="exactly one of them"):
         split_values(torch.ones(4, 3, 2))

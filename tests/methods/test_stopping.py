@@ -105,12 +105,12 @@ def test_chunks_of_objects_and_the_prefix_change_nothing():
 
 def test_moments_of_blocks_are_those_of_the_whole():
     x = torch.randn(50, 3, 2, dtype=torch.float64) * 1e-3 + 2e4
-    merged = Moments.of(x[:7]).merged(Moments.of(x[7:8])).merged(Moments.of(x[8:]))
-    assert merged.count.tolist() == [50] * 3
-    assert torch.allclose(merged.mean, x.mean(0), rtol=1e-14)
+    together = Moments.of(x[:7]).merge(Moments.of(x[7:8])).merge(Moments.of(x[8:]))
+    assert together.count.tolist() == [50] * 3
+    assert torch.allclose(together.mean, x.mean(0), rtol=1e-14)
     for i in range(3):
-        assert torch.allclose(merged.covariance[i], torch.cov(x[:, i].T), rtol=1e-6)
-    assert torch.allclose(merged.error, x.std(0) / 50**0.5, rtol=1e-6)
+        assert torch.allclose(together.covariance[i], torch.cov(x[:, i].T), rtol=1e-6)
+    assert torch.allclose(together.error, x.std(0) / 50**0.5, rtol=1e-6)
 
 
 def test_memory_holds_one_block_of_samples_only():
@@ -140,7 +140,7 @@ def test_bad_questions_are_faults():
         split_values_until(network(4), X, halves, -1.0, 1)
     with pytest.raises(InputError, match="least = 1"):
         split_classes_until(network(), X, 0.1, 1, least=1)
-    with pytest.raises(InputError, match="members are all there are"):
+    with pytest.raises(InputError, match="number of members is fixed"):
         split_classes_until(Ensemble([network(), network()]), X, 0.1, 1)
     with pytest.raises(InputError, match="without random layers"):
         split_classes_until(nn.Linear(4, 3), X, 0.1, 1)

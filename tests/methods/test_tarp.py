@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from skysure.errors import InputError
-from skysure.methods.calibration import LEVELS, expected_coverage, placed, ranks, reference_points, tarp, uniformity
+from skysure.methods.calibration import (
+    LEVELS,
+    expected_coverage,
+    pit_from_ranks,
+    ranks,
+    reference_points,
+    tarp,
+    uniformity,
+)
 
 SBI = json.loads((Path(__file__).parents[1] / "truths" / "tarp_sbi.json").read_text())
 
@@ -90,7 +98,7 @@ def test_a_wrong_width_is_found_with_its_sign(width, sign):
 def test_a_lost_correlation_is_found_where_each_value_by_itself_is_right():
     draws, truth, _ = linear(4000, 100, np.random.default_rng(2), correlated=False)
     for k in range(2):
-        assert uniformity(placed(ranks(draws[..., k], truth[:, k]), 100))[1] > 0.01
+        assert uniformity(pit_from_ranks(ranks(draws[..., k], truth[:, k]), 100))[1] > 0.01
     assert expected_coverage(tarp(draws, truth))["p_value"] < 1e-4
 
 

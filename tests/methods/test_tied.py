@@ -182,8 +182,8 @@ def test_gradients_through_the_fused_kernel_are_those_of_the_steps():
                 output, _ = module(torch.cat([x, x]))
         output[0].square().sum().backward()
         gradients.append([p.grad for p in module.layer.parameters()])
-    for fused, stepped in zip(*gradients, strict=True):
-        assert torch.allclose(fused, stepped, atol=1e-10)
+    for fused, unrolled in zip(*gradients, strict=True):
+        assert torch.allclose(fused, unrolled, atol=1e-10)
 
 
 @pytest.mark.parametrize("drop_state", [True, False])
@@ -212,7 +212,7 @@ def test_what_cannot_be_tied_is_refused():
     for layer in (nn.Linear(3, 3), nn.GRU(8, 8, 2, dropout=0.1), nn.LSTM(8, 8, proj_size=3)):
         with pytest.raises(InputError, match="dropout=0 and proj_size=0"):
             TiedDropout(layer)
-    with pytest.raises(InputError, match="without its batch"):
+    with pytest.raises(InputError, match="without the batch axis"):
         TiedDropout(nn.GRU(8, 8))(torch.zeros(5, 8))
 
 

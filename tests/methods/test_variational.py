@@ -16,7 +16,7 @@ from torch import nn
 from skysure.methods.dropout import Dropout
 from skysure.methods.likelihoods import gaussian_nll
 from skysure.methods.sampling import sample
-from skysure.methods.variational import dropout_kl, entropy_of_rate, kl, linear
+from skysure.methods.variational import bernoulli_entropy, dropout_kl, kl, linear
 from skysure.methods.variational.linear import Regression
 
 patient = settings(max_examples=60)
@@ -133,7 +133,7 @@ def test_objective_of_the_package_is_the_elbo_but_for_a_constant(data, rate, wid
     narrow = width**2 * data.x.square().sum() / (2 * data.std**2)
     short = -linear.elbo(data, q) - (objective + constant + narrow)
     tolerance = 1e-8 * float(1 + objective.abs() + constant)
-    assert -tolerance <= float(short) <= k * float(entropy_of_rate(p)) + tolerance
+    assert -tolerance <= float(short) <= k * float(bernoulli_entropy(p)) + tolerance
     if float(weight.abs().min()) > 12 * width:
         assert float(short) == pytest.approx(0, abs=tolerance)
 

@@ -1,8 +1,8 @@
-"""Recurrent cells as their equations, and a layer of them step by step.
+"""Equations of recurrent cells, and a layer that is unrolled over time step by step.
 
-The symbols, the order of the gates and the names of the biases are those of torch's documentation: here x and h come
-already multiplied, as W_i x + b_i and W_h h + b_h. torch's fused kernels compute the same, faster, but have one set of
-weights for all rows: masks of the state that differ between the rows of a batch, and states that decay, need the steps.
+The symbols, the order of the gates and the names of the biases are those of torch's documentation; the arguments are
+the products W_i x + b_i and W_h h + b_h. torch's fused kernels compute the same faster, but with one set of weights for
+all rows: state masks that differ between the rows of a batch, and states that decay, need single steps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ State = tuple[Tensor, ...]
 
 
 def gru_step(inputs: Float[Tensor, "row gate"], recurrent: Float[Tensor, "row gate"], state: State) -> State:
-    """Step a gated recurrent unit: r reset gate, z update gate (the share it keeps), n candidate.
+    """Step a gated recurrent unit: r reset gate, z update gate (the fraction of the state kept), n candidate.
 
     r = σ(W_ir x + W_hr h),  z = σ(W_iz x + W_hz h),  n = tanh(W_in x + r ∘ W_hn h),  h' = (1 - z) ∘ n + z ∘ h
     """
@@ -56,7 +56,7 @@ def relu_step(inputs: Float[Tensor, "row unit"], recurrent: Float[Tensor, "row u
 STEPS = {"GRU": gru_step, "LSTM": lstm_step, "RNN_TANH": tanh_step, "RNN_RELU": relu_step}
 
 
-def stepped(
+def unroll(
     step: Callable[[Tensor, Tensor, State], State],
     x: Float[Tensor, "row time feature"],
     valid: Bool[Tensor, "row time"] | None,
@@ -67,18 +67,34 @@ def stepped(
     decay: Float[Tensor, "row time unit"] | None = None,
     backwards: bool = False,
 ) -> tuple[Float[Tensor, "row time unit"], State]:
-    """Run one direction of one layer; a state rests where it is not valid.
+    """Unroll one direction of one layer over time; the state stays unchanged at steps that are not valid.
 
-    Each row may have a mask of its state, as the weights see it, and factors by which all of it decays before a step.
+    Parameters
+    ----------
+    step : callable
+        One of `STEPS`.
+    x : Tensor
+    valid : Tensor, optional
+        False at padding.
+    state : tuple of Tensor, shape (row, unit)
+        Initial state.
+    weights : sequence of Tensor
+        W_ih, W_hh, and b_ih, b_hh if the layer has biases.
+    mask : Tensor, optional
+        Factors on the state as read by W_hh, one mask for all steps of a row.
+    decay : Tensor, optional
+        Factors by which the whole state decays before each step.
+    backwards : bool
+        Whether to start from the last step.
 
     Raises
     ------
-    Fault
-        Where there is no step at all.
+    InputError
+        If the sequence has no steps.
     """
     if not x.shape[1]:
         raise InputError(
-            f"a sequence of shape {tuple(x.shape)}", "one step at least", "objects none of which has a point",
+            f"a sequence of shape {tuple(x.shape)}", "at least one step", "a batch without any observation",
             "add a step of padding, as `recurrent.Series` does",
         )  # fmt: skip
     w_ih, w_hh, b_ih, b_hh = weights if len(weights) == 4 else (*weights, None, None)
@@ -87,8 +103,8 @@ def stepped(
     outputs: list[Tensor] = []
     for t in reversed(times) if backwards else times:
         before = state if decay is None else tuple(s * decay[:, t] for s in state)
-        seen = before[0] if mask is None else before[0] * mask
-        after = step(inputs[:, t], linear(seen, w_hh, b_hh), before)
+        masked = before[0] if mask is None else before[0] * mask
+        after = step(inputs[:, t], linear(masked, w_hh, b_hh), before)
         if valid is not None:
             after = tuple(torch.where(valid[:, t, None], a, s) for a, s in zip(after, state, strict=True))
         state = after

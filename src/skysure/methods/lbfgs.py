@@ -1,7 +1,7 @@
 """Minimise a smooth function of a few numbers: L-BFGS with a line search (Nocedal & Wright 2006, sections 3.5 and 7.2).
 
-For what has no randomness and so few parameters that a second-order method is at the minimum in tens of steps:
-factors of a calibration, hyperparameters of a kernel. Networks are trained by `skysure.training.fit`.
+For deterministic objectives with few parameters, where a quasi-Newton method converges in tens of steps: calibration
+factors, hyperparameters of a kernel. Networks are trained by `skysure.training.fit`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ def minimise(
     gradient: float = 1e-9,
     change: float = 1e-12,
 ) -> None:
-    """Move parameters, in place, to where an objective of them is least; also where gradients are switched off.
+    """Minimise an objective over parameters, in place; also inside `torch.no_grad`.
 
     Parameters
     ----------
     objective : callable
-        Computes the objective from the parameters as they are then.
+        Computes the objective from the current parameters.
     parameters : list of Tensor
-        Leaves that require a gradient; float64 if more than a few digits are wanted.
+        Leaf tensors that require a gradient; float64 for more than a few digits.
     steps : int
-        At most so many.
+        Maximum number of iterations.
     gradient, change : float
-        Ends where the largest derivative, or the change of objective and parameters in a step, is below these.
+        Tolerances: stops when the largest derivative, or the change of objective and parameters in a step, is smaller.
 
     Examples
     --------
@@ -41,8 +41,8 @@ def minimise(
     >>> x.detach()
     tensor([1., 3.], dtype=torch.float64)
     """
-    ends = {"max_iter": steps, "tolerance_grad": gradient, "tolerance_change": change}
-    optimiser = torch.optim.LBFGS(parameters, line_search_fn="strong_wolfe", **ends)
+    limits = {"max_iter": steps, "tolerance_grad": gradient, "tolerance_change": change}
+    optimiser = torch.optim.LBFGS(parameters, line_search_fn="strong_wolfe", **limits)
 
     def closure() -> Tensor:
         optimiser.zero_grad()

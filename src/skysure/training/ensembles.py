@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from skysure.methods.ensembles import Ensemble, clip_members
+from skysure.methods.ensembles import Ensemble, clip_member_gradients
 
 Loss = Callable[[nn.Module, dict[str, Tensor]], Tensor]
 """(model, batch) to the negative log-likelihood of each object, shape (object,), or (member, object)."""
@@ -30,7 +30,7 @@ def clip_gradient(model: nn.Module, largest: float, accelerator: Accelerator) ->
     """Bound the norm of the gradient; of each member of an ensemble by itself."""
     if isinstance(model, Ensemble):
         accelerator.unscale_gradients()
-        clip_members(model, largest)
+        clip_member_gradients(model, largest)
     else:
         accelerator.clip_grad_norm_(model.parameters(), largest)
 

@@ -183,7 +183,8 @@ def curves(
     """Give what the figures draw; so many `objects` set each level of the prediction sets."""
     p, truth = rows["probability"], rows["truth"]
     found: dict[str, Any] = {
-        "confusion": {"classes": list(classes), "counts": ranking.confusion(truth, p.argmax(1), len(classes)).tolist()},
+        "confusion": {"classes": list(classes), "counts": ranking.confusion(
+            truth=truth, predicted=p.argmax(1), classes=len(classes)).tolist()},
         "reliability": {"of": first, "before": reliability_curve(*told(rows["before"], truth, first)),
                         "after": reliability_curve(*told(p, truth, first))},
         "sets": sets_curve(rows, objects),

@@ -117,13 +117,13 @@ class Stage(nn.Module):
         """
         distance = self.distance(summary)
         if self.combined_p_value is None:
-            return self.distance.novelty(distance), self.distance.unlike(distance, quantile)
+            return self.distance.ood_percentile(distance), self.distance.is_ood(distance, quantile)
         value = self._combine(distance, surprise)
         return self.combined_p_value(value), self.combined_p_value.exceeds(value, quantile)
 
     def _combine(self, distance: Tensor, surprise: Tensor) -> Tensor:
         assert self.surprise_p_value is not None
-        return fisher_combined(self.distance.novelty(distance), self.surprise_p_value(surprise.to(distance)))
+        return fisher_combined(self.distance.ood_percentile(distance), self.surprise_p_value(surprise.to(distance)))
 
 
 class Recurrent(nn.Module):

@@ -212,7 +212,7 @@ def prediction_set(model: Classifier, answer: Logits, probability: Tensor, cover
     """Which classes belong to the set of each row, shape (row, class)."""
     found = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
-        found[rows] = stage.sets.holds(answer.columns[rows], 1 - probability[rows], coverage)
+        found[rows] = stage.sets.contains(answer.columns[rows], 1 - probability[rows], coverage)
     return found
 
 

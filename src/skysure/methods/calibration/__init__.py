@@ -1,7 +1,7 @@
-"""Calibration: scaling and counting that make probabilities and intervals true, and the proof that they are.
+"""Calibration of probabilities and intervals, and the tests of it.
 
-Fitted and kept with the model (torch): `scaling`, `quantiles`, `conformal` and `binned_conformal`. The proof (NumPy):
-`coverage`, `ranks`, `scores`, `ranking` and `intervals`.
+Fitted and stored with the model (torch): `scaling`, `quantiles`, `conformal` and `binned_conformal`. Evaluation
+(NumPy): `coverage`, `ranks`, `scores`, `ranking` and `intervals`.
 """
 
 from .binned_conformal import BinnedConformal, NestedBinnedConformal
@@ -37,7 +37,7 @@ from .ranking import (
     risk_coverage,
     roc,
 )
-from .ranks import expected_coverage, placed, rank_histogram, ranks, reference_points, tarp
+from .ranks import expected_coverage, pit_from_ranks, rank_histogram, ranks, reference_points, tarp
 from .scaling import TemperatureScaling, VarianceScaling, VectorScaling, predictive_nll
 from .scores import (
     accuracy,
@@ -101,8 +101,8 @@ __all__ = [
     "mixture_quantile",
     "nll",
     "pit",
+    "pit_from_ranks",
     "pit_hits",
-    "placed",
     "predictive_nll",
     "purity",
     "quantile_table",

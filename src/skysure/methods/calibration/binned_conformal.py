@@ -1,8 +1,8 @@
-"""Conformal bounds that hold within each bin of a column: faint objects by themselves, and bright ones.
+"""Conformal bounds with coverage in each bin of a column, for example for faint and for bright objects separately.
 
-Split conformal prediction in each bin of a taxonomy (Mondrian: Vovk, Gammerman & Shafer 2005). The column
-must be known for a new object too, as a magnitude or a redshift is; for bins that are the true classes there is
-`ConformalSets.members(conditional=True)`.
+Split conformal prediction in each bin of a taxonomy (Mondrian: Vovk, Gammerman & Shafer 2005). The column must be known
+for new objects, as a magnitude or a redshift is; for coverage within true classes see
+`ConformalSets.contains(conditional=True)`.
 """
 
 from __future__ import annotations
@@ -12,31 +12,32 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor, as_tensors
 
 from .bins import equal_count_edges
 from .conformal import level_index, quantile_table, rank_at
 
 
 class BinnedConformal(nn.Module):
-    """Bounds of conformal scores by bin of a column, for intervals and sets alike.
+    """Bounds of conformal scores by bin of a column, for intervals and for sets.
 
     Scores are |y - mean| / std for intervals mean ± bound * std, or 1 - p(true class) for sets of all classes with
-    1 - p within the bound. Bins share the calibration objects evenly. Where a bin has too few of them for the
-    coverage asked, n < coverage / (1 - coverage), and where the column is missing (NaN), the bound is the one of all
-    objects together; that one is infinite where those are too few, or nothing is fitted.
+    1 - p within the bound. Bins have equal numbers of calibration objects. Where a bin has too few of them for the
+    coverage, n < coverage / (1 - coverage), and where the column is missing (NaN), the bound is that of all objects;
+    that bound is infinite where all objects are too few, or before `fit`.
 
     Parameters
     ----------
     bins : int
-        Number of bins; fewer where the column has fewer values.
+        Number of bins; fewer where the column has fewer distinct values.
     values : int
-        Number of scores of an object, each with its own bounds.
+        Number of scores per object, each with its own bounds.
 
     Examples
     --------
     >>> column = torch.arange(200.0)
-    >>> noisy = BinnedConformal(bins=2).fit(column, torch.where(column < 100, 1.0, 3.0)[:, None])
-    >>> noisy.bound(torch.tensor([10.0, 190.0]), 0.9)[:, 0]
+    >>> conformal = BinnedConformal(bins=2).fit(column, torch.where(column < 100, 1.0, 3.0)[:, None])
+    >>> conformal.bound(torch.tensor([10.0, 190.0]), 0.9)[:, 0]
     tensor([1.0000, 3.0000])
     """
 
@@ -52,62 +53,66 @@ class BinnedConformal(nn.Module):
         self.register_buffer("counts", torch.zeros(bins + 1, dtype=torch.int64))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def fit(self, column: Tensor, score: Float[Tensor, "row value"]) -> BinnedConformal:
-        """Cut the column into bins, and keep the scores of the calibration objects in each, and of all (the last).
+    def fit(self, column: Array, score: Float[Array, "row value"]) -> BinnedConformal:
+        """Set the edges of the bins, and the bounds of each bin and (last) of all calibration objects.
 
         Raises
         ------
-        Fault
-            Where there is no score, one is not a number, or they are not as many as columns and values here.
+        InputError
+            If there are no scores, some are NaN, or their shape is not (length of the column, `values`).
         """
-        if not len(score) or score.isnan().any():
-            wanted, cure = "a score for each object", "leave out the objects without a truth"
-            raise InputError("no scores, or some that are not numbers", wanted, "objects without a truth", cure)
-        wanted = (len(column), self.bounds.shape[1])
-        if score.shape != wanted:
-            cause, cure = "scores of other objects, or of other values", "give one row an object, one score a value"
-            raise InputError(f"scores of shape {tuple(score.shape)}", f"scores of shape {wanted}", cause, cure)
-        cuts = torch.from_numpy(equal_count_edges(column.cpu().numpy(), len(self.counts) - 1))
-        self.edges.fill_(torch.inf)[: len(cuts)] = cuts
+        column, score = as_tensors(column, score, device=self.bounds.device)
+        self._check(column, score)
+        edges = torch.from_numpy(equal_count_edges(column.cpu().numpy(), len(self.counts) - 1))
+        self.edges.fill_(torch.inf)[: len(edges)] = edges
         index = self.bin_of(column)
-        # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on the bound
+        # Slightly wider, so that rounding does not exclude repeated true values, which lie exactly on the bound.
         score = score + 1e-6 * score.abs()
         for k in range(len(self.counts)):
-            mine = score[index == k] if k < len(self.counts) - 1 else score
-            self.bounds[k] = quantile_table(mine.float().T)
-            self.counts[k] = len(mine)
+            bin_scores = score[index == k] if k < len(self.counts) - 1 else score
+            self.bounds[k] = quantile_table(bin_scores.float().T)
+            self.counts[k] = len(bin_scores)
         self.fitted.fill_(True)
         return self
 
-    def bound(self, column: Tensor, coverage: float) -> Float[Tensor, "row value"]:
+    def _check(self, column: Tensor, score: Tensor) -> None:
+        if not len(score) or score.isnan().any():
+            cause, fix = "objects without a true value or class", "leave these objects out"
+            raise InputError("no scores, or some that are NaN", "a score for each object", cause, fix)
+        expected = (len(column), self.bounds.shape[1])
+        if score.shape != expected:
+            cause, fix = "scores of other objects, or of other values", "pass one row per object, one score per value"
+            raise InputError(f"scores of shape {tuple(score.shape)}", f"scores of shape {expected}", cause, fix)
+
+    def bound(self, column: Array, coverage: float) -> Float[Tensor, "row value"]:
         """Bound of the scores of each row at a coverage."""
         step = level_index(coverage)
-        found, too_few = self.bounds[..., step], rank_at(self.counts, step) > self.counts
-        return torch.where(too_few[:, None], found[-1], found)[self.bin_of(column)]
+        bounds, too_few = self.bounds[..., step], rank_at(self.counts, step) > self.counts
+        return torch.where(too_few[:, None], bounds[-1], bounds)[self.bin_of(column)]
 
-    def holds(self, column: Tensor, score: Float[Tensor, "row option"], coverage: float) -> Bool[Tensor, "row option"]:
-        """Whether a score lies within the bound of its row; with 1 - p as score, whether a class is in the set."""
-        # float32 on both sides, else rounding decides about the object that sets the bound
-        return score.float() <= self.bound(column, coverage)
+    def contains(self, column: Array, score: Float[Array, "row option"], coverage: float) -> Bool[Tensor, "row option"]:
+        """Whether each score is within the bound of its row; with scores 1 - p, whether the set contains each class."""
+        # float32 as the bounds: with other rounding, the object that sets the bound might exceed it
+        return as_tensor(score, self.bounds.device).float() <= self.bound(column, coverage)
 
-    def bin_of(self, column: Tensor) -> Int[Tensor, " row"]:
-        """Index of the bin of each row; the last, of all objects, where the column is missing."""
-        column = column.double().contiguous()
+    def bin_of(self, column: Array) -> Int[Tensor, " row"]:
+        """Index of the bin of each row; the last index, that of all objects, where the column is missing."""
+        column = as_tensor(column, self.edges.device).double().contiguous()
         return torch.where(column.isfinite(), torch.bucketize(column, self.edges), len(self.counts) - 1)
 
 
 class NestedBinnedConformal(nn.Module):
     """Bounds by bin of one column and, within each of its bins, by bin of another.
 
-    Where such a bin has too few objects for the coverage asked, or the second column is missing, the bound is that of
-    the bin of the first; else as `BinnedConformal`.
+    Where an inner bin has too few objects for the coverage, or the second column is missing, the bound is that of the
+    bin of the first column; otherwise as in `BinnedConformal`.
 
     Parameters
     ----------
     first, second : int
         Number of bins of each column.
     values : int
-        Number of scores of an object.
+        Number of scores per object.
 
     Examples
     --------
@@ -123,39 +128,42 @@ class NestedBinnedConformal(nn.Module):
         self.first = BinnedConformal(first, values)
         self.second = nn.ModuleList(BinnedConformal(second, values) for _ in range(first + 1))
 
-    def fit(self, columns: Float[Tensor, "row 2"], score: Float[Tensor, "row value"]) -> NestedBinnedConformal:
-        """Cut both columns into bins, and keep the scores of the calibration objects; raises as `BinnedConformal`."""
+    def fit(self, columns: Float[Array, "row 2"], score: Float[Array, "row value"]) -> NestedBinnedConformal:
+        """Set the edges and bounds of all bins from calibration objects; raises as `BinnedConformal`."""
+        columns, score = as_tensors(columns, score, device=self.first.bounds.device)
         self.first.fit(columns[:, 0], score)
         index = self.first.bin_of(columns[:, 0])
         for k, inner in enumerate(self.second):
-            mine = index == k if k < len(self.second) - 1 else torch.full_like(index, True, dtype=torch.bool)
-            if mine.any():
-                inner.fit(columns[mine, 1], score[mine])
+            mask = index == k if k < len(self.second) - 1 else torch.full_like(index, True, dtype=torch.bool)
+            if mask.any():
+                inner.fit(columns[mask, 1], score[mask])
         return self
 
-    def bound(self, columns: Float[Tensor, "row 2"], coverage: float) -> Float[Tensor, "row value"]:
+    def bound(self, columns: Float[Array, "row 2"], coverage: float) -> Float[Tensor, "row value"]:
         """Bound of the scores of each row at a coverage."""
-        found, index = self.first.bound(columns[:, 0], coverage), self.first.bin_of(columns[:, 0])
+        columns = as_tensor(columns, self.first.bounds.device)
+        bounds, index = self.first.bound(columns[:, 0], coverage), self.first.bin_of(columns[:, 0])
         for k in index.unique().tolist():
-            own = self.second[k].bound(columns[index == k, 1], coverage)
-            found[index == k] = torch.where(own.isinf(), found[index == k], own)
-        return found
+            inner = self.second[k].bound(columns[index == k, 1], coverage)
+            bounds[index == k] = torch.where(inner.isinf(), bounds[index == k], inner)
+        return bounds
 
-    def holds(
-        self, columns: Float[Tensor, "row 2"], score: Float[Tensor, "row option"], coverage: float
+    def contains(
+        self, columns: Float[Array, "row 2"], score: Float[Array, "row option"], coverage: float
     ) -> Bool[Tensor, "row option"]:
-        """Whether a score lies within the bound of its row."""
-        return score.float() <= self.bound(columns, coverage)
+        """Whether each score is within the bound of its row."""
+        return as_tensor(score, self.first.bounds.device).float() <= self.bound(columns, coverage)
 
-    def bin_of(self, columns: Float[Tensor, "row 2"]) -> Int[Tensor, " row"]:
+    def bin_of(self, columns: Float[Array, "row 2"]) -> Int[Tensor, " row"]:
         """Index of the bin of each row in `counts`."""
+        columns = as_tensor(columns, self.first.bounds.device)
         index = self.first.bin_of(columns[:, 0])
-        found = index * len(self.second[0].counts)
+        inner_index = index * len(self.second[0].counts)
         for k in index.unique().tolist():
-            found[index == k] += self.second[k].bin_of(columns[index == k, 1])
-        return found
+            inner_index[index == k] += self.second[k].bin_of(columns[index == k, 1])
+        return inner_index
 
     @property
     def counts(self) -> Int[Tensor, " bin"]:
-        """Calibration objects of each bin of the second column in each of the first."""
+        """Number of calibration objects in each bin of the second column within each bin of the first."""
         return torch.cat([inner.counts for inner in self.second])

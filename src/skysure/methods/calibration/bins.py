@@ -1,4 +1,4 @@
-"""Cutting a column into bins: right-closed, told by their interior edges."""
+"""Bins of a column: right-closed, defined by their interior edges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy import ndarray
 
 
 def equal_width_edges(bins: int) -> Float[ndarray, " edge"]:
-    """Interior edges of `bins` bins of one width on [0, 1].
+    """Interior edges of `bins` bins of equal width on [0, 1].
 
     >>> equal_width_edges(4)
     array([0.25, 0.5 , 0.75])
@@ -17,7 +17,7 @@ def equal_width_edges(bins: int) -> Float[ndarray, " edge"]:
 
 
 def equal_count_edges(column: ndarray, bins: int) -> Float[ndarray, " edge"]:
-    """Interior edges that share the finite values of a column evenly; a column of few values gets one bin each.
+    """Interior edges of bins with equal counts of finite values; one bin per value where there are few distinct values.
 
     >>> equal_count_edges(np.array([1, 1, 1, 2, 5]), bins=4)
     array([1.5, 3.5])
@@ -31,6 +31,6 @@ def equal_count_edges(column: ndarray, bins: int) -> Float[ndarray, " edge"]:
 
 
 def bin_index(column: ndarray, edges: Float[ndarray, " edge"]) -> Int[ndarray, " row"]:
-    """Bin of each row, `edges[i-1] < x <= edges[i]`; -1 where the column is not finite."""
+    """Bin index of each row, `edges[i-1] < x <= edges[i]`; -1 where the column is not finite."""
     column = np.asarray(column, float)
     return np.where(np.isfinite(column), np.searchsorted(edges, column, side="left"), -1)

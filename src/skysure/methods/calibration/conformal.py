@@ -1,12 +1,12 @@
-"""Split conformal prediction: sets and intervals whose coverage holds whatever the network, by counting.
+"""Split conformal prediction: sets and intervals with guaranteed coverage for any network.
 
-With n calibration scores, the k-th smallest, k = ceil((n + 1) coverage), bounds a new score of the same kind with at
-least that probability (Papadopoulos et al. 2002; Lei et al. 2018), if the new object could have been any of
-the calibration objects: one row an object, not one an epoch.
+With n calibration scores, the k-th smallest, k = ceil((n + 1) coverage), bounds the score of a new object with at least
+that probability (Papadopoulos et al. 2002; Lei et al. 2018), if the new object and the calibration objects are
+exchangeable: one row per object, not one per epoch.
 
-The scores are kept as 1,001 order statistics, exact at every coverage that is a whole number of thousandths;
-other coverages are rounded up to the next. Where n is too small for the coverage asked, the bound is infinite: the
-set holds every class, the interval every value.
+The scores are kept as 1,001 order statistics, exact at every coverage that is a multiple of 0.001; other coverages are
+rounded up. Where n is too small for the coverage, the bound is infinite: the set contains every class, the interval
+every value.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor, as_tensors
 
-from .labels import labels_checked
+from .labels import check_labels
 
 
 def quantile_table(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 1001"]:
     """Bounds at coverages 0, 0.001, ..., 1: the ceil((n + 1) i / 1000)-th smallest of n scores.
 
-    The first is minus infinity, and infinity stands where the rank is beyond n.
+    The first is minus infinity; where the rank exceeds n, the bound is infinite.
     """
     n = scores.shape[-1]
     rank = rank_at(n, torch.arange(1001, device=scores.device))
@@ -34,7 +35,7 @@ def quantile_table(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 100
 
 
 def rank_at(n: int | Tensor, step: int | Tensor) -> int | Tensor:
-    """Rank ceil((n + 1) step / 1000) of the score, of n, that bounds a new one; beyond n where they are too few."""
+    """Rank ceil((n + 1) step / 1000) of the bound among n scores; above n where these are too few."""
     return ((n + 1) * step + 999) // 1000
 
 
@@ -51,21 +52,21 @@ def level_index(coverage: float) -> int:
     return ceil(coverage * 1000 - 1e-9)
 
 
-def credible_sets(probability: Float[Tensor, "row class"], coverage: float) -> Bool[Tensor, "row class"]:
-    """Smallest sets whose probabilities add up to the coverage: right only if the probabilities are."""
-    ordered, order = probability.sort(dim=-1, descending=True)
+def credible_sets(probability: Float[Array, "row class"], coverage: float) -> Bool[Tensor, "row class"]:
+    """Smallest sets whose probabilities add up to the coverage: valid only if the probabilities are calibrated."""
+    ordered, order = as_tensor(probability).sort(dim=-1, descending=True)
     needed = ordered.cumsum(-1) - ordered < coverage
     return torch.zeros_like(needed).scatter(-1, order, needed)
 
 
 class ConformalSets(nn.Module):
-    """Sets of classes that hold the truth with a given coverage: all classes with 1 - p below a bound.
+    """Prediction sets: the classes with 1 - p below a bound, which contain the truth with a given coverage.
 
-    The smallest sets on average at their coverage (least ambiguous set-valued classifiers, Sadinle, Lei & Wasserman
-    2019). A set may be empty, where no class is probable enough for the coverage asked: the object is unlike those
-    that were calibrated on, or the coverage low. Marginal coverage is kept over all objects, conditional
-    (Mondrian, Vovk 2005) within each true class, at the price of larger sets; a class without calibration
-    objects is then in every set. Unfitted, it takes the probabilities at their word (`credible_sets`).
+    They have the smallest mean size at their coverage (least ambiguous set-valued classifiers, Sadinle, Lei & Wasserman
+    2019). A set is empty where no class is probable enough: the object is unlike the calibration objects, or the
+    coverage is low. Marginal coverage holds over all objects; conditional coverage (Mondrian, Vovk 2005) holds within
+    each true class, with larger sets, and a class without calibration objects is then in every set. Before `fit` the
+    sets are `credible_sets`.
 
     Parameters
     ----------
@@ -85,23 +86,24 @@ class ConformalSets(nn.Module):
         self.register_buffer("counts", torch.zeros(classes, dtype=torch.int64))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def fit(self, probability: Float[Tensor, "row class"], truth: Int[Tensor, " row"]) -> ConformalSets:
-        """Keep the calibration scores 1 - p(truth); the probabilities are those already scaled.
+    def fit(self, probability: Float[Array, "row class"], truth: Int[Array, " row"]) -> ConformalSets:
+        """Set the bounds from the scores 1 - p(truth) of calibration objects, with the final (scaled) probabilities.
 
         Raises
         ------
-        Fault
-            Where there is no label, one is no class, the classes are not those of this module, or a probability is
-            not a number.
+        InputError
+            If there are no labels, a label is not a class, the number of classes differs from that of this module, or a
+            probability is NaN.
         """
         classes = len(self.by_class)
-        labels_checked(truth, classes)
+        probability, truth = as_tensors(probability, truth, device=self.overall.device)
+        check_labels(truth, classes)
         if probability.isnan().any():
-            given = "probabilities that are not numbers"
-            raise InputError(given, "probabilities", "a training that diverged", "train anew")
+            problem = "probabilities that are NaN"
+            raise InputError(problem, "numbers between 0 and 1", "a training that diverged", "train again")
         if probability.shape[1] != classes:
-            cure = "read the objects with the settings of this model"
-            raise InputError(f"{probability.shape[1]} probabilities", f"{classes} classes", "another model", cure)
+            problem, cause = f"probabilities of {probability.shape[1]} classes", "predictions of another model"
+            raise InputError(problem, f"{classes} classes", cause, "predict with this model")
         score = _improbability(probability).gather(-1, truth[:, None])[:, 0]
         self.overall.copy_(quantile_table(score))
         for k in range(classes):
@@ -110,11 +112,11 @@ class ConformalSets(nn.Module):
         self.fitted.fill_(True)
         return self
 
-    def members(
-        self, probability: Float[Tensor, "row class"], coverage: float, conditional: bool = False
+    def contains(
+        self, probability: Float[Array, "row class"], coverage: float, conditional: bool = False
     ) -> Bool[Tensor, "row class"]:
-        """Which classes belong to the set of each row."""
-        step = level_index(coverage)
+        """Whether the set of each row contains each class."""
+        probability, step = as_tensor(probability, self.overall.device), level_index(coverage)
         if not self.fitted:
             return credible_sets(probability, coverage)
         bound = self.by_class[:, step] if conditional else self.overall[step]
@@ -122,10 +124,10 @@ class ConformalSets(nn.Module):
 
 
 class ConformalIntervals(nn.Module):
-    """Intervals mean ± k std whose k is counted, value by value, at any coverage (normalised residuals, Lei 2018).
+    """Intervals mean ± k std, with k a quantile of the normalised residuals of each value (Lei et al. 2018).
 
-    It mends coverage at all levels at once where errors are not Gaussian; `VarianceScaling` mends the likelihood.
-    Unfitted, k is the Gaussian one.
+    They correct the coverage at all levels where errors are not Gaussian; `VarianceScaling` corrects the likelihood.
+    Before `fit`, k is that of a Gaussian.
 
     Parameters
     ----------
@@ -145,35 +147,36 @@ class ConformalIntervals(nn.Module):
         self.register_buffer("fitted", torch.tensor(False))
 
     def fit(
-        self, mean: Float[Tensor, "row value"], std: Float[Tensor, "row value"], truth: Float[Tensor, "row value"]
+        self, mean: Float[Array, "row value"], std: Float[Array, "row value"], truth: Float[Array, "row value"]
     ) -> ConformalIntervals:
-        """Keep the sizes of the calibration residuals in units of their predictive standard deviation.
+        """Set k from the residuals of calibration objects in units of their predictive standard deviation.
 
         Raises
         ------
-        Fault
-            Where there is no residual, or one is not finite.
+        InputError
+            If there are no residuals, or some are not finite.
         """
-        size = ((truth - mean).abs() / std).T
-        if not (len(truth) and torch.isfinite(size).all()):
+        mean, std, truth = as_tensors(mean, std, truth, device=self.factors.device)
+        residuals = ((truth - mean).abs() / std).T
+        if not (len(truth) and torch.isfinite(residuals).all()):
             raise InputError(
                 "no residuals, or some that are not finite",
-                "finite truths, positive widths",
-                "objects without a truth in the calibration part",
-                "leave them out",
+                "finite true values, positive standard deviations",
+                "objects without a true value in the calibration part",
+                "leave these objects out",
             )
-        # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on the bound
-        self.factors.copy_(quantile_table(size).clamp(min=0) * (1 + 1e-6))
+        # Slightly wider, so that rounding does not exclude repeated true values, which lie exactly on the bound.
+        self.factors.copy_(quantile_table(residuals).clamp(min=0) * (1 + 1e-6))
         self.count.fill_(len(truth))
         self.fitted.fill_(True)
         return self
 
     def factor(self, coverage: float) -> Float[Tensor, " value"]:
-        """Half width in units of the standard deviation."""
+        """Half width k of the intervals, in units of the standard deviation."""
         return self.factors[:, level_index(coverage)]
 
     def forward(
-        self, mean: Float[Tensor, "*row value"], std: Float[Tensor, "*row value"], coverage: float
+        self, mean: Float[Array, "*row value"], std: Float[Array, "*row value"], coverage: float
     ) -> tuple[Float[Tensor, "*row value"], Float[Tensor, "*row value"]]:
         """Lower and upper ends of the intervals, in the unit of the values.
 
@@ -181,10 +184,11 @@ class ConformalIntervals(nn.Module):
         >>> round(high.item(), 2)
         1.0
         """
+        mean, std = as_tensors(mean, std, device=self.factors.device)
         half = self.factor(coverage) * std
         return mean - half, mean + half
 
 
 def _improbability(probability: Tensor) -> Tensor:
-    # one type on both sides of the comparison, else rounding decides about the object that sets the bound
+    # float32 as the bounds: with other rounding, the object that sets the bound might exceed it
     return 1 - probability.float()

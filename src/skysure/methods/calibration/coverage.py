@@ -1,11 +1,11 @@
-"""Coverage: how often the truth lies where the model said it would, and whether chance explains the difference.
+"""Empirical coverage of intervals and sets, and whether it is consistent with the nominal coverage.
 
-Two bands, for two questions. The *interval* of a measured coverage is Wilson's (1927): its own coverage is near
-nominal on average also at 99.7 %, where the normal interval fails and Clopper and Pearson's is a good deal too
-wide for an error bar (Brown, Cai & DasGupta 2001, Statist. Sci. 16, 101). The *band* is where the coverage of a
-calibrated model falls by chance: exact quantiles of the binomial law around the nominal level, of the
-beta-binomial law where the level itself was set on finitely many calibration objects, or of the Poisson-binomial
-law where every row has its own probability. Lying inside the band is the verdict.
+There are two kinds of range. The *interval* of a measured coverage is Wilson's (1927): its own coverage is close to
+nominal on average also at 99.7 %, where the normal interval fails and that of Clopper and Pearson is much too wide
+(Brown, Cai & DasGupta 2001, Statist. Sci. 16, 101). The *band* is where the coverage of a calibrated model falls by
+chance: exact quantiles of the binomial distribution around the nominal level, of the beta-binomial distribution where
+the level was set on a finite number of calibration objects, or of the Poisson-binomial distribution where every row
+has its own probability. Coverage inside the band is consistent with nominal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEVELS = (0.683, 0.955, 0.997)
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage of `n` rows: the level that was claimed, what came out, its interval, and the calibrated band."""
+    """Coverage of `n` rows: nominal level, empirical coverage with its interval, and the band of a calibrated model."""
 
     nominal: float
     actual: float
@@ -43,23 +43,23 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Bin:
-    """Coverage of the rows whose column lies within `low` and `high` (the extremes found, both included)."""
+    """Coverage of the rows of one bin; `low` and `high` are the smallest and largest value of the column in it."""
 
     low: float
     high: float
     coverage: Coverage
 
-    def record(self, found: str = "coverage", claimed: str = "wanted") -> dict[str, float | int | bool]:
-        """Plain JSON, under the names given: ("accuracy", "confidence") where the hits are right answers."""
+    def record(self, observed: str = "coverage", nominal: str = "wanted") -> dict[str, float | int | bool]:
+        """Plain JSON with these key names, for example ("accuracy", "confidence") where hits are correct classes."""
         c = self.coverage
         return {
             "low": self.low,
             "high": self.high,
             "n": c.n,
-            claimed: c.nominal,
-            found: c.actual,
-            f"{found}_low": c.low,
-            f"{found}_high": c.high,
+            nominal: c.nominal,
+            observed: c.actual,
+            f"{observed}_low": c.low,
+            f"{observed}_high": c.high,
             "band_low": c.band_low,
             "band_high": c.band_high,
             "inside": c.inside,
@@ -67,7 +67,7 @@ class Bin:
 
 
 def wilson_interval(hits: int, n: int, confidence: float = 0.683) -> tuple[float, float]:
-    """Interval of a proportion from `hits` successes in `n` trials (Wilson 1927).
+    """Confidence interval of a proportion from `hits` successes in `n` trials (Wilson 1927).
 
     >>> [round(x, 3) for x in wilson_interval(90, 100)]
     [0.866, 0.926]
@@ -80,7 +80,7 @@ def wilson_interval(hits: int, n: int, confidence: float = 0.683) -> tuple[float
 
 
 def poisson_binomial(probability: Float[ndarray, " row"]) -> Float[ndarray, " count"]:
-    """Probability of 0, 1, ..., n successes of independent trials that each have their own probability.
+    """Probability of 0, 1, ..., n successes of independent trials with different probabilities.
 
     The product of the generating functions (1 - p) + p x, multiplied in pairs by FFT: n log² n, to 1e-13.
     """
@@ -99,30 +99,30 @@ def poisson_binomial(probability: Float[ndarray, " row"]) -> Float[ndarray, " co
 def calibrated_band(
     nominal: float | Float[ndarray, " row"], n: int, confidence: float = 0.955, calibrated_on: int | None = None
 ) -> tuple[float, float]:
-    """Where the coverage of a calibrated model lies, by chance alone, with probability `confidence`.
+    """Band that contains the empirical coverage of a calibrated model with probability `confidence`.
 
     Parameters
     ----------
     nominal : float or array (row,)
-        The level claimed for all rows, or the probability claimed for each.
+        Nominal level of all rows, or the nominal probability of each.
     n : int
-        Rows.
+        Number of rows.
     confidence : float
-        Probability that a calibrated model lies inside; at least this, as counts are whole numbers.
+        Probability that a calibrated model lies inside; it is at least this, as counts are integers.
     calibrated_on : int, optional
-        Calibration objects that a split-conformal level was set on. The coverage of such a level is itself
-        random, Beta(k, m + 1 - k) with k = ceil((m + 1) nominal) (Vovk 2013, Machine Learning 92, 349).
-        Probabilities that were set on them are off together, by a Gaussian of variance mean(p (1 - p)) / m.
+        Number m of calibration objects on which a split-conformal level was set. The coverage of such a level is
+        random, Beta(k, m + 1 - k) with k = ceil((m + 1) nominal) (Vovk 2013, Machine Learning 92, 349). Probabilities
+        calibrated on m objects have a common error: a Gaussian of variance mean(p (1 - p)) / m.
 
     Returns
     -------
     low, high : float
-        As fractions; both belong to the band.
+        Fractions; both ends belong to the band.
 
     Raises
     ------
-    Fault
-        Where a level or probability is no fraction.
+    InputError
+        If a level or probability is not between 0 and 1.
     """
     if not (np.min(nominal) >= 0 and np.max(nominal) <= 1 + 1e-6):
         worst = float(np.max(nominal))
@@ -145,10 +145,10 @@ def calibrated_band(
 
 
 def effective_size(rows: Int[ndarray, " level"], objects: Int[ndarray, " level"]) -> int | None:
-    """Calibration objects that are worth as much to rows whose levels were set group by group.
+    """Effective number of calibration objects of rows whose levels were set group by group.
 
-    Each level c_j, set on m_j objects, varies by chance as c (1 - c) / m_j, and their mean over shares f_j of the
-    rows as c (1 - c) sum_j f_j² / m_j. None where some level was set on nothing.
+    Each level c_j, set on m_j objects, has the variance c (1 - c) / m_j, and their mean over fractions f_j of the rows
+    the variance c (1 - c) sum_j f_j² / m_j. None if some level was set without objects.
 
     >>> effective_size(np.array([10, 10, 10]), np.array([50, 50, 50]))
     150
@@ -172,15 +172,15 @@ def coverage_of(
     confidence: float = 0.955,
     calibrated_on: int | None = None,
 ) -> Coverage:
-    """Coverage of rows that were hit or missed, with its 68.3 % interval and the band of a calibrated model.
+    """Empirical coverage with its 68.3 % interval and the band of a calibrated model.
 
-    Parameters are those of `calibrated_band`; `hits` says whether the truth of each row lies inside its interval
-    or set (or, with a probability for each row as `nominal`, whether what was claimed came true).
+    Parameters are those of `calibrated_band`; `hits` is whether the interval or set of each row contains the truth (or,
+    with the probability of an event for each row as `nominal`, whether the event occurred).
 
     Raises
     ------
-    Fault
-        Without rows.
+    InputError
+        If there are no rows.
 
     >>> c = coverage_of(np.arange(1000) < 700, 0.683)
     >>> c.actual, c.band_low, c.band_high, c.inside
@@ -189,7 +189,7 @@ def coverage_of(
     n = len(hits)
     if n == 0:
         raise InputError(
-            "coverage of no rows", "at least one row with a truth", "an empty part or bin", "give more data"
+            "coverage of no rows", "at least one row with a true value", "an empty part or bin", "pass more data"
         )
     count = int(np.count_nonzero(hits))
     band = calibrated_band(nominal, n, confidence, calibrated_on)
@@ -208,51 +208,52 @@ def coverage_by(
     confidence: float = 0.955,
     calibrated_on: int | None = None,
 ) -> list[Bin]:
-    """Coverage in bins of any column: equal counts, or between the interior `edges`.
+    """Coverage in bins of any column: bins of equal counts, or given by the interior `edges`.
 
-    `confidence` is that of all bins together: a calibrated model lies inside every band with at least this
-    probability (each band is widened after Bonferroni). Rows where the column is not finite are left out; empty
-    bins too.
+    `confidence` is that of all bins together: a calibrated model lies inside every band with at least this probability
+    (Bonferroni). Rows where the column is not finite, and empty bins, are left out.
     """
     edges = equal_count_edges(column, bins) if edges is None else edges
     index = bin_index(column, edges)
     each = 1 - (1 - confidence) / (len(edges) + 1)
-    made = []
+    coverages = []
     for i in np.unique(index[index >= 0]):
         rows = index == i
-        claimed = nominal[rows] if isinstance(nominal, ndarray) and nominal.ndim else nominal
+        level = nominal[rows] if isinstance(nominal, ndarray) and nominal.ndim else nominal
         values = np.asarray(column, float)[rows]
-        inside = coverage_of(hits[rows], claimed, confidence=each, calibrated_on=calibrated_on)
-        made.append(Bin(float(values.min()), float(values.max()), inside))
-    return made
+        coverage = coverage_of(hits[rows], level, confidence=each, calibrated_on=calibrated_on)
+        coverages.append(Bin(float(values.min()), float(values.max()), coverage))
+    return coverages
 
 
 def reliability_curve(
     probability: Float[ndarray, " row"], outcome: Bool[ndarray, " row"], *, bins: int = 15, adaptive: bool = False
 ) -> dict[str, list]:
-    """How often what was given probability p came true, in bins of p: of equal width, or `adaptive` of equal count.
+    """Reliability diagram: observed frequency against predicted probability, in bins of equal width (or count).
 
-    It is `coverage_by` of the probability itself, as plain lists: `predicted` is the mean probability of the bin,
-    `observed` the fraction that came true, `low` and `high` its 68.3 % interval, and the band that of outcomes
-    drawn from the probabilities.
+    It is `coverage_by` of the probability itself, as plain lists: `predicted` is the mean probability of a bin,
+    `observed` the fraction of true outcomes, `low` and `high` its 68.3 % interval, and the band that of
+    outcomes drawn from the probabilities.
     """
     edges = equal_count_edges(probability, bins) if adaptive else equal_width_edges(bins)
-    made = [b.coverage for b in coverage_by(probability, outcome, np.asarray(probability, float), edges=edges)]
-    return {"predicted": [c.nominal for c in made], "observed": [c.actual for c in made], **_columns(made)}
+    rows = np.asarray(probability, float)
+    coverages = [b.coverage for b in coverage_by(probability, outcome, rows, edges=edges)]
+    predicted, observed = [c.nominal for c in coverages], [c.actual for c in coverages]
+    return {"predicted": predicted, "observed": observed, **_columns(coverages)}
 
 
 def coverage_curve(
     hits: Bool[ndarray, "level row"], levels: Sequence[float] = LEVELS, *, calibrated_on: int | None = None
 ) -> dict[str, Any]:
-    """Coverage at each level, as plain lists, with the one count `n`."""
-    made = [coverage_of(h, level, calibrated_on=calibrated_on) for h, level in zip(hits, levels, strict=True)]
-    curve = {"nominal": [c.nominal for c in made], "actual": [c.actual for c in made], **_columns(made)}
+    """Coverage at each level, as plain lists, with the number of rows `n`."""
+    coverages = [coverage_of(h, level, calibrated_on=calibrated_on) for h, level in zip(hits, levels, strict=True)]
+    curve = {"nominal": [c.nominal for c in coverages], "actual": [c.actual for c in coverages], **_columns(coverages)}
     return curve | {"n": hits.shape[1]}
 
 
-def _columns(made: Sequence[Coverage]) -> dict[str, list]:
+def _columns(coverages: Sequence[Coverage]) -> dict[str, list]:
     names = ("low", "high", "band_low", "band_high", "n", "inside")
-    return {name: [getattr(c, name) for c in made] for name in names}
+    return {name: [getattr(c, name) for c in coverages] for name in names}
 
 
 def pit(
@@ -261,20 +262,20 @@ def pit(
     truth: Float[ndarray, "*row"],
     share: Float[ndarray, "sample ..."] | None = None,
 ) -> Float[ndarray, "*row"]:
-    """Probability integral transform of a mixture of Gaussians: uniform where calibrated.
+    """Probability integral transform of a mixture of Gaussians: uniform if calibrated.
 
-    u = (1/S) sum_s Phi((y - mean_s) / std_s)  (Gneiting, Balabdaoui & Raftery 2007); with `share`, weights that add
-    up to one, in place of 1/S.
+    u = (1/S) sum_s Phi((y - mean_s) / std_s)  (Gneiting, Balabdaoui & Raftery 2007), with `share`, weights that sum to
+    one, in place of 1/S.
     """
     return np.mean(ndtr((truth - mean) / std) * (1 if share is None else share * len(share)), axis=0)
 
 
 def pit_hits(u: Float[ndarray, "*row"], level: float) -> Bool[ndarray, "*row"]:
-    """Whether the truth lies in the central interval of probability `level`; exact for any mixture, however skewed."""
+    """Whether the central interval of probability `level` contains the truth; exact for any mixture."""
     return np.abs(2 * u - 1) <= level
 
 
 def uniformity(u: Float[ndarray, " row"]) -> tuple[float, float]:
-    """Distance of transforms from the uniform law, and its p-value (Kolmogorov and Smirnov)."""
+    """Kolmogorov-Smirnov distance of transforms from the uniform distribution, and its p-value."""
     result = kstest(u, "uniform")
     return float(result.statistic), float(result.pvalue)

@@ -1,8 +1,8 @@
-"""Probabilities of calibration objects by a scaling that has not seen them.
+"""Cross-fitting: probabilities of calibration objects from a scaling that was not fitted on them.
 
-Prediction sets promise coverage where their scores come from objects that nothing was fitted to. With few objects to
-calibrate on, keeping some back for each of the two steps would cost both; here each fold is scaled by what was fitted
-on the others (cross-conformal prediction, Vovk 2015, Ann. Math. Artif. Intell. 74, 9).
+Conformal sets have guaranteed coverage if nothing was fitted on the objects of their scores. With few calibration
+objects, separate parts for scaling and for scores would make both imprecise; instead each fold is scaled with a fit on
+the other folds (cross-conformal prediction, Vovk 2015, Ann. Math. Artif. Intell. 74, 9).
 """
 
 from __future__ import annotations
@@ -13,37 +13,40 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from skysure.methods.arrays import Array, as_tensors
+
 FOLDS = 5
 
 
 def cross_fit(
     scaling: Callable[[], nn.Module],
-    logits: Float[Tensor, "sample object class"],
-    truth: Int[Tensor, " object"],
+    logits: Float[Array, "sample object class"],
+    truth: Int[Array, " object"],
     folds: int = FOLDS,
 ) -> Float[Tensor, "object class"]:
-    """Give the predictive probabilities of objects, each by a scaling fitted on the other folds.
+    """Return the predictive probabilities of objects, each from a scaling fitted on the other folds.
 
     Parameters
     ----------
     scaling : callable
-        Makes a scaling with `fit(logits, truth)`, such as `VectorScaling`.
+        Builds a scaling with `fit(logits, truth)`, such as `VectorScaling`.
     logits : Tensor
     truth : Tensor
     folds : int
-        Every `folds`-th object makes a fold; fewer folds where objects are fewer, and with one object the identity.
+        Every `folds`-th object is in the same fold. At most as many folds as objects; a single object is not scaled.
 
     Returns
     -------
     Tensor
-        The mean over samples of the scaled softmax, float64.
+        Mean over samples of the scaled softmax, float64.
     """
+    logits, truth = as_tensors(logits, truth)
     fold = torch.arange(len(truth)) % max(1, min(folds, len(truth)))
-    found = torch.empty(logits.shape[1:], dtype=torch.float64)
+    probability = torch.empty(logits.shape[1:], dtype=torch.float64)
     for k in fold.unique():
-        mine, others = fold == k, fold != k
-        fitted = scaling()
+        inside, others = fold == k, fold != k
+        fold_scaling = scaling()
         if others.any():
-            fitted.fit(logits[:, others], truth[others])
-        found[mine] = fitted(logits[:, mine]).double().softmax(-1).mean(0)
-    return found
+            fold_scaling.fit(logits[:, others], truth[others])
+        probability[inside] = fold_scaling(logits[:, inside]).double().softmax(-1).mean(0)
+    return probability

@@ -1,4 +1,4 @@
-"""Labels that a calibration can use."""
+"""Checks of class labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from torch import Tensor
 from skysure.errors import InputError
 
 
-def labels_checked(truth: Int[Tensor | ndarray, " row"], classes: int) -> None:
-    """Raise a Fault where there is no label, or one is no class."""
+def check_labels(truth: Int[Tensor | ndarray, " row"], classes: int) -> None:
+    """Raise an InputError if there are no labels, or a label is not a class number."""
     if not len(truth):
-        raise InputError("no labels", "at least one", "an empty part of the data", "give more labelled objects")
+        raise InputError("no labels", "at least one", "an empty part of the data", "pass more labelled objects")
     low, high = int(truth.min()), int(truth.max())
     if low < 0 or high >= classes:
-        wanted = f"class numbers 0 to {classes - 1}"
-        raise InputError(f"labels from {low} to {high}", wanted, "objects of unknown class", "leave those objects out")
+        expected = f"class numbers 0 to {classes - 1}"
+        raise InputError(
+            f"labels from {low} to {high}", expected, "objects of unknown class", "leave these objects out"
+        )

@@ -1,13 +1,13 @@
-"""Quantile calibration: which levels of the predicted distribution hold the truth as often as they say, by counting.
+"""Quantile calibration: central intervals of the predicted distribution at levels set on calibration objects.
 
-Where the truths of calibration objects fall within their predicted distributions (the probability integral transform,
-F(y)) is kept in order; the interval that holds a share c of those, ends included, is the calibrated one (Kuleshov,
-Fenner & Ermon 2018, arXiv:1807.00263, section 3). For mixtures however skewed or with two peaks, where mean ± k std is
-no fair interval. Transforms are kept as log odds, which tell 10 σ from 20 σ, where F itself is 1 to rounding.
+The probability integral transforms F(y) of the calibration objects are sorted; the calibrated interval of coverage c
+lies between the quantiles that contain a fraction c of them (Kuleshov, Fenner & Ermon 2018, arXiv:1807.00263, section
+3). It suits skewed and multimodal mixtures, for which mean ± k std is a poor interval. Transforms are stored as log
+odds, which distinguish 10 σ from 20 σ where F is 1 in float64.
 
-Differs from the paper by whole ranks that are rounded outwards in place of isotonic regression: a new truth then lies
-inside with probability c or more, whatever the network (distributional conformal prediction, Chernozhukov, Wüthrich &
-Zhu 2021). Where n is too small for the coverage asked, n < (1 + c) / (1 - c), the interval is infinite.
+Differs from the paper by ranks that are rounded outwards, in place of isotonic regression: a new true value then lies
+inside with probability at least c for any network (distributional conformal prediction, Chernozhukov, Wüthrich & Zhu
+2021). Where n is too small for the coverage, n < (1 + c) / (1 - c), the interval is infinite.
 """
 
 from __future__ import annotations
@@ -19,38 +19,41 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor
 
 from .conformal import level_index
 
 STEPS = 2000
-"""Levels that are kept: the ends of central intervals whose coverage is a whole number of thousandths."""
+"""Number of levels: the ends of central intervals whose coverage is a multiple of 0.001."""
 
-Component = Float[Tensor, "sample row value"]
+Component = Float[Array, "sample row value"]
+Truth = Float[Array, "row value"]
 
 
 def log_odds(
-    mean: Component, std: Component, truth: Float[Tensor, "row value"], share: Component | None = None
+    mean: Component, std: Component, truth: Truth, share: Component | None = None
 ) -> Float[Tensor, "row value"]:
-    """log F - log (1 - F) of a mixture of Gaussians at the truth, each tail to its own digits.
+    """log F - log (1 - F) of a mixture of Gaussians at the truth, precise in both tails.
 
     Parameters
     ----------
     mean, std : Tensor
-        Of the samples (or components), in the unit of the truth.
+        Means and standard deviations of the samples (or components), in the unit of the truth.
     truth : Tensor
     share : Tensor, optional
-        Weights of the samples, which add up to one; equal ones by default.
+        Weights of the samples, which sum to one; equal by default.
     """
+    mean, std, truth = _as_doubles(mean, std, truth)
     z = (truth - mean) / std
     return _log_tail(z, share) - _log_tail(-z, share)
 
 
 def mixture_quantile(
-    mean: Component, std: Component, odds: Float[Tensor, " value"], share: Component | None = None
+    mean: Component, std: Component, odds: Float[Array, " value"], share: Component | None = None
 ) -> Float[Tensor, "row value"]:
-    """Quantile of a mixture of Gaussians at given log odds, by bisection to the digits of float64.
+    """Quantile of a mixture of Gaussians at given log odds, by bisection to the precision of float64.
 
-    The bracket comes from Φ(-z) <= exp(-z²/2) / 2: no component has its quantile beyond.
+    The bracket follows from Φ(-z) <= exp(-z²/2) / 2, which bounds the quantile of each component.
 
     Examples
     --------
@@ -58,8 +61,8 @@ def mixture_quantile(
     >>> round(mixture_quantile(mean, std, torch.tensor([0.0])).item(), 6)
     1.0
     """
-    mean, std, odds = mean.double(), std.double(), odds.double()
-    # the smaller tail alone is enough, and has the more digits
+    mean, std, odds = _as_doubles(mean, std, odds)
+    # The smaller tail is the more precise one.
     side, tail = torch.where(odds > 0, -1.0, 1.0), torch.nn.functional.logsigmoid(-odds.abs())
     reach = torch.where(odds.isfinite(), 2 * (odds.abs() + 1), 0.0).sqrt() * std
     low, high = (mean - reach).amin(0), (mean + reach).amax(0)
@@ -71,11 +74,11 @@ def mixture_quantile(
 
 
 class QuantileScaling(nn.Module):
-    """Intervals between the quantiles of the predicted distribution that held the truth of calibration objects.
+    """Calibrated central intervals between quantiles of the predicted distribution.
 
-    It moves each end by itself, so that bias and skewness are mended as well as width; `ConformalIntervals` keeps the
-    intervals centred on the mean, `VarianceScaling` mends the likelihood. Unfitted, it takes the distribution at
-    its word.
+    Both ends move separately, so that bias and skewness are corrected as well as width; `ConformalIntervals` keeps the
+    intervals centred on the mean, `VarianceScaling` corrects the likelihood. Before `fit` the intervals are those of
+    the predicted distribution.
 
     Parameters
     ----------
@@ -94,25 +97,23 @@ class QuantileScaling(nn.Module):
         self.register_buffer("count", torch.tensor(0))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def fit(
-        self, mean: Component, std: Component, truth: Float[Tensor, "row value"], share: Component | None = None
-    ) -> QuantileScaling:
-        """Keep where the truths of calibration objects fall within their predicted distributions.
+    def fit(self, mean: Component, std: Component, truth: Truth, share: Component | None = None) -> QuantileScaling:
+        """Set the levels from the probability integral transforms of calibration objects.
 
         Raises
         ------
-        Fault
-            Where there is no truth, or one whose place is not finite.
+        InputError
+            If there are no true values, or the log odds of some are not finite.
         """
-        odds = log_odds(mean.double(), std.double(), truth.double(), share)
+        odds = log_odds(mean, std, truth, share)
         if not (len(truth) and torch.isfinite(odds).all()):
             raise InputError(
-                "no truths, or some that fall nowhere in their distribution",
-                "finite truths, positive widths",
-                "objects without a truth in the calibration part",
-                "leave them out",
+                "no true values, or some without finite log odds in their predicted distribution",
+                "finite true values, positive standard deviations",
+                "objects without a true value in the calibration part",
+                "leave these objects out",
             )
-        self.odds.copy_(_outwards(odds.T))
+        self.odds.copy_(_outward_quantiles(odds.T))
         self.count.fill_(len(truth))
         self.fitted.fill_(True)
         return self
@@ -128,25 +129,29 @@ class QuantileScaling(nn.Module):
         """
         step = level_index(coverage)
         low, high = (self.odds[:, STEPS // 2 + side * step] for side in (-1, 1))
-        # a hair wider than counted: rounding must not shut out truths that repeat, and so lie on an end
+        # Slightly wider, so that rounding does not exclude repeated true values, which lie exactly on an end.
         low, high = low - 1e-12 * (1 + low.abs()), high + 1e-12 * (1 + high.abs())
         return mixture_quantile(mean, std, low, share), mixture_quantile(mean, std, high, share)
 
     def transform(
-        self, mean: Component, std: Component, truth: Float[Tensor, "row value"], share: Component | None = None
+        self, mean: Component, std: Component, truth: Truth, share: Component | None = None
     ) -> Float[Tensor, "row value"]:
-        """Calibrated transform R(F(y)) of the paper: uniform over new objects, within 1 / 2000 and 1 / (n + 1)."""
-        odds = log_odds(mean.double(), std.double(), truth.double(), share).T.contiguous()
+        """Calibrated transform R(F(y)) of the paper: uniform over new objects, to within 1 / 2000 and 1 / (n + 1)."""
+        odds = log_odds(mean, std, truth, share).T.contiguous()
         below, above = (torch.searchsorted(self.odds.double(), odds, right=right) for right in (False, True))
         return ((below + above - 1) / (2 * STEPS)).clamp(0, 1).T
 
 
+def _as_doubles(*arrays: Array) -> tuple[Tensor, ...]:
+    return tuple(as_tensor(array).double() for array in arrays)
+
+
 def _log_tail(z: Component, share: Component | None) -> Float[Tensor, "row value"]:
-    weight = -log(len(z)) if share is None else share.log()
+    weight = -log(len(z)) if share is None else as_tensor(share).log()
     return torch.logsumexp(weight + torch.special.log_ndtr(z), 0)
 
 
-def _outwards(odds: Float[Tensor, "value n"]) -> Float[Tensor, "value step"]:
+def _outward_quantiles(odds: Float[Tensor, "value n"]) -> Float[Tensor, "value step"]:
     """Order statistics at ranks (n + 1) i / 2000, rounded down below the middle and up above it."""
     n = odds.shape[-1]
     i = torch.arange(STEPS + 1, device=odds.device) * (n + 1)

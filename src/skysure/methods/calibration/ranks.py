@@ -1,7 +1,7 @@
-"""Ranks of the truth among posterior draws: uniform where the draws are what they claim to be.
+"""Ranks of the truth among posterior draws: uniform if the draws are from the posterior.
 
-One value at a time, simulation-based calibration (Talts et al. 2018, arXiv:1804.06788); all values at once, the
-ranks of distances from random points (TARP: Lemos et al. 2023, arXiv:2302.03026). Both give `placed`, a transform
+Single values: simulation-based calibration (Talts et al. 2018, arXiv:1804.06788). All values jointly: ranks of
+distances from random points (TARP: Lemos et al. 2023, arXiv:2302.03026). `pit_from_ranks` turns ranks into a transform
 that is uniform on [0, 1] where calibrated, for `uniformity`, `pit_hits` and `coverage_by`.
 """
 
@@ -20,29 +20,30 @@ from .coverage import LEVELS, calibrated_band, coverage_curve, uniformity
 
 
 def ranks(draws: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"], seed: int = 0) -> Int[ndarray, "*row"]:
-    """Number of draws below the truth, 0 to S, ties broken at random (Talts et al. 2018, algorithm 1).
+    """Rank of the truth: number of draws below it, 0 to S, ties broken at random (Talts et al. 2018, algorithm 1).
 
     Raises
     ------
-    Fault
-        Where a draw or a truth is not a number.
+    InputError
+        If a draw or a true value is NaN.
 
     >>> ranks(np.array([[1.0], [2.0], [4.0]]), np.array([3.0]))
     array([2])
     """
     if np.isnan(draws).any() or np.isnan(truth).any():
-        raise InputError("draws or truths that are not numbers", "numbers", "objects without a truth", "leave them out")
+        problem, cause = "draws or true values that are NaN", "objects without a true value"
+        raise InputError(problem, "numbers", cause, "leave these objects out")
     equal = (draws == truth).sum(0)
     return (draws < truth).sum(0) + np.random.default_rng(seed).integers(equal, endpoint=True)
 
 
-def placed(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> Float[ndarray, "*row"]:
-    """Transform (rank + u) / (S + 1), u uniform on [0, 1): uniform exactly where ranks are.
+def pit_from_ranks(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> Float[ndarray, "*row"]:
+    """Randomised probability integral transform (rank + u) / (S + 1), u uniform on [0, 1); uniform if the ranks are.
 
     Raises
     ------
-    Fault
-        Where a rank is not one among that many draws.
+    InputError
+        If a rank is not between 0 and S.
     """
     _check(rank, samples)
     return (rank + np.random.default_rng([seed, 1]).random(rank.shape)) / (samples + 1)
@@ -51,28 +52,28 @@ def placed(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> Float[nda
 def rank_histogram(
     rank: Int[ndarray, " row"], samples: int, *, bins: int = 20, confidence: float = 0.955
 ) -> dict[str, Any]:
-    """Histogram of the ranks of one value as plain lists, with its band and a test of uniformity.
+    """Histogram of the ranks of one value as plain lists, with bands and a test of uniformity.
 
     Parameters
     ----------
     rank : array (row,)
     samples : int
-        S, number of draws that the truth was ranked among.
+        S, number of draws of each object.
     bins : int
-        At most; shares of the S + 1 ranks that are as equal as can be.
+        Largest number of bins; the S + 1 ranks are divided as evenly as possible.
     confidence : float
-        Probability that calibrated ranks lie inside the bands of all bins together (Bonferroni).
+        Probability that calibrated ranks lie inside the bands of all bins (Bonferroni).
 
     Returns
     -------
     dict
         `low`, `high` (ranks, both included), `count`, `expected`, `band_low`, `band_high`, `inside` of each bin, and
-        `statistic`, `p_value` of Pearson's chi² (few rows in a bin: trust the bands, which are exact).
+        `statistic`, `p_value` of Pearson's chi² (with few rows per bin rely on the bands, which are exact).
 
     Raises
     ------
-    Fault
-        Where there is no rank, or one that is not among that many draws.
+    InputError
+        If there are no ranks, or a rank is not between 0 and S.
     """
     _check(rank, samples)
     n = len(rank)
@@ -91,18 +92,18 @@ def rank_histogram(
 
 
 def reference_points(truth: Float[ndarray, "row value"], seed: int = 0) -> Float[ndarray, "row value"]:
-    """Points for `tarp`, one a row, uniform in the box that holds the truths of all other rows.
+    """Reference points for `tarp`, one per row, uniform in the bounding box of the true values of all other rows.
 
-    The box of all truths would know that of its own row, the more so the fewer the rows.
+    A box of all rows would depend on the true value of its own row, and bias the ranks if rows are few.
 
     Raises
     ------
-    Fault
-        Where there are no other rows.
+    InputError
+        For fewer than two rows.
     """
     if len(truth) < 2:
-        wanted, cure = "several, each with the box of the others", "give `references`"
-        raise InputError(f"{len(truth)} truths", wanted, "a single object", cure)
+        expected = "at least two, as each point is in the bounding box of the others"
+        raise InputError(f"true values of {len(truth)} object(s)", expected, "a single object", "pass `references`")
     low, high = _box_of_others(truth)
     return low + (high - low) * np.random.default_rng([seed, 2]).random(truth.shape)
 
@@ -114,11 +115,11 @@ def tarp(
     references: Float[ndarray, "row value"] | None = None,
     seed: int = 0,
 ) -> Float[ndarray, " row"]:
-    """Credibility at which the truth of each row enters: of the ball of draws nearer to a reference point than it.
+    """Smallest credibility whose region contains the truth: a ball around a reference point (TARP).
 
-    The share of draws that are nearer to the reference than the truth is, as `placed` ranks; values in units of their
-    range over the truths of all other rows. It is uniform, for any reference that does not know the truth, where the
-    draws are from the posterior (Lemos et al. 2023, section 3).
+    It is the fraction of draws that are nearer to the reference point than the truth, randomised as in
+    `pit_from_ranks`, with values in units of their range over the true values of all other rows. It is uniform, for any
+    reference point independent of the truth, if the draws are from the posterior (Lemos et al. 2023, section 3).
 
     Parameters
     ----------
@@ -127,22 +128,22 @@ def tarp(
     references : array, optional
         Points that may depend on the data of their row but not on its truth; `reference_points` by default.
     seed : int
-        Of reference points and ties.
+        Seed of the reference points and of the ties.
     """
     points = reference_points(truth, seed) if references is None else references
     low, high = _box_of_others(truth) if len(truth) > 1 else (truth, truth)
     distances = [_distance(x, points, np.where(high > low, high - low, 1.0)) for x in (draws, truth[None])]
-    return placed(ranks(distances[0], distances[1][0], seed), len(draws), seed)
+    return pit_from_ranks(ranks(distances[0], distances[1][0], seed), len(draws), seed)
 
 
 def expected_coverage(u: Float[ndarray, " row"], levels: tuple[float, ...] = LEVELS) -> dict[str, Any]:
-    """Expected coverage of `tarp` at each credibility, with intervals and bands, and the distance from uniform.
+    """Expected coverage of `tarp` at each credibility, with intervals, bands and a test of uniformity.
 
     Returns
     -------
     dict
-        That of `coverage_curve`, with `statistic` and `p_value` of Kolmogorov and Smirnov, and `excess`: the mean
-        coverage above credibilities over 1/2 less the credibility, negative where the draws are too narrow.
+        As from `coverage_curve`, with `statistic` and `p_value` of Kolmogorov and Smirnov, and `excess`: the mean of
+        coverage - credibility over credibilities above 1/2, negative if the draws are too narrow.
     """
     statistic, p_value = uniformity(u)
     curve = coverage_curve(np.stack([u <= level for level in levels]), levels)
@@ -153,8 +154,8 @@ def expected_coverage(u: Float[ndarray, " row"], levels: tuple[float, ...] = LEV
 
 def _check(rank: ndarray, samples: int) -> None:
     if not rank.size or rank.min() < 0 or rank.max() > samples:
-        given = f"ranks from {rank.min()} to {rank.max()}" if rank.size else "no ranks"
-        raise InputError(given, f"ranks from 0 to {samples}", "another number of draws", "count those that were ranked")
+        problem = f"ranks from {rank.min()} to {rank.max()}" if rank.size else "no ranks"
+        raise InputError(problem, f"ranks from 0 to {samples}", "another number of draws", "pass the number of draws")
 
 
 def _box_of_others(truth: Float[ndarray, "row value"]) -> tuple[ndarray, ndarray]:
@@ -164,5 +165,5 @@ def _box_of_others(truth: Float[ndarray, "row value"]) -> tuple[ndarray, ndarray
 
 
 def _distance(x: ndarray, points: ndarray, scale: ndarray) -> Float[ndarray, "sample row"]:
-    # value by value: no copy of all draws
+    # One value at a time, which avoids a copy of all draws.
     return np.sqrt(sum(((x[..., k] - points[:, k]) / scale[:, k]) ** 2 for k in range(x.shape[-1])))

@@ -1,10 +1,10 @@
-"""Scaling: a few numbers, fitted on the calibration part, that make probabilities and spreads mean what they say.
+"""Scaling: a few parameters, fitted on the calibration part, that calibrate probabilities and standard deviations.
 
-Each module starts as the identity and holds what it learned as buffers. What is minimised is the likelihood of the
-posterior-predictive *mixture*, -log (1/S) sum_s p_s(truth), as that is the prediction that is given out, plus a
-Gaussian prior around the identity worth about one object: with many objects it does not matter, with few it
-decides, and data that are separated perfectly cannot drive a factor to infinity. The prior vanishes at the identity,
-so a fit never has a worse likelihood on its own data than no scaling.
+Each module starts as the identity and stores its parameters as buffers. The objective is the negative log-likelihood of
+the posterior-predictive *mixture*, -log (1/S) sum_s p_s(truth), as the mixture is the prediction, plus a Gaussian prior
+around the identity worth about one object: it is negligible with many objects, dominates with few, and keeps factors
+finite where the classes are perfectly separated. The prior term is zero at the identity, so the likelihood on the
+fitted objects is never worse than without scaling.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor, as_tensors
 from skysure.methods.lbfgs import minimise
 from skysure.methods.likelihoods.densities import categorical_nll, mixture_nll
 
-from .labels import labels_checked
+from .labels import check_labels
 
 
-def predictive_nll(logits: Float[Tensor, "sample object class"], truth: Int[Tensor, " object"]) -> Float[Tensor, ""]:
+def predictive_nll(logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> Float[Tensor, ""]:
     """Mean negative log-likelihood of the mean over samples of softmax(logits), in nat."""
+    logits, truth = as_tensors(logits, truth)
     return mixture_nll(categorical_nll(logits, truth)).mean()
 
 
@@ -32,12 +34,12 @@ def marginal_nll(
     std: Float[Tensor, "sample object value"],
     truth: Float[Tensor, "object value"],
 ) -> Float[Tensor, " value"]:
-    """Mean negative log density of each value by itself under the mixture of its samples' Gaussians."""
+    """Mean negative log density of each value separately, under the mixture of the Gaussians of its samples."""
     return mixture_nll(0.5 * ((truth - mean) / std) ** 2 + std.log() + 0.5 * log(2 * pi)).mean(0)
 
 
 class TemperatureScaling(nn.Module):
-    """Divide logits by one temperature (Guo et al. 2017, section 4.2): in each sample the order of classes stays.
+    """Divide logits by one temperature (Guo et al. 2017, section 4.2), which keeps the order of classes in each sample.
 
     >>> TemperatureScaling()(torch.tensor([2.0, 0.0]))
     tensor([2., 0.])
@@ -51,19 +53,19 @@ class TemperatureScaling(nn.Module):
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def forward(self, logits: Float[Tensor, "*batch class"]) -> Float[Tensor, "*batch class"]:
-        """Scaled logits; softmax and the mean over samples come after."""
-        return logits / self.temperature
+    def forward(self, logits: Float[Array, "*batch class"]) -> Float[Tensor, "*batch class"]:
+        """Scale logits; take the softmax and then the mean over samples of the result."""
+        return as_tensor(logits, self.temperature.device) / self.temperature
 
-    def fit(self, logits: Float[Tensor, "sample object class"], truth: Int[Tensor, " object"]) -> TemperatureScaling:
-        """Set the temperature of least predictive NLL; the prior is log T ~ N(0, 1).
+    def fit(self, logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> TemperatureScaling:
+        """Set the temperature that minimises the predictive NLL, with the prior log T ~ N(0, 1).
 
         Raises
         ------
-        Fault
-            Where logits are not finite, there is no label, or one is no class.
+        InputError
+            If logits are not finite, there are no labels, or a label is not a class.
         """
-        logits, truth = _classes_checked(logits, truth)
+        logits, truth = _check_classes(logits, truth)
         log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
         minimise(lambda: predictive_nll(logits * torch.exp(-log_t), truth) + log_t**2 / (2 * len(truth)), [log_t])
         temperature = log_t.detach().exp().float()
@@ -77,8 +79,8 @@ class TemperatureScaling(nn.Module):
 class VectorScaling(nn.Module):
     """Scale and shift the logits of each class (Guo et al. 2017, section 4.2), shrunk towards one temperature.
 
-    The shift takes up a change in how common the classes are, as between a simulation and a survey. Differs from the
-    paper by the priors: log temperature ~ N(0, width²), log scale of a class around it ~ N(0, width²/4), shift
+    The shift corrects for a change of class frequencies, as between a simulation and a survey. Differs from the paper
+    by the priors: log temperature ~ N(0, width²), log scale of a class around it ~ N(0, width²/4), shift
     ~ N(0, width²). A class without calibration objects keeps the common temperature and the mean shift.
 
     Parameters
@@ -86,8 +88,8 @@ class VectorScaling(nn.Module):
     classes : int
         Number of classes.
     width : float
-        Width of the priors; 0 changes nothing. A network that is nearly right wants a narrow one, on another survey
-        a wide one; calibration objects that were held back can tell (`cross_fit`).
+        Width of the priors; 0 is the identity. Narrow priors suit a network that is nearly calibrated, wide ones a
+        change of survey; compare widths on held-out objects (`cross_fit`).
     """
 
     scale: Tensor
@@ -101,27 +103,27 @@ class VectorScaling(nn.Module):
         self.register_buffer("shift", torch.zeros(classes))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def forward(self, logits: Float[Tensor, "*batch class"]) -> Float[Tensor, "*batch class"]:
-        """Scaled logits; softmax and the mean over samples come after."""
-        return logits * self.scale + self.shift
+    def forward(self, logits: Float[Array, "*batch class"]) -> Float[Tensor, "*batch class"]:
+        """Scale logits; take the softmax and then the mean over samples of the result."""
+        return as_tensor(logits, self.scale.device) * self.scale + self.shift
 
-    def fit(self, logits: Float[Tensor, "sample object class"], truth: Int[Tensor, " object"]) -> VectorScaling:
-        """Set scale and shift of least predictive NLL; raises as `TemperatureScaling.fit`."""
-        logits, truth = _classes_checked(logits, truth, len(self.scale))
+    def fit(self, logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> VectorScaling:
+        """Set the scales and shifts that minimise the predictive NLL; raises as `TemperatureScaling.fit`."""
+        logits, truth = _check_classes(logits, truth, len(self.scale))
         present = torch.bincount(truth, minlength=len(self.scale)) > 0
         sizes = (1, len(self.scale), len(self.scale))
-        drawn = [torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in sizes]  # in widths of their priors
+        parameters = [torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in sizes]  # in units of `width`
 
         def factors() -> tuple[Tensor, Tensor]:
-            common, own, shift = (self.width * x for x in drawn)
-            return (common + own / 2 * present).exp(), (shift - shift[present].mean()) * present
+            common, by_class, shift = (self.width * x for x in parameters)
+            return (common + by_class / 2 * present).exp(), (shift - shift[present].mean()) * present
 
         def objective() -> Tensor:
             scale, offset = factors()
-            prior = torch.stack([(x**2).sum() for x in drawn]).sum()
+            prior = torch.stack([(x**2).sum() for x in parameters]).sum()
             return predictive_nll(logits * scale + offset, truth) + prior / (2 * len(truth))
 
-        minimise(objective, drawn)
+        minimise(objective, parameters)
         scale, offset = (f.detach().float() for f in factors())
         if not predictive_nll(logits * scale.double() + offset.double(), truth) <= predictive_nll(logits, truth):
             scale, offset = torch.ones_like(scale), torch.zeros_like(offset)
@@ -132,11 +134,11 @@ class VectorScaling(nn.Module):
 
 
 class VarianceScaling(nn.Module):
-    """One factor a value on the spread of a Gaussian mixture.
+    """One factor per value on the spread of a Gaussian mixture.
 
-    Samples move to mean + f (mean_s - mean) and their widths to f std_s, so that every covariance, aleatoric and
-    epistemic alike, becomes f_i f_j C_ij (for one Gaussian: Laves et al. 2020): how the variance is
-    shared between noise and ignorance is not something that calibration can tell.
+    The means of the samples become mean + f (mean_s - mean) and their standard deviations f std_s, so that every
+    covariance, aleatoric and epistemic, becomes f_i f_j C_ij (for one Gaussian: Laves et al. 2020): calibration data do
+    not determine how the variance divides into aleatoric and epistemic.
 
     Parameters
     ----------
@@ -153,35 +155,35 @@ class VarianceScaling(nn.Module):
         self.register_buffer("fitted", torch.tensor(False))
 
     def forward(
-        self, mean: Float[Tensor, "sample *object value"], std: Float[Tensor, "sample *object value"]
+        self, mean: Float[Array, "sample *object value"], std: Float[Array, "sample *object value"]
     ) -> tuple[Float[Tensor, "sample *object value"], Float[Tensor, "sample *object value"]]:
-        """Scaled means and standard deviations of the samples; the mean over samples stays."""
-        return _spread(mean, std, self.factor)
+        """Scale means and standard deviations of the samples; the mean over samples is unchanged."""
+        return _scale_spread(*as_tensors(mean, std, device=self.factor.device), self.factor)
 
-    def covariance(self, covariance: Float[Tensor, "*object value value"]) -> Float[Tensor, "*object value value"]:
-        """Scaled covariance, of whichever part."""
-        return covariance * self.factor * self.factor[:, None]
+    def covariance(self, covariance: Float[Array, "*object value value"]) -> Float[Tensor, "*object value value"]:
+        """Scale a covariance: aleatoric, epistemic or predictive."""
+        return as_tensor(covariance, self.factor.device) * self.factor * self.factor[:, None]
 
     def fit(
         self,
-        mean: Float[Tensor, "sample object value"],
-        std: Float[Tensor, "sample object value"],
-        truth: Float[Tensor, "object value"],
+        mean: Float[Array, "sample object value"],
+        std: Float[Array, "sample object value"],
+        truth: Float[Array, "object value"],
     ) -> VarianceScaling:
-        """Set the factors of least mixture NLL of each value; the prior is log f ~ N(0, 1).
+        """Set the factors that minimise the mixture NLL of each value, with the prior log f ~ N(0, 1).
 
         With one sample and many objects, f² is the mean of ((truth - mean) / std)².
 
         Raises
         ------
-        Fault
-            Where there is no value, one is not finite, or a width is not positive.
+        InputError
+            If there are no values, some are not finite, or a standard deviation is not positive.
         """
-        mean, std, truth = _values_checked(mean, std, truth)
+        mean, std, truth = _check_values(mean, std, truth)
         log_f = torch.zeros(truth.shape[1], dtype=torch.float64, requires_grad=True)
 
         def losses(factor: Tensor) -> Tensor:
-            return marginal_nll(*_spread(mean, std, factor), truth)
+            return marginal_nll(*_scale_spread(mean, std, factor), truth)
 
         minimise(lambda: (losses(log_f.exp()) + log_f**2 / (2 * len(truth))).sum(), [log_f])
         factor = log_f.detach().exp().float()
@@ -191,30 +193,33 @@ class VarianceScaling(nn.Module):
         return self
 
 
-def _spread(mean: Tensor, std: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+def _scale_spread(mean: Tensor, std: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
     centre = mean.mean(0, keepdim=True)
     return centre + factor * (mean - centre), factor * std
 
 
-def _classes_checked(logits: Tensor, truth: Tensor, classes: int | None = None) -> tuple[Tensor, Tensor]:
+def _check_classes(logits: Array, truth: Array, classes: int | None = None) -> tuple[Tensor, Tensor]:
+    """Check logits and labels, and return them in float64 and int64 on the CPU."""
+    logits, truth = as_tensors(logits, truth)
     classes = classes or logits.shape[-1]
-    labels_checked(truth, classes)
+    check_labels(truth, classes)
     if logits.shape[-1] != classes:
-        cure = "read the objects with the settings of this model"
-        raise InputError(f"logits of {logits.shape[-1]} classes", f"{classes} classes", "another model", cure)
+        problem, cause = f"logits of {logits.shape[-1]} classes", "predictions of another model"
+        raise InputError(problem, f"{classes} classes", cause, "predict with this model")
     if not torch.isfinite(logits).all():
-        raise InputError("logits that are not finite", "finite logits", "a training that diverged", "train anew")
+        raise InputError("logits that are not finite", "finite logits", "a training that diverged", "train again")
     return logits.detach().to("cpu", torch.float64), truth.detach().cpu().long()
 
 
-def _values_checked(mean: Tensor, std: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    mean, std, truth = (x.detach().to("cpu", torch.float64) for x in (mean, std, truth))
+def _check_values(mean: Array, std: Array, truth: Array) -> tuple[Tensor, Tensor, Tensor]:
+    """Check means, standard deviations and true values, and return them in float64 on the CPU."""
+    mean, std, truth = (x.detach().to("cpu", torch.float64) for x in as_tensors(mean, std, truth))
     finite = all(torch.isfinite(x).all() for x in (mean, std, truth))
     if not (len(truth) and finite and (std > 0).all()):
         raise InputError(
-            "no values, values that are not finite, or widths that are not positive",
-            "finite values, positive widths",
-            "objects without a truth in the calibration part, or a training that diverged",
-            "leave those objects out, or train anew",
+            "no values, values that are not finite, or standard deviations that are not positive",
+            "finite values, positive standard deviations",
+            "objects without a true value in the calibration part, or a training that diverged",
+            "leave these objects out, or train again",
         )
     return mean, std, truth

@@ -1,7 +1,7 @@
-"""Scores of probabilities and of predictive densities: functions of arrays, each with an optional weight a row.
+"""Scores of probabilities and of predictive densities: functions of arrays, with an optional weight per row.
 
-`weight` has shape (row,), or (resample, row): then a score comes for each resample, which is how `intervals`
-bootstraps a thousand times in one matrix product. Logarithms are natural: scores in nat.
+`weight` has shape (row,), or (resample, row): the score is then an array over resamples, so that `intervals` computes a
+thousand bootstrap resamples in one matrix product. Logarithms are natural: scores are in nat.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from scipy.special import logsumexp, ndtr
 from skysure.errors import InputError
 
 from .bins import bin_index, equal_count_edges, equal_width_edges
-from .labels import labels_checked
+from .labels import check_labels
 
 Weight = Float[ndarray, "*resample row"] | None
 Component = Float[ndarray, "sample row"]
 
 
 def mean_of(terms: Float[ndarray, " row"], weight: Weight = None) -> float | Float[ndarray, " resample"]:
-    """Weighted mean over rows of what a score gives each row."""
+    """Weighted mean over rows."""
     return terms.mean() if weight is None else weight @ terms / weight.sum(-1)
 
 
 def nll(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
-    """Mean negative log-likelihood; probabilities under the precision of their type count as that, as in scikit-learn.
+    """Mean negative log-likelihood; probabilities are clipped at the precision of their type, as in scikit-learn.
 
     >>> round(float(nll(np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([0, 1]))), 4)
     0.3993
     """
-    given = _given(probability, truth)
-    return mean_of(-np.log(np.maximum(given, np.finfo(given.dtype).eps).astype(float)), weight)
+    p = _true_probability(probability, truth)
+    return mean_of(-np.log(np.maximum(p, np.finfo(p.dtype).eps).astype(float)), weight)
 
 
 def balanced_nll(
@@ -44,20 +44,20 @@ def balanced_nll(
     *,
     share: Float[ndarray, " class"] | None = None,
 ) -> float | Float[ndarray, " resample"]:
-    """`nll` of the rows of each true class, averaged over classes: those of `share`, or all alike.
+    """`nll` of the rows of each true class, averaged over classes with weights `share`, by default equal.
 
     sum_k s_k NLL_k / sum_k s_k over the classes that have rows; with twice the weight for two classes it is the score
-    of the PLAsTiCC challenge (Malz et al. 2019, arXiv:1809.11145). For it all classes are as common as their
-    shares, whatever the sample: probabilities p_k of a sample where class k has the frequency f_k are to be given as
-    p_k s_k / f_k, normalised.
+    of the PLAsTiCC challenge (Malz et al. 2019, arXiv:1809.11145). It assumes class frequencies s_k whatever the
+    sample: probabilities p_k from a sample with frequencies f_k should be replaced by p_k s_k / f_k, normalised.
 
     >>> round(float(balanced_nll(np.array([[0.5, 0.5], [0.5, 0.5], [0.1, 0.9]]), np.array([0, 0, 1]))), 4)
     0.3993
     """
-    given = np.log(np.maximum(_given(probability, truth), np.finfo(probability.dtype).eps).astype(float))
+    p = np.maximum(_true_probability(probability, truth), np.finfo(probability.dtype).eps)
+    log_p = np.log(p.astype(float))
     present = np.unique(truth)
     share = np.ones(probability.shape[1]) if share is None else share
-    each = [mean_of(-given[truth == k], None if weight is None else weight[..., truth == k]) for k in present]
+    each = [mean_of(-log_p[truth == k], None if weight is None else weight[..., truth == k]) for k in present]
     return np.average(np.stack(each), axis=0, weights=share[present])
 
 
@@ -65,8 +65,8 @@ def brier(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
     """Brier score over all classes, between 0 and 2: mean of sum_k (p_k - [y = k])² (Brier 1950)."""
-    given = _given(probability, truth).astype(float)
-    return mean_of((probability.astype(float) ** 2).sum(1) - 2 * given + 1, weight)
+    p = _true_probability(probability, truth).astype(float)
+    return mean_of((probability.astype(float) ** 2).sum(1) - 2 * p + 1, weight)
 
 
 def binary_brier(
@@ -88,8 +88,8 @@ def ece(
 ) -> float | Float[ndarray, " resample"]:
     """Expected calibration error of the most probable class, bins of equal width (Guo et al. 2017, eq. 3).
 
-    sum_b (n_b / n) |accuracy_b - confidence_b|. Positive for a finite sample even where perfectly calibrated:
-    `intervals.calibrated_resample` says by how much.
+    sum_b (n_b / n) |accuracy_b - confidence_b|. It is positive for a finite sample also if perfectly calibrated, by the
+    amount that `intervals.calibrated_resample` computes.
     """
     return _calibration_error(probability.max(1), probability.argmax(1) == truth, equal_width_edges(bins), weight)
 
@@ -97,7 +97,7 @@ def ece(
 def adaptive_ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
-    """`ece` in bins of equal count, cut once on the unweighted rows (Nixon et al. 2019; here of the top class)."""
+    """`ece` in bins of equal count, set on the unweighted rows (Nixon et al. 2019; here of the most probable class)."""
     top = probability.max(1)
     return _calibration_error(top, probability.argmax(1) == truth, equal_count_edges(top, bins), weight)
 
@@ -105,7 +105,7 @@ def adaptive_ece(
 def classwise_ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
-    """Calibration error of each class's probability, equal width, averaged over classes (Kull et al. 2019)."""
+    """Calibration error of the probability of each class, in bins of equal width, averaged (Kull et al. 2019)."""
     edges = equal_width_edges(bins)
     each = [_calibration_error(p, truth == k, edges, weight) for k, p in enumerate(probability.T)]
     return np.mean(np.stack(each), axis=0)
@@ -114,12 +114,12 @@ def classwise_ece(
 def binary_ece(
     probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
-    """Calibration error of one class's probability against what came true, bins of equal width."""
+    """Calibration error of the probability of one event, in bins of equal width."""
     return _calibration_error(probability, outcome, equal_width_edges(bins), weight)
 
 
-def _given(probability: ndarray, truth: ndarray) -> ndarray:
-    labels_checked(truth, probability.shape[1])
+def _true_probability(probability: ndarray, truth: ndarray) -> ndarray:
+    check_labels(truth, probability.shape[1])
     return np.take_along_axis(probability, truth[:, None], 1)[:, 0]
 
 
@@ -139,7 +139,7 @@ def gaussian_mixture_nll(
     *,
     share: Component | None = None,
 ) -> float | Float[ndarray, " resample"]:
-    """Mean negative log density of the truth under a mixture of Gaussians, of equal weight unless given as `share`."""
+    """Mean negative log density of the truth under a mixture of Gaussians, with weights `share`, by default equal."""
     log_density = -0.5 * ((truth - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
     terms = logsumexp(log_density, axis=0, b=1 / len(mean) if share is None else share)
     return mean_of(-np.asarray(terms), weight)
@@ -155,9 +155,9 @@ def crps(
 ) -> float | Float[ndarray, " resample"]:
     """Mean continuous ranked probability score of a mixture of Gaussians, in the unit of the truth.
 
-    E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925); components of
-    equal weight unless given as `share`, which adds up to one. A component of width zero is a point: alone, its score
-    is the absolute error.
+    E|X - y| - E|X - X'| / 2 in closed form (Grimit et al. 2006, Q. J. R. Meteorol. Soc. 132, 2925), with weights
+    `share` that sum to one, by default equal. A component of standard deviation zero is a point: alone, its score is
+    the absolute error.
     """
     return mean_of(crps_of_each(mean, std, truth, share=share), weight)
 
@@ -165,7 +165,7 @@ def crps(
 def crps_of_each(
     mean: Component, std: Component, truth: Float[ndarray, " row"], *, share: Component | None = None
 ) -> Float[ndarray, " row"]:
-    """Give `crps` of each row.
+    """Continuous ranked probability score of each row, see `crps`.
 
     >>> crps_of_each(np.zeros((1, 2)), np.ones((1, 2)), np.array([0.0, 3.0])).round(4).tolist()
     [0.2337, 2.4366]
@@ -184,15 +184,15 @@ def interval_score(
     *,
     coverage: float,
 ) -> float | Float[ndarray, " resample"]:
-    """Mean score of central intervals of a coverage, in the unit of the truth; small is good.
+    """Mean interval score of central intervals, in the unit of the truth; small is good.
 
-    Width plus 2 / (1 - coverage) times how far the truth lies outside (Winkler 1972; Gneiting & Raftery 2007, eq. 43):
-    the fair price of an interval, as wide ones always cover.
+    Width plus 2 / (1 - coverage) times the distance of the truth from the interval (Winkler 1972; Gneiting & Raftery
+    2007, eq. 43): a proper score, which rewards narrow intervals with correct coverage.
 
     Raises
     ------
-    Fault
-        Where the coverage is no fraction below one.
+    InputError
+        If the coverage is not in [0, 1).
 
     >>> float(interval_score(np.zeros(2), np.ones(2), np.array([0.5, 1.5]), coverage=0.5))
     2.0
@@ -210,7 +210,7 @@ def _crps(mean: ndarray, std: ndarray, truth: ndarray, share: ndarray) -> ndarra
 
 
 def _mean_absolute(mean: ndarray, std: ndarray) -> ndarray:
-    """E|X| of X ~ N(mean, std²); of a point, |mean|."""
+    """E|X| of X ~ N(mean, std²); |mean| if std is zero."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        z = np.clip(np.where(mean == 0, 0.0, mean / std), -40, 40)  # beyond, both tails are as at infinity
+        z = np.clip(np.where(mean == 0, 0.0, mean / std), -40, 40)  # beyond 40, the tails are 0 or 1 in float64
     return mean * (2 * ndtr(z) - 1) + 2 * std * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)

@@ -1,8 +1,8 @@
-"""Dropout as a posterior over weights: fixed and concrete rates, masks tied over a sequence, any trained network."""
+"""Dropout as an approximate posterior: fixed and learned rates, tied masks, conversion of trained networks."""
 
 from .conversion import ActivationDropout, to_bayesian
 from .layers import Dropout
-from .masks import Mask, hard_keep, masks, noise, rates, relaxed_keep
+from .masks import Mask, hard_mask, masks, noise, rates, relaxed_mask
 from .tied import TiedDropout
 
 __all__ = [
@@ -10,10 +10,10 @@ __all__ = [
     "Dropout",
     "Mask",
     "TiedDropout",
-    "hard_keep",
+    "hard_mask",
     "masks",
     "noise",
     "rates",
-    "relaxed_keep",
+    "relaxed_mask",
     "to_bayesian",
 ]

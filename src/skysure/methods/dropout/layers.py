@@ -1,8 +1,8 @@
-"""Dropout of what a layer reads: a draw of its weights, W diag(keep) / (1 - p).
+"""Dropout on the input of a layer: a random draw of its weights, W diag(keep) / (1 - p).
 
 Gal and Ghahramani 2016 (arXiv:1506.02142) with a fixed rate; Gal, Hron and Kendall 2017 (arXiv:1705.07832), concrete
-dropout, with a learned one. One module for both: the rate is a buffer or a parameter. One mask for an object, tied
-along its other axes (time steps, pixels). Never drop a low-dimensional input: the published experiment on y = 2x + 8
+dropout, with a learned rate. One module for both: the rate is a buffer or a parameter. Each object has one mask, shared
+along its other axes (time steps, pixels). Do not drop a low-dimensional input: the published experiment on y = 2x + 8
 does, and its error bars stay wide however much data there is.
 """
 
@@ -22,25 +22,25 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class Dropout(nn.Module):
-    """A layer whose input is dropped: features of a dense layer, whole channels of a convolution.
+    """A layer with dropout on its input: features of a dense layer, whole channels of a convolution.
 
     Parameters
     ----------
     layer : nn.Linear, nn.Conv1d, nn.Conv2d or nn.Conv3d
-        Objects run along the first axis of its input.
+        Objects are along the first axis of its input.
     rate : float
-        Probability to drop an input feature; where it starts if `learned`.
+        Probability to drop an input feature; the initial value if `learned`.
     learned : bool
-        Whether the rate is learned, by `kl` added to the mean negative log-likelihood.
+        Whether the rate is learned, with `kl` added to the mean negative log-likelihood.
     length_scale : float
         l of the prior N(0, 1/l^2) on the weights.
     narrow : bool
-        Whether an input of at most 4 features may be dropped.
+        Whether to allow dropout on an input of at most 4 features.
 
     Raises
     ------
-    Fault
-        For other layers, a rate outside [0, 1), and narrow inputs unless asked.
+    InputError
+        For other layers, a rate outside [0, 1), and narrow inputs unless allowed.
 
     Examples
     --------
@@ -60,13 +60,13 @@ class Dropout(nn.Module):
         narrow: bool = False,
     ) -> None:
         super().__init__()
-        features, self.axis, self.axes = _input(layer)
+        features, self.axis, self.axes = _input_features(layer)
         if features <= NARROW and not narrow:
             raise InputError(
                 f"dropout on an input of {features} features",
                 f"more than {NARROW}",
-                "a network's own few inputs, whose loss no training can make good",
-                "leave the first layer bare, or pass narrow=True",
+                "dropout on the input of the network, which discards information that no later layer can recover",
+                "no dropout on the first layer, or narrow=True",
             )
         self.layer, self.length_scale = layer, length_scale
         self.mask = Mask(features, rate, learned)
@@ -76,7 +76,7 @@ class Dropout(nn.Module):
             raise InputError(
                 f"an input of shape {tuple(input.shape)}",
                 "objects along the first axis",
-                "one object without its batch",
+                "one object without the batch axis",
                 "add the axis: input[None]",
             )
         mask = self.mask(len(input))
@@ -87,12 +87,12 @@ class Dropout(nn.Module):
         return self.layer(input * mask.reshape(shape).to(input.dtype))
 
     def squared_weights(self) -> Iterator[tuple[Mask, Float[Tensor, ""]]]:
-        """Give the mask and the sum of squares of the weights that it multiplies."""
+        """Yield the mask with the sum of squares of the weights that it multiplies."""
         yield self.mask, self.layer.weight.square().sum()
 
 
-def _input(layer: nn.Module) -> tuple[int, int, int]:
-    """How many features the layer reads, along which axis, of how many (0: of any number)."""
+def _input_features(layer: nn.Module) -> tuple[int, int, int]:
+    """Return the number of input features of a layer, their axis, and the number of axes of the input (0: any)."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, -1, 0
     if isinstance(layer, _CONVOLUTIONS):
@@ -100,6 +100,6 @@ def _input(layer: nn.Module) -> tuple[int, int, int]:
     raise InputError(
         f"Dropout of {type(layer).__name__}",
         "nn.Linear, nn.Conv1d, nn.Conv2d or nn.Conv3d",
-        "it wraps the layer whose input is dropped",
-        "wrap that layer; for nn.GRU, nn.LSTM, nn.RNN: TiedDropout",
+        "a layer without weights, or a recurrent one",
+        "wrap the layer whose input is to be dropped; for nn.GRU, nn.LSTM, nn.RNN: TiedDropout",
     )

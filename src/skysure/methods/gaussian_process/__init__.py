@@ -1,16 +1,16 @@
 """The Gaussian process of infinitely wide networks (NNGP): kernels, evidence, regression and classification."""
 
+from .class_regression import argmax_probability, class_targets
 from .evidence import Hyperparameters, log_evidence
 from .kernels import erf_kernel, relu_kernel
 from .nngp import NNGP
-from .regressed_classes import class_targets, largest_probability
 
 __all__ = [
     "NNGP",
     "Hyperparameters",
+    "argmax_probability",
     "class_targets",
     "erf_kernel",
-    "largest_probability",
     "log_evidence",
     "relu_kernel",
 ]

@@ -1,6 +1,6 @@
-"""Evidence of a Gaussian process: how probable the data are under a kernel, and the kernel under which they are most.
+"""Evidence of a Gaussian process: the marginal likelihood of the data, and the hyperparameters that maximise it.
 
-Rasmussen & Williams 2006, section 5.4. With targets y (row, value) that share one covariance C = a K + noise I,
+Rasmussen & Williams 2006, section 5.4. With targets y (row, value) of common covariance C = a K + noise I,
 
     log p(y) = sum over values of  - y' C^-1 y / 2  -  log det C / 2  -  (rows / 2) log 2 pi
 """
@@ -32,11 +32,11 @@ class Hyperparameters:
     Parameters
     ----------
     depth : int
-        Hidden layers.
+        Number of hidden layers.
     weight_variance, bias_variance : float or Tensor
         s_w² and s_b², of all layers.
     amplitude : float or Tensor
-        Variance a of the weights after the network: its outputs are scaled by sqrt(a).
+        Scale a of the kernel: the outputs of the network are multiplied by sqrt(a).
     noise : float or Tensor
         Variance of the noise.
     """
@@ -49,12 +49,12 @@ class Hyperparameters:
 
 
 def log_evidence(covariance: Float[Tensor, "row row"], targets: Float[Tensor, "row value"]) -> Float[Tensor, ""]:
-    """Log probability density of the targets, in nat; independent values share the covariance, noise included.
+    """Log probability density of the targets, in nat; independent values with the same covariance, noise included.
 
     Raises
     ------
-    Fault
-        Where the covariance is not positive definite, also with a jitter.
+    InputError
+        If the covariance is not positive definite, even with jitter.
 
     Examples
     --------
@@ -69,20 +69,20 @@ def log_evidence(covariance: Float[Tensor, "row row"], targets: Float[Tensor, "r
 
 
 def cholesky(covariance: Callable[[], Float[Tensor, "row row"]]) -> tuple[Float[Tensor, "row row"], float]:
-    """Lower Cholesky factor of a covariance, and the jitter that it took, relative to its mean variance.
+    """Lower Cholesky factor of a covariance, and the jitter that was needed, relative to its mean variance.
 
-    No jitter is tried first, then 1e-10 and ten times more until it works, at most 0.01.
+    Tries no jitter first, then 1e-10 and increasing factors of ten, at most 0.01.
 
     Parameters
     ----------
     covariance : callable
-        Makes the matrix (its lower triangle), anew for each try: it is overwritten where no gradient is wanted and
-        its columns are contiguous, so that a large one is held only once.
+        Computes the matrix (its lower triangle) for each attempt. It is overwritten if no gradient is needed and its
+        columns are contiguous, so that a large matrix is in memory only once.
 
     Raises
     ------
-    Fault
-        Where no jitter helps.
+    InputError
+        If no jitter is sufficient.
     """
     for jitter in (0.0, *JITTERS):
         matrix = covariance()
@@ -93,52 +93,52 @@ def cholesky(covariance: Callable[[], Float[Tensor, "row row"]]) -> tuple[Float[
         if not info and torch.isfinite(factor.detach().diagonal()).all():
             return factor, jitter
     raise InputError(
-        f"a covariance of {len(matrix)} rows that has no Cholesky factor",
-        f"a positive definite one, with a jitter of at most {JITTERS[-1]}",
-        "inputs or hyperparameters that are not finite or enormous",
-        "look at the inputs; raise the noise floor",
+        f"a covariance of {len(matrix)} rows without a Cholesky factor",
+        f"a positive definite matrix, with a jitter of at most {JITTERS[-1]}",
+        "inputs or hyperparameters that are not finite, or very large",
+        "check the inputs; increase the noise floor",
     )
 
 
-def fitted_hyperparameters(
+def fit_hyperparameters(
     x: Float[Tensor, "row feature"],
     y: Float[Tensor, "row value"],
     activation: str,
     depths: Sequence[int],
     noise_floor: float,
 ) -> Hyperparameters:
-    """Hyperparameters of largest evidence, each depth maximised by L-BFGS.
+    """Find the hyperparameters of largest evidence, by L-BFGS for each depth.
 
-    A prior worth about one object, log-normal around (2, 0.1, 1, 0.05) with a standard deviation of 2 in the log,
-    keeps the search from running away along directions in which the evidence is flat.
+    A prior worth about one object, log-normal around (2, 0.1, 1, 0.05) with a standard deviation of 2 in the log, keeps
+    parameters finite in directions in which the evidence is flat.
 
     Parameters
     ----------
     x, y : Tensor, float64
-        Normalised inputs; targets of mean zero and variance one.
+        Normalised inputs; targets with mean zero and variance one.
     activation : str
         "relu" or "erf".
     depths : sequence of int
-        Those to choose from.
+        Candidates.
     noise_floor : float
-        Least standard deviation of the noise.
+        Smallest standard deviation of the noise.
     """
-    found = [_of_depth(x, y, activation, depth, noise_floor) for depth in depths]
-    return min(found, key=lambda pair: pair[0])[1]
+    candidates = [_fit_depth(x, y, activation, depth, noise_floor) for depth in depths]
+    return min(candidates, key=lambda pair: pair[0])[1]
 
 
-def _of_depth(x: Tensor, y: Tensor, activation: str, depth: int, noise_floor: float) -> tuple[float, Hyperparameters]:
-    """Least objective and its hyperparameters; the objective is the negative log posterior for each target."""
+def _fit_depth(x: Tensor, y: Tensor, activation: str, depth: int, noise_floor: float) -> tuple[float, Hyperparameters]:
+    """Minimise the negative log posterior per target; returns the minimum and its hyperparameters."""
     start = torch.tensor(_START, dtype=x.dtype, device=x.device).log()
     logs = start.clone().requires_grad_()
     kernel = kernels.KERNELS[activation]
 
-    def at(values: Tensor) -> Hyperparameters:
+    def hyperparameters(values: Tensor) -> Hyperparameters:
         weight, bias, amplitude, excess = values.exp()
         return Hyperparameters(depth, weight, bias, amplitude, noise_floor**2 + excess)
 
     def objective() -> Tensor:
-        h = at(logs)
+        h = hyperparameters(logs)
         covariance = h.amplitude * kernel(x, x, depth, h.weight_variance, h.bias_variance)
         covariance = covariance + h.noise * torch.eye(len(x), dtype=x.dtype, device=x.device)
         prior = ((logs - start) / _SPREAD).square().sum() / 2
@@ -146,4 +146,4 @@ def _of_depth(x: Tensor, y: Tensor, activation: str, depth: int, noise_floor: fl
 
     minimise(objective, [logs], steps=40, gradient=1e-7, change=1e-5)
     with torch.no_grad():
-        return float(objective()), at(logs.detach())
+        return float(objective()), hyperparameters(logs.detach())

@@ -1,12 +1,12 @@
-"""Kernels of infinitely wide networks: the covariance of what a random network gives for two inputs.
+"""Kernels of infinitely wide networks: the covariance of the outputs of a random network at two inputs.
 
 Lee et al. 2018 (arXiv:1711.00165), eqs. 4 and 5. A network with weights of variance weight_variance / fan-in and biases
-of variance bias_variance, infinitely wide, is a draw of a Gaussian process with
+of variance bias_variance is, in the limit of infinite width, a draw of a Gaussian process with
 
     K_0 = s_b² + s_w² x·x' / d,      K_l = s_b² + s_w² F(K_{l-1}(x, x'), K_{l-1}(x, x), K_{l-1}(x', x'))
 
-where F = E[phi(u) phi(u')] over the Gaussian (u, u') of that covariance. F is closed for a ReLU (Cho & Saul 2009) and
-for erf (Williams 1997); others would need the paper's lookup table, and are not offered.
+where F = E[phi(u) phi(u')] over the Gaussian (u, u') of that covariance. F has a closed form for ReLU (Cho & Saul
+2009) and erf (Williams 1997); other activations need the lookup table of the paper, and are not implemented.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ def relu_moment(xy: Float[Tensor, "*#both"], xx: Float[Tensor, "*#both"], yy: Fl
 
     F = (s sin t + (pi - t) k) / 2 pi,   s = sqrt(k_xx k_yy),   cos t = k / s (Lee et al. 2018, eq. 11)
 
-    It is stationary in t where k and s are held: so t needs no gradient, and that of F is exact and finite also where
-    t = 0 (equal rows) and that of an arc cosine is not. Second derivatives do not follow.
+    dF/dt = 0 at fixed k and s, so the gradient of F is exact without that of t, and finite also at t = 0 (equal rows),
+    where the derivative of the arc cosine is infinite. Second derivatives are not correct.
     """
     s = (xx * yy).clamp(min=torch.finfo(xy.dtype).tiny).sqrt()
     with torch.no_grad():
         cosine = (xy / s).clamp_(-1, 1)
         sine = ((1 - cosine) * (1 + cosine)).sqrt_()
-        rest = pi - cosine.acos_()
-    return (s * sine + rest * xy) / (2 * pi)
+        angle = pi - cosine.acos_()
+    return (s * sine + angle * xy) / (2 * pi)
 
 
 def erf_moment(xy: Float[Tensor, "*#both"], xx: Float[Tensor, "*#both"], yy: Float[Tensor, "*#both"]) -> Tensor:
     """E[erf(u) erf(u')] from the covariance and the two variances.
 
-    F = 2/pi arcsin(2 k / sqrt((1 + 2 k_xx)(1 + 2 k_yy))) (Williams 1997, eq. 11), written as an arc tangent, which
-    keeps its digits and its gradient where the arc sine has lost them: at equal rows of large variance.
+    F = 2/pi arcsin(2 k / sqrt((1 + 2 k_xx)(1 + 2 k_yy))) (Williams 1997, eq. 11), written as an arc tangent, which is
+    precise also at equal rows of large variance, where the arc sine and its gradient are not.
     """
     adjacent = (1 + 2 * xx + 2 * yy + 4 * (xx * yy - xy * xy).clamp(min=0)).sqrt()
     return 2 / pi * torch.atan2(2 * xy, adjacent)
@@ -62,9 +62,9 @@ def relu_kernel(
     Parameters
     ----------
     x, y : Tensor
-        Inputs; float64 if the result is to be factorised.
+        Inputs; use float64 if the result is to be factorised.
     depth : int
-        Hidden layers; 0: Bayesian linear regression.
+        Number of hidden layers; 0 is Bayesian linear regression.
     weight_variance, bias_variance : float or Tensor
         s_w² and s_b², the same in all layers.
 
@@ -85,7 +85,7 @@ def erf_kernel(
     weight_variance: float | Tensor,
     bias_variance: float | Tensor,
 ) -> Float[Tensor, "row other"]:
-    """Covariance of the outputs of infinitely wide erf networks; parameters as of `relu_kernel`."""
+    """Covariance of the outputs of infinitely wide erf networks; parameters as in `relu_kernel`."""
     return _covariance(erf_moment, x, y, depth, weight_variance, bias_variance)
 
 
@@ -99,7 +99,7 @@ def kernel_variance(
     weight_variance: float | Tensor,
     bias_variance: float | Tensor,
 ) -> Float[Tensor, " row"]:
-    """The diagonal of `relu_kernel(x, x, ...)` or `erf_kernel(x, x, ...)`, without the rest."""
+    """The diagonal of `relu_kernel(x, x, ...)` or `erf_kernel(x, x, ...)`."""
     k = bias_variance + weight_variance * x.square().mean(-1)
     for _ in range(depth):
         k = bias_variance + weight_variance * MOMENTS[activation](k, k, k)
@@ -112,6 +112,6 @@ def _covariance(
     parts = (x @ y.T / x.shape[1], x.square().mean(1)[:, None], y.square().mean(1))
     xy, xx, yy = (bias_variance + weight_variance * k for k in parts)
     for _ in range(depth):
-        mapped = moment(xy, xx, yy), moment(xx, xx, xx), moment(yy, yy, yy)
-        xy, xx, yy = (bias_variance + weight_variance * k for k in mapped)
+        moments = moment(xy, xx, yy), moment(xx, xx, xx), moment(yy, yy, yy)
+        xy, xx, yy = (bias_variance + weight_variance * k for k in moments)
     return xy

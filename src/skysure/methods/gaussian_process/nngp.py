@@ -2,7 +2,7 @@
 
     gp = NNGP().fit(x, y)                       values: x (row, feature), y (row, value)
     mean, epistemic, aleatoric = gp(new)        each (object, value); the last two are variances
-    gp.condition(x2, y2)                        other data, the hyperparameters held
+    gp.condition(x2, y2)                        other data, the same hyperparameters
 
     gp = NNGP(classes=10, normalise="rows").fit(x, labels)
     mean, epistemic, aleatoric = gp(new)        each (object, class); epistemic is the same for all classes
@@ -12,7 +12,7 @@ With C = a K + noise I of the training inputs X and k = a K(X, x), eqs. 8 and 9:
 
     mean = k' C^-1 y,      epistemic = a K(x, x) - k' C^-1 k,      aleatoric = noise
 
-Not to be mistaken for the nearest-neighbour Gaussian process, whose acronym it shares.
+Not the nearest-neighbour Gaussian process, which has the same acronym.
 """
 
 from __future__ import annotations
@@ -24,35 +24,36 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor, as_tensors
 
 from . import kernels
-from .evidence import Hyperparameters, cholesky, fitted_hyperparameters
-from .regressed_classes import class_targets, largest_probability
+from .class_regression import argmax_probability, class_targets
+from .evidence import Hyperparameters, cholesky, fit_hyperparameters
 
 BLOCK = 1 << 22
 _LEARNED = ("weight_variance", "bias_variance", "amplitude", "noise")
 
 
 class NNGP(nn.Module):
-    """Gaussian process of an infinitely wide network; all it learned is a buffer, in float64.
+    """Gaussian process of an infinitely wide network; its state is in buffers, in float64.
 
     Parameters
     ----------
     activation : str
         "relu" or "erf".
     classes : int, optional
-        Classes of the labels that it is fitted to; without, it is fitted to values.
+        Number of classes, to fit labels; None to fit values.
     normalise : str
-        "columns": each feature gets mean 0 and variance 1, as befits a table (a constant one is left out).
-        "rows": each object does, as in the paper and as befits an image; then the mean object is subtracted and the
-        rest brought to equal norm again, by which the evidence of digits is larger (ReLU, every depth and size tried).
+        "columns", for tables: each feature is standardised to mean 0 and variance 1 (constant ones are ignored).
+        "rows", for images: each object is, as in the paper; then the mean object is subtracted and the result scaled to
+        equal norm again, which has a larger evidence on digits (for ReLU, at every depth and size tried).
     noise_floor : float
-        Least standard deviation of the noise, in those of the targets. Duplicate rows, or targets that are rounded,
-        can drive the noise to zero: give what the rounding alone makes.
+        Smallest standard deviation of the noise, relative to that of the targets. Duplicate rows or rounded targets can
+        make the fitted noise zero: use at least the rounding error.
 
     Raises
     ------
-    Fault
+    InputError
         For an unknown activation or normalisation.
 
     Examples
@@ -90,8 +91,8 @@ class NNGP(nn.Module):
             raise InputError(
                 f"NNGP of {activation!r}, normalised by {normalise!r}",
                 '"relu" or "erf", by "columns" or "rows"',
-                "a misspelt word",
-                "choose one of them",
+                "a spelling mistake",
+                "use one of these names",
             )
         self.activation, self.classes, self.normalise, self.noise_floor = activation, classes, normalise, noise_floor
         self.register_buffer("depth", torch.tensor(0))
@@ -102,7 +103,7 @@ class NNGP(nn.Module):
         for name in ("inputs", "factor", "weights"):
             self.register_buffer(name, torch.zeros(0, 0, dtype=torch.float64))
 
-    def fit(self, x: Tensor, y: Tensor, *, depths: Sequence[int] = (1, 2, 3, 5), rows: int = 1000) -> NNGP:
+    def fit(self, x: Array, y: Array, *, depths: Sequence[int] = (1, 2, 3, 5), rows: int = 1000) -> NNGP:
         """Choose the hyperparameters by evidence, then condition on all rows.
 
         Parameters
@@ -112,41 +113,44 @@ class NNGP(nn.Module):
         depths : sequence of int
             Numbers of hidden layers to choose from.
         rows : int
-            The evidence is that of so many rows at most, the first of a fixed permutation.
+            Largest number of rows that the evidence uses, in a fixed random order.
 
         Raises
         ------
-        Fault
-            For fewer than two rows, unequal lengths, values that are not finite or whose squares are not, and labels
-            that are no class.
+        InputError
+            For fewer than two rows, unequal lengths, values that are not finite or overflow when squared, and labels
+            that are not a class.
         """
-        x, y = self._checked(x, y)
-        self._normalised_by(x, y)
-        some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:rows].to(x.device)
-        targets = (y[some] - self.target_centre) / self.target_scale
-        self.hold(fitted_hyperparameters(self.normalised(x[some]), targets, self.activation, depths, self.noise_floor))
-        return self._conditioned(x, y)
+        x, y = self._check_data(x, y)
+        self._set_normalisation(x, y)
+        indices = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:rows].to(x.device)
+        inputs, targets = self.normalise_inputs(x[indices]), (y[indices] - self.target_centre) / self.target_scale
+        self.set_hyperparameters(fit_hyperparameters(inputs, targets, self.activation, depths, self.noise_floor))
+        return self._condition(x, y)
 
-    def hold(self, hyperparameters: Hyperparameters) -> NNGP:
-        """Take these hyperparameters, for `condition` to use."""
+    def set_hyperparameters(self, hyperparameters: Hyperparameters) -> NNGP:
+        """Set the hyperparameters, for use by `condition`."""
         self.depth.fill_(hyperparameters.depth)
         for name in _LEARNED:
             getattr(self, name).copy_(torch.as_tensor(getattr(hyperparameters, name), dtype=torch.float64))
         return self
 
-    def condition(self, x: Tensor, y: Tensor) -> NNGP:
-        """Take these rows for the training set; the hyperparameters stay. Raises as `fit`."""
+    def condition(self, x: Array, y: Array) -> NNGP:
+        """Condition on these rows as the training set, with the current hyperparameters. Raises as `fit`."""
         if not self.amplitude:
             raise InputError(
-                "an NNGP without hyperparameters", "those of a kernel", "condition before fit", "call fit or hold first"
+                "an NNGP without hyperparameters",
+                "those of a kernel",
+                "condition before fit",
+                "call fit or set_hyperparameters first",
             )
-        x, y = self._checked(x, y)
-        self._normalised_by(x, y)
-        return self._conditioned(x, y)
+        x, y = self._check_data(x, y)
+        self._set_normalisation(x, y)
+        return self._condition(x, y)
 
     @torch.no_grad()
-    def forward(self, x: Float[Tensor, "object feature"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, epistemic variance (of the function) and aleatoric variance (of the noise), in the targets' units.
+    def forward(self, x: Float[Array, "object feature"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean, the epistemic variance (of the function) and the aleatoric variance (of the noise).
 
         Parameters
         ----------
@@ -155,44 +159,45 @@ class NNGP(nn.Module):
         Returns
         -------
         tuple of three Tensor, shape (object, value), float64
+            In the units of the targets, and their squares.
 
         Raises
         ------
-        Fault
-            Before `fit`, for another number of features, and for inputs that are not finite, or so large that their
-            prior variance, which grows as their square, is beyond float64 on the way.
+        InputError
+            Before `fit`, for another number of features, and for inputs that are not finite, or so large that the prior
+            variance, which grows as their square, overflows float64.
         """
-        x = self.normalised(self._asked(x))
+        x = self.normalise_inputs(self._check_inputs(x))
         prior = self._variance(x)
         if not torch.isfinite(prior).all():
             raise InputError(
                 f"inputs up to {x.abs().max():.1e} standard deviations away from the training set",
-                "inputs whose prior variance is a number, up to some 1e70",
-                "other units, or missing values written as a huge number",
-                "read the objects as the training set was",
+                "inputs with a finite prior variance, up to about 1e70",
+                "other units, or missing values encoded as a large number",
+                "use the units of the training set, and leave out missing values",
             )
         mean, variance = torch.empty(len(x), self.weights.shape[1]).to(x), torch.empty(len(x), 1).to(x)
         for part in _blocks(len(x), len(self.inputs)):
-            across = self._covariance(x[part], self.inputs)
-            mean[part] = across @ self.weights
-            white = torch.linalg.solve_triangular(self.factor.T, across.T, upper=False)
+            covariance = self._covariance(x[part], self.inputs)
+            mean[part] = covariance @ self.weights
+            white = torch.linalg.solve_triangular(self.factor.T, covariance.T, upper=False)
             variance[part, 0] = (prior[part] - white.square_().sum(0)).clamp(min=0)
         scale = self.target_scale
         noise = self.noise.expand(len(x), 1)
         return self.target_centre + scale * mean, scale.square() * variance, scale.square() * noise
 
-    def probability(self, x: Float[Tensor, "object feature"]) -> Float64[Tensor, "object class"]:
-        """Probability of each class: that its noisy output is the largest, see `largest_probability`."""
+    def probability(self, x: Float[Array, "object feature"]) -> Float64[Tensor, "object class"]:
+        """Probability of each class: that its output, with noise, is the largest (see `argmax_probability`)."""
         mean, epistemic, aleatoric = self(x)
-        return largest_probability(mean, (epistemic + aleatoric)[:, 0])
+        return argmax_probability(mean, (epistemic + aleatoric)[:, 0])
 
-    def normalised(self, x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
-        """Inputs as the kernel takes them."""
+    def normalise_inputs(self, x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
+        """Normalise inputs, as the kernel expects them."""
         if self.normalise == "rows":
             return _equal_norm(_equal_norm(x - x.mean(1, keepdim=True)) - self.centre)
         return (x - self.centre) * self.scale
 
-    def _normalised_by(self, x: Tensor, y: Tensor) -> None:
+    def _set_normalisation(self, x: Tensor, y: Tensor) -> None:
         if self.normalise == "rows":
             x = _equal_norm(x - x.mean(1, keepdim=True))
         self.centre, self.scale = x.mean(0), torch.where(x.amax(0) > x.amin(0), 1 / x.std(0), 0.0)
@@ -203,8 +208,11 @@ class NNGP(nn.Module):
             self.target_scale = torch.full((self.classes,), (self.classes - 1) ** 0.5 / self.classes).to(y)
 
     @torch.no_grad()
-    def _conditioned(self, x: Tensor, y: Tensor) -> NNGP:
-        self.inputs, self.factor = self.normalised(x), x.new_empty(0, 0)  # frees the old factor before the new one
+    def _condition(self, x: Tensor, y: Tensor) -> NNGP:
+        self.inputs, self.factor = (
+            self.normalise_inputs(x),
+            x.new_empty(0, 0),
+        )  # frees the old factor first
         lower, jitter = cholesky(self._training_covariance)
         self.factor = lower.T
         white = torch.linalg.solve_triangular(lower, (y - self.target_centre) / self.target_scale, upper=False)
@@ -229,7 +237,8 @@ class NNGP(nn.Module):
         variances = self.weight_variance, self.bias_variance
         return self.amplitude * kernels.kernel_variance(x, self.activation, int(self.depth), *variances)
 
-    def _checked(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _check_data(self, x: Array, y: Array) -> tuple[Tensor, Tensor]:
+        x, y = as_tensors(x, y)
         x = x.detach().to(self.noise.device, torch.float64)
         y = y.detach().to(self.noise.device)
         y = y.double() if self.classes is None else class_targets(y, self.classes)
@@ -237,25 +246,25 @@ class NNGP(nn.Module):
         if not fits or not (_finite(x) and _finite(y)):
             raise InputError(
                 f"inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)}",
-                "finite numbers, (row, feature) and (row, value), at least two rows",
-                "missing values, or targets without their axis",
+                "finite numbers of shape (row, feature) and (row, value), at least two rows",
+                "missing values, or targets without the axis of values",
                 "leave out rows with NaN; y[:, None]; for labels NNGP(classes=...)",
             )
         return x, y
 
-    def _asked(self, x: Tensor) -> Tensor:
-        x = x.detach().to(self.noise.device, torch.float64)
+    def _check_inputs(self, x: Array) -> Tensor:
+        x = as_tensor(x).detach().to(self.noise.device, torch.float64)
         if not len(self.factor) or x.ndim != 2 or x.shape[1] != self.inputs.shape[1] or not _finite(x):
             raise InputError(
                 f"inputs of shape {tuple(x.shape)} to an NNGP of {len(self.factor)} training rows",
                 f"finite numbers, (object, {self.inputs.shape[1]})",
-                "not fitted yet, other features, or missing values",
-                "fit it; read the objects as the training set was; leave out rows with NaN",
+                "no call of fit, other features than in training, or missing values",
+                "call fit; use the features of the training set; leave out rows with NaN",
             )
         return x
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
-        """Take the sizes of what is loaded: they are those of its training set."""
+        """Resize the buffers to those that are loaded, as their sizes depend on the training set."""
         for name, own in self.named_buffers():
             if prefix + name in state_dict:
                 setattr(self, name, own.new_empty(state_dict[prefix + name].shape))
@@ -263,18 +272,18 @@ class NNGP(nn.Module):
 
 
 def _finite(x: Tensor) -> bool:
-    """Whether all numbers are finite, and so is what norms and variances add up."""
+    """Whether all numbers are finite, and so are sums of their squares."""
     return bool(torch.isfinite(torch.linalg.vector_norm(x)))
 
 
 def _equal_norm(x: Float64[Tensor, "row feature"]) -> Float64[Tensor, "row feature"]:
-    """Each row to a mean square of one; a row of zeros stays."""
+    """Scale each row to a mean square of one; a row of zeros is unchanged."""
     length = x.square().mean(1, keepdim=True).sqrt()
     return torch.where(length > 0, x / length, 0.0)
 
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices of rows of a matrix with so many columns, each of a bounded number of elements."""
+    """Yield slices of the rows of a matrix, each with a bounded number of elements."""
     step = max(1, BLOCK // columns)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

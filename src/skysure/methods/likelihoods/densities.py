@@ -1,7 +1,7 @@
-"""Negative log-likelihoods of objects, in nats, and that of a mixture of samples.
+"""Negative log-likelihood of each object, in nat, and that of a mixture of samples.
 
-With their 1/2 and 2 pi, and one value for each object: the convention that `kl` goes with, once averaged. `heads`
-makes their arguments from the raw outputs of a network, within bounds where nothing overflows.
+Complete with the factors 1/2 and 2 pi; `kl` is to be added to their mean over objects. `heads` computes the arguments
+from the raw outputs of a network, within bounds that prevent overflow.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def categorical_nll(
     logits: Float[Tensor, "*sample object class"], label: Int64[Tensor, " object"]
 ) -> Float[Tensor, "*sample object"]:
     """-log p(label), from logits (or log probabilities)."""
-    chosen = label.expand(logits.shape[:-1])[..., None]
-    return -logits.log_softmax(-1).gather(-1, chosen)[..., 0]
+    index = label.expand(logits.shape[:-1])[..., None]
+    return -logits.log_softmax(-1).gather(-1, index)[..., 0]
 
 
 def gaussian_nll(
@@ -32,12 +32,12 @@ def gaussian_nll(
 ) -> Float[Tensor, "*sample object"]:
     """-log N(truth; mean, exp(log_variance)), summed over the values.
 
-    The residual is scaled before it is squared, so that float32 holds log variances between -170 and 170.
+    The residual is scaled before it is squared, so that float32 allows log variances between -170 and 170.
 
     Raises
     ------
-    Fault
-        Where the truth has another shape than the means of a sample.
+    InputError
+        If the truth does not have the shape of the means of one sample.
     """
     _check(truth, mean.shape)
     scaled = (truth - mean) * torch.exp(-0.5 * log_variance)
@@ -50,13 +50,13 @@ def correlated_nll(
     coupling: Float[Tensor, "*sample object pair"],
     truth: Float[Tensor, "object value"],
 ) -> Float[Tensor, "*sample object"]:
-    """-log N(truth; mean, C) of a full covariance, given by a factor of its inverse: `whitening`.
+    """-log N(truth; mean, C) with a full covariance, parametrised by a factor of its inverse (`whitening`).
 
     0.5 |A (truth - mean)|^2 - log det A + (D / 2) log 2 pi,   C^-1 = A^T A
 
     Raises
     ------
-    Fault
+    InputError
         As `gaussian_nll`.
     """
     _check(truth, mean.shape)
@@ -72,9 +72,9 @@ def whitening(
 
     A_ii = exp(-log_variance_i / 2),   A_ij = -exp(-log_variance_i / 2) coupling_ij   for j < i
 
-    Value i is a sum of those before it, with weights `coupling` (row after row of the triangle), plus noise of
-    variance exp(log_variance_i) (Pourahmadi 1999). Differs from Williams 1996 and Dorta et al. 2018 by these weights,
-    which do not grow as the noise shrinks.
+    Value i is a linear combination of the previous values, with weights `coupling` (row by row of the triangle), plus
+    noise of variance exp(log_variance_i) (Pourahmadi 1999). Differs from Williams 1996 and Dorta et al. 2018 by this
+    parametrisation, in which the weights do not grow as the noise decreases.
     """
     values = log_variance.shape[-1]
     row, column = torch.tril_indices(values, values, -1, device=coupling.device)
@@ -91,11 +91,11 @@ def density_mixture_nll(
 ) -> Float[Tensor, "*sample object"]:
     """-log sum_k softmax(logits)_k N(truth; mean_k, exp(log_variance_k)) (Bishop 1994).
 
-    Differs from the paper by a width for each value, where it has one for each component.
+    Differs from the paper by a variance for each value, in place of one for each component.
 
     Raises
     ------
-    Fault
+    InputError
         As `gaussian_nll`.
     """
     _check(truth, mean[..., 0, :].shape)
@@ -105,21 +105,21 @@ def density_mixture_nll(
 
 
 def _check(truth: Tensor, predicted: torch.Size) -> None:
-    """Torch would else make a table of all differences from (object,) and (object, 1)."""
+    """Raise unless the shapes agree: torch would broadcast (object,) and (object, 1) to a table of all differences."""
     if truth.ndim != 2 or truth.shape != predicted[-2:]:
         raise InputError(
             f"truth of shape {tuple(truth.shape)} for predictions of shape {tuple(predicted)}",
             f"(object, value): {tuple(predicted[-2:])}",
-            "values without their axis",
+            "true values without the axis of values",
             "truth[:, None]",
         )
 
 
 def mixture_nll(nll: Float[Tensor, "sample ..."]) -> Float[Tensor, "*object"]:
-    """-log of the mean likelihood over samples: of the predictive distribution, as a score should be.
+    """-log of the mean likelihood over samples, which is the likelihood of the predictive distribution.
 
-    log T - log sum_s exp(-nll_s), for each object (Gal and Ghahramani 2016, eq. 8). Not the mean over samples, which
-    judges a network by its single draws.
+    log T - log sum_s exp(-nll_s), for each object (Gal and Ghahramani 2016, eq. 8). The mean over samples of the NLL
+    would score single samples instead.
 
     Examples
     --------

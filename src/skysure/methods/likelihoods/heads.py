@@ -1,14 +1,14 @@
-"""Heads: what the raw outputs of a network mean. One contract, so that another head is another line.
+"""Output heads: distributions parametrised by the raw outputs of a network, all with the same methods.
 
-    outputs             raw outputs that the network must have
-    nll(raw, truth)     one value for each object (and sample), in nats: what is minimised, averaged
-    moments(raw)        mean and covariance that each sample predicts: `split_values(mean, covariance=covariance)`
-    draw(raw, ...)      one value for each object and sample: a draw of the predictive distribution
+    outputs             number of raw outputs of the network
+    nll(raw, truth)     negative log-likelihood of each object (and sample), in nat: the training loss is its mean
+    moments(raw)        mean and covariance predicted by each sample, for `split_values(mean, covariance=covariance)`
+    draw(raw, ...)      one draw of the predictive distribution for each object and sample
 
-`Categorical` gives `probability` in place of moments: `split_classes(probability)`. Values are meant in standard
-units, (y - offset) / scale, made in float64 outside: then magnitudes, Julian dates and large fluxes fit into float32.
-Variances are bounded, log variance = 30 tanh(raw / 30), about 1e-13 to 1e13, so that no raw output overflows.
-Moments and draws are in float64.
+`Categorical` has `probability` in place of moments, for `split_classes(probability)`. Values should be standardised,
+(y - offset) / scale, in float64 beforehand: magnitudes, Julian dates and large fluxes then fit into float32. Variances
+are bounded, log variance = 30 tanh(raw / 30), about 1e-13 to 1e13, so that no raw output causes an overflow. Moments
+and draws are in float64.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Values = Float64[Tensor, "*sample object value"]
 Moments = tuple[Values, Float64[Tensor, "*sample object value value"]]
 
 
-def bounded(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """Log variance of a raw output: that itself where small, never beyond ±30, and never flat for |raw| up to 200."""
+def bound_log_variance(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Log variance 30 tanh(raw / 30): close to raw where small, within ±30, with a gradient for |raw| up to 200."""
     return LARGEST_LOG_VARIANCE * torch.tanh(raw / LARGEST_LOG_VARIANCE)
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One class of several: raw outputs are logits.
+    """A categorical distribution over classes: raw outputs are logits.
 
     Parameters
     ----------
@@ -48,25 +48,25 @@ class Categorical:
 
     @property
     def outputs(self) -> int:
-        """Raw outputs that the network must have."""
+        """Number of raw outputs of the network."""
         return self.classes
 
     def nll(self, raw: Raw, truth: Int64[Tensor, " object"]) -> Nll:
-        """Give -log p(truth)."""
+        """Return -log p(truth)."""
         return categorical_nll(raw, truth)
 
     def probability(self, raw: Raw) -> Float64[Tensor, "*sample object class"]:
-        """Probabilities that each sample gives."""
+        """Class probabilities of each sample."""
         return raw.double().softmax(-1)
 
     def draw(self, raw: Raw, generator: Generator) -> Int64[Tensor, "*sample object"]:
         """Draw a class."""
-        return _chosen(raw.double(), generator)
+        return _draw_index(raw.double(), generator)
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Values with independent noise: raw outputs are the means, then the log variances.
+    """Independent Gaussian noise: raw outputs are the means, then the log variances.
 
     Parameters
     ----------
@@ -77,16 +77,16 @@ class Gaussian:
 
     @property
     def outputs(self) -> int:
-        """Raw outputs that the network must have."""
+        """Number of raw outputs of the network."""
         return 2 * self.values
 
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """Mean and log variance, shape (*sample, object, value)."""
         mean, log_variance = raw.split(self.values, -1)
-        return mean, bounded(log_variance)
+        return mean, bound_log_variance(log_variance)
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Give -log N(truth; mean, variance)."""
+        """Return -log N(truth; mean, variance)."""
         return gaussian_nll(*self.parameters(raw), truth)
 
     def moments(self, raw: Raw) -> Moments:
@@ -102,10 +102,10 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class CorrelatedGaussian:
-    """Values with a full covariance: raw outputs are means, log variances, and D (D - 1) / 2 couplings.
+    """Gaussian noise with a full covariance: raw outputs are means, log variances, and D (D - 1) / 2 couplings.
 
-    The factor of the *inverse* covariance is what is learned (Williams 1996; Dorta et al. 2018): the likelihood and
-    its gradients then need no solve, and are polynomials in means and couplings. See `likelihoods.whitening`.
+    They parametrise a factor of the *inverse* covariance (Williams 1996; Dorta et al. 2018): the likelihood and its
+    gradients then need no linear solve, and are polynomials in means and couplings. See `densities.whitening`.
 
     Parameters
     ----------
@@ -124,29 +124,29 @@ class CorrelatedGaussian:
 
     @property
     def outputs(self) -> int:
-        """Raw outputs that the network must have."""
+        """Number of raw outputs of the network."""
         return 2 * self.values + self.values * (self.values - 1) // 2
 
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, log variance of what the values before do not tell, and couplings to those."""
+        """Mean, log variance conditional on the previous values, and couplings to these."""
         mean, log_variance, coupling = raw.split([self.values, self.values, self.outputs - 2 * self.values], -1)
-        return mean, bounded(log_variance), coupling
+        return mean, bound_log_variance(log_variance), coupling
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Give -log N(truth; mean, covariance)."""
+        """Return -log N(truth; mean, covariance)."""
         return correlated_nll(*self.parameters(raw), truth)
 
     def moments(self, raw: Raw) -> Moments:
         """Mean and covariance."""
-        mean, root = self._root(raw)
+        mean, root = self._covariance_root(raw)
         return mean, root @ root.mT
 
     def draw(self, raw: Raw, generator: Generator) -> Values:
         """Draw values."""
-        mean, root = self._root(raw)
+        mean, root = self._covariance_root(raw)
         return mean + (root @ _normal(mean, generator)[..., None])[..., 0]
 
-    def _root(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+    def _covariance_root(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance, coupling = self.parameters(raw.double())
         factor = whitening(log_variance, coupling)
         one = torch.eye(self.values, dtype=factor.dtype, device=factor.device)
@@ -155,10 +155,10 @@ class CorrelatedGaussian:
 
 @dataclass(frozen=True)
 class GaussianMixture:
-    """A mixture density network (Bishop 1994): more than one answer may fit, as for the redshift of few colours.
+    """A mixture density network (Bishop 1994), for multimodal predictions such as redshifts from few colours.
 
-    Raw outputs are the logits of the components, then their means, then their log variances, component after
-    component. Values are independent within a component.
+    Raw outputs are the logits of the components, then their means, then their log variances, component by component.
+    Values are independent within a component.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class GaussianMixture:
 
     @property
     def outputs(self) -> int:
-        """Raw outputs that the network must have."""
+        """Number of raw outputs of the network."""
         return self.components * (1 + 2 * self.values)
 
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
@@ -178,32 +178,32 @@ class GaussianMixture:
         each = self.components * self.values
         logits, mean, log_variance = raw.split([self.components, each, each], -1)
         shape = (self.components, self.values)
-        return logits, mean.unflatten(-1, shape), bounded(log_variance).unflatten(-1, shape)
+        return logits, mean.unflatten(-1, shape), bound_log_variance(log_variance).unflatten(-1, shape)
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Give -log of the mixture density at the truth."""
+        """Return -log of the mixture density at the truth."""
         return density_mixture_nll(*self.parameters(raw), truth)
 
     def moments(self, raw: Raw) -> Moments:
-        """Mean and covariance of the mixture: how its components scatter counts as noise."""
+        """Mean and covariance of the mixture, including the scatter between its components."""
         logits, means, log_variance = self.parameters(raw.double())
         share = logits.softmax(-1)[..., None]
         mean = (share * means).sum(-2)
-        apart = means - mean[..., None, :]
+        deviation = means - mean[..., None, :]
         within = torch.diag_embed((share * log_variance.exp()).sum(-2))
-        return mean, within + (share * apart).mT @ apart
+        return mean, within + (share * deviation).mT @ deviation
 
     def draw(self, raw: Raw, generator: Generator) -> Values:
         """Draw values."""
         logits, means, log_variance = self.parameters(raw.double())
-        chosen = _chosen(logits, generator)[..., None, None].expand(*logits.shape[:-1], 1, self.values)
-        mean, log_variance = (x.gather(-2, chosen).squeeze(-2) for x in (means, log_variance))
+        component = _draw_index(logits, generator)[..., None, None].expand(*logits.shape[:-1], 1, self.values)
+        mean, log_variance = (x.gather(-2, component).squeeze(-2) for x in (means, log_variance))
         return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
 
     def marginals(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
-        """Share, mean and standard deviation of all components of all samples, (mixed, object, value).
+        """Weight, mean and standard deviation of all components of all samples, (component, object, value).
 
-        What `mixture_quantile`, `pit`, `crps` and `gaussian_mixture_nll` take, the shares as `share`.
+        Arguments of `mixture_quantile`, `pit`, `crps` and `gaussian_mixture_nll`, the weights as `share`.
         """
         logits, mean, log_variance = self.parameters(raw.double())
         share = logits.softmax(-1)[..., None].expand_as(mean)
@@ -215,7 +215,7 @@ def _normal(like: Tensor, generator: Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
 
 
-def _chosen(logits: Float[Tensor, "*batch option"], generator: Generator) -> Int64[Tensor, "*batch"]:
-    # the largest of logits with Gumbel noise is a draw of their softmax
+def _draw_index(logits: Float[Tensor, "*batch option"], generator: Generator) -> Int64[Tensor, "*batch"]:
+    # Gumbel-max trick: the argmax of logits plus Gumbel noise is a draw of their softmax.
     u = torch.rand(logits.shape, generator=generator, dtype=logits.dtype, device=logits.device)
     return (logits - torch.log(-torch.log(u.clamp(min=1e-300)))).argmax(-1)

@@ -1,4 +1,4 @@
-"""Novelty: how unlike the training set an object is, and whether that is unlike enough to say so."""
+"""Novelty: out-of-distribution scores of objects, and thresholds for them."""
 
 from .distance import FeatureDistance
 from .empirical_p_value import EmpiricalPValue, fisher_combined

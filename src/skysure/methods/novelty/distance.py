@@ -1,15 +1,15 @@
-"""Distance in feature space: how far the features of an object lie from those of every class that was trained on.
+"""Mahalanobis distance in feature space between an object and the nearest training class.
 
-d² = min_k (x - m_k)' C^-1 (x - m_k), with class means m_k and one shared covariance C (Lee et al. 2018, eq. 2).
-C is shrunk after Ledoit & Wolf (2004), so more features than objects are no trouble. Entropy cannot do this:
-a network for cats and dogs is sure of a human.
+d² = min_k (x - m_k)' C^-1 (x - m_k), with class means m_k and one shared covariance C (Lee et al. 2018, eq. 2). C is
+shrunk (Ledoit & Wolf 2004), so there may be more features than objects. Entropy is no substitute: a network for cats
+and dogs is certain about an image of a human.
 
-Features of an early layer, or of several, know more about what is unlike than those of the last, which training
-empties of all but the classes. On all 45 pairs of digits (two hidden layers of 128, the other eight unknown) the mean
-and worst AUROC are 0.991 and 0.972 with the first layer, 0.990 and 0.964 with both, 0.974 and 0.924 with the second
-(benchmarks/novelty.py). Features are not standardised: noise of hardly used units would count as much as the rest.
-Distances are not taken relative to one common Gaussian (Ren et al. 2021), which leaves only the directions in which
-the classes differ: on digits it was no better than entropy.
+Features of an early layer, or of several, detect out-of-distribution objects better than those of the last layer, from
+which training removes everything but the classes. On all 45 pairs of digits (two hidden layers of 128, the other eight
+digits unknown) the mean and worst AUROC are 0.991 and 0.972 with the first layer, 0.990 and 0.964 with both, 0.974 and
+0.924 with the second (benchmarks/novelty.py). Features are not standardised, which would give the noise of rarely
+active units as much weight as the rest. Distances are not relative to one common Gaussian (Ren et al. 2021), which
+keeps only the directions in which the classes differ: on digits this was no better than entropy.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor
 from skysure.methods.calibration.conformal import level_index, quantile_table
-from skysure.methods.calibration.labels import labels_checked
+from skysure.methods.calibration.labels import check_labels
 
-from .empirical_p_value import share_below
+from .empirical_p_value import fraction_below
 
 
 class FeatureDistance(nn.Module):
-    """Mahalanobis distance to the nearest class, and how rare such a distance is among calibration objects.
+    """Mahalanobis distance to the nearest class, and its percentile among calibration objects.
 
-    Unfitted, it is the length of the features, and nothing is novel.
+    Before `fit` it is the norm of the features; before `calibrate` no object is out of distribution.
 
     Parameters
     ----------
     features, classes : int
-        Sizes; one class where values are predicted, or nothing is known of kinds.
+        Number of features and of classes; one class for networks that predict values, or without labels.
 
     Examples
     --------
-    >>> learned = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
-    >>> distance = FeatureDistance(3).fit(learned[:300]).calibrate(learned[300:])
-    >>> distance.unlike(distance(torch.tensor([[0.1, 0.2, 0.3], [9.0, 0.0, 0.0]])))
+    >>> features = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
+    >>> distance = FeatureDistance(3).fit(features[:300]).calibrate(features[300:])
+    >>> distance.is_ood(distance(torch.tensor([[0.1, 0.2, 0.3], [9.0, 0.0, 0.0]])))
     tensor([False,  True])
     """
 
@@ -57,27 +58,29 @@ class FeatureDistance(nn.Module):
         self.register_buffer("distances", torch.full((1001,), torch.inf))
         self.register_buffer("fitted", torch.tensor(False))
 
-    def forward(self, features: Float[Tensor, "*row feature"]) -> Float[Tensor, "*row"]:
+    def forward(self, features: Float[Array, "*row feature"]) -> Float[Tensor, "*row"]:
         """Distance to the nearest class, in standard deviations."""
+        features = as_tensor(features, self.centre.device)
         white = (features.to(self.centre.dtype) - self.centre) @ self.whitening
         flat = white.reshape(-1, white.shape[-1])
-        # the product form of the distance cancels in float32 where classes lie close together
-        apart = torch.cdist(flat, self.means, compute_mode="donot_use_mm_for_euclid_dist")
-        return apart.min(-1).values.reshape(white.shape[:-1])
+        # The matrix-product form of the distance loses its digits in float32 where classes are close together.
+        distances = torch.cdist(flat, self.means, compute_mode="donot_use_mm_for_euclid_dist")
+        return distances.min(-1).values.reshape(white.shape[:-1])
 
-    def fit(self, features: Float[Tensor, "row feature"], labels: Int[Tensor, " row"] | None = None) -> FeatureDistance:
-        """Set class means and covariance from training objects; a class without objects is infinitely far.
+    def fit(self, features: Float[Array, "row feature"], labels: Int[Array, " row"] | None = None) -> FeatureDistance:
+        """Set class means and covariance from training objects; a class without objects is at infinite distance.
 
-        Nothing is unlike then, until `calibrate`.
+        Afterwards no object is out of distribution until `calibrate`.
 
         Raises
         ------
-        Fault
-            Where features are not finite or not as many as here, there is no object, a label is no class, or labels
-            of several classes are missing.
+        InputError
+            If features are not finite or have another size, there are no objects, a label is not a class, or labels are
+            missing with several classes.
         """
+        features = as_tensor(features)
         x, labels = features.detach().to("cpu", torch.float64), _labels(features, labels, len(self.means))
-        labels_checked(labels, len(self.means))
+        check_labels(labels, len(self.means))
         _check(x, len(self.centre))
         count = torch.bincount(labels, minlength=len(self.means))[:, None]
         centre = x.mean(0)
@@ -87,41 +90,43 @@ class FeatureDistance(nn.Module):
         self.centre.copy_(centre)
         self.whitening.copy_(whitening)
         self.means.copy_(torch.where(count > 0, means @ whitening, torch.inf))
-        self.distances.fill_(torch.inf)  # those of other means
+        self.distances.fill_(torch.inf)  # the previous ones belong to other means
         self.fitted.fill_(True)
         return self
 
-    def calibrate(self, features: Float[Tensor, "row feature"]) -> FeatureDistance:
-        """Keep the distances of objects that were not trained on, which later ones are compared with.
+    def calibrate(self, features: Float[Array, "row feature"]) -> FeatureDistance:
+        """Set the reference distances from calibration objects, which were not trained on.
 
         Raises
         ------
-        Fault
-            Where features are not finite, or not as many as here.
+        InputError
+            If features are not finite, or have another size.
         """
+        features = as_tensor(features)
         _check(features, len(self.centre))
         with torch.no_grad():
             self.distances.copy_(quantile_table(self(features.to(self.centre))))
         return self
 
-    def novelty(self, distance: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
-        """Fraction of the calibration objects that are less unlike, between 0 and 1 in steps of 0.001.
+    def ood_percentile(self, distance: Float[Array, "*row"]) -> Float[Tensor, "*row"]:
+        """Fraction of the calibration objects with a smaller distance, between 0 and 1 in steps of 0.001.
 
-        One minus it is the conformal p-value: of objects like the calibration ones, at most a fraction q have a
-        novelty above 1 - q.
+        One minus it is the conformal p-value: of objects exchangeable with the calibration objects, at most a fraction
+        q have an `ood_percentile` above 1 - q.
         """
-        return share_below(self.distances, distance)
+        distance = as_tensor(distance, self.distances.device)
+        return fraction_below(self.distances, distance)
 
-    def unlike(self, distance: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
-        """Whether the distance is beyond that quantile of the calibration objects, or no number at all.
+    def is_ood(self, distance: Float[Array, "*row"], level: float = 0.99) -> Bool[Tensor, "*row"]:
+        """Whether the distance exceeds the quantile `level` of the calibration objects, or is NaN.
 
-        With fewer of them than q / (1 - q), 99 for the default, no number is.
+        With fewer calibration objects than level / (1 - level), 99 for the default, the quantile is infinite.
         """
-        return ~(distance <= self.distances[level_index(quantile)])
+        return ~(as_tensor(distance, self.distances.device) <= self.distances[level_index(level)])
 
 
 def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "feature feature"]:
-    """W with W W' the inverse of the shrunk covariance, from C = L L', W = L'^-1."""
+    """W with W W' the inverse of the shrunk covariance C: with C = L L', W = L'^-1."""
     from sklearn.covariance import ledoit_wolf
 
     covariance = torch.from_numpy(ledoit_wolf(residuals.numpy(), assume_centered=True)[0])
@@ -131,11 +136,11 @@ def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "featur
     return torch.linalg.solve_triangular(factor, eye, upper=False).T
 
 
-def _labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
+def _labels(features: Tensor, labels: Array | None, classes: int) -> Tensor:
     if labels is not None:
-        return labels.detach().cpu().long()
+        return as_tensor(labels).detach().cpu().long()
     if classes > 1:
-        cause = "a distance for classes, fitted as one for values"
+        cause = "labels left out of fit"
         raise InputError("no labels", f"labels of {classes} classes", cause, "pass labels, or leave out classes")
     return torch.zeros(len(features), dtype=torch.int64)
 
@@ -143,7 +148,7 @@ def _labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
 def _check(features: Tensor, size: int) -> None:
     if features.shape[1] != size:
         raise InputError(
-            f"{features.shape[1]} features", f"{size} features", "another model", "use that model's distance"
+            f"{features.shape[1]} features", f"{size} features", "features of another model", "use those of this model"
         )
     if not torch.isfinite(features).all():
-        raise InputError("features that are not finite", "finite features", "a training that diverged", "train anew")
+        raise InputError("features that are not finite", "finite features", "a training that diverged", "train again")

@@ -1,4 +1,4 @@
-"""How rare a value is among those of calibration objects, and how rare several are together."""
+"""Empirical p-values of scores among those of calibration objects, and their combination."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from skysure.methods.arrays import Array, as_tensor
 from skysure.methods.calibration.conformal import level_index, quantile_table
 
 
 class EmpiricalPValue(nn.Module):
-    """The values of calibration objects, which later ones are compared with; large ones are rare.
+    """Percentile of a value among those of calibration objects; one minus it is the p-value of a large value.
 
-    Unfitted, nothing is rare.
+    Before `fit` the percentile is 0, and no value exceeds a level.
 
     Examples
     --------
-    >>> tail = EmpiricalPValue().fit(torch.arange(1000.0))
-    >>> tail(torch.tensor([-1.0, 500.0, 5000.0])), tail.exceeds(torch.tensor([500.0, 5000.0]))
+    >>> p_value = EmpiricalPValue().fit(torch.arange(1000.0))
+    >>> p_value(torch.tensor([-1.0, 500.0, 5000.0])), p_value.exceeds(torch.tensor([500.0, 5000.0]))
     (tensor([0.0000, 0.4990, 0.9990]), tensor([False,  True]))
     """
 
@@ -27,36 +28,39 @@ class EmpiricalPValue(nn.Module):
         super().__init__()
         self.register_buffer("bounds", torch.full((1001,), torch.inf))
 
-    def fit(self, values: Float[Tensor, " row"]) -> EmpiricalPValue:
-        """Keep the values of objects that were not trained on; those that are no number count as the smallest."""
+    def fit(self, values: Float[Array, " row"]) -> EmpiricalPValue:
+        """Set the reference values from calibration objects, which were not trained on; NaN counts as the smallest."""
         self.bounds.copy_(quantile_table(_ordered(values)))
         return self
 
-    def forward(self, values: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
+    def forward(self, values: Float[Array, "*row"]) -> Float[Tensor, "*row"]:
         """Fraction of the calibration objects with a smaller value, between 0 and 1 in steps of 0.001.
 
         One minus it is the conformal p-value.
         """
-        return share_below(self.bounds, _ordered(values).to(self.bounds)).to(values.dtype)
+        values = as_tensor(values, self.bounds.device)
+        return fraction_below(self.bounds, _ordered(values).to(self.bounds)).to(values.dtype)
 
-    def exceeds(self, values: Float[Tensor, "*row"], quantile: float = 0.99) -> Bool[Tensor, "*row"]:
-        """Whether a value is beyond that quantile of the calibration objects; with too few of them none is."""
-        return _ordered(values).to(self.bounds) > self.bounds[level_index(quantile)]
+    def exceeds(self, values: Float[Array, "*row"], level: float = 0.99) -> Bool[Tensor, "*row"]:
+        """Whether a value exceeds the quantile `level` of the calibration objects, infinite if these are too few."""
+        return _ordered(values).to(self.bounds) > self.bounds[level_index(level)]
 
 
-def share_below(bounds: Float[Tensor, 1001], values: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
-    """Fraction of the calibration objects, of whose values these are the bounds, that lie below each value."""
+def fraction_below(bounds: Float[Tensor, 1001], values: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
+    """Fraction of the calibration objects below each value, from the `quantile_table` of their values."""
     return torch.searchsorted(bounds[1:].contiguous(), values.contiguous(), side="left").to(values.dtype) / 1000
 
 
 def fisher_combined(*shares: Float[Tensor, "*row"]) -> Float[Tensor, "*row"]:
-    """How unlikely several p-values are together: -sum log p, with p = 1 - share and 0.001 as its least value.
+    """Combine p-values: -sum log p, with p = 1 - share, at least 0.001.
 
-    The statistic of Fisher 1932 (Statistical Methods for Research Workers, section 21.1), halved. How rare it is, a
-    `EmpiricalPValue` of its own says, since the p-values need not be independent.
+    Half the statistic of Fisher 1932 (Statistical Methods for Research Workers, section 21.1). Its own p-value comes
+    from another `EmpiricalPValue`, as the p-values need not be independent.
     """
     return -sum(torch.log1p(-share * (1000 / 1001)) for share in shares)  # type: ignore[return-value]
 
 
-def _ordered(values: Tensor) -> Tensor:
+def _ordered(values: Array) -> Tensor:
+    """Replace NaN by minus infinity."""
+    values = as_tensor(values)
     return torch.where(values.isnan(), -torch.inf, values)

@@ -1,6 +1,7 @@
-"""Scores of how unlike an object is, and how well a score tells the unknown from the known. Larger is more unlike.
+"""Out-of-distribution (OOD) scores, and measures of how well they separate OOD from in-distribution objects.
 
-Entropy and mutual information are the `predictive` and `epistemic` parts of `uncertainty.split_classes`.
+A larger score means further out of distribution. Entropy and mutual information are the `predictive` and `epistemic`
+parts of `sampling.split_classes`.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ def energy(logits: Float[Tensor, "*row class"], temperature: float = 1.0) -> Flo
     return -temperature * torch.logsumexp(logits / temperature, -1)
 
 
-def auroc(known: Float[ndarray, " row"], unknown: Float[ndarray, " other"]) -> float:
-    """Chance that an unknown object scores higher than a known one, ties counting half."""
-    score = np.concatenate([known, unknown])
-    return float(auc(score, np.arange(len(score)) >= len(known)))
+def auroc(*, in_distribution: Float[ndarray, " row"], ood: Float[ndarray, " other"]) -> float:
+    """Area under the ROC curve: probability that an OOD object has the higher score, ties counting half.
+
+    >>> auroc(in_distribution=np.array([0.0, 1.0]), ood=np.array([0.5, 2.0]))
+    0.75
+    """
+    score = np.concatenate([in_distribution, ood])
+    return float(auc(score, np.arange(len(score)) >= len(in_distribution)))
 
 
-def fpr_at_tpr(known: Float[ndarray, " row"], unknown: Float[ndarray, " other"], tpr: float = 0.95) -> float:
-    """Fraction of the unknown that pass as known when the fraction `tpr` of the known pass (Liang et al. 2018).
+def fpr_at_tpr(*, in_distribution: Float[ndarray, " row"], ood: Float[ndarray, " other"], tpr: float = 0.95) -> float:
+    """Fraction of OOD objects accepted at the threshold that accepts a fraction `tpr` of the others (FPR95).
 
-    >>> fpr_at_tpr(np.arange(100.0), np.array([90.0, 94.0, 95.0, 200.0]))
+    As in Liang et al. 2018, in-distribution objects are the positives.
+
+    >>> fpr_at_tpr(in_distribution=np.arange(100.0), ood=np.array([90.0, 94.0, 95.0, 200.0]))
     0.5
     """
-    threshold = np.quantile(known, tpr, method="inverted_cdf")
-    return float(np.mean(unknown <= threshold))
+    threshold = np.quantile(in_distribution, tpr, method="inverted_cdf")
+    return float(np.mean(ood <= threshold))

@@ -1,4 +1,4 @@
-"""Q-learning: what an action is worth, learned from rewards alone, and the exact values to hold it against."""
+"""Tabular Q-learning, and exact values of finite Markov decision processes for comparison."""
 
 from .exact import (
     deterministic_policies,

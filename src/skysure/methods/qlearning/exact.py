@@ -1,12 +1,12 @@
 """Exact values of a finite Markov decision process, by linear algebra.
 
 A process is two tensors: `transition[s, a, s']`, the probability that action a in state s leads to s', and
-`reward[s, a, s']`, what is paid on the way. With r(s, a) = Σ_s' P(s'|s, a) R(s, a, s'), Bellman's equation
+`reward[s, a, s']`, the reward of that transition. With r(s, a) = Σ_s' P(s'|s, a) R(s, a, s'), Bellman's equation
 
     Q*(s, a) = r(s, a) + γ Σ_s' P(s'|s, a) max_a' Q*(s', a')
 
-is solved without sampling, so that what an agent has learned can be held against it. Puterman, Markov
-Decision Processes (1994): chapter 4 for a finite horizon, section 6.4 for policy iteration.
+is solved without sampling, for comparison with learned values. Puterman, Markov Decision Processes (1994): chapter 4
+for a finite horizon, section 6.4 for policy iteration.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Tensor3 = Float[np.ndarray, "state action next"]
 
 
 def mean_reward(transition: Tensor3, reward: Tensor3) -> Float[np.ndarray, "state action"]:
-    """Give the mean reward r(s, a) = Σ_s' P(s'|s, a) R(s, a, s')."""
+    """Return the mean reward r(s, a) = Σ_s' P(s'|s, a) R(s, a, s')."""
     return np.einsum("ijk,ijk->ij", transition, reward)
 
 
 def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Float[np.ndarray, "state action"]:
-    """Solve Bellman's optimality equation for an endless future by policy iteration.
+    """Solve Bellman's optimality equation for an infinite horizon by policy iteration.
 
-    Each round evaluates a policy with one linear solve and then acts greedily on its values; a finite process
-    has finitely many policies, so the result is exact to rounding.
+    Each iteration evaluates a policy with one linear solve and then makes it greedy; a finite process has finitely many
+    policies, so the result is exact to rounding.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Flo
 
     Raises
     ------
-    Fault
-        If γ is outside [0, 1): without an end and without discount the sum of the rewards diverges.
+    InputError
+        If γ is outside [0, 1): for an infinite horizon without discount the sum of the rewards diverges.
     """
     if not 0 <= discount < 1:
         raise InputError(
             f"a discount of {discount:g}",
             "at least 0 and below 1",
-            "without a discount the rewards of an endless future have no finite sum",
-            "lower the discount, or ask finite_optimal_values for the value over a horizon",
+            "no discount, for which the sum of the rewards over an infinite horizon diverges",
+            "lower the discount, or use finite_optimal_values with a horizon",
         )
     n_states = len(transition)
     r = mean_reward(transition, reward)
@@ -71,9 +71,9 @@ def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Flo
 def finite_optimal_values(
     transition: Tensor3, reward: Tensor3, horizon: int, discount: float = 1.0
 ) -> Float[np.ndarray, "state action"]:
-    """Solve Bellman's optimality equation backwards from an end that is `horizon` steps away.
+    """Solve Bellman's optimality equation over a finite horizon by backward induction.
 
-    The best policy may depend on the steps left; these are the values at the first of them.
+    The optimal policy may depend on the number of steps left; the values are those with `horizon` steps left.
     """
     r = mean_reward(transition, reward)
     v = np.zeros(len(transition))
@@ -90,7 +90,7 @@ def policy_values(
     horizon: int,
     discount: float = 1.0,
 ) -> Float[np.ndarray, "policy state"]:
-    """Give the exact mean return of deterministic policies over a finite horizon.
+    """Return the exact mean return of deterministic policies over a finite horizon.
 
     The backward step v <- r_π + γ P_π v is linear in (v, 1), so `horizon` of them are one matrix power:
 
@@ -100,16 +100,16 @@ def policy_values(
     ----------
     transition, reward : ndarray, shape (state, action, next state)
     policies : ndarray of int, shape (policy, state)
-        The action that each policy takes in each state.
+        Action of each policy in each state.
     horizon : int
-        How many steps are summed.
+        Number of steps.
     discount : float
-        γ; 1 gives the plain sum of the rewards.
+        γ; 1 gives the undiscounted sum of the rewards.
 
     Returns
     -------
     ndarray, shape (policy, state)
-        Mean return from each state on.
+        Mean return from each initial state.
 
     Examples
     --------

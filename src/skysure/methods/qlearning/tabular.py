@@ -1,16 +1,16 @@
 """Tabular Q-learning of many agents side by side.
 
-Watkins & Dayan (1992), equation 1. After a step from s to s' by action a that paid r,
+Watkins & Dayan (1992), equation 1. After a step from s to s' by action a with reward r,
 
     Q(s, a) <- Q(s, a) + α [r + γ max_a' Q(s', a') - Q(s, a)]
 
-with a step size α = α₁ n^-p at the n-th visit of (s, a). p = 0 keeps it constant; 1/2 < p <= 1 lets it shrink
-slowly enough to forget the beginning and fast enough to average the noise, and then Q converges to Q*
-(Even-Dar & Mansour 2003). An agent acts at random in a state it knows nothing about (all values
-still zero) and with probability ε elsewhere; otherwise it takes the action of largest value.
+with a step size α = α₁ n^-p at the n-th visit of (s, a). It is constant for p = 0; for 1/2 < p <= 1 it decreases slowly
+enough to forget the initial values and fast enough to average the noise, and Q converges to Q* (Even-Dar & Mansour
+2003). An agent acts at random in a state whose values are all zero, and with probability ε elsewhere; otherwise it
+takes the action of largest value (ε-greedy).
 
-Agents share nothing: they are repetitions that differ in their random numbers alone, and their scatter is the
-uncertainty of what was learned.
+Agents are independent: they differ only in their random numbers, and their scatter is the uncertainty of the learned
+values.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from jaxtyping import Bool, Float, Int
 
 @dataclass(frozen=True)
 class Rule:
-    """How an agent learns from a step.
+    """Update rule of Q-learning.
 
     Parameters
     ----------
     discount : float
-        γ, what a reward one step later is worth now.
+        γ, the weight of a reward one step later.
     step_size : float
         α₁, the step size at the first visit.
     step_power : float
-        p, how the step size shrinks with the visits.
+        p, the power of the decrease of the step size with the visits.
     placement : {"standard", "lecture"}
-        "lecture" leaves α off the reward: Q <- Q + r + α (γ max Q' - Q). Multiplied by a constant α this is
-        the standard update of αQ: the same policy from a table that is 1/α too large.
+        "lecture" does not multiply the reward by α: Q <- Q + r + α (γ max Q' - Q). For constant α this is the standard
+        update of αQ: the same policy, with values that are too large by 1/α.
     """
 
     discount: float = 0.95
@@ -48,15 +48,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Tables:
-    """What agents know: the value of each action in each state, and how often they tried it.
+    """Q-tables of agents: the value of each action in each state, and the number of visits.
 
-    The action comes first, so that a maximum over actions is one pass over all agents.
+    The action axis is first, so that a maximum over actions is one pass over all agents.
 
     Parameters
     ----------
     values : ndarray of float64, shape (action, agent, state)
     visits : ndarray of int64, shape (action, agent, state)
-        Both are changed in place, and have to be contiguous.
+        Both are changed in place, and must be contiguous.
     """
 
     values: Float[np.ndarray, "action agent state"]
@@ -64,16 +64,16 @@ class Tables:
 
     @classmethod
     def empty(cls, agents: int, states: int, actions: int) -> Tables:
-        """Know nothing: all zero."""
+        """Create tables with all values zero."""
         shape = (actions, agents, states)
         return cls(np.zeros(shape), np.zeros(shape, dtype=np.int64))
 
     def at(self, state: Int[np.ndarray, " agent"]) -> Float[np.ndarray, "action agent"]:
-        """Give the values of all actions, each agent in a state of its own."""
+        """Return the values of all actions in the state of each agent."""
         return self.values.reshape(len(self.values), -1).take(self.rows(state), axis=1)
 
     def rows(self, state: Int[np.ndarray, " agent"]) -> Int[np.ndarray, " agent"]:
-        """Give the places of these states in a table whose last two axes are one."""
+        """Return the index of the state of each agent in a table with the last two axes flattened."""
         _, agents, states = self.values.shape
         return np.arange(0, agents * states, states) + state
 
@@ -83,7 +83,7 @@ def choose(
     explores: Bool[np.ndarray, " agent"],
     random_action: Int[np.ndarray, " agent"],
 ) -> Int[np.ndarray, " agent"]:
-    """Take the action of largest value; a random one where the agent explores or knows nothing.
+    """Choose the action of largest value; a random one if the agent explores or all values are zero.
 
     >>> q = np.array([[0.0, 1.0, 1.0], [0.0, 2.0, 2.0]])
     >>> choose(q, explores=np.array([False, False, True]), random_action=np.array([0, 0, 0]))
@@ -111,9 +111,9 @@ def update(
     s_tm1, a_tm1, r_t, s_t : ndarray, shape (agent,)
         State, action, reward, next state.
     ended : ndarray of bool, shape (agent,)
-        Where the process itself ended, so that nothing follows. A mere limit of time is no end.
+        Whether the episode terminated, so that the next state has no value. A time limit is not termination.
     live : ndarray of bool, shape (agent,)
-        Which agents took this step; the others learn nothing.
+        Whether each agent took this step; others are not updated.
     """
     values, visits = tables.values.reshape(-1), tables.visits.reshape(-1)
     cell = a_tm1 * (len(values) // len(tables.values)) + tables.rows(s_tm1)
@@ -132,21 +132,21 @@ def update(
 def play_episode(
     env: VectorEnv, tables: Tables, rule: Rule, epsilon: float, horizon: int, seed: int, episode: int
 ) -> Float[np.ndarray, " agent"]:
-    """Play one episode with every agent, learning at each step; give what each of them collected.
+    """Play one episode with every agent, with an update at each step; return the total reward of each.
 
     Parameters
     ----------
     env : VectorEnv
-        One environment an agent, with discrete states and actions. Its `reset` is given a list of seeds.
+        One environment per agent, with discrete states and actions. Its `reset` receives a list of seeds.
     tables : Tables
         Changed in place.
     rule : Rule
     epsilon : float
         ε, probability of a random action.
     horizon : int
-        Most steps that are played. An agent whose episode ends earlier waits for the others.
+        Maximum number of steps. An agent whose episode ends earlier waits for the others.
     seed, episode : int
-        All random numbers derive from these two.
+        All random numbers are derived from these two.
     """
     actions, agents, _ = tables.values.shape
     random = np.random.default_rng([seed, episode])

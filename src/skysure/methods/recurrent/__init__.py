@@ -1,30 +1,30 @@
-"""Recurrent networks: irregular times, long sequences, and how far back they can learn."""
+"""Recurrent networks: irregular times, long sequences, and the gradient over long lags."""
 
 from .autoencoder import Autoencoder
-from .decay import Decaying, gaps
+from .decay import StateDecay, gaps
 from .gradients import gradient_by_lag
 from .initialisation import init_forget_bias
-from .padding import bidirectional, turned
-from .patches import Patches, pooled
+from .padding import bidirectional, reverse_sequence
+from .patches import Patches, pool_steps
 from .series import Series, step_features
-from .shortening import binned, information_bins, subsample, truncate
+from .shortening import information_bins, subsample, time_bins, truncate
 from .truncated_bptt import truncated_bptt
 
 __all__ = [
     "Autoencoder",
-    "Decaying",
     "Patches",
     "Series",
+    "StateDecay",
     "bidirectional",
-    "binned",
     "gaps",
     "gradient_by_lag",
     "information_bins",
     "init_forget_bias",
-    "pooled",
+    "pool_steps",
+    "reverse_sequence",
     "step_features",
     "subsample",
+    "time_bins",
     "truncate",
     "truncated_bptt",
-    "turned",
 ]

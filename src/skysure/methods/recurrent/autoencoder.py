@@ -1,15 +1,15 @@
-"""Autoencode a long series: a recurrent network learns, without labels, to say a window of points in a few numbers.
+"""Recurrent autoencoder of a long series: learns without labels to encode windows of points in a few numbers.
 
-An encoder reads the points of a window, and a linear map of its last state is the code. A decoder is told the code and,
-step by step, which point this is, how long after the one before and in which channel, and gives a Gaussian for each.
-Minimised is
+An encoder reads the points of a window, and a linear map of its last state is the code. The inputs of the decoder are
+the code and, at each step, the index of the point, the time since the previous one and the measured channels; its
+output is a Gaussian for each point. The loss is
 
     NLL = Σ ½ [ (x - m)² / (σ² + s²) + ln 2π (σ² + s²) ] / n
 
-with the error σ of each point and a scatter s of the decoder's own, so that noise need not be encoded. A recurrent
-autoencoder of whole light curves is that of Naul et al. 2018 (arXiv:1711.10609), who weight errors by 1/σ² and have no
-s. Ours reads windows, so that memory is that of a batch of windows however long the series is. The codes of all windows
-are a series again: for classes, read by a recurrent network; for novelty, averaged and given to
+with the error σ of each point and a scatter s predicted by the decoder, so that the code need not describe noise. The
+recurrent autoencoder of Naul et al. 2018 (arXiv:1711.10609) encodes whole light curves, with weights 1/σ² and without
+s. This one encodes windows, so that memory does not grow with the length of the series. The codes of all windows are a
+series again: for classification, the input of a recurrent network; for novelty detection, averaged and passed to
 `novelty.FeatureDistance`.
 """
 
@@ -31,13 +31,13 @@ class Autoencoder(nn.Module):
     Parameters
     ----------
     channels : int
-        Of the series, each with weights of its own.
+        Number of channels of the series, each with its own weights.
     units, code : int
-        Of the recurrent layers; numbers that say a window.
+        Size of the recurrent layers, and of the code.
     size : int
-        Points of a window.
+        Number of points in a window.
     chunk : int
-        Windows that are encoded at a time where no gradient is needed.
+        Number of windows that are encoded at a time without gradient.
 
     Examples
     --------
@@ -61,19 +61,19 @@ class Autoencoder(nn.Module):
             init_forget_bias(layer, math.log(size))
 
     def encode(self, windows: Series) -> Float[Tensor, "object code"]:
-        """Give the code of each window; that of an empty one means nothing."""
+        """Return the code of each window; that of an empty window is meaningless."""
         states, _ = self.encoder(step_features(windows))
         last = (windows.length - 1).clamp(min=0)
         return self.code(states[torch.arange(len(last), device=last.device), last])
 
     def nll(self, windows: Series) -> Float[Tensor, " object"]:
-        """Give the negative log-likelihood a point, in nat, of each window rebuilt from its code."""
+        """Return the negative log-likelihood per point, in nat, of each window reconstructed from its code."""
         channels = windows.value.shape[2]
-        asked = step_features(windows)[..., 2 * channels :]
-        place = torch.arange(windows.steps, device=asked.device).to(asked)[:, None] / self.size
-        code = self.encode(windows)[:, None].expand(-1, windows.steps, -1).to(asked)
-        states, _ = self.decoder(torch.cat([code, asked, place.expand(len(windows), -1, -1)], -1))
-        mean, log_scatter = self.rebuilt(states).to(asked).chunk(2, -1)
+        conditions = step_features(windows)[..., 2 * channels :]  # whether measured, and the gap
+        index = torch.arange(windows.steps, device=conditions.device).to(conditions)[:, None] / self.size
+        code = self.encode(windows)[:, None].expand(-1, windows.steps, -1).to(conditions)
+        states, _ = self.decoder(torch.cat([code, conditions, index.expand(len(windows), -1, -1)], -1))
+        mean, log_scatter = self.rebuilt(states).to(conditions).chunk(2, -1)
         measured = windows.weight > 0
         variance = torch.where(measured, windows.weight, 1.0).reciprocal() + log_scatter.clamp(-7, 7).exp().square()
         nll = 0.5 * ((windows.value - mean).square() / variance + variance.log() + math.log(2 * math.pi)) * measured
@@ -81,12 +81,12 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, series: Series) -> Series:
-        """Give the codes of all windows, a step each at the time of its first point, without gradient."""
-        count, many = -(-series.steps // self.size), max(1, self.chunk // max(1, len(series)))
+        """Return the codes of all windows as a series, at the time of the first point of each, without gradient."""
+        count, windows = -(-series.steps // self.size), max(1, self.chunk // max(1, len(series)))
         codes = []
-        for start in range(0, count, many):
-            part = series.between(start * self.size, (start + many) * self.size).windows(self.size)
-            codes.append(self.encode(part).to(series.value).unflatten(0, (len(series), min(many, count - start))))
+        for start in range(0, count, windows):
+            part = series.between(start * self.size, (start + windows) * self.size).windows(self.size)
+            codes.append(self.encode(part).to(series.value).unflatten(0, (len(series), min(windows, count - start))))
         time = series.time[:, :: self.size]
         length = -(-series.length // self.size)
         valid = torch.arange(count, device=length.device) < length[:, None]

@@ -1,14 +1,14 @@
-"""How far back a recurrent layer can learn: the gradient of its last output by what it read long before.
+"""How far back a recurrent layer can learn: the gradient of its last output with respect to earlier inputs.
 
-A weight that has to react to an input k steps before the end learns through the derivative ∂h_T / ∂x_(T-k), a product
-of k derivatives from state to state. Where states and inputs are near zero these are constant, and
+The response to an input k steps before the end is learned through the derivative ∂h_T / ∂x_(T-k), a product of k
+derivatives from state to state. Near zero states and inputs these are constant, and
 
     plain layer (tanh)   W_hhᵏ W_ih
     LSTM                 f ᵏ · i o W_ig,      f = σ(b_f) and so on, where W_hh = 0
     GRU                  zᵏ · (1 - z) W_in,   z = σ(b_z), where W_hh = 0
 
-Either vanishes, or explodes, exponentially (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735; Pascanu,
-Mikolov & Bengio 2013, arXiv:1211.5063). A gate lets the network choose the base, and 1 is among its choices.
+Each vanishes or explodes exponentially (Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735; Pascanu,
+Mikolov & Bengio 2013, arXiv:1211.5063). A gate lets the network learn the base, which may be close to 1.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from torch import Tensor
 def gradient_by_lag(
     layer: Callable[[Tensor], tuple[Tensor, Any]], x: Float[Tensor, "object time feature"]
 ) -> Float[Tensor, "object lag"]:
-    """Measure how much the last output still changes with each input: the Frobenius norm of ∂h_T / ∂x_(T-k).
+    """Measure the dependence of the last output on each input: the Frobenius norm of ∂h_T / ∂x_(T-k).
 
-    One pass back: each unit of the last output has a copy of the sequence of its own.
+    One backward pass: the sequence is copied for each unit of the last output.
 
     Parameters
     ----------
     layer : callable
-        A recurrent layer with `batch_first`, or anything that gives (outputs, state) of all steps of each object.
+        A recurrent layer with `batch_first`, or another function that returns (outputs of all steps, state).
     x : Tensor
-        Without padding. In float64 the norm is known down to 1e-300, in float32 to 1e-38.
+        Without padding. Norms are accurate down to 1e-300 in float64, 1e-38 in float32.
 
     Returns
     -------
     Tensor
-        For lag k = 0 (the last input), 1, ... up to the first input.
+        At lag k = 0 (the last input), 1, ... up to the first input.
 
     Examples
     --------

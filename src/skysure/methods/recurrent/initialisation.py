@@ -1,9 +1,10 @@
-"""Where a recurrent layer starts: able to keep what it has read, so that it can learn what to keep.
+"""Initialisation of recurrent layers so that the state is kept over many steps.
 
-A gate that keeps a share g of the state at each step passes gᵏ back over k steps. torch starts it near g = σ(0) = 1/2,
-which is gone after ten; a bias of 1 keeps 0.73 (Gers, Schmidhuber & Cummins 2000, doi:10.1162/089976600300015015;
-Jozefowicz, Zaremba & Sutskever 2015, ICML), and one of ln T about 1 - 1/T (Tallec & Ollivier 2018, arXiv:1804.11188). A
-plain layer has no gate; it starts with recurrent weights that keep lengths (Saxe et al. 2014, arXiv:1312.6120).
+A gate that keeps a fraction g of the state at each step passes a gradient of gᵏ over k steps. In torch's initialisation
+g is near σ(0) = 1/2, which vanishes after ten steps; a bias of 1 gives 0.73 (Gers, Schmidhuber & Cummins 2000,
+doi:10.1162/089976600300015015; Jozefowicz, Zaremba & Sutskever 2015, ICML), a bias of ln T about 1 - 1/T (Tallec &
+Ollivier 2018, arXiv:1804.11188). A plain layer has no gate; its recurrent weights are made orthogonal (Saxe et al.
+2014, arXiv:1312.6120).
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ from torch import nn
 from skysure.errors import InputError
 
 _GATED = ("LSTM", "GRU")
-"""In both the second gate keeps: f of torch's i, f, g, o; z of its r, z, n."""
+"""In both, the second gate keeps the state: f of torch's i, f, g, o; z of its r, z, n."""
 
 
 @torch.no_grad()
 def init_forget_bias(layer: nn.RNNBase, bias: float = 1.0) -> None:
-    """Set a layer to keep its state at the start, in place: the bias of its keeping gate, or an orthogonal W_hh.
+    """Initialise a layer in place to keep its state: set the bias of the forget gate, or an orthogonal W_hh.
 
     Parameters
     ----------
     layer : nn.LSTM, nn.GRU or nn.RNN
-        The forget gate of an LSTM and the update gate of a GRU (which in torch's form keeps) get `bias` in all.
+        `bias` becomes the total bias of the forget gate of an LSTM, or of the update gate of a GRU, which in torch's
+        form keeps the state.
     bias : float
-        b, in the logit of the share that is kept. Of no use to a plain layer.
+        Logit of the fraction of the state that is kept at each step. Ignored for a plain layer.
 
     Raises
     ------
-    Fault
+    InputError
         For a gated layer without biases.
 
     Examples
@@ -42,11 +44,11 @@ def init_forget_bias(layer: nn.RNNBase, bias: float = 1.0) -> None:
     """
     if layer.mode in _GATED and not layer.bias:
         raise InputError(
-            f"{layer} without biases", "bias=True", "a gate keeps by its bias", "build the layer with biases"
+            f"{layer} without biases", "bias=True", "bias=False in the constructor", "build the layer with biases"
         )
-    keeping = slice(layer.hidden_size, 2 * layer.hidden_size)
+    forget_gate = slice(layer.hidden_size, 2 * layer.hidden_size)
     for _, w_hh, *biases in layer.all_weights:
         if layer.mode in _GATED:
-            biases[0][keeping], biases[1][keeping] = bias, 0.0
+            biases[0][forget_gate], biases[1][forget_gate] = bias, 0.0
         else:
             nn.init.orthogonal_(w_hh)

@@ -1,8 +1,8 @@
-"""Sequences of measurements of many objects, and what a recurrent network reads of them.
+"""Time series of many objects, and the features of each step for a recurrent network.
 
-A step has a time and, for each channel (a band, say), a value and its weight 1/σ²; a weight of zero means that the
-channel was not measured then. Whatever makes a long series short takes a `Series` and gives a `Series`, so that the
-network behind it need not know how.
+A step has a time and, for each channel (for example a band), a value and its weight 1/σ²; a weight of zero means that
+the channel was not measured. All methods that shorten a series map a `Series` to a `Series`, so that the network that
+reads it does not depend on the method.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .decay import gaps
 
 @dataclass(frozen=True)
 class Series:
-    """Measurements of objects in the order of their times, padded at the end.
+    """Measurements of objects in order of time, padded at the end.
 
-    An object may have no steps at all: it is all padding, and stays so whatever is made of the series. Where all are
-    so, one step of padding stands there, as recurrent layers refuse a sequence of none.
+    An object may have no steps, and is then all padding. If no object has a step, there is one step of padding, as
+    recurrent layers do not accept empty sequences.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Series:
     weight : Tensor
         1/σ² of each value, or one number for all channels of a step; zero where nothing was measured, and at padding.
     length : Tensor
-        Steps of each object without its padding, from zero on.
+        Number of steps of each object without padding, which may be zero.
 
     Examples
     --------
@@ -49,53 +49,53 @@ class Series:
 
     def __post_init__(self) -> None:
         if not self.steps:
-            vars(self).update(vars(self.padded(1)))
+            vars(self).update(vars(self.pad(1)))
 
     def __len__(self) -> int:
         return len(self.length)
 
     @property
     def steps(self) -> int:
-        """Steps of the longest object, padding of all included."""
+        """Number of steps, including padding."""
         return self.time.shape[1]
 
     @property
     def valid(self) -> Bool[Tensor, "object time"]:
-        """Which steps are no padding."""
+        """Whether each step is not padding."""
         return torch.arange(self.steps, device=self.time.device) < self.length[:, None]
 
-    def __getitem__(self, which: slice | Tensor) -> Series:
-        """Take some of the objects: a slice, a mask, or indices."""
-        return Series(self.time[which], self.value[which], self.weight[which], self.length[which])
+    def __getitem__(self, objects: slice | Tensor) -> Series:
+        """Select objects by a slice, a mask, or indices."""
+        return Series(self.time[objects], self.value[objects], self.weight[objects], self.length[objects])
 
     def between(self, start: int, stop: int) -> Series:
-        """Take the steps from `start` to before `stop`, of all objects, without a copy."""
+        """Select the steps in [start, stop) of all objects, without a copy."""
         part = slice(start, min(stop, self.steps))
         length = (self.length - start).clamp(0, max(part.stop - start, 0))
         return Series(self.time[:, part], self.value[:, part], self.weight[:, part], length)
 
-    def padded(self, steps: int) -> Series:
-        """Add padding until there are this many steps; none where there are more already."""
+    def pad(self, steps: int) -> Series:
+        """Add padding up to this number of steps; unchanged if there are more."""
         more = (0, 0, 0, max(0, steps - self.steps))
         value, weight = torch.nn.functional.pad(self.value, more), torch.nn.functional.pad(self.weight, more)
         return Series(torch.nn.functional.pad(self.time, more[2:]), value, weight, self.length)
 
     def windows(self, size: int) -> Series:
-        """Cut each object into windows of `size` steps, which become objects of their own."""
-        whole = self.padded(-(-self.steps // size) * size)
-        starts = torch.arange(0, whole.steps, size, device=self.time.device)
+        """Divide each object into windows of `size` steps, each of which becomes an object."""
+        padded = self.pad(-(-self.steps // size) * size)
+        starts = torch.arange(0, padded.steps, size, device=self.time.device)
         length = (self.length[:, None] - starts).clamp(0, size)
         time, value, weight = (
-            x.unflatten(1, (-1, size)).flatten(0, 1) for x in (whole.time, whole.value, whole.weight)
+            x.unflatten(1, (-1, size)).flatten(0, 1) for x in (padded.time, padded.value, padded.weight)
         )
         return Series(time, value, weight, length.flatten())
 
 
 def step_features(series: Series) -> Float[Tensor, "object time feature"]:
-    """Give what a network reads of each step: of each channel value, ln σ and whether measured; ln(1 + gap).
+    """Return the features of each step: value, ln σ and whether measured of each channel, and ln(1 + gap).
 
-    All are zero at padding, and those of a channel where it was not measured. The gap is the time since the step
-    before, in whatever unit `time` has: choose it so that usual gaps are of order one.
+    All are zero at padding, and those of a channel where it was not measured. The gap is the time since the previous
+    step, in the unit of `time`, which should be such that typical gaps are of order one.
 
     >>> series = Series(torch.tensor([[0.0, 3.0]]), torch.tensor([[[5.0], [7.0]]]), torch.ones(1, 2, 1),
     ...                 torch.tensor([2]))

@@ -1,8 +1,8 @@
-"""Truncated backpropagation through time: memory follows the window, not the sequence.
+"""Truncated backpropagation through time: memory grows with the window, not with the sequence.
 
-A long sequence is read window by window. The state goes on from each to the next; its history does not, so that a
-gradient reaches back to the beginning of its window (Williams & Peng 1990, doi:10.1162/neco.1990.2.4.490, with steps
-back as many as steps forward). What lies further back can still be *used*; it cannot be learned to be kept.
+A long sequence is processed window by window. The state is passed on to the next window without its gradient, so that
+gradients end at the beginning of each window (Williams & Peng 1990, doi:10.1162/neco.1990.2.4.490, with equal numbers
+of steps forwards and backwards). The network can use earlier inputs, but cannot learn to keep them.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ def truncated_bptt(
     windows: Iterable[Float[Tensor, "object _ feature"]],
     state: Any = None,
 ) -> Iterator[Float[Tensor, "object _ unit"]]:
-    """Run a recurrent layer over a sequence in windows, carrying the state without its history.
+    """Run a recurrent layer over a sequence in windows, passing on the state without its gradient.
 
     Parameters
     ----------
     layer : callable (window, state) -> (output, state)
-        Any one-way layer with `batch_first`. Tied dropout has one mask for all windows inside `noise`.
+        A unidirectional layer with `batch_first`. Inside `noise`, tied dropout has one mask for all windows.
     windows : iterable of Tensor
-        `x.split(window, dim=1)`; or a generator that embeds a part at a time, so that no whole sequence is ever held.
+        `x.split(window, dim=1)`; or a generator of windows, so that the whole sequence is never in memory.
     state : optional
-        Where to begin, zero by default.
+        Initial state, zero by default.
 
     Yields
     ------
     Tensor
-        The output of each window. Call `backward` on its loss before asking for the next, and its memory is free.
+        The output of each window. Call `backward` on its loss before the next window, to free the memory.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""Samples until they suffice: each object is drawn until the Monte-Carlo error of its answer is small.
+"""Adaptive sampling: each object is sampled until its Monte-Carlo error is small.
 
-Most objects are easy: a few samples agree. Of the samples only the moments are kept. The k-th sample of an object is
-that of `sample` with the same seed.
+Most objects need few samples. Only the moments of the samples are kept. The k-th sample of an object is that of
+`sample` with the same seed.
 
-A rule that looks at the samples stops early now and then by luck: errors are about as small as asked, not at most.
-`least` samples make the first look worth something.
+A stopping rule that looks at the samples sometimes stops too early by chance: errors are about the requested size, not
+at most that. The minimum number of samples, `least`, makes this rare.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
+from numpy import ndarray
 from torch import Tensor, nn
 
 from skysure.errors import InputError
 from skysure.methods.ensembles import Ensemble
-from skysure.methods.pytree import Tree, mapped
+from skysure.methods.pytree import Tree, tree_map
 
 from .decomposition import ClassSplit, ValueSplit
+from .inputs import convert_arrays, count_objects
 from .moments import Moments
-from .posterior import evaluating, objects_of, sample, split
+from .posterior import eval_mode, sample, split_model
 
 _OBJECTS = 256
 
 
 def sample_until(
     model: nn.Module,
-    inputs: Tree,
+    inputs: Tree | ndarray,
     statistic: Callable[[Any], Float[Tensor, "sample object number"]],
     enough: Callable[[Moments], Bool[Tensor, " object"]],
     seed: int,
@@ -40,50 +42,51 @@ def sample_until(
     rows: Int64[Tensor, " object"] | None = None,
     shared: bool = False,
 ) -> Moments:
-    """Draw each object until its samples are enough.
+    """Sample each object until its number of samples is sufficient.
 
     Parameters
     ----------
     model, inputs, seed, rows, shared
-        As for `sample`.
+        As in `sample`; no DataLoader.
     statistic : callable
-        From what `sample` gives to the numbers whose moments are kept, at most about a hundred an object.
+        Maps the output of `sample` to the numbers whose moments are kept, at most about a hundred per object.
     enough : callable
-        From moments to whether an object needs no more samples.
+        Maps moments to whether each object needs no more samples.
     least, most : int
-        How many samples an object gets at least and at most. It is looked at after `least`, then each time that there
-        are half as many again (never fewer than `least` more).
+        Minimum and maximum number of samples of an object. `enough` is evaluated after `least` samples, then each time
+        their number has grown by half (by `least` at the minimum).
 
     Raises
     ------
-    Fault
+    InputError
         Unless 2 <= least <= most; for an ensemble; and as `sample`.
     """
     if not 2 <= least <= most:
-        raise InputError(f"least = {least}, most = {most}", "2 <= least <= most", "exchanged", "exchange them")
+        raise InputError(f"least = {least}, most = {most}", "2 <= least <= most", "swapped arguments", "swap them")
     if isinstance(model, Ensemble):
         raise InputError(
-            "an Ensemble to sample until it suffices",
-            "a network with masks",
-            "its members are all there are, however often they are drawn",
+            "adaptive sampling of an Ensemble",
+            "a network with dropout masks",
+            "the number of members is fixed, however many samples are drawn",
             "sample(ensemble, ...)",
         )
-    objects, device = objects_of(inputs)
+    inputs = convert_arrays(inputs, model)
+    objects, device = count_objects(inputs)
     rows = (torch.arange(objects) if rows is None else rows).to(device)
-    random, whole = _RandomPart(model), []
+    random_part, blocks = _RandomPart(model), []
 
     def draw(features: Tree, rows: Tensor, samples: int, first: int) -> Moments:
-        drawn = sample(random, features, samples, seed, rows=rows, shared=shared, first_sample=first)
-        return Moments.of(statistic(drawn))
+        outputs = sample(random_part, features, samples, seed, rows=rows, shared=shared, first_sample=first)
+        return Moments.of(statistic(outputs))
 
     for start in range(0, objects, _OBJECTS):
         part = slice(start, start + _OBJECTS)
-        features = random.features(mapped(itemgetter(part), inputs))
-        whole.append(_until(draw, enough, features, rows[part], least, most))
-    return Moments(*map(torch.cat, zip(*whole, strict=True)))
+        features = random_part.features(tree_map(itemgetter(part), inputs))
+        blocks.append(_sample_block(draw, enough, features, rows[part], least, most))
+    return Moments(*map(torch.cat, zip(*blocks, strict=True)))
 
 
-def _until(
+def _sample_block(
     draw: Callable[[Tree, Tensor, int, int], Moments],
     enough: Callable[[Moments], Tensor],
     features: Tree,
@@ -91,33 +94,34 @@ def _until(
     least: int,
     most: int,
 ) -> Moments:
-    found, drawn = draw(features, rows, least, 0), least
-    active = (~enough(found)).nonzero()[:, 0]
-    while len(active) and drawn < most:
-        more = min(max(least, drawn // 2), most - drawn)
-        new = draw(mapped(itemgetter(active), features), rows[active], more, drawn)
-        moments, drawn = found.of_objects(active).merged(new), drawn + more
-        for kept, now in zip(found, moments, strict=True):
-            kept[active] = now
-        active = active[~enough(moments)]
-    return found
+    """Sample the objects of a block, dropping those that have enough samples."""
+    moments, samples = draw(features, rows, least, 0), least
+    active = (~enough(moments)).nonzero()[:, 0]
+    while len(active) and samples < most:
+        more = min(max(least, samples // 2), most - samples)
+        added = draw(tree_map(itemgetter(active), features), rows[active], more, samples)
+        updated, samples = moments.take(active).merge(added), samples + more
+        for old, new in zip(moments, updated, strict=True):
+            old[active] = new
+        active = active[~enough(updated)]
+    return moments
 
 
 class _RandomPart(nn.Module):
-    """What comes after the prefix of a model, so that the prefix need not run each time that more is drawn."""
+    """The part of a model from its first random layer on, so that the prefix runs only once per object."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self._before, self.suffix = split(model)
+        self._prefix, self.suffix = split_model(model)
 
     def prefix(self, features: Tree) -> Tree:
         return features
 
     def features(self, inputs: Tree) -> Tree:
         """Run the prefix."""
-        with torch.inference_mode(), evaluating(self.model):
-            return self._before(inputs)
+        with torch.inference_mode(), eval_mode(self.model):
+            return self._prefix(inputs)
 
 
 def _softmax(logits: Tensor) -> Tensor:
@@ -126,38 +130,38 @@ def _softmax(logits: Tensor) -> Tensor:
 
 def split_classes_until(
     model: nn.Module,
-    inputs: Tree,
+    inputs: Tree | ndarray,
     tolerance: float,
     seed: int,
     *,
     probabilities: Callable[[Any], Float[Tensor, "sample object class"]] = _softmax,
     **options: Any,
 ) -> tuple[ClassSplit, Int64[Tensor, " object"]]:
-    """Split the entropy of classes, with as many samples of each object as it needs.
+    """Decompose the entropy of classes, with as many samples of each object as it needs.
 
-    An object is done when the standard errors of its mean probabilities, and of its mutual information in nats, are at
-    most `tolerance`.
+    Sampling of an object ends when the standard errors of its mean probabilities and of its mutual information (in nat)
+    are at most `tolerance`.
 
     Parameters
     ----------
     model, inputs, seed
-        As for `sample`.
+        As in `sample_until`.
     tolerance : float
     probabilities : callable
-        From what `sample` gives to probabilities; by default the softmax of logits.
+        Maps the output of `sample` to probabilities; by default the softmax of logits.
     **options
-        least, most, rows, shared of `sample_until`.
+        `least`, `most`, `rows`, `shared` of `sample_until`.
 
     Returns
     -------
     ClassSplit
         As `split_classes` of the samples of each object.
     Tensor, shape (object,)
-        How many samples were drawn.
+        Number of samples drawn.
 
     Raises
     ------
-    Fault
+    InputError
         If `tolerance` is not above 0, and as `sample_until`.
 
     Examples
@@ -176,17 +180,18 @@ def split_classes_until(
 
     def enough(moments: Moments) -> Tensor:
         worst = torch.maximum(moments.error[:, :-1].amax(-1), _class_split(moments).monte_carlo_error)
-        return ~(worst > tolerance)  # NaN: more samples would not mend it
+        return ~(worst > tolerance)  # NaN counts as done: more samples would not help
 
     moments = sample_until(model, inputs, statistic, enough, seed, **options)
     return _class_split(moments), moments.count
 
 
 def _class_split(moments: Moments) -> ClassSplit:
-    """Split the entropy, from moments of the probabilities and of their entropy."""
+    """Decompose the entropy, from moments of the probabilities and of their entropy."""
     p, aleatoric, covariance = moments.mean[:, :-1], moments.mean[:, -1], moments.covariance
     epistemic = (torch.special.entr(p).sum(-1) - aleatoric).clamp(min=0)
-    # A sample's share of the mutual information is KL(p_s || mean p) = -H_s - p_s . log(mean p): linear in both.
+    # The contribution of a sample to the mutual information, KL(p_s || mean p) = -H_s - p_s . log(mean p), is linear in
+    # p_s and H_s: its variance follows from their covariance.
     slope = torch.cat([-torch.where(p > 0, p, 1).log(), -torch.ones_like(p[:, :1])], -1)
     variance = torch.einsum("oi,oij,oj->o", slope, covariance, slope).clamp(min=0)
     spread = covariance.diagonal(dim1=1, dim2=2)[:, :-1].sqrt()
@@ -195,37 +200,39 @@ def _class_split(moments: Moments) -> ClassSplit:
 
 def split_values_until(
     model: nn.Module,
-    inputs: Tree,
+    inputs: Tree | ndarray,
     values: Callable[[Any], tuple[Float[Tensor, "sample object value"], Float[Tensor, "sample object value"]]],
     tolerance: float,
     seed: int,
     **options: Any,
 ) -> tuple[ValueSplit, Int64[Tensor, " object"]]:
-    """Split the covariance of values, with as many samples of each object as it needs.
+    """Decompose the covariance of values, with as many samples of each object as it needs.
 
-    An object is done when the standard error of each mean, over the predictive standard deviation, and that of each
-    epistemic variance, over the predictive variance, are at most `tolerance`: where noise rules, few samples do.
+    Sampling of an object ends when the standard error of each mean, relative to the predictive standard deviation, and
+    that of each epistemic variance, relative to the predictive variance, are at most `tolerance`: where the aleatoric
+    part dominates, few samples are enough.
 
     Parameters
     ----------
     model, inputs, seed
-        As for `sample`.
+        As in `sample_until`.
     values : callable
-        From what `sample` gives to means and variances. Give float64 where float32 cannot hold them (Julian dates).
+        Maps the output of `sample` to means and variances. Use float64 where float32 is not precise enough (Julian
+        dates).
     tolerance : float
     **options
-        least, most, rows, shared of `sample_until`.
+        `least`, `most`, `rows`, `shared` of `sample_until`.
 
     Returns
     -------
     ValueSplit
         As `split_values` of the samples of each object.
     Tensor, shape (object,)
-        How many samples were drawn.
+        Number of samples drawn.
 
     Raises
     ------
-    Fault
+    InputError
         If `tolerance` is not above 0, and as `sample_until`.
     """
     _check(tolerance)
@@ -237,7 +244,7 @@ def split_values_until(
                 f"means of shape {tuple(mean.shape)} and variances of shape {tuple(variance.shape)}",
                 "(sample, object, value), both",
                 "one variance for several values, or a covariance",
-                "variance.expand_as(mean); for covariances sample and split_values",
+                "variance.expand_as(mean); for covariances, sample and split_values",
             )
         return torch.cat([mean.double(), variance.double()], -1)
 
@@ -252,7 +259,7 @@ def split_values_until(
 
 
 def _value_split(moments: Moments) -> ValueSplit:
-    """Split the covariance, from moments of means and variances."""
+    """Decompose the covariance, from moments of means and variances."""
     mean, variance = moments.mean.chunk(2, -1)
     k = mean.shape[1]
     epistemic, aleatoric = moments.covariance[:, :k, :k], torch.diag_embed(variance)
@@ -264,4 +271,4 @@ def _value_split(moments: Moments) -> ValueSplit:
 
 def _check(tolerance: float) -> None:
     if not tolerance > 0:
-        raise InputError(f"tolerance = {tolerance}", "above 0", "a switch meant as off", "sample, with a fixed number")
+        raise InputError(f"tolerance = {tolerance}", "above 0", "0 used as a switch", "call sample")

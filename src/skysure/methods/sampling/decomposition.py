@@ -1,11 +1,12 @@
-"""The split of an uncertainty: aleatoric (noise in the data) and epistemic (ignorance of the model).
+"""Uncertainty decomposition: aleatoric (noise in the data) and epistemic (uncertainty of the model).
 
-For classes, in nats (Gal 2016, thesis, section 3.3; Depeweg et al. 2018, arXiv:1710.07283):
+For classes, in nat (Gal 2016, thesis, section 3.3; Depeweg et al. 2018, arXiv:1710.07283):
 
     H(mean_s p_s) = mean_s H(p_s) + mean_s KL(p_s || mean p)        predictive = aleatoric + epistemic
 
-For values, by the law of total variance: mean_s of the covariances, and the covariance of the means (over T - 1).
-All sums are centred and in float64: `mean(x^2) - mean(x)^2` loses magnitudes, Julian dates and large fluxes.
+For values, by the law of total variance: the mean of the covariances, plus the covariance of the means (over T - 1).
+All sums are centred and in float64: `mean(x^2) - mean(x)^2` loses the digits of magnitudes, Julian dates and large
+fluxes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from skysure.errors import InputError
 
 @dataclass(frozen=True)
 class ClassSplit:
-    """Probabilities and the parts of their entropy, in nats; NaN where a probability is.
+    """Class probabilities and the parts of their entropy, in nat; NaN where a probability is NaN.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class ClassSplit:
     probability_error : Tensor, shape (object, class)
         Standard deviation over the samples.
     predictive, aleatoric, epistemic : Tensor, shape (object,)
-        Entropy of the mean, mean entropy, mutual information between class and weights.
+        Entropy of the mean, mean of the entropies, mutual information between class and weights.
     monte_carlo_error : Tensor, shape (object,)
         Standard error of `epistemic` from the finite number of samples.
     """
@@ -45,7 +46,7 @@ class ClassSplit:
 
 @dataclass(frozen=True)
 class ValueSplit:
-    """Values and the parts of their covariance.
+    """Mean values and the parts of their covariance.
 
     Parameters
     ----------
@@ -63,25 +64,26 @@ class ValueSplit:
 
 
 def split_classes(probabilities: Float[Tensor, "sample object class"]) -> ClassSplit:
-    """Split the entropy of class probabilities.
+    """Decompose the entropy of class probabilities.
 
-    The epistemic part is computed as the mean divergence, which keeps its digits where it is small. Its Monte-Carlo
-    error is that of the mean of KL(p_s || mean p) (the influence of a sample on the mutual information).
+    The epistemic part is computed as the mean KL divergence, which is precise also where it is small. Its Monte-Carlo
+    error is the standard error of that mean (KL(p_s || mean p) is the influence of a sample on the mutual information).
 
     Raises
     ------
-    Fault
+    InputError
         For fewer than two samples.
 
     Examples
     --------
     >>> import torch
-    >>> sure_but_torn = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
-    >>> parts = split_classes(sure_but_torn)
+    >>> samples_disagree = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
+    >>> parts = split_classes(samples_disagree)
     >>> float(parts.aleatoric), round(float(parts.epistemic), 4)
     (0.0, 0.6931)
     """
-    p = _several(probabilities).double()
+    _check_samples(probabilities)
+    p = probabilities.double()
     mean = p.mean(0)
     divergence = (torch.xlogy(p, p) - torch.xlogy(p, mean)).sum(-1)
     aleatoric, epistemic = torch.special.entr(p).sum(-1).mean(0), divergence.mean(0).clamp(min=0)
@@ -94,19 +96,19 @@ def split_values(
     variance: Float[Tensor, "sample object value"] | None = None,
     covariance: Float[Tensor, "sample object value value"] | None = None,
 ) -> ValueSplit:
-    """Split the covariance of predicted values.
+    """Decompose the covariance of predicted values.
 
     Parameters
     ----------
     means : Tensor
-        The mean that each sample predicts. Give float64 where float32 cannot hold them (Julian dates).
+        Mean predicted by each sample. Pass float64 where float32 is not precise enough (Julian dates).
     variance, covariance : Tensor
-        The noise that each sample predicts: one of the two.
+        Noise predicted by each sample: exactly one of the two.
 
     Raises
     ------
-    Fault
-        For fewer than two samples, or unless one of `variance` and `covariance` is given.
+    InputError
+        For fewer than two samples, or unless exactly one of `variance` and `covariance` is given.
 
     Examples
     --------
@@ -116,8 +118,10 @@ def split_values(
     (2.0, 1.0, 2.0)
     """
     if (variance is None) == (covariance is None):
-        raise InputError("a split of values", "either variance or covariance", "both or none was passed", "pass one")
-    m = _several(means).double()
+        problem = "both variance and covariance" if variance is not None else "neither variance nor covariance"
+        raise InputError(problem, "exactly one of them", "a full covariance contains the variances", "pass one of them")
+    _check_samples(means)
+    m = means.double()
     mean = m[0] + (m - m[0]).mean(0)
     centred = m - mean
     epistemic = torch.einsum("soi,soj->oij", centred, centred) / (len(m) - 1)
@@ -128,12 +132,11 @@ def split_values(
     return ValueSplit(mean, aleatoric + epistemic, aleatoric, epistemic, error)
 
 
-def _several(samples: Float[Tensor, "sample ..."]) -> Float[Tensor, "sample ..."]:
+def _check_samples(samples: Float[Tensor, "sample ..."]) -> None:
     if len(samples) < 2:
         raise InputError(
-            f"a split of {len(samples)} sample(s)",
+            f"an uncertainty decomposition of {len(samples)} sample(s)",
             "at least 2",
-            "samples = 1 asks for no uncertainty",
-            "draw more; 30 give the epistemic variance to 26 %",
+            "samples = 1, which has no epistemic uncertainty",
+            "draw more; 30 samples estimate an epistemic variance to 26 %",
         )
-    return samples

@@ -1,7 +1,7 @@
-"""Number, mean and covariance of samples that come in blocks and are not kept.
+"""Count, mean and covariance of samples that arrive in blocks and are not stored.
 
-Blocks are merged by the formula of Chan, Golub and LeVeque 1983 (doi:10.1080/00031305.1983.10483115): centred, in
-float64, so that nothing is lost of small spreads around large values.
+Blocks are merged with the formula of Chan, Golub and LeVeque 1983 (doi:10.1080/00031305.1983.10483115): centred and in
+float64, so that small spreads around large values keep their digits.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor
 
 
 class Moments(NamedTuple):
-    """What is kept of the samples of each object.
+    """Moments of the samples of each object.
 
     Parameters
     ----------
     count : Tensor, shape (object,)
-        Samples drawn.
+        Number of samples.
     mean : Tensor, shape (object, number)
     scatter : Tensor, shape (object, number, number)
         Sum over the samples of the products of deviations from the mean.
@@ -31,23 +31,23 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, samples: Float[Tensor, "sample object number"]) -> Moments:
-        """Take the moments of samples."""
+        """Compute the moments of samples."""
         x = samples.double()
         mean = x[0] + (x - x[0]).mean(0)
         count = torch.full(mean.shape[:1], len(x), device=x.device)
         return cls(count, mean, torch.einsum("soi,soj->oij", x - mean, x - mean))
 
-    def of_objects(self, objects: Int64[Tensor, " some"]) -> Moments:
-        """Take those of some objects."""
+    def take(self, objects: Int64[Tensor, " selected"]) -> Moments:
+        """Select objects by index."""
         return Moments(*(each[objects] for each in self))
 
-    def merged(self, other: Moments) -> Moments:
-        """Take the moments of these samples and others together."""
+    def merge(self, other: Moments) -> Moments:
+        """Compute the moments of these samples and others together."""
         count = self.count + other.count
-        apart = other.mean - self.mean
+        difference = other.mean - self.mean
         share = (other.count / count.double())[:, None]
-        between = (self.count[:, None] * share * apart)[:, :, None] * apart[:, None, :]
-        return Moments(count, self.mean + share * apart, self.scatter + other.scatter + between)
+        between = (self.count[:, None] * share * difference)[:, :, None] * difference[:, None, :]
+        return Moments(count, self.mean + share * difference, self.scatter + other.scatter + between)
 
     @property
     def covariance(self) -> Float64[Tensor, "object number number"]:

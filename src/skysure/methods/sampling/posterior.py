@@ -1,11 +1,12 @@
-"""Samples from the predictive distribution of a network with masks: fast by construction, and the same each time.
+"""Samples from the predictive distribution of a network with dropout masks, reproducible in any chunks.
 
-What comes before the first random layer is computed once. Samples are folded into the batch while that pays (on a
-CPU up to about 128 rows, where the caches end) and looped beyond, so that memory stays bounded. Random numbers belong
-to (seed, sample, row, layer, feature): the samples do not depend on how objects or samples were cut into chunks.
+The part of a model before its first random layer is computed once. Samples are folded into the batch while that is
+faster (on a CPU up to about 128 rows, where the caches are full) and looped beyond, so that memory is bounded. Each
+random number is a hash of (seed, sample, row, layer, feature): samples do not depend on how objects or samples are
+divided into chunks.
 
-A model says itself where its random part begins by two methods with `model(x) == model.suffix(model.prefix(x))`;
-an nn.Sequential is split at its first random layer; any other model runs whole.
+A model declares its deterministic part by two methods with `model(x) == model.suffix(model.prefix(x))`; an
+nn.Sequential is split at its first random layer; any other model runs as a whole.
 """
 
 from __future__ import annotations
@@ -19,21 +20,24 @@ from typing import Any
 import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from skysure.errors import InputError
-from skysure.methods.dropout.masks import SampleKeys, drawing, masks
+from skysure.methods.dropout.masks import SampleKeys, masks, use_sample_keys
 from skysure.methods.dropout.tied import TiedDropout
 from skysure.methods.ensembles import Ensemble
-from skysure.methods.pytree import Tree, joined, mapped
+from skysure.methods.pytree import Tree, tree_concat, tree_map
+
+from .inputs import Inputs, convert_arrays, count_objects, iterate_batches
 
 _ROWS = {"cpu": 256}
 _ROWS_ELSEWHERE = 4096
-_STEPPED = 6  # objects: up to here recurrent steps over folded samples are faster than fused passes over one
+_STEPPED = 6  # objects: up to this number, stepping over folded samples is faster than one fused pass per sample
 
 
 def sample(
     model: nn.Module,
-    inputs: Tree,
+    inputs: Inputs,
     samples: int,
     seed: int,
     *,
@@ -48,32 +52,34 @@ def sample(
     Parameters
     ----------
     model : nn.Module
-        Runs in `eval`, without gradients; left as it was. Objects along the first axis of inputs and outputs.
-    inputs : Tensor, tuple or dict (nested; None passes through)
-        The one argument of the model.
+        Runs in `eval` without gradients, and is left unchanged. Objects are along the first axis of inputs and outputs.
+    inputs : Tensor, ndarray, tuple or dict (nested; None is passed on), or DataLoader
+        The one argument of the model. Arrays are converted to the device and floating-point type of the model; the
+        batches of a DataLoader run one after the other, and must not be shuffled.
     samples, seed : int
-        How many draws, and of which sequence.
+        Number of draws, and the seed of all random numbers.
     rows : Tensor, int64, optional
-        Names of the objects, for their random numbers; by default first_row, first_row + 1, ...
+        Identifiers of the objects for their random numbers; by default first_row, first_row + 1, ...
     shared : bool
-        Whether each sample has one set of masks for all objects: the draws are then functions, and recurrent layers
-        run in their fused kernels.
+        Whether each sample uses one set of masks for all objects: each sample is then one function, and recurrent
+        layers run in their fused kernels.
     first_row, first_sample : int
-        Where to count on, in the next chunk of objects or of samples.
+        Number of the first object and of the first sample, to continue in another chunk.
     batch : int, optional
-        Most objects for the network at once, by default 256 on a CPU, 4096 elsewhere; samples are folded into rows up
-        to half of it.
+        Largest number of objects in one pass, by default 256 on a CPU and 4096 elsewhere; samples are folded into rows
+        up to half of it.
 
     Returns
     -------
-    As the model's output, each tensor of shape (sample, object, ...). Of an `Ensemble`, every member draws `samples`
-    (its own output alone where it has no masks), and sample 0 of all members comes before sample 1 of all.
+    As the model's output, each tensor of shape (sample, object, ...). Every member of an `Ensemble` draws `samples`
+    (one, its output, if it has no masks); sample 0 of all members precedes sample 1 of all members.
 
     Raises
     ------
-    Fault
-        If the model has no masks, `samples` is below 1, the inputs have no or different numbers of objects, `rows`
-        names another number of them, or an output has something else along its first axis.
+    InputError
+        If the model has no masks, `samples` is below 1, the inputs have no or different numbers of objects, `rows` has
+        another length, an output does not have objects along its first axis, or a DataLoader shuffles or yields lists
+        of several tensors.
 
     Examples
     --------
@@ -82,91 +88,121 @@ def sample(
     >>> sample(network, torch.zeros(5, 2), samples=30, seed=1).shape
     torch.Size([30, 5, 1])
     """
-    members, mine = isinstance(model, Ensemble), list(masks(model).values())
-    if not mine and not members:
+    if isinstance(inputs, DataLoader):
+        options = {"shared": shared, "first_sample": first_sample, "batch": batch}
+        return _sample_batches(model, inputs, samples, seed, rows, first_row, options)
+    ensemble, model_masks = isinstance(model, Ensemble), list(masks(model).values())
+    _check(model, samples, random=bool(model_masks) or ensemble)
+    samples = samples if model_masks else 1
+    inputs = convert_arrays(inputs, model)
+    objects, device = count_objects(inputs)
+    batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
+    rows = torch.arange(first_row, first_row + objects) if rows is None else rows
+    _check_rows(rows, objects)
+    rows = rows.to(device)
+    block = _even_size(objects, batch)
+    fold = 1 if shared and block > _STEPPED and _has_state_masks(model) else _even_size(samples, batch // 2 // block)
+    indices = torch.arange(first_sample, first_sample + samples, device=device)
+    prefix, suffix = split_model(model)
+    blocks = []
+    with torch.inference_mode(), eval_mode(model):
+        for start in range(0, objects, block):
+            part = slice(start, start + block)
+            keys = SampleKeys.of(seed, indices, None if shared else rows[part])
+            features, folds = prefix(tree_map(itemgetter(part), inputs)), []
+            for first in range(0, samples, fold):
+                with use_sample_keys(model_masks, keys.take_samples(slice(first, first + fold))):
+                    folds.append(_run_folded(suffix, features, min(fold, samples - first), len(rows[part])))
+            outputs = tree_concat(folds, 0)
+            blocks.append(tree_map(lambda x: x.transpose(1, 2).flatten(0, 1), outputs) if ensemble else outputs)
+    return tree_concat(blocks, 1)  # outside inference mode, so that gradients may flow through the samples
+
+
+def _sample_batches(
+    model: nn.Module,
+    loader: DataLoader,
+    samples: int,
+    seed: int,
+    rows: Tensor | None,
+    first_row: int,
+    options: dict[str, Any],
+) -> Tree:
+    """Sample the batches of a DataLoader one after the other, and concatenate along the objects."""
+    outputs, first = [], 0
+    for inputs in iterate_batches(loader, model):
+        stop = first + count_objects(inputs)[0]
+        own_rows = None if rows is None else rows[first:stop]
+        outputs.append(sample(model, inputs, samples, seed, rows=own_rows, first_row=first_row + first, **options))
+        first = stop
+    if rows is not None:
+        _check_rows(rows, first)
+    if not outputs:
+        raise InputError("a DataLoader without batches", "at least one object", "an empty data set", "pass some data")
+    return tree_concat(outputs, 1)
+
+
+def _check(model: nn.Module, samples: int, random: bool) -> None:
+    if not random:
         raise InputError(
             f"{type(model).__name__} without random layers",
             "a model with Dropout or TiedDropout inside",
-            "torch's own dropout layers, which rest in eval, or none",
-            "to_bayesian(model), or wrap its layers; all samples would be the same, and look certain",
+            "no dropout layers, or torch's own, which are switched off in eval; all samples would be equal",
+            "to_bayesian(model), or wrap its layers",
         )
     if samples < 1:
-        raise InputError(
-            f"samples = {samples}", "at least 1", "a switch meant as off", "use the network itself, in eval"
-        )
-    samples = samples if mine else 1
-    objects, device = objects_of(inputs)
-    batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
-    rows = (torch.arange(first_row, first_row + objects) if rows is None else _named(rows, objects)).to(device)
-    block = _even(objects, batch)
-    fold = 1 if shared and block > _STEPPED and _fuses(model) else _even(samples, batch // 2 // block)
-    which = torch.arange(first_sample, first_sample + samples, device=device)
-    prefix, suffix = split(model)
-    done = []
-    with torch.inference_mode(), evaluating(model):
-        for start in range(0, objects, block):
-            part = slice(start, start + block)
-            draw = SampleKeys.of(seed, which, None if shared else rows[part])
-            features, drawn = prefix(mapped(itemgetter(part), inputs)), []
-            for first in range(0, samples, fold):
-                with drawing(mine, draw.of_samples(slice(first, first + fold))):
-                    drawn.append(_folded(suffix, features, min(fold, samples - first), len(rows[part])))
-            whole = joined(drawn, 0)
-            done.append(mapped(lambda x: x.transpose(1, 2).flatten(0, 1), whole) if members else whole)
-    return joined(done, 1)  # outside inference mode, so that the samples may enter a fit
+        raise InputError(f"samples = {samples}", "at least 1", "0 used as a switch", "call the network itself, in eval")
 
 
-def _named(rows: Int64[Tensor, " object"], objects: int) -> Int64[Tensor, " object"]:
+def _check_rows(rows: Int64[Tensor, " object"], objects: int) -> None:
     if rows.shape != (objects,):
         raise InputError(
             f"rows of shape {tuple(rows.shape)} for {objects} objects",
-            f"one name for each, shape ({objects},)",
-            "names of the whole set beside a part of it",
-            "cut both alike",
+            f"one identifier for each object, shape ({objects},)",
+            "identifiers of the whole data set with a part of the inputs",
+            "select the same objects from both",
         )
-    return rows
 
 
-def _folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, objects: int) -> Tree:
-    """Run the random part once, on the features repeated for each sample; gives (sample, object, ...)."""
+def _run_folded(suffix: Callable[[Tree], Tree], features: Tree, samples: int, objects: int) -> Tree:
+    """Run the random part once on the features repeated for each sample; returns (sample, object, ...)."""
     if samples > 1:
-        features = mapped(lambda x: x.expand(samples, *x.shape).flatten(0, 1), features)
+        features = tree_map(lambda x: x.expand(samples, *x.shape).flatten(0, 1), features)
 
-    def unfolded(output: Tensor) -> Tensor:
+    def unfold(output: Tensor) -> Tensor:
         if not output.ndim or len(output) != samples * objects:
             raise InputError(
                 f"an output of shape {tuple(output.shape)} for {samples * objects} rows",
                 "objects along its first axis",
                 "the last state of a recurrent layer (layers first), or one number for the batch",
-                "wrap the model, and return what belongs to objects: output, _ = layer(x)",
+                "wrap the model so that it returns only what belongs to objects: output, _ = layer(x)",
             )
         return output.unflatten(0, (samples, objects))
 
-    return mapped(unfolded, suffix(features))
+    return tree_map(unfold, suffix(features))
 
 
-def split(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Cut a model in two before its first random layer: suffix(prefix(x)) is model(x); objects stay the first axis."""
+def split_model(model: nn.Module) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """Split a model before its first random layer: suffix(prefix(x)) is model(x); objects stay along the first axis."""
     if isinstance(model, Ensemble):
         return (
-            lambda x: model(x, call=lambda member, x: split(member)[0](x), axis=1),
-            lambda x: model(x, own=True, call=lambda member, x: split(member)[1](x), axis=1),
+            lambda x: model(x, call=lambda member, x: split_model(member)[0](x), axis=1),
+            lambda x: model(x, per_member=True, call=lambda member, x: split_model(member)[1](x), axis=1),
         )
     if not masks(model):
-        return model, _as_it_is
+        return model, _identity
     if hasattr(model, "prefix") and hasattr(model, "suffix"):
         return model.prefix, model.suffix
     if type(model).forward is not nn.Sequential.forward:
-        return _as_it_is, model
+        return _identity, model
     layers = list(model)
     first = next(i for i, layer in enumerate(layers) if masks(layer))
-    before, after = split(layers[first])
+    before, after = split_model(layers[first])
     return _chain(*layers[:first], before), _chain(after, *layers[first + 1 :])
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module of a model in `eval`, so that batch norm rests; then back as each was."""
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Put every module of a model in `eval`, so that batch norm is not updated; then restore the mode of each."""
     training = [module for module in model.modules() if module.training]
     if training:
         model.eval()
@@ -177,31 +213,16 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def objects_of(inputs: Tree) -> tuple[int, torch.device]:
-    """Count the objects of inputs, and say where they lie."""
-    leaves: list[Tensor] = []
-    mapped(lambda x: leaves.append(x) or x, inputs)
-    counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
-    if len(counts) != 1 or counts == {0}:
-        raise InputError(
-            f"inputs of shapes {[tuple(leaf.shape) for leaf in leaves]}",
-            "as many objects in each along axis 0, and some",
-            "time or bands first, or a setting among the data",
-            "put objects first; settings belong to the model",
-        )
-    return counts.pop(), leaves[0].device
-
-
-def _even(total: int, most: int) -> int:
-    """Cut a total into even parts of at most so many; torch plans anew for each size of a batch."""
+def _even_size(total: int, most: int) -> int:
+    """Size of nearly equal parts of at most `most`: few batch sizes, as torch plans its kernels for each size."""
     return ceil(total / ceil(total / max(1, most)))
 
 
-def _fuses(model: nn.Module) -> bool:
+def _has_state_masks(model: nn.Module) -> bool:
     return any(isinstance(module, TiedDropout) and module.drop_state for module in model.modules())
 
 
-def _as_it_is(x: Any) -> Any:
+def _identity(x: Any) -> Any:
     return x
 
 

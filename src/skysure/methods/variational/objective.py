@@ -1,13 +1,13 @@
-"""What a training minimises beside the mean negative log-likelihood: KL(q || prior) / N.
+"""The KL term of the training objective: KL(q || prior) / N, added to the mean negative log-likelihood.
 
-For each mask, with K inputs dropped independently at rate p, prior length l, and N training objects:
+For each mask, with K inputs dropped independently at rate p, prior length scale l, and N training objects:
 
     l^2 / (2 N (1 - p)) |W|^2  -  (K / N) H(p),     H(p) = -p log p - (1 - p) log(1 - p)
 
-Gal, Hron and Kendall 2017 (arXiv:1705.07832), eq. 3 and 4, where the weights' mean is M = W / (1 - p), since kept
-inputs are scaled by 1 / (1 - p). It goes with a likelihood that has its 1/2 (their notebooks leave it out, and double
-both factors). K and N come from the layer and the data: K counts masks (features, channels; never pixels or time
-steps), and biases are not in |W|^2, since nothing drops them.
+Gal, Hron and Kendall 2017 (arXiv:1705.07832), eq. 3 and 4, with weights M = W / (1 - p), since kept inputs are scaled
+by 1 / (1 - p). The likelihood must include its factor 1/2 (the authors' notebooks leave it out, and double both terms).
+K is the number of independent masks (features or channels, not pixels or time steps), and |W|^2 does not include
+biases, which are not dropped.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from skysure.methods.dropout.tied import TiedDropout
 from skysure.methods.ensembles import Ensemble
 
 
-def entropy_of_rate(rate: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """Entropy H(p) of one mask, in nats."""
+def bernoulli_entropy(rate: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """Entropy H(p) of one mask, in nat."""
     return torch.special.entr(rate) + torch.special.entr(1 - rate)
 
 
@@ -33,7 +33,7 @@ def dropout_kl(
     length_scale: float,
     n: int | float | Float[Tensor, ""],
 ) -> Float[Tensor, ""]:
-    """KL divergence of one layer from its prior, over N; up to a constant.
+    """KL divergence of one layer from its prior, divided by N, up to a constant.
 
     Parameters
     ----------
@@ -42,32 +42,32 @@ def dropout_kl(
     rate : Tensor
         p.
     masks : int
-        K, inputs dropped independently.
+        K, number of inputs that are dropped independently.
     length_scale : float
-        l.
+        l of the prior N(0, 1/l^2).
     n : int, float or Tensor
-        N, training objects.
+        N, number of training objects.
     """
-    return length_scale**2 * squared_weights / (2 * n * (1 - rate)) - masks / n * entropy_of_rate(rate)
+    return length_scale**2 * squared_weights / (2 * n * (1 - rate)) - masks / n * bernoulli_entropy(rate)
 
 
 def kl(model: nn.Module, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, ""]:
-    """Sum `dropout_kl` over all masks of a model: add it to the mean negative log-likelihood of a batch.
+    """Sum `dropout_kl` over all masks of a model: the term to add to the mean negative log-likelihood of a batch.
 
-    The terms of an ensemble are those of its members, summed: so goes the loss of members that train apart.
+    For an ensemble it is the sum over its members, as the total loss of independent members is.
 
     Parameters
     ----------
     model : nn.Module
     n : int, float or Tensor
-        Number of training objects (not of a batch). For an ensemble perhaps one for each member.
+        Number of training objects (not of a batch); for an ensemble optionally one number for each member.
     """
     parts = [module for module in model.modules() if isinstance(module, (Dropout, TiedDropout, Ensemble))]
     inside = {module for part in parts if isinstance(part, Ensemble) for module in part.network.modules()}
     terms = []
     for part in parts:
         if isinstance(part, Ensemble):
-            terms.append(kl_of_members(part, n).sum())
+            terms.append(member_kl(part, n).sum())
         elif part not in inside:
             terms += [
                 dropout_kl(squares, mask.rate, mask.features, part.length_scale, n)
@@ -76,7 +76,7 @@ def kl(model: nn.Module, n: int | float | Float[Tensor, "*member"]) -> Float[Ten
     return torch.stack(terms).sum() if terms else torch.zeros(())
 
 
-def kl_of_members(ensemble: Ensemble, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, " member"]:
-    """Give the `kl` of each member of an ensemble, for n training objects, or its own number for each member."""
-    own = isinstance(n, Tensor) and n.ndim > 0
-    return ensemble(n if own else None, own, lambda member, each: kl(member, each if own else n))
+def member_kl(ensemble: Ensemble, n: int | float | Float[Tensor, "*member"]) -> Float[Tensor, " member"]:
+    """Return the `kl` of each member of an ensemble, for n training objects, or one number for each member."""
+    per_member = isinstance(n, Tensor) and n.ndim > 0
+    return ensemble(n if per_member else None, per_member, lambda member, own: kl(member, own if per_member else n))

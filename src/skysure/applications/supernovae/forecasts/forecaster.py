@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from skysure.methods.dropout import Dropout
 from skysure.methods.likelihoods.densities import density_mixture_nll
-from skysure.methods.likelihoods.heads import bounded
+from skysure.methods.likelihoods.heads import bound_log_variance
 
 from ..batches import Batch
 from ..settings import Settings
@@ -162,7 +162,7 @@ class Forecaster(nn.Module):
         raw = self.out(F.gelu(self.hidden(F.gelu(state["hidden"])))) + state["direct"]
         weight, mean, log_variance = raw.unflatten(-1, (3, COMPONENTS)).unbind(-2)
         unit = state["unit"]
-        scaled = [weight.log_softmax(-1), mean * unit, bounded(log_variance) + 2 * torch.log(unit)]
+        scaled = [weight.log_softmax(-1), mean * unit, bound_log_variance(log_variance) + 2 * torch.log(unit)]
         return torch.stack(scaled, -2)
 
 
