@@ -11,9 +11,8 @@ from skysure.data.split import Split
 
 def curves(names: str) -> LightCurves:
     n = len(names)
-    return LightCurves.from_table(
-        {"id": list(names), "time": np.arange(n), "band": ["r"] * n, "flux": np.ones(n), "flux_error": np.ones(n)}
-    )
+    table = {"id": list(names), "time": np.arange(n), "band": ["r"] * n, "flux": np.ones(n), "flux_error": np.ones(n)}
+    return LightCurves.from_table(table, zero_point=27.5)
 
 
 def test_parts_hold_their_objects_and_no_others() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from skysure.errors import InputError, nearest
 
-from .curves import ZERO_POINT
+from .fluxes import flux_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
 
 BANDS = ("u", "U", "B", "g", "c", "V", "r", "R", "o", "i", "I", "z", "y", "Y", "J", "H", "K", "w")
@@ -123,7 +123,7 @@ def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: st
     if reading.unit:
         return flux_factor(file, column, reading.unit)
     if reading.zero_point is not None:
-        return 10 ** (0.4 * (ZERO_POINT - reading.zero_point))
+        return zero_point_factor(reading.zero_point)
     if by_point:
         return None
     raise InputError(
@@ -160,23 +160,6 @@ def guess_band(name: str) -> str:
         if match := re.match(pattern, name):
             return match[1]
     return ""
-
-
-def flux_factor(file: str, column: str, unit: str) -> float:
-    """Factor from a unit of flux density to AB zero point 27.5."""
-    from astropy import units as u
-
-    if unit.lower().replace(" ", "") in ("nmgy", "nanomaggy", "nanomaggies"):
-        return 10 ** (0.4 * (ZERO_POINT - 22.5))
-    try:
-        return float(u.Unit(unit).to(u.AB)) * 10 ** (0.4 * ZERO_POINT)
-    except (ValueError, u.UnitConversionError):
-        known = ("nJy", "uJy", "mJy", "Jy", "nanomaggy")
-        raise InputError(
-            f"{file}: flux column '{column}' in '{unit}'", f"a flux density ({nearest(unit, known)})",
-            "a misspelt unit, or counts, which need a zero point",
-            'add to [reading]: unit = "nJy", or zero_point = 27.5',
-        ) from None  # fmt: skip
 
 
 def _missing(file: str, reading: Reading, units: Mapping[str, str], column: str) -> None:

@@ -12,7 +12,7 @@ from skysure.errors import InputError, nearest
 
 from .blocks import BAND, ERROR, NAN, TEXT, Points
 from .columns import BANDS, Columns, band_names, guess_band
-from .curves import ZERO_POINT
+from .fluxes import ZERO_POINT
 from .reading import OBJECT_COLUMNS
 
 HUGE = 1e15
@@ -64,7 +64,7 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
                     faults[int(k)] = f"text in a number: {name}"
                 for k in np.flatnonzero(np.abs(values) >= HUGE)[:1000]:
                     faults[int(k)] = f"no number of this world: {name}"
-                values = measured(column, values)
+                values = mask_placeholders(column, values)
                 empty = np.isnan(out[column]) if column in out else None
             out[column] = values if empty is None else np.where(empty, values, out[column])
     for name in columns.reading.carry:
@@ -73,8 +73,8 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
     return out, faults
 
 
-def measured(column: str, values: np.ndarray) -> np.ndarray:
-    """Values of a column of objects, NaN where a redshift or its error is a number that stands for none (-9)."""
+def mask_placeholders(column: str, values: np.ndarray) -> np.ndarray:
+    """Replace numbers that stand for a missing redshift or error (-9) by NaN."""
     least = {"redshift": -0.1, "redshift_error": 0.0}.get(column, -np.inf)
     return np.where(values >= least, values, np.nan)
 

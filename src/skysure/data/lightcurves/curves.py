@@ -10,11 +10,8 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-ZERO_POINT = 27.5
-"""AB magnitude of a flux of one: the FLUXCAL of SNANA. Readers convert to it."""
-
-NANOJANSKY_PER_FLUX = 3630.780548e9 * 10 ** (-0.4 * ZERO_POINT)
-"""A flux of one in nJy; AB magnitude zero is 3630.78 Jy."""
+from . import memory
+from .fluxes import NANOJANSKY_PER_FLUX
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class LightCurves:
         )
 
     def to_table(self) -> QTable:
-        """Give a long table, one row a point, fluxes in nJy, with the columns of its object beside each."""
+        """Return a long table, one row per observation, with fluxes in nJy and the columns of objects repeated."""
         njy = NANOJANSKY_PER_FLUX * u.nJy
         table = QTable({"id": self.ids[self.owner], "time": self.time * u.d})
         table["band"] = np.asarray(self.bands)[self.band]
@@ -149,37 +146,43 @@ class LightCurves:
         objects: Any = None,
         *,
         zero_point: float | None = None,
+        carry: Sequence[str] = (),
     ) -> LightCurves:
-        """Build light curves from a long table in memory, one row a point.
+        """Build light curves from a long table in memory, one row per observation.
 
         Parameters
         ----------
-        table : mapping of str to array-like (dict, astropy Table, pandas DataFrame, pyarrow Table)
-            One row a point, in any order; objects are sorted by id, points by time.
+        table : mapping of str to array-like (dict, astropy Table or QTable, pandas DataFrame, pyarrow Table)
+            One row per observation, in any order; objects are sorted by id, observations by time. Columns are found
+            by their usual names, as in files (`mjd` is the time). Columns of objects ("label", "redshift",
+            "redshift_error", "ra", "dec", "mwebv", "group") must have one value per object; missing values count as
+            unknown. Units of astropy columns and quantities are converted.
         columns : mapping of str to str, optional
-            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error".
+            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error", or that of
+            a column of objects; "" where there is none.
         objects : like `table`, optional
-            One row an object, in any order, with "id" and any of the columns of objects, e.g. "label", "redshift";
-            what is missing, masked, None or NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.
+            One row per object, in any order, with "id" and any columns of objects. What is missing, masked, None or
+            NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.
         zero_point : float, optional
-            AB magnitude of a flux of one in `table`; 27.5 by default. Where the fluxes have a unit, that is kept.
+            AB magnitude of a flux of one in `table`; required where the flux has no unit.
+        carry : sequence of str
+            Further columns of `table` with one value per object, kept under their own name in `objects`.
 
         Raises
         ------
-        Fault
-            Where a column is missing, a number is masked or not finite, an error is not positive, a unit is no flux
-            density, times are Julian dates, or an object of the table has no row in `objects`, or several.
+        InputError
+            A column is missing or two could be meant, the flux has neither unit nor zero point, a number is masked
+            or not finite, an error is not positive, a unit is not a flux density, times are Julian dates, a column
+            of objects varies within an object, or an object has no row in `objects`, or several.
 
         Examples
         --------
-        >>> curves = LightCurves.from_table({"id": ["a", "a"], "time": [2.0, 1.0], "band": ["r", "g"],
-        ...                                  "flux": [5.0, 3.0], "flux_error": [1.0, 1.0]})
+        >>> curves = LightCurves.from_table({"id": ["a", "a"], "mjd": [2.0, 1.0], "band": ["r", "g"],
+        ...                                  "flux": [5.0, 3.0], "flux_error": [1.0, 1.0]}, zero_point=27.5)
         >>> len(curves), curves.time.tolist(), curves.bands
         (1, [1.0, 2.0], ('g', 'r'))
         """
-        from .memory import from_table
-
-        return from_table(table, columns, objects, zero_point)
+        return LightCurves(**memory.arrays_of_table(table, columns, objects, zero_point, carry))
 
 
 def _column_or_missing(part: LightCurves, name: str, parts: Sequence[LightCurves]) -> np.ndarray:
