@@ -66,7 +66,7 @@ def trained(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, SplitS
 
 def parted(settings: sine.Settings) -> SplitSource:
     """Simulate the points of a seed, and divide them as a training does."""
-    return in_parts(sine.simulate(settings, None, settings.seed), sizes_of(settings), settings.seed, silent)
+    return in_parts(sine.simulate(settings, settings.objects, settings.seed), sizes_of(settings), settings.seed, silent)
 
 
 def scores(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:

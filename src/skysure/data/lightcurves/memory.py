@@ -12,7 +12,7 @@ from skysure.errors import InputError, nearest
 
 from .columns import find
 from .fluxes import flux_factor, zero_point_factor
-from .memory_columns import category_codes, column_names, finite_numbers, fill_missing, object_values, per_object
+from .memory_columns import category_codes, column_names, fill_missing, finite_numbers, object_values, per_object
 from .reading import OBJECT_COLUMNS, Reading
 
 POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error")
