@@ -29,7 +29,9 @@ def read(data: Sequence[str | LightCurves], reading: Reading) -> LightCurveFiles
         Where a file cannot be read, or a column, unit or band is missing or unknown.
     """
     chunks = [d for d in data if isinstance(d, LightCurves)]
-    return LightCurveFiles(InMemorySource(None, chunks) if chunks else open_lightcurves([str(d) for d in data], reading))
+    return LightCurveFiles(
+        InMemorySource(None, chunks) if chunks else open_lightcurves([str(d) for d in data], reading)
+    )
 
 
 def inspect(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Findings:

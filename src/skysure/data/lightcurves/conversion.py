@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.values import arrow, numbers, texts
-from skysure.errors import InputError, nearest
+from skysure.errors import InputError
 
+from .bands import band_names, check_bands
 from .blocks import BAND, ERROR, NAN, TEXT, Points
-from .columns import BANDS, Columns, band_names, guess_band
+from .columns import Columns
 from .fluxes import ZERO_POINT
 from .reading import OBJECT_COLUMNS
 
@@ -143,23 +144,12 @@ def _from_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.
 
 
 def _band_codes(columns: Columns, values: object) -> np.ndarray:
-    """Codes of bands, -1 where it is missing; a name that is not known is a fault."""
+    """Codes of bands, -1 where it is missing; names that are not known raise an InputError."""
     codes, names = texts(values)
-    known = band_names(columns.reading)
-    place = np.full(len(names), -1, np.int16)
-    for k, name in enumerate(names.tolist()):
-        if name == "":
-            continue
-        ours = columns.reading.bands.get(name, name)
-        if ours not in known:
-            guess = guess_band(name)
-            raise InputError(
-                f"{columns.file}: band '{name}'",
-                f"a band that is known ({nearest(name, (*columns.reading.bands, *BANDS))})",
-                "the survey's own name of a band", f'add to [reading.bands]: "{name}" = "{guess or "r"}"',
-            )  # fmt: skip
-        place[k] = known.index(ours)
-    return place[codes]
+    mapping, known = columns.reading.bands, band_names(columns.reading)
+    check_bands(columns.file, names.tolist(), columns.reading)
+    index = [known.index(mapping.get(name, name)) if name else -1 for name in names.tolist()]
+    return np.array(index, np.int16)[codes]
 
 
 def _kept(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skysure.data.files.entries import READABLE, SUFFIXES, Entry, bare, check_claim, kind_of, telling, walk
+from skysure.data.files.entries import Entry, file_errors, walk
+from skysure.data.files.kinds import TABLES, check_claim, is_foreign
 from skysure.data.files.tables import Table, open_table
 from skysure.errors import InputError
 
 from . import nested, snana_fits
-from .columns import check_named, find, resolve_points
+from .columns import find, resolve_points
 from .objects import joinable
 from .reading import Reading, recognise
-from .snana_text import Ignored, read_ignored
+from .snana_text import Ignored, kind_of, read_ignored
 
-TEXTS = (".csv", ".tsv")
+READABLE = (*TABLES, "snana")
+EXPECTED = "light curves as SNANA, Parquet, FITS, VOTable, ECSV or CSV"
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Plan:
         return replace(self.user, dialect=self.reading.dialect)
 
 
-def make(paths: Sequence[str | Path], user: Reading, strict: bool = True) -> Plan:
+def make(paths: Sequence[str | Path], user: Reading) -> Plan:
     """Look at every file once and decide what it is.
 
     Raises
@@ -62,8 +64,6 @@ def make(paths: Sequence[str | Path], user: Reading, strict: bool = True) -> Pla
         plan = _placed(paths, user, within_folders=True)
     if not plan.found:
         _nothing(plan, paths)
-    if strict:
-        _check_objects(plan)
     return plan
 
 
@@ -104,10 +104,10 @@ def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Tabl
                 plan.ignored.setdefault(entry.folder, {}).update(read_ignored(stream.read()))
         elif kind == "archive" and not entry.member:
             plan.archives.append(entry.leaf)
-        elif not entry.explicit and _foreign(entry, kind):
+        elif not entry.explicit and is_foreign(entry, kind, READABLE):
             plan.skipped.append(entry.leaf)
         else:
-            check_claim(entry, kind)
+            check_claim(entry, kind, EXPECTED, READABLE)
             plan.formats[kind] = plan.formats.get(kind, 0) + 1
             if kind == "snana":
                 plan.texts.append(entry)
@@ -116,14 +116,6 @@ def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Tabl
             else:
                 tables.append(open_table(entry, kind))
     return tables, fits
-
-
-def _foreign(entry: Entry, kind: str) -> bool:
-    """Whether a file in a folder is none of ours: notes, filter curves, scripts."""
-    name = bare(entry.leaf)
-    if kind == "text":
-        return not name.endswith(TEXTS) and SUFFIXES.get(Path(name).suffix) not in READABLE
-    return kind not in READABLE and SUFFIXES.get(Path(name).suffix) not in READABLE
 
 
 def _listed(entry: Entry) -> list[Path]:
@@ -135,7 +127,7 @@ def _listed(entry: Entry) -> list[Path]:
         path = entry.path.parent / name
         out.append(path if path.exists() else path.with_name(path.name + ".gz"))
         if not out[-1].exists():
-            with telling(f"{path} (listed in {entry.name})"):
+            with file_errors(f"{path} (listed in {entry.name})"):
                 raise FileNotFoundError
     return out
 
@@ -161,9 +153,8 @@ def _place(plan: Plan, table: Table) -> None:
     if column is not None:
         plan.nested.append((table, column))
         return
-    given = [bool(find(reading, table.units, c, file)) for c in ("time", "band")]
-    given.append(bool(find(reading, table.units, "flux", file) or find(reading, table.units, "mag", file)))
-    if sum(given) >= 2:
+    present = [_has(reading, table, *columns) for columns in (("time",), ("band",), ("flux", "mag"))]
+    if sum(present) >= 2:
         plan.long.append(table)
     elif joinable(table, reading):
         plan.objects.append(table)
@@ -171,6 +162,14 @@ def _place(plan: Plan, table: Table) -> None:
         resolve_points(file, reading, plan.user, table.units)
     else:
         plan.skipped.append(table.entry.leaf)
+
+
+def _has(reading: Reading, table: Table, *columns: str) -> bool:
+    """Whether a table has one of our columns, be it that several could be meant."""
+    try:
+        return any(find(reading, table.units, column) for column in columns)
+    except InputError:
+        return True
 
 
 def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
@@ -184,13 +183,3 @@ def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
         f"no file of these kinds is there{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
         "name the files themselves",
     )  # fmt: skip
-
-
-def _check_objects(plan: Plan) -> None:
-    """Look for the columns of objects that the user names; text has its own look at its headers."""
-    if plan.texts:
-        return
-    tables = [*plan.long, *(t for t, _ in plan.nested), *plan.objects]
-    there = {n for t in tables for n in t.units} | {n for h, _ in plan.heads for n in snana_fits.head_columns(h)}
-    there |= {n for t, c in plan.nested for n in nested.nested_columns(t.schema)[c]}
-    check_named(", ".join([t.entry.name for t in tables] + [h.name for h, _ in plan.heads]), plan.user, there)

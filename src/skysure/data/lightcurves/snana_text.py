@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 
+from skysure.data.files import kinds
 from skysure.data.files.entries import Entry, contents
 
+from .bands import band_names
 from .blocks import Block, Points
-from .columns import band_names, check_named, resolve_points
+from .columns import check_named, resolve_points
 from .conversion import convert_objects, convert_points
 from .reading import OBJECT_COLUMNS, Reading
 
@@ -20,6 +23,16 @@ FILES = 256
 Notes = Callable[[str, int], None]
 Ignored = dict[str, dict[str, list[tuple[float, str]]]]
 """Epochs to leave out: by folder, then by object, date and band."""
+
+
+def kind_of(entry: Entry, head: bytes) -> str:
+    """Return the kind of a file, among them "snana" and the "ignore", "list" and "readme" files beside."""
+    suffix = PurePosixPath(entry.leaf).suffix.lower()
+    if suffix in (".ignore", ".list", ".readme"):
+        return suffix[1:]
+    kind = kinds.kind_of(head)
+    keys = set(re.findall(rb"^(SNID|VARLIST|OBS):", head, re.MULTILINE)) if kind == "text" else set()
+    return "snana" if b"SNID" in keys or len(keys) == 2 else kind
 
 
 @dataclass

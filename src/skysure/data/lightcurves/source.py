@@ -13,9 +13,10 @@ import numpy as np
 
 from skysure.errors import InputError
 
-from . import long, nested, plan, snana_fits, snana_text
+from . import checks, long, nested, plan, snana_fits, snana_text
+from .bands import BANDS
 from .blocks import Block
-from .columns import BANDS, Columns, resolve_points
+from .columns import Columns
 from .curves import LightCurves
 from .objects import Objects
 from .reading import Reading
@@ -64,6 +65,7 @@ class LightCurveSource:
     def __init__(self, paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> None:
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
         self._plan = plan.make(paths, Reading.of(reading))
+        checks.find_problems(self._plan).raise_all()
         self.reading = self._plan.kept
         self.rejected: list[Rejected] = []
         self.rejected_count = 0
@@ -145,7 +147,7 @@ class LightCurveSource:
             for block in snana_fits.blocks(head, phot, p.snana, p.user, p.ignored, self._note):
                 yield block, p.snana
         for table, column in p.nested:
-            columns = nested.resolve(table.entry.name, table, column, p.reading, p.user)
+            columns = checks.resolve(p, table, column)
             columns.notes = self._note
             for block in nested.blocks(table, columns, column):
                 yield block, p.reading
@@ -155,7 +157,7 @@ class LightCurveSource:
     @cached_property
     def _columns(self) -> list[Columns]:
         p = self._plan
-        out = [resolve_points(t.entry.name, p.reading, p.user, t.units) for t in p.long]
+        out = [checks.resolve(p, table, None) for table in p.long]
         for columns in out:
             columns.notes = self._note
         return out

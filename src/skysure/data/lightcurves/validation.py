@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .bands import band_names
 from .blocks import ERROR, FLAWS, NAN, Block
-from .columns import band_names
 from .curves import LightCurves
 from .reading import Reading
 
