@@ -104,7 +104,7 @@ def test_the_index_of_a_simulation_saves_drawing_again() -> None:
 
     source = SimulatedSource(None, counted, 7, seed=1)
     before = [c.ids.tolist() for c in source.chunks()]
-    assert source.index().ids.tolist() == sum(before, [])
+    assert source.index().ids.tolist() == [i for ids in before for i in ids]
     assert [c.ids.tolist() for c in source.chunks("test")] == before
     assert drawn == [0, 1, 0, 1]
 
