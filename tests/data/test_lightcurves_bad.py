@@ -348,6 +348,18 @@ def test_a_label_that_changes_within_an_object(tmp_path):
     assert "label changes" in source.rejected[0].reason
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_redshift_that_changes_within_an_object(tmp_path, form):
+    columns = dict(points(), redshift=[0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.2, np.nan, 0.4, 0.4, np.nan])
+    path = tmp_path / f"p.{form}"
+    write_csv(path, columns) if form == "csv" else pq.write_table(pa.table(columns), path)
+    source = open_lightcurves([path], FLUX)
+    curves = joined(source)
+    assert curves.ids.tolist() == ["a0", "a2"]
+    assert curves.objects["redshift"].tolist() == [0.1, 0.4]
+    assert "the redshift changes within the object" in source.rejected[0].reason
+
+
 def test_text_in_a_column_of_objects(tmp_path):
     write_csv(tmp_path / "p.csv", points())
     write_csv(tmp_path / "objects.csv", {"id": ["a0", "a1", "a2"], "redshift": ["0.1", "big", ""]})

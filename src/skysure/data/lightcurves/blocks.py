@@ -1,4 +1,4 @@
-"""What every format is turned into before it is checked: runs of points, one run an object."""
+"""What every format is converted to before it is checked: runs of points, one run per object."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import numpy as np
 FLAWS = (
     "", "text in a number: time", "text in a number: flux", "text in a number: flux error", "the time is not a number",
     "the flux is not a number", "the flux error is not a number", "the flux error is not above zero",
-    "the band is missing", "the label changes within the object",
+    "the band is missing", "the label changes within the object", "the group changes within the object",
+    "the redshift changes within the object", "the redshift error changes within the object",
 )  # fmt: skip
 """What may be wrong with a point, by its code."""
-TEXT, NAN, ERROR, BAND, LABEL = 1, 4, 7, 8, 9
+TEXT, NAN, ERROR, BAND = 1, 4, 7, 8
+CHANGES = {"label": 9, "group": 10, "redshift": 11, "redshift_error": 12}
+"""Codes of columns of objects that must not change from point to point."""
 
 
 @dataclass
 class Points:
-    """Points in file order: MJD, code of the band, flux at zero point 27.5, what is wrong, row in the file."""
+    """Points in file order: MJD, code of the band, flux at zero point 27.5, code of what is wrong, row in the file."""
 
     time: np.ndarray
     band: np.ndarray
@@ -41,7 +44,7 @@ class Points:
 
 @dataclass
 class Block:
-    """Objects with their points, not yet checked; `faults` says of some objects why they cannot be used."""
+    """Objects with their points, not yet checked; `faults` holds the reasons why some objects cannot be used."""
 
     ids: np.ndarray
     offsets: np.ndarray
