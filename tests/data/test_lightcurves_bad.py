@@ -360,6 +360,18 @@ def test_a_redshift_that_changes_within_an_object(tmp_path, form):
     assert "the redshift changes within the object" in source.rejected[0].reason
 
 
+def test_columns_to_carry_must_exist_and_should_not_change(tmp_path):
+    columns = dict(points(), host=np.repeat(["M 31", "M 33", "M 81"], 4), seeing=np.arange(12.0))
+    path = write_csv(tmp_path / "p.csv", columns)
+    refused(path, "no column 'hosst' to carry", "nearest: host", reading=Reading(zero_point=27.5, carry=("hosst",)))
+    source = open_lightcurves([path], Reading(zero_point=27.5, carry=("host", "seeing")))
+    curves = joined(source)
+    assert curves.carried["host"].tolist() == ["M 31", "M 33", "M 81"]
+    assert [note for note in source.notes if "carry" in note] == [
+        "3 objects have several values of 'seeing' to carry; the first was taken"
+    ]
+
+
 def test_text_in_a_column_of_objects(tmp_path):
     write_csv(tmp_path / "p.csv", points())
     write_csv(tmp_path / "objects.csv", {"id": ["a0", "a1", "a2"], "redshift": ["0.1", "big", ""]})

@@ -159,6 +159,13 @@ def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: st
 def check_named(files: str, user: Reading, available: Collection[str]) -> None:
     """Refuse columns of objects that the user names and no file has, all in one InputError; a label may be missing."""
     problems = Problems()
+    for name in user.carry:
+        if name not in available:
+            with problems.collect():
+                raise InputError(
+                    f"{files}: no column '{name}' to carry", f"a column of the files ({nearest(name, available)})",
+                    "a misspelt name", "correct in [reading]: carry = [...]",
+                )  # fmt: skip
     for column in OBJECT_COLUMNS:
         names = [n for n in user.names_of(column) if n]
         if names and column != "label" and not set(available) & set(names):

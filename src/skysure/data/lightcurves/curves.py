@@ -14,6 +14,10 @@ from . import memory
 from .fluxes import NANOJANSKY_PER_FLUX
 
 
+NOT_CARRIED = ("id", "label", "redshift", "redshift_error", "mwebv", "group")
+"""Columns of objects that have a meaning of their own for an application."""
+
+
 @dataclass(frozen=True)
 class LightCurves:
     """Light curves of many objects; the points of object k are `offsets[k]:offsets[k + 1]`, in time order.
@@ -21,9 +25,9 @@ class LightCurves:
     Parameters
     ----------
     objects : dict of str to ndarray, shape (object,)
-        One row an object. "id" (str) is always there. Optional: "label" (str, "" where unknown), "redshift"
-        and "redshift_error" (of the host; NaN where missing), "ra", "dec" [deg], "mwebv" [mag], "group" (str;
-        relatives share it, so that no two parts share them).
+        One row per object. "id" (str) is always there. Optional: "label" (str, "" where unknown), "redshift" and
+        "redshift_error" (of the host; NaN where missing), "ra", "dec" [deg], "mwebv" [mag], "group" (str; objects
+        of one group belong to the same part), and any others, see `carried`.
     offsets : ndarray of int64, shape (object + 1,)
     time : ndarray of float64, shape (point,)
         Modified Julian date [d].
@@ -56,6 +60,15 @@ class LightCurves:
         return self.objects.get("group", np.full(len(self), ""))
 
     @property
+    def carried(self) -> dict[str, np.ndarray]:
+        """Columns of objects that a result table repeats beside the prediction, each of shape (object,).
+
+        These are the position, "ra" and "dec" [deg], and what is of no use to a network: the columns named in `carry`
+        of the reading or of `from_table`, and further columns of a table of objects in memory.
+        """
+        return {name: values for name, values in self.objects.items() if name not in NOT_CARRIED}
+
+    @property
     def counts(self) -> np.ndarray:
         """Number of points of each object, shape (object,)."""
         return np.diff(self.offsets)
@@ -66,11 +79,11 @@ class LightCurves:
         return np.repeat(np.arange(len(self)), self.counts)
 
     def column(self, name: str) -> np.ndarray:
-        """Give a column of objects as float64, NaN where the column or its value is missing."""
+        """Return a column of objects as float64, NaN where the column or its value is missing."""
         return np.asarray(self.objects.get(name, np.full(len(self), np.nan)), np.float64)
 
     def __getitem__(self, which: slice | np.ndarray) -> LightCurves:
-        """Take some of the objects: a slice, a mask, or an array of indices (in that order)."""
+        """Select objects by a slice, a mask, or an array of indices (in that order)."""
         if isinstance(which, slice) and which.step in (None, 1):
             start, stop, _ = which.indices(len(self))
             stop = max(start, stop)
@@ -92,7 +105,7 @@ class LightCurves:
         )
 
     def select_points(self, keep: np.ndarray) -> LightCurves:
-        """Keep the points of a mask of shape (point,); objects stay, also those left without points."""
+        """Keep the points of a mask of shape (point,); objects without points stay."""
         kept = np.concatenate([[0], np.cumsum(keep)])
         return LightCurves(
             self.objects,
@@ -105,7 +118,7 @@ class LightCurves:
         )
 
     def in_bands(self, bands: Sequence[str]) -> LightCurves:
-        """Index the bands as `bands` does, dropping the points taken in any other band."""
+        """Index the bands as `bands` does; points in other bands are dropped."""
         if tuple(bands) == self.bands:
             return self
         place = np.array([bands.index(b) if b in bands else -1 for b in self.bands] or [-1], np.int16)
@@ -127,7 +140,7 @@ class LightCurves:
 
     @staticmethod
     def concat(parts: Sequence[LightCurves]) -> LightCurves:
-        """Join several; columns that only some have are filled with NaN or ""."""
+        """Concatenate light curves; columns that only some have are filled with NaN or ""."""
         bands = tuple(dict.fromkeys(b for p in parts for b in p.bands))
         parts = [p.in_bands(bands) for p in parts]
         names = dict.fromkeys(n for p in parts for n in p.objects)

@@ -87,6 +87,10 @@ def _flag_changes(columns: Columns, values: dict[str, pa.Array], starts: np.ndar
             else:
                 changes = run_starts(values[name])
             flaw[np.setdiff1d(changes, starts)] = code
+    for name in (n for n in columns.reading.carry if n in values):
+        changes = np.setdiff1d(run_starts(values[name]), starts)
+        varying = len(np.unique(np.searchsorted(starts, changes, side="right")))
+        columns.notes(f"objects have several values of '{name}' to carry; the first was taken", varying)
 
 
 def _heads(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray) -> dict[str, pa.Array]:
