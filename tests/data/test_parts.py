@@ -118,7 +118,7 @@ def test_too_few_objects_or_groups():
         assign_parts(["a", "b", "c"], **FRACTIONS, seed=0)
     with pytest.raises(InputError, match="whole groups do not fit"):
         assign_parts([str(i) for i in range(100)], ["host"] * 50 + ["other"] * 50, **FRACTIONS, seed=0)
-    with pytest.raises(InputError, match="id a comes twice"):
+    with pytest.raises(InputError, match="id a is repeated"):
         assign_parts(["a", "b", "a"], **FRACTIONS, seed=0)
     with pytest.raises(InputError, match="2 groups for 3 objects"):
         assign_parts(["a", "b", "c"], ["x", "y"], **FRACTIONS, seed=0)

@@ -203,7 +203,7 @@ def _expand(path: Path, explicit: bool, unpack: bool = True) -> Iterator[tuple[E
 
 
 def _members(path: Path, wanted: set[str] | None = None) -> Iterator[tuple[str, IO[bytes]]]:
-    """Files in an archive, in its order, each to be read before the next."""
+    """Walk through the files of an archive in its order; each has to be read before the next."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as pack:
             for info in pack.infolist():

@@ -44,14 +44,14 @@ class Points:
 
 @dataclass
 class Block:
-    """Objects with their points, not yet checked; `faults` holds the reasons why some objects cannot be used."""
+    """Objects with their points, not yet checked; `reasons` holds the reasons why some objects cannot be used."""
 
     ids: np.ndarray
     offsets: np.ndarray
     points: Points
     objects: dict[str, np.ndarray]
     files: np.ndarray
-    faults: dict[int, str] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,10 +61,10 @@ class Block:
         counts = np.diff(self.offsets)[which]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         points = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
-        place = {old: new for new, old in enumerate(which.tolist())} if self.faults else {}
+        place = {old: new for new, old in enumerate(which.tolist())} if self.reasons else {}
         return Block(
             self.ids[which], offsets, self.points[points], {n: v[which] for n, v in self.objects.items()},
-            self.files[which], {place[k]: why for k, why in self.faults.items() if k in place},
+            self.files[which], {place[k]: why for k, why in self.reasons.items() if k in place},
         )  # fmt: skip
 
     @staticmethod
@@ -81,7 +81,7 @@ class Block:
             Points.concat([p.points for p in parts]),
             {n: np.concatenate([p.objects.get(n, missing(v, len(p))) for p in parts]) for n, v in like.items()},
             np.concatenate([p.files for p in parts]),
-            {int(f) + k: why for p, f in zip(parts, firsts, strict=False) for k, why in p.faults.items()},
+            {int(f) + k: why for p, f in zip(parts, firsts, strict=False) for k, why in p.reasons.items()},
         )
 
     def regrouped(self) -> Block:
@@ -97,7 +97,7 @@ class Block:
         return Block(
             runs.ids[heads], np.concatenate([[0], np.cumsum(counts)]), runs.points,
             {n: v[heads] for n, v in runs.objects.items()}, runs.files[heads],
-            {int(places[k]): why for k, why in runs.faults.items()},
+            {int(places[k]): why for k, why in runs.reasons.items()},
         )  # fmt: skip
 
 

@@ -63,18 +63,18 @@ def find(reading: Reading, available: Mapping[str, str], column: str, file: str 
         by_plain.setdefault(plain(name), name)
     if column in ERROR_OF:
         value = find(reading, available, ERROR_OF[column], file)
-        found = [by_plain[key] for v in value for e in ERRORS if (key := e.format(plain(v))) in by_plain]
-        if column == "mag_error" and not found and "sigmapsf" in by_plain:
-            found = [by_plain["sigmapsf"]]
-        return tuple(found[:1])
-    found = [by_plain[alias] for alias in ALIASES.get(column, "").split() if alias in by_plain]
-    if column in ("flux", "mag", "label", "redshift") and len(found) > 1:
+        names = [by_plain[key] for v in value for e in ERRORS if (key := e.format(plain(v))) in by_plain]
+        if column == "mag_error" and not names and "sigmapsf" in by_plain:
+            names = [by_plain["sigmapsf"]]
+        return tuple(names[:1])
+    names = [by_plain[alias] for alias in ALIASES.get(column, "").split() if alias in by_plain]
+    if column in ("flux", "mag", "label", "redshift") and len(names) > 1:
         where = f"{file}: " if file else ""
         raise InputError(
-            f"{where}columns {', '.join(found)}", f"one that is the {column}", "each may be meant",
-            f'add to [reading.columns]: {column} = "{found[0]}"',
+            f"{where}columns {', '.join(names)}", f"one that is the {column}", "each may be meant",
+            f'add to [reading.columns]: {column} = "{names[0]}"',
         )  # fmt: skip
-    return tuple(found[:1])
+    return tuple(names[:1])
 
 
 def resolve_points(

@@ -13,7 +13,6 @@ from astropy.table import QTable
 from . import memory
 from .fluxes import NANOJANSKY_PER_FLUX
 
-
 NOT_CARRIED = ("id", "label", "redshift", "redshift_error", "mwebv", "group")
 """Columns of objects that have a meaning of their own for an application."""
 

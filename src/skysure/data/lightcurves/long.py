@@ -69,12 +69,12 @@ def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, read: int) -> B
         codes, names = texts(heads[name])
         ids = names[codes]
     _flag_changes(columns, values, starts, points.flaw)
-    objects, faults = convert_objects(columns, heads)
+    objects, reasons = convert_objects(columns, heads)
     counted = np.concatenate([[0], np.cumsum(kept)])
     offsets = counted[np.append(starts, batch.num_rows)].astype(np.int64)
     if not kept.all():
         points = points[kept]
-    return Block(ids, offsets, points, objects, np.full(len(ids), columns.file), faults)
+    return Block(ids, offsets, points, objects, np.full(len(ids), columns.file), reasons)
 
 
 def _flag_changes(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray, flaw: np.ndarray) -> None:

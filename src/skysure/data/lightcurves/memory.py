@@ -66,21 +66,21 @@ def _find_columns(table: Any, columns: Mapping[str, str]) -> dict[str, str]:
         raise InputError(f"columns={{'{unknown[0]}': ...}}", f"a column that we know ({close})", "a misspelt name")
     exact = {name: name for name in POINT_COLUMNS + OBJECT_COLUMNS if name in names}
     reading = Reading(columns=exact | dict(columns))
-    found, missing = {}, []
+    theirs, missing = {}, []
     for name in POINT_COLUMNS + OBJECT_COLUMNS:
         own = _find_one(reading, names, name)
         if own:
-            found[name] = own
+            theirs[name] = own
         elif name in POINT_COLUMNS or columns.get(name):
             missing.append(name)
     if missing:
-        asked = {name: columns.get(name, name) for name in missing}
+        unknown_names = {name: columns.get(name, name) for name in missing}
         raise InputError(
-            f"the table has no column {', '.join(repr(a) for a in asked.values())}",
-            "; ".join(f"{name}: {nearest(own, names)}" for name, own in asked.items()), "another name for it",
+            f"the table has no column {', '.join(repr(a) for a in unknown_names.values())}",
+            "; ".join(f"{name}: {nearest(own, names)}" for name, own in unknown_names.items()), "another name for it",
             f"columns={{{', '.join(repr(name) + ': ' + repr('...') for name in missing)}}}",
         )  # fmt: skip
-    return found
+    return theirs
 
 
 def _find_one(reading: Reading, names: Sequence[str], column: str) -> str:

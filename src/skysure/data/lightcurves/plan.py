@@ -1,4 +1,4 @@
-"""What was given, sorted by what it is: SNANA files, tables of points, tables of objects."""
+"""The files of a source by kind: SNANA files, tables of points, tables of objects."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class Plan:
 
     @property
     def kept(self) -> Reading:
-        """The reading as given, with the dialect that was recognised: what a run keeps."""
+        """The reading of the caller with the survey format that was recognised: what a run keeps."""
         return replace(self.user, dialect=self.reading.dialect)
 
 
 def make(paths: Sequence[str | Path], user: Reading) -> Plan:
-    """Look at every file once and decide what it is.
+    """Look at the head of every file and decide what it is.
 
     Raises
     ------
-    Fault
-        Where a file is not there, damaged, not what it claims; where nothing holds light curves.
+    InputError
+        Where a file does not exist, is damaged or not what its name says; where nothing holds light curves.
     """
     plan = _placed(paths, user, within_folders=False)
     if plan.archives and not plan.found:
@@ -87,14 +87,14 @@ def _placed(paths: Sequence[str | Path], user: Reading, within_folders: bool) ->
 
 
 def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Table], list[Entry]]:
-    """Put files apart by format; tables are opened, files of other kinds are skipped or refused."""
+    """Sort files by format; tables are opened, files of other kinds are skipped or refused."""
     tables: list[Table] = []
     fits: list[Entry] = []
-    known: set[tuple[Path, str]] = set()
+    seen: set[tuple[Path, str]] = set()
     for entry, head in files:
-        if (entry.path.resolve(), entry.member) in known:
+        if (entry.path.resolve(), entry.member) in seen:
             continue
-        known.add((entry.path.resolve(), entry.member))
+        seen.add((entry.path.resolve(), entry.member))
         kind = kind_of(entry, head)
         if kind == "list" and entry.explicit:
             more, others = _sorted(plan, walk(_listed(entry)))
@@ -180,6 +180,6 @@ def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
         raise InputError(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
     raise InputError(
         ", ".join(map(str, paths)), "light curves (SNANA, Parquet, FITS, VOTable, ECSV, CSV)",
-        f"no file of these kinds is there{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
+        f"no file of these kinds{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
         "name the files themselves",
     )  # fmt: skip
