@@ -97,7 +97,7 @@ def test_every_object_is_as_likely_to_be_tested():
     ("sizes", "said"),
     [
         ({"train": None, "test": None}, "cannot both be the rest"),
-        ({"train": 0.7, "test": 0.2}, "together they are 94 objects"),
+        ({"train": 0.7, "test": 0.2}, "they sum to 94 objects"),
         ({"train": 90, "test": 5}, "together they are 99 objects"),
         ({"train": 101, "test": None}, "nothing is left for test"),
         ({"train": 96, "test": None}, "nothing is left for test"),
