@@ -30,7 +30,7 @@ FIXES = {
 def kind_of(head: bytes) -> str:
     """Return the kind of content by its first bytes: one of TABLES, "archive", or what cannot be read.
 
-    >>> kind_of(b"id,mjd,flux"), kind_of(b"PAR1..."), kind_of(b"<html>404</html>"), kind_of(b" ")
+    >>> kind_of(b"id,x,y"), kind_of(b"PAR1..."), kind_of(b"<html>404</html>"), kind_of(b" ")
     ('text', 'parquet', 'web page', 'empty')
     """
     for kind, magic in MAGIC.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import pyarrow as pa
+
 from skysure.data.files.tables import Table
 from skysure.data.files.values import texts
 from skysure.errors import InputError, nearest
@@ -64,8 +66,6 @@ def band_names_in(table: Table, name: str, nested: str | None = None, rows: int 
     rows : int, optional
         Number of rows after which to stop.
     """
-    import pyarrow as pa
-
     names: set[str] = set()
     read = 0
     for batch in table.batches([nested or name]):
