@@ -49,7 +49,9 @@ class Findings:
     reading : dict, optional
         The `[reading]` table that would read the files, as far as their names tell.
     candidates : dict of str to tuple of str
-        Columns of ours that the reading leaves open, and the columns of the files that they may be.
+        Fields that the reading leaves open, and the columns of the files that they may be.
+    hints : dict of str to str
+        What to write for fields that no column of the files can be.
     problems : tuple of str
         All that is wrong, each with what was expected, the likely cause and the fix.
     """
@@ -60,6 +62,7 @@ class Findings:
     facts: Mapping[str, Any] = field(default_factory=dict)
     reading: Mapping[str, Any] | None = None
     candidates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,4 +74,6 @@ class Findings:
             out["reading"] = dict(self.reading)
         if self.candidates:
             out["candidates"] = {name: list(columns) for name, columns in self.candidates.items()}
+        if self.hints:
+            out["hints"] = dict(self.hints)
         return out

@@ -47,24 +47,28 @@ def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) 
     if "reading" not in facts:
         raise InputError("there is no reading to write", "data files", "a run was inspected, or files of unknown kind")
     require_free(path, force=force)
-    write_text(path, reading_document(layers.without_none(facts["reading"]), facts.get("candidates", {})))
+    write_text(path, reading_document(facts["reading"], facts.get("candidates", {}), facts.get("hints", {})))
 
 
-def reading_document(reading: Mapping[str, Any], candidates: Mapping[str, Any]) -> str:
+def reading_document(reading: Mapping[str, Any], candidates: Mapping[str, Any], hints: Mapping[str, str]) -> str:
     """Return a reading as TOML; a line of what is left open may be completed and uncommented.
 
-    >>> print(reading_document({"columns": {"id": "name"}}, {"redshift": ["z_spec", "z_phot"], "zero_point": []}))
+    >>> columns = {"columns": {"id": "name"}}
+    >>> print(reading_document(columns, {"redshift": ["z_spec", "z_phot"]}, {"scale": "pixels per degree"}))
     [reading]
     columns.id = "name"
     # columns.redshift = "..."  # one of "z_spec", "z_phot"
-    # zero_point = ...
+    # scale = ...  # pixels per degree
+    <BLANKLINE>
     """
+    reading = layers.without_none(dict(reading))
     lines = ["[reading]"]
     lines += tomli_w.dumps({k: v for k, v in reading.items() if not isinstance(v, Mapping)}).splitlines()
     lines += [f"columns.{tomli_w.dumps({k: v}).rstrip()}" for k, v in reading.get("columns", {}).items()]
     for name, columns in candidates.items():
         names = ", ".join(f'"{column}"' for column in columns)
         one_of = "one of " if len(columns) > 1 else ""
-        lines.append(f'# columns.{name} = "..."  # {one_of}{names}' if names else f"# {name} = ...")
+        lines.append(f'# columns.{name} = "..."  # {one_of}{names}')
+    lines += [f"# {name} = ...  # {hint}" for name, hint in hints.items()]
     tables = {k: v for k, v in reading.items() if isinstance(v, Mapping) and k != "columns"}
     return "\n".join(lines) + "\n" + ("\n" + tomli_w.dumps({"reading": tables}) if tables else "")

@@ -21,6 +21,7 @@ from .plan import Plan
 from .reading import ERROR_OF, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from .source import LightCurveSource
 
+ZERO_POINT_HINT = 'AB magnitude of a flux of one (27.5, 31.4 for nJy, ...); or unit = "..."'
 OPTIONAL = ("zero_point", "sign", "mag", "mag_error")
 """Columns of points that a file may do without where it has fluxes."""
 
@@ -57,20 +58,20 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
     facts: dict[str, Any] = {"paths": [str(p) for p in paths]}
     problems = Problems()
     tables: tuple[TableFindings, ...] = ()
-    proposed, candidates, recognised = None, {}, False
+    proposed, candidates, hints, recognised = None, {}, {}, False
     with problems.collect():
         files = plan.make(paths, Reading.of(reading))
         recognised = True
         facts["formats"], tables = files.formats, tuple(_tables(files))
         proposed = Reading.of(reading) if reading else _proposed(files)
-        candidates = open_columns(files, proposed)
+        candidates, hints = open_columns(files, proposed), open_hints(proposed)
         files = plan.make(paths, proposed)
         problems = checks.find_problems(files, all_bands=True)
         if not problems.errors:
             facts |= _facts_of(LightCurveSource(paths, proposed))
     return Findings(
         "light curves", recognised, tables, facts, None if proposed is None else proposed.to_toml(), candidates,
-        tuple(str(error) for error in problems.errors),
+        hints, tuple(str(error) for error in problems.errors),
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
     """Return our columns that a reading leaves open, each with the columns of the files that it may be.
 
     Only columns that exist are offered: those with a usual name where several have one, else those that nothing else
-    is read from. "zero_point" is open where a flux has no unit, and a number.
+    is read from.
     """
     if proposed.dialect:
         return {}
@@ -96,9 +97,13 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
         fitting = usual or [name for name, kind in free.items() if _fits(column, kind)]
         if fitting and not (column.startswith("flux") and "mag" in full.columns):
             out[column] = tuple(fitting)
-    if "flux" in full.columns and not full.unit and full.zero_point is None and "zero_point" not in full.columns:
-        out["zero_point"] = ()
     return out
+
+
+def open_hints(proposed: Reading) -> dict[str, str]:
+    """Say what to write where a flux has neither unit nor zero point."""
+    known = proposed.dialect or proposed.unit or proposed.zero_point is not None or "zero_point" in proposed.columns
+    return {} if known or "flux" not in proposed.columns else {"zero_point": ZERO_POINT_HINT}
 
 
 def _types(table: Table, names: Mapping[str, str]) -> dict[str, pa.DataType]:
