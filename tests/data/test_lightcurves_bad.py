@@ -17,9 +17,11 @@ from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skysure.applications.supernovae.source import LightCurveFiles
 from skysure.data.lightcurves import LightCurves, open_lightcurves
 from skysure.data.lightcurves.reading import Reading
 from skysure.errors import InputError
+from skysure.verbs.exclusions import left_out, tell_left_out
 
 FLUX = Reading(zero_point=27.5)
 
@@ -424,6 +426,10 @@ def test_the_list_of_rejected_is_bounded_and_their_count_is_not(tmp_path, monkey
     source, ids = read(write_csv(tmp_path / "p.csv", dict(points(5), flux_error=np.zeros(20))))
     assert ids == []
     assert (len(source.rejected), source.rejected_count) == (2, 5)
+    metrics, notes = left_out(LightCurveFiles(source), 0), []
+    assert metrics == {"rejected": {"count": 5, "of": 5}}
+    tell_left_out(LightCurveFiles(source), tmp_path / "o.csv", notes.append)
+    assert notes[0].startswith("5 objects set aside, with the reasons of the first 2 in")
     list(source.chunks())
     assert source.rejected_count == 5
 

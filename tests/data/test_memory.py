@@ -68,6 +68,13 @@ def test_units_are_kept() -> None:
         LightCurves.from_table(table, zero_point=25.0)
 
 
+def test_counts_need_a_zero_point() -> None:
+    counts = rows(flux=rows()["flux"] * u.ct, flux_error=rows()["flux_error"] * u.ct)
+    assert LightCurves.from_table(counts, zero_point=25.0).flux.tolist() == pytest.approx([10 * f for f in WANTED])
+    with pytest.raises(InputError, match=r"zero_point=27\.5"):
+        LightCurves.from_table(counts)
+
+
 def test_times_with_a_unit_and_dates_are_read() -> None:
     wanted = [59000.0, 59002.0, 59001.0, 59003.0]
     for time in (rows()["time"] * 24 * u.h, Time(rows()["time"], format="mjd")):

@@ -44,7 +44,10 @@ class Source(ABC):
     has_parts : bool
         Whether `chunks("train")` differs from `chunks("test")`; else every part is the whole.
     rejected : sequence
-        Objects that cannot be used, each a dataclass with `id`, `file`, `row` and `reason`; of the last walk.
+        Objects that cannot be used, each a dataclass with `id`, `file`, `row` and `reason`; of the last walk. A source
+        may list the first of very many only.
+    rejected_count : int
+        Number of all of them.
     notes : sequence of str
         What was done to the data, a sentence each.
     dropped : int
@@ -56,6 +59,11 @@ class Source(ABC):
     rejected: Sequence[Any] = ()
     notes: Sequence[str] = ()
     dropped: int = 0
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of objects that cannot be used."""
+        return len(self.rejected)
 
     @abstractmethod
     def chunks(self, part: str | None = None) -> Iterator[Any]:
@@ -150,6 +158,11 @@ class SplitSource(Source):
     def rejected(self) -> Sequence[Any]:
         """Objects of the whole source that cannot be used."""
         return self.source.rejected
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of objects of the whole source that cannot be used."""
+        return self.source.rejected_count
 
     @property
     def notes(self) -> Sequence[str]:

@@ -28,7 +28,7 @@ def no_object(source: Source, name: str = "the data") -> InputError:
         return InputError(f"{name}: no object that is new to the run", "other objects", cause, "give other data")
     if source.rejected:
         first = source.rejected[0]
-        cause = f"{len(source.rejected)} were set aside; {first.id}: {first.reason}"
+        cause = f"{source.rejected_count} were set aside; {first.id}: {first.reason}"
         return InputError(f"{name}: no object that can be used", "one or more", cause, "skysure inspect lists reasons")
     return InputError(
         f"{name}: no object", "one or more", "the files were replaced, or are empty", "give the data themselves"
@@ -39,7 +39,7 @@ def left_out(source: Any, objects: int) -> dict[str, Any]:
     """Return for the metrics what was left out of a source of so many objects: seen before, or unusable."""
     if not isinstance(source, Source):
         return {}
-    dropped, rejected = source.dropped, len(source.rejected)
+    dropped, rejected = source.dropped, source.rejected_count
     counts = {"dropped": {"count": dropped, "why": "trained or calibrated on"}} if dropped else {}
     return counts | ({"rejected": {"count": rejected, "of": objects + dropped + rejected}} if rejected else {})
 
@@ -50,8 +50,10 @@ def tell_left_out(source: Any, out: Path, note: Callable[[str], None]) -> None:
         return
     if source.dropped:
         note(f"{counted(source.dropped)} left out: trained or calibrated on")
-    if count := write_rejected(out, map(astuple, source.rejected)):
-        note(f"{counted(count)} set aside, with their reasons in {rejected_path(out)}")
+    if listed := write_rejected(out, map(astuple, source.rejected)):
+        first = f" of the first {listed:,}" if listed < source.rejected_count else ""
+        reasons = "the reasons" if first else "their reasons"
+        note(f"{counted(source.rejected_count)} set aside, with {reasons}{first} in {rejected_path(out)}")
     for text in source.notes:
         note(text)
 

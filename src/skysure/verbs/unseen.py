@@ -54,6 +54,11 @@ class Unseen(Source):
         return self.source.rejected
 
     @property
+    def rejected_count(self) -> int:
+        """Number of objects of the whole source that cannot be used."""
+        return self.source.rejected_count
+
+    @property
     def notes(self) -> Sequence[str]:
         """What was done to the data."""
         return self.source.notes

@@ -20,7 +20,7 @@ ERRORS_PER_CHUNK = 2000
 """Number of flux errors of a chunk that the range of errors is estimated from."""
 
 
-def read(data: Sequence[str | LightCurves], reading: Reading) -> LightCurveFiles:
+def read(data: Sequence[str | LightCurves], reading: Reading | Mapping[str, Any] | None = None) -> LightCurveFiles:
     """Open light curves in files, folders, globs and archives of any known format, or in memory.
 
     Raises
@@ -74,6 +74,11 @@ class LightCurveFiles(Source):
     def rejected(self) -> Sequence[Any]:
         """Objects that the last walk set aside."""
         return self.source.rejected
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of objects that the last walk set aside."""
+        return self.source.rejected_count
 
     @property
     def notes(self) -> Sequence[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from skysure.data.problems import Problems
 from skysure.errors import InputError, nearest
 
-from .fluxes import flux_factor, zero_point_factor
+from .fluxes import COUNTS, flux_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
 
 ALIASES = {
@@ -141,7 +141,7 @@ def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: st
     """Factor from the flux of a file to zero point 27.5; None where every point has its own zero point."""
     if user.unit or user.zero_point is not None:
         reading, unit = user, ""
-    if unit and unit.lower() not in ("adu", "ct", "count", "counts", "electron"):
+    if unit and unit.lower() not in COUNTS:
         return flux_factor(file, column, unit)
     if reading.unit:
         return flux_factor(file, column, reading.unit)

@@ -11,6 +11,10 @@ NANOJANSKY_PER_FLUX = 3630.780548e9 * 10 ** (-0.4 * ZERO_POINT)
 """A flux of one in nJy; AB magnitude zero is 3630.78 Jy."""
 
 
+COUNTS = ("adu", "ct", "count", "counts", "electron")
+"""Units that say nothing of a flux density: it follows from the zero point."""
+
+
 def zero_point_factor(zero_point: float) -> float:
     """Factor from a flux of another AB zero point to ours.
 

@@ -11,7 +11,7 @@ from astropy import units as u
 from skysure.errors import InputError, nearest
 
 from .columns import find
-from .fluxes import flux_factor, zero_point_factor
+from .fluxes import COUNTS, flux_factor, zero_point_factor
 from .memory_columns import category_codes, column_names, fill_missing, finite_numbers, object_values, per_object
 from .reading import OBJECT_COLUMNS, Reading
 
@@ -111,11 +111,12 @@ def _mjd(values: Any) -> np.ndarray:
 
 def _flux_factors(name: str, flux: Any, error: Any, zero_point: float | None) -> tuple[float, float]:
     """Factors of flux and error to zero point 27.5, from their units where they have some."""
-    flux_unit, error_unit = (str(getattr(values, "unit", None) or "") for values in (flux, error))
+    units = (str(getattr(values, "unit", None) or "") for values in (flux, error))
+    flux_unit, error_unit = ("" if unit.lower() in COUNTS else unit for unit in units)
     if not flux_unit and zero_point is None:
         raise InputError(
             f"the table: flux column '{name}'", "its unit or its zero point",
-            "the column has no unit; a guess could be off by a factor of 36",
+            "the column has no unit of flux density; a guess could be off by a factor of 36",
             "zero_point=27.5 (the AB magnitude of a flux of one; 31.4 for nJy), or a column with a unit",
         )  # fmt: skip
     if not flux_unit:
