@@ -68,7 +68,8 @@ def train_seeds(settings: sine.Settings, seeds: range) -> Iterator[tuple[Any, Sp
 
 def split_points(settings: sine.Settings) -> SplitSource:
     """Simulate the points of a seed and assign them to parts as a training does."""
-    return in_parts(sine.simulate(settings, None, settings.seed), sizes_of(settings), settings.seed, silent)
+    source = sine.simulate(settings, settings.objects, settings.seed)
+    return in_parts(source, sizes_of(settings), settings.seed, silent)
 
 
 def scores(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:

@@ -49,6 +49,7 @@ def read_challenge(folder: Path) -> LightCurves:
     return LightCurves.from_table(
         points.filter(good), {"id": "object_id", "time": "mjd"},
         {name: values[odd] for name, values in (columns | {"label": label}).items()},
+        zero_point=27.5,
     ).in_bands(("g", "r", "i", "z"))  # fmt: skip
 
 

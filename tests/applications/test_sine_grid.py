@@ -42,7 +42,7 @@ def unreported() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def source() -> SplitSource:
-    memory = sine.simulate(SETTINGS, None, seed=0)
+    memory = sine.simulate(SETTINGS, SETTINGS.objects, seed=0)
     ids = memory.held[0].ids
     return SplitSource(memory, Split(ids, np.full(len(ids), ""), np.repeat(PARTS, 40)))
 

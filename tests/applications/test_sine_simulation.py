@@ -62,3 +62,13 @@ def test_presets_are_settings(name: str) -> None:
 def test_bad_settings_are_refused(fields: dict[str, object], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         build(sine.Settings, fields)
+
+
+def test_an_endless_simulation_has_fixed_parts_for_all_but_training() -> None:
+    source = sine.simulate(sine.Settings(validation=5000, test=30), None, seed=1)
+    training = [chunk for chunk, _ in zip(source.chunks("train"), range(3), strict=False)]
+    x = np.concatenate([chunk.x for chunk in training])
+    assert stats.kstest(x, "uniform", (-np.pi, 2 * np.pi)).pvalue > 0.01
+    validation = np.concatenate([chunk.x for chunk in source.chunks("validation")])
+    assert (len(validation), sum(map(len, source.chunks("test")))) == (5000, 30)
+    assert not np.isin(validation, x).any()

@@ -183,7 +183,7 @@ def test_summary_of_a_known_curve() -> None:
         "id": ["a"] * 40, "time": np.tile(time, 2), "band": ["r"] * 20 + ["i"] * 20,
         "flux": np.concatenate([flux, flux * 2]), "flux_error": np.ones(40),
     }  # fmt: skip
-    numbers = summary(LightCurves.from_table(table).in_bands(("r", "i")))
+    numbers = summary(LightCurves.from_table(table, zero_point=27.5).in_bands(("r", "i")))
     assert numbers["points"] == [40]
     assert numbers["peak_r"][0] == pytest.approx(27.5 - 5.0)
     assert numbers["snr_i"] == [200]

@@ -17,9 +17,11 @@ from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skysure.applications.supernovae.source import LightCurveFiles
 from skysure.data.lightcurves import LightCurves, open_lightcurves
 from skysure.data.lightcurves.reading import Reading
 from skysure.errors import InputError
+from skysure.verbs.exclusions import left_out, tell_left_out
 
 FLUX = Reading(zero_point=27.5)
 
@@ -348,6 +350,30 @@ def test_a_label_that_changes_within_an_object(tmp_path):
     assert "label changes" in source.rejected[0].reason
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_redshift_that_changes_within_an_object(tmp_path, form):
+    columns = dict(points(), redshift=[0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.2, np.nan, 0.4, 0.4, np.nan])
+    path = tmp_path / f"p.{form}"
+    write_csv(path, columns) if form == "csv" else pq.write_table(pa.table(columns), path)
+    source = open_lightcurves([path], FLUX)
+    curves = joined(source)
+    assert curves.ids.tolist() == ["a0", "a2"]
+    assert curves.objects["redshift"].tolist() == [0.1, 0.4]
+    assert "the redshift changes within the object" in source.rejected[0].reason
+
+
+def test_columns_to_carry_must_exist_and_should_not_change(tmp_path):
+    columns = dict(points(), host=np.repeat(["M 31", "M 33", "M 81"], 4), seeing=np.arange(12.0))
+    path = write_csv(tmp_path / "p.csv", columns)
+    refused(path, "no column 'hosst' to carry", "nearest: host", reading=Reading(zero_point=27.5, carry=("hosst",)))
+    source = open_lightcurves([path], Reading(zero_point=27.5, carry=("host", "seeing")))
+    curves = joined(source)
+    assert curves.carried["host"].tolist() == ["M 31", "M 33", "M 81"]
+    assert [note for note in source.notes if "carry" in note] == [
+        "3 objects have several values of 'seeing' to carry; the first was taken"
+    ]
+
+
 def test_text_in_a_column_of_objects(tmp_path):
     write_csv(tmp_path / "p.csv", points())
     write_csv(tmp_path / "objects.csv", {"id": ["a0", "a1", "a2"], "redshift": ["0.1", "big", ""]})
@@ -400,6 +426,10 @@ def test_the_list_of_rejected_is_bounded_and_their_count_is_not(tmp_path, monkey
     source, ids = read(write_csv(tmp_path / "p.csv", dict(points(5), flux_error=np.zeros(20))))
     assert ids == []
     assert (len(source.rejected), source.rejected_count) == (2, 5)
+    metrics, notes = left_out(LightCurveFiles(source), 0), []
+    assert metrics == {"rejected": {"count": 5, "of": 5}}
+    tell_left_out(LightCurveFiles(source), tmp_path / "o.csv", notes.append)
+    assert notes[0].startswith("5 objects set aside, with the reasons of the first 2 in")
     list(source.chunks())
     assert source.rejected_count == 5
 

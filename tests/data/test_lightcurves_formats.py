@@ -359,7 +359,7 @@ def test_describe_tells_what_a_user_wants_to_know(tmp_path, objects):
     table, about, _ = objects
     Table(table, units={"flux": "uJy"}).write(tmp_path / "points.ecsv")
     Table(about).write(tmp_path / "objects.ecsv")
-    told = describe([tmp_path])
+    told = describe([tmp_path]).to_dict()
     assert told["formats"] == {"ecsv": 2}
     assert [t["rows"] for t in told["tables"]] == [len(table["mjd"]), 12]
     assert told["tables"][0]["columns"]["flux"] == {"type": "double", "unit": "uJy"}
@@ -373,7 +373,7 @@ def test_describe_tells_what_a_user_wants_to_know(tmp_path, objects):
 
 def test_describe_tells_of_a_file_that_cannot_be_read(tmp_path, objects):
     write_csv(tmp_path / "p.csv", objects[0])
-    told = describe([tmp_path / "p.csv"])
+    told = describe([tmp_path / "p.csv"]).to_dict()
     assert told["tables"][0]["file"].endswith("p.csv")
     assert "zero point" in told["problems"][0]
 

@@ -97,8 +97,8 @@ def test_every_object_is_as_likely_to_be_tested():
     ("sizes", "said"),
     [
         ({"train": None, "test": None}, "cannot both be the rest"),
-        ({"train": 0.7, "test": 0.2}, "together they are 94 objects"),
-        ({"train": 90, "test": 5}, "together they are 99 objects"),
+        ({"train": 0.7, "test": 0.2}, "they sum to 94 objects"),
+        ({"train": 90, "test": 5}, "they sum to 99 objects"),
         ({"train": 101, "test": None}, "nothing is left for test"),
         ({"train": 96, "test": None}, "nothing is left for test"),
         ({"train": 1.0, "test": None}, "train is neither a fraction nor a number"),
@@ -116,9 +116,9 @@ def test_sizes_that_contradict_each_other(sizes, said):
 def test_too_few_objects_or_groups():
     with pytest.raises(InputError, match="nothing is left for"):
         assign_parts(["a", "b", "c"], **FRACTIONS, seed=0)
-    with pytest.raises(InputError, match="whole groups do not fit"):
+    with pytest.raises(InputError, match="no whole group fits"):
         assign_parts([str(i) for i in range(100)], ["host"] * 50 + ["other"] * 50, **FRACTIONS, seed=0)
-    with pytest.raises(InputError, match="id a comes twice"):
+    with pytest.raises(InputError, match="id a is repeated"):
         assign_parts(["a", "b", "a"], **FRACTIONS, seed=0)
     with pytest.raises(InputError, match="2 groups for 3 objects"):
         assign_parts(["a", "b", "c"], ["x", "y"], **FRACTIONS, seed=0)

@@ -1,11 +1,11 @@
-"""Sources: anything that is walked in chunks of bounded size."""
+"""Sources: where objects come from, in chunks of bounded size; in memory, in files, in parts of another source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,20 +14,112 @@ from .split import PARTS, Split
 TRAIN, VALIDATION, CALIBRATION, TEST = PARTS
 
 
-class Source(Protocol):
-    """Files, a simulator, an environment or memory; `schema` says what the application needs to know of it.
+class Index(NamedTuple):
+    """The objects of a source without their data.
 
-    A chunk is some of its objects: it has a length and `ids`, where it can a `groups`, and a mask takes some of them.
+    Parameters
+    ----------
+    ids : ndarray of str, shape (object,)
+    groups : ndarray of str, shape (object,)
+        Objects of one group (host, template, sky field, lens) belong into the same part; "" belongs to none.
     """
 
+    ids: np.ndarray
+    groups: np.ndarray
+
+
+class Source(ABC):
+    """Objects of an application, to be walked through as often as needed, always the same ones in the same order.
+
+    A chunk is a number of objects: it has a length and `ids` of shape (object,), may have `groups`, and a mask or an
+    array of indices selects some of them.
+
+    A subclass gives `schema` and `chunks`. It overrides `index` where ids and groups are known without reading the
+    data, and `take` where objects can be read one by one (images).
+
+    Attributes
+    ----------
+    schema : dataclass
+        What the application has to know about the data: bands, classes, ranges, shapes.
+    has_parts : bool
+        Whether `chunks("train")` differs from `chunks("test")`; else every part is the whole.
+    rejected : sequence
+        Objects that cannot be used, each a dataclass with `id`, `file`, `row` and `reason`; of the last walk. A source
+        may list the first of very many only.
+    rejected_count : int
+        Number of all of them.
+    notes : sequence of str
+        What was done to the data, a sentence each.
+    dropped : int
+        Number of objects left out because a model was trained or calibrated on them; of the last walk.
+    """
+
+    schema: Any
+    has_parts: bool = False
+    rejected: Sequence[Any] = ()
+    notes: Sequence[str] = ()
+    dropped: int = 0
+
     @property
-    def schema(self) -> Any: ...
-    def chunks(self, part: str | None = None) -> Iterator[Any]: ...
+    def rejected_count(self) -> int:
+        """Number of objects that cannot be used."""
+        return len(self.rejected)
+
+    @abstractmethod
+    def chunks(self, part: str | None = None) -> Iterator[Any]:
+        """Walk through the objects of a part, or through all."""
+
+    def index(self, progress: Callable[[int], None] | None = None) -> Index:
+        """Return ids and groups of all objects; the first call may read the data, later ones do not.
+
+        `progress` is called with the number of objects read so far.
+        """
+        return cached_index(self, self.chunks, progress)
+
+    def take(self, ids: np.ndarray) -> Iterator[Any]:
+        """Walk through the objects of these ids, in the order of the source; unknown ids are ignored."""
+        wanted = np.sort(ids)
+        for chunk in self.chunks():
+            mask = is_in_sorted(chunk.ids, wanted)
+            if mask.any():
+                yield chunk if mask.all() else chunk[mask]
+
+
+def cached_index(
+    source: Source, chunks: Callable[[], Iterator[Any]], progress: Callable[[int], None] | None = None
+) -> Index:
+    """Return the index of a source from a walk over `chunks()`, which is done once and remembered with the source."""
+    if "_index" not in vars(source):
+        ids, groups, count = [np.zeros(0, str)], [np.zeros(0, str)], 0
+        for chunk in chunks():
+            ids.append(chunk.ids)
+            groups.append(groups_of(chunk))
+            count += len(chunk)
+            if progress:
+                progress(count)
+        vars(source)["_index"] = Index(np.concatenate(ids), np.concatenate(groups))
+    return vars(source)["_index"]
+
+
+def groups_of(chunk: Any) -> np.ndarray:
+    """Return the groups of the objects of a chunk; one without `groups` has none."""
+    return getattr(chunk, "groups", np.full(len(chunk), ""))
+
+
+def is_in_sorted(values: np.ndarray, ranked: np.ndarray) -> np.ndarray:
+    """Whether each value is among sorted ones.
+
+    >>> is_in_sorted(np.array(["a", "c", "x"]), np.array(["a", "b", "c"])).tolist()
+    [True, True, False]
+    """
+    if len(ranked) == 0:
+        return np.zeros(len(values), bool)
+    return ranked[np.minimum(np.searchsorted(ranked, values), len(ranked) - 1)] == values
 
 
 @dataclass(frozen=True)
-class InMemorySource:
-    """A source of chunks that are in memory already.
+class InMemorySource(Source):
+    """A source of chunks that are in memory already; every part is the whole.
 
     Parameters
     ----------
@@ -39,12 +131,12 @@ class InMemorySource:
     held: Sequence[Any]
 
     def chunks(self, part: str | None = None) -> Iterator[Any]:
-        """Give the chunks; without parts, every part is the whole."""
+        """Walk through the chunks."""
         yield from self.held
 
 
 @dataclass(frozen=True)
-class SplitSource:
+class SplitSource(Source):
     """A source whose objects belong to parts: train, validation, calibration, test.
 
     Parameters
@@ -55,6 +147,7 @@ class SplitSource:
 
     source: Any
     split: Split
+    has_parts = True
 
     @property
     def schema(self) -> Any:
@@ -62,28 +155,76 @@ class SplitSource:
         return self.source.schema
 
     @property
+    def rejected(self) -> Sequence[Any]:
+        """Objects of the whole source that cannot be used."""
+        return self.source.rejected
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of objects of the whole source that cannot be used."""
+        return self.source.rejected_count
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was done to the data."""
+        return self.source.notes
+
+    @property
+    def dropped(self) -> int:
+        """Number of objects of the whole source left out because a model has seen them."""
+        return self.source.dropped
+
+    @property
     def counts(self) -> dict[str, int]:
         """Number of objects of each part."""
         return {part: n for part in PARTS if (n := len(self.split.of(part)))}
 
+    def index(self, progress: Callable[[int], None] | None = None) -> Index:
+        """Return ids and groups of all objects of the source, of whatever part."""
+        return self.source.index(progress)
+
     def chunks(self, part: str | None = None) -> Iterator[Any]:
-        """Give the objects of a part, or all, chunk by chunk; an object of no known part is left out."""
-        for chunk in self.source.chunks():
-            if part is None:
-                yield chunk
-                continue
-            keep = self.part_of(chunk.ids) == part
-            if keep.any():
-                yield chunk if keep.all() else chunk[keep]
+        """Walk through the objects of a part, or through all; an object of no part belongs to none."""
+        return self.source.chunks() if part is None else self.take(self.split.of(part))
 
-    def part_of(self, ids: np.ndarray) -> np.ndarray:
-        """Name the part of each id; "" where it is unknown."""
-        known, parts = self.split.ids, self.split.parts
-        if len(known) == 0:
-            return np.full(len(ids), "", parts.dtype)
-        place = self._order[np.minimum(np.searchsorted(known, ids, sorter=self._order), len(known) - 1)]
-        return np.where(known[place] == ids, parts[place], "")
+    def take(self, ids: np.ndarray) -> Iterator[Any]:
+        """Walk through the objects of these ids."""
+        return self.source.take(ids)
 
-    @cached_property
-    def _order(self) -> np.ndarray:
-        return np.argsort(self.split.ids)
+
+class ChunkCache:
+    """Chunks of a whole walk, kept where they fit into memory, so that the data need not be read or drawn again.
+
+    Parameters
+    ----------
+    limit : int
+        Largest size of all chunks [byte].
+    """
+
+    def __init__(self, limit: int = 2**29) -> None:
+        self.limit = limit
+        self.kept: list[Any] | None = None
+
+    def keep(self, chunks: Iterator[Any]) -> Iterator[Any]:
+        """Walk through chunks and keep them once all have come, unless they are too large."""
+        kept: list[Any] | None = []
+        size = 0
+        for chunk in chunks:
+            size += memory_size(vars(chunk))
+            if size > self.limit:
+                kept = None
+            if kept is not None:
+                kept.append(chunk)
+            yield chunk
+        self.kept = kept
+
+
+def memory_size(values: Any) -> int:
+    """Size of arrays [byte], in mappings too.
+
+    >>> memory_size({"time": np.zeros(3), "objects": {"redshift": np.zeros(1)}})
+    32
+    """
+    if isinstance(values, Mapping):
+        return sum(map(memory_size, values.values()))
+    return values.nbytes if isinstance(values, np.ndarray) else 0

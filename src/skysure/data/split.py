@@ -1,7 +1,7 @@
-"""Which objects a network is trained on, and which it is stopped, calibrated and tested on.
+"""Divide objects into the parts that a network is trained, stopped, calibrated and tested on.
 
-An object is in one part only, and so are all objects of a group (one host, one template, one lens): what a network
-has seen of a relative is not proof that it knows the next one.
+An object is in one part only, and so are all objects of a group (one host, one template, one lens): a test on an object
+whose relatives were trained on would be too optimistic.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ def assign_parts(
     test: Size,
     seed: int,
 ) -> np.ndarray:
-    """Assign each object to a part, the same whatever the order in which the objects come.
+    """Assign each object to a part; the order of the objects does not matter.
 
     Parameters
     ----------
     ids : array of str, shape (object,)
         Each once.
     groups : array of str, shape (object,), optional
-        Objects of the same group share a part; "" belongs to no group. Groups are dealt at random, the largest
-        first, each to a part that it still fits into: to each part its share of objects with and without relatives,
-        as far as whole groups allow. Objects without relatives then make up the sizes.
+        Objects of the same group are in the same part; "" belongs to no group. Groups are assigned at random, the
+        largest first, each to a part that has room for it, so that each part has its share of grouped and single
+        objects as far as whole groups allow. Single objects then fill the parts to their sizes.
     train, validation, calibration, test : float, int or None
         A fraction (below 1), a number of objects (1 or more; 0: none), or None for the rest (one of them).
     seed : int
@@ -72,8 +72,8 @@ def assign_parts(
 
     Raises
     ------
-    Fault
-        The sizes contradict each other or the number of objects, an id comes twice, or a part would be empty.
+    InputError
+        The sizes contradict each other or the number of objects, an id is repeated, or a part would be empty.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def assign_parts(
     ['train', 'train', 'validation', 'test']
     """
     ids = _unique(ids)
-    names = _families(ids, groups)
+    names = _group_names(ids, groups)
     families, family, members = np.unique(names, return_inverse=True, return_counts=True)
     sizes = {"train": train, "validation": validation, "calibration": calibration, "test": test}
     counts = part_counts(len(ids), sizes)
@@ -89,18 +89,18 @@ def assign_parts(
     order = rng.permutation(len(families))
     lone, larger = order[members[order] == 1], order[members[order] > 1]
     larger = larger[np.argsort(-members[larger], kind="stable")]
-    wanted = np.array(list(counts.values()))
+    targets = np.array(list(counts.values()))
     part_of_family = np.empty(len(families), int)
-    part_of_family[larger] = dealt = _dealt(members[larger], wanted, rng)
-    held = np.bincount(dealt, members[larger], len(wanted)).astype(int)
-    part_of_family[lone] = np.repeat(np.arange(len(wanted)), _filled(wanted - held, len(lone)))
+    part_of_family[larger] = assigned = _assign_groups(members[larger], targets, rng)
+    filled = np.bincount(assigned, members[larger], len(targets)).astype(int)
+    part_of_family[lone] = np.repeat(np.arange(len(targets)), _fill(targets - filled, len(lone)))
     parts = np.array(PARTS)[part_of_family[family]]
     for part, count in counts.items():
         if count and not np.any(parts == part):
             raise InputError(
                 f"{len(families)} groups of up to {members.max()} objects",
                 f"{count} objects for {part}",
-                "whole groups do not fit into a part so small",
+                "no whole group fits into so small a part",
                 f"make {part} larger, or give more groups",
             )
     return parts
@@ -110,40 +110,52 @@ def _unique(ids: Iterable[str]) -> np.ndarray:
     ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids)).astype(str)
     values, times = np.unique(ids, return_counts=True)
     if len(values) < len(ids):
-        twice = values[times > 1][0]
-        raise InputError(f"id {twice} comes twice", "every object once", "two files hold it", "keep one of the two")
+        repeated = values[times > 1][0]
+        raise InputError(f"id {repeated} is repeated", "every object once", "two files hold it", "keep one of the two")
     return ids
 
 
-def _families(ids: np.ndarray, groups: Iterable[str] | None) -> np.ndarray:
-    """Name each object by its group, or by itself where it has none; the two kinds of names cannot meet."""
+def _group_names(ids: np.ndarray, groups: Iterable[str] | None) -> np.ndarray:
+    """Name each object by its group, or by its id where it has none; prefixes keep the two kinds apart."""
     alone = np.char.add("id ", ids)
     if groups is None:
         return alone
     groups = np.asarray(groups if isinstance(groups, np.ndarray) else list(groups)).astype(str)
     if groups.shape != ids.shape:
-        raise InputError(f"{len(groups)} groups for {len(ids)} objects", "one for each object", "", "give as many")
+        raise InputError(f"{len(groups)} groups for {len(ids)} objects", "one per object", "", "give as many")
     return np.where(groups == "", alone, np.char.add("group ", groups))
 
 
-def _dealt(members: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Deal groups, the largest first, to parts that they fit into, drawn by the room left; index of each one's part.
+def _assign_groups(members: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Assign groups to parts at random, with probabilities proportional to the room left where the group fits.
 
-    Where one fits into no part, the part with most room takes it.
+    A group that fits nowhere goes to the part with most room.
+
+    Parameters
+    ----------
+    members : ndarray of int, shape (group,)
+        Number of objects of each group, the largest first.
+    targets : ndarray of int, shape (part,)
+        Number of objects wanted in each part.
+
+    Returns
+    -------
+    ndarray of int, shape (group,)
+        Index of the part of each group.
     """
-    room = wanted * (members.sum() / max(wanted.sum(), 1))
-    dealt = np.empty(len(members), int)
-    for k, (size, lot) in enumerate(zip(members, rng.random(len(members)), strict=True)):
-        reached = np.cumsum(np.where(room >= size, room, 0.0))
-        dealt[k] = np.searchsorted(reached, lot * reached[-1], "right") if reached[-1] else room.argmax()
-        room[dealt[k]] -= size
-    return dealt
+    room = targets * (members.sum() / max(targets.sum(), 1))
+    parts = np.empty(len(members), int)
+    for k, (size, uniform) in enumerate(zip(members, rng.random(len(members)), strict=True)):
+        total = np.cumsum(np.where(room >= size, room, 0.0))
+        parts[k] = np.searchsorted(total, uniform * total[-1], "right") if total[-1] else room.argmax()
+        room[parts[k]] -= size
+    return parts
 
 
-def _filled(lacking: np.ndarray, n: int) -> np.ndarray:
-    """Divide `n` among parts as they lack it; where some have too much, the others share what they lack less.
+def _fill(lacking: np.ndarray, n: int) -> np.ndarray:
+    """Divide `n` objects among parts in proportion to what they lack; a part that has too many gets none.
 
-    >>> _filled(np.array([5, -1, 6]), 10)
+    >>> _fill(np.array([5, -1, 6]), 10)
     array([5, 0, 5])
     """
     lacking = np.maximum(lacking, 0)
@@ -159,9 +171,9 @@ def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
     """
 
     def contradiction(cause: str) -> InputError:
-        given = ", ".join(f"{part} = {'rest' if size is None else size}" for part, size in sizes.items())
-        wanted = "fractions below 1, numbers of objects, one of them left out (the rest), together all objects"
-        return InputError(f"{given}, for {n} objects", wanted, cause, "leave one size out, or make the others smaller")
+        texts = ", ".join(f"{part} = {'rest' if size is None else size}" for part, size in sizes.items())
+        expected = "fractions below 1 or numbers of objects that sum to all objects; one may be left out (the rest)"
+        return InputError(f"{texts}, for {n} objects", expected, cause, "leave one size out, or make others smaller")
 
     rest = [part for part, size in sizes.items() if size is None]
     if len(rest) > 1:
@@ -170,7 +182,7 @@ def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
         raise contradiction(f"{wrong[0]} is neither a fraction nor a number of objects")
     exact = {part: size if size >= 1 else size * n for part, size in sizes.items() if size is not None}
     if not rest and abs(sum(exact.values()) - n) > 1e-6 * n:
-        raise contradiction(f"together they are {sum(exact.values()):.10g} objects")
+        raise contradiction(f"they sum to {sum(exact.values()):.10g} objects")
     counts = _rounded(exact, n) if not rest else {part: int(size + 0.5) for part, size in exact.items()}
     counts |= {part: n - sum(counts.values()) for part in rest}
     if lacking := [part for part, size in sizes.items() if size != 0 and counts[part] < 1]:
@@ -179,7 +191,7 @@ def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
 
 
 def _possible(size: float) -> bool:
-    """Tell a fraction or a count from the rest; 1.0 could be either."""
+    """Whether a size is a fraction or a count; 1.0 could be either and is refused."""
     return 0 <= size < 1 or (size > 0 and float(size).is_integer() and not (size == 1 and isinstance(size, float)))
 
 
@@ -203,7 +215,7 @@ def write_parts(path: str | os.PathLike[str], ids: np.ndarray, groups: np.ndarra
 
 
 def read_parts(path: str | os.PathLike[str]) -> Split:
-    """Read a split; a Fault tells a file that is missing, damaged or not a split."""
+    """Read a split; an InputError says where the file is missing, damaged or no split."""
     try:
         with Path(path).open("rb") as file:
             table = pq.read_table(file, columns=["id", "group", "part"])
@@ -226,7 +238,7 @@ def _not_a_split(path: str | os.PathLike[str], cause: str) -> InputError:
 
 
 def hash_of_ids(ids: Iterable[str]) -> str:
-    """Return the SHA-256 of ids whatever their order; each is preceded by its length, so that no two lists meet.
+    """Return the SHA-256 of ids in any order; lengths are hashed too, so that different lists have different hashes.
 
     >>> hash_of_ids(["b", "a"]) == hash_of_ids(["a", "b"]) != hash_of_ids(["ab"])
     True
@@ -239,7 +251,7 @@ def hash_of_ids(ids: Iterable[str]) -> str:
 
 
 def drop_seen(ids: np.ndarray, split: Split, groups: np.ndarray | None = None) -> tuple[np.ndarray, int]:
-    """Tell which objects a run has not been trained, stopped or calibrated on, nor their relatives.
+    """Find the objects that a run was not trained, stopped or calibrated on, nor others of their group.
 
     Parameters
     ----------
@@ -257,6 +269,6 @@ def drop_seen(ids: np.ndarray, split: Split, groups: np.ndarray | None = None) -
     seen = np.isin(split.parts, SEEN)
     dropped = np.isin(np.asarray(ids).astype(str), split.ids[seen])
     if groups is not None:
-        relatives = split.groups[seen]
-        dropped |= np.isin(np.asarray(groups).astype(str), relatives[relatives != ""])
+        seen_groups = split.groups[seen]
+        dropped |= np.isin(np.asarray(groups).astype(str), seen_groups[seen_groups != ""])
     return ~dropped, int(dropped.sum())

@@ -1,4 +1,4 @@
-"""A file that is to be written: checked before any work is done, and there whole or not at all."""
+"""Files to be written: checked before any work is done, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def check_target(path: Path, *, force: bool) -> None:
-    """Raise a Fault unless `path` can be written: its folder is there and open, and nothing is lost."""
+    """Raise an InputError unless `path` can be written: its folder exists, is writable, and nothing is replaced."""
     folder = path.absolute().parent
     if not folder.is_dir():
-        there = next(f for f in folder.parents if f.exists())
+        parent = next(f for f in folder.parents if f.exists())
         raise InputError(
             f"{path}: no folder {folder}",
             "a folder that exists",
-            f"a typing error; {there} exists",
+            f"a typing error; {parent} exists",
             f"mkdir -p {folder}",
         )
     if path.is_dir():
@@ -35,7 +35,7 @@ def check_target(path: Path, *, force: bool) -> None:
 
 @contextmanager
 def os_errors(path: Path) -> Iterator[None]:
-    """Tell an error of the operating system as a Fault that names `path`."""
+    """Turn an error of the operating system into an InputError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -43,7 +43,7 @@ def os_errors(path: Path) -> Iterator[None]:
         if error.errno in FULL:
             raise InputError(
                 f"{path} could not be written whole",
-                "room on the disk for the table and once more for its chunks",
+                "room on the disk for twice the table",
                 f"the disk is full or a quota is reached ({reason})",
                 "free some space or name another folder; nothing was left behind",
             ) from error
@@ -53,7 +53,7 @@ def os_errors(path: Path) -> Iterator[None]:
 def _not_writable(path: Path, reason: str) -> InputError:
     return InputError(
         f"{path} cannot be written",
-        "a folder open to you on a disk that works",
+        "a writable folder",
         reason,
         "name another folder, or change its permissions",
     )
@@ -74,11 +74,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def unfinished(path: Path) -> Path:
-    """Return the temporary name; the same each time, so that what a crash leaves is not left twice."""
+    """Return the temporary name; always the same, so that what a crash leaves is replaced."""
     return path.with_name(f".{path.name}.unfinished")
 
 
 def synced(file: IO[bytes]) -> None:
-    """Bring what was written to the disk, where a disk that is full says so."""
+    """Flush what was written to the disk, where a full disk raises its error."""
     file.flush()
     os.fsync(file.fileno())

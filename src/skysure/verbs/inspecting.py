@@ -1,14 +1,16 @@
-"""Say what is in files, tables or a run, and how it would be read."""
+"""Say what is in files or in a run, and how files would be read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from skysure import settings as layers
+from skysure.application import NAMES, application
+from skysure.data.findings import Findings
 from skysure.errors import InputError
 from skysure.models import find, shipped
 from skysure.run.files import require_free, write_text
@@ -17,18 +19,56 @@ from .inputs import Paths
 
 
 def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Say what is in files, tables or a run: as plain data, with the `[reading]` it would be read with."""
-    from skysure.data.lightcurves.inspection import describe
+    """Say what is in files or in a run: plain data, with the `[reading]` that files would be read with.
 
+    The applications that offer `inspect` look at the files in turn; the first that recognises them answers. Where none
+    does, the problems that each has with them are listed.
+    """
     first = Path(str(paths[0]))
     if (first / "run.toml").is_file() or str(first) in shipped():
         return {"kind": "run"} | layers.load_toml(find(str(first)) / "run.toml")
-    return {"kind": "light curves"} | describe([str(p) for p in paths], reading)
+    refusals = []
+    for findings in _findings([str(p) for p in paths], reading):
+        if findings.recognised:
+            return findings.to_dict()
+        refusals.append(findings)
+    problems = tuple(dict.fromkeys(problem for findings in refusals for problem in findings.problems))
+    return Findings("unknown", False, facts={"paths": [str(p) for p in paths]}, problems=problems).to_dict()
+
+
+def _findings(paths: list[str], reading: Mapping[str, Any] | None) -> Iterator[Findings]:
+    for module in map(application, NAMES):
+        if hasattr(module, "inspect"):
+            yield module.inspect(paths, reading)
 
 
 def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) -> None:
-    """Write the `[reading]` table that `inspect` proposed."""
+    """Write the `[reading]` table that `inspect` proposed; columns that it leaves open become commented lines."""
     if "reading" not in facts:
-        raise InputError("there is no reading to write", "light curves", "a run was inspected")
+        raise InputError("there is no reading to write", "data files", "a run was inspected, or files of unknown kind")
     require_free(path, force=force)
-    write_text(path, tomli_w.dumps({"reading": layers.without_none(facts["reading"])}))
+    write_text(path, reading_document(facts["reading"], facts.get("candidates", {}), facts.get("hints", {})))
+
+
+def reading_document(reading: Mapping[str, Any], candidates: Mapping[str, Any], hints: Mapping[str, str]) -> str:
+    """Return a reading as TOML; a line of what is left open may be completed and uncommented.
+
+    >>> columns = {"columns": {"id": "name"}}
+    >>> print(reading_document(columns, {"redshift": ["z_spec", "z_phot"]}, {"scale": "pixels per degree"}))
+    [reading]
+    columns.id = "name"
+    # columns.redshift = "..."  # one of "z_spec", "z_phot"
+    # scale = ...  # pixels per degree
+    <BLANKLINE>
+    """
+    reading = layers.without_none(dict(reading))
+    lines = ["[reading]"]
+    lines += tomli_w.dumps({k: v for k, v in reading.items() if not isinstance(v, Mapping)}).splitlines()
+    lines += [f"columns.{tomli_w.dumps({k: v}).rstrip()}" for k, v in reading.get("columns", {}).items()]
+    for name, columns in candidates.items():
+        names = ", ".join(f'"{column}"' for column in columns)
+        one_of = "one of " if len(columns) > 1 else ""
+        lines.append(f'# columns.{name} = "..."  # {one_of}{names}')
+    lines += [f"# {name} = ...  # {hint}" for name, hint in hints.items()]
+    tables = {k: v for k, v in reading.items() if isinstance(v, Mapping) and k != "columns"}
+    return "\n".join(lines) + "\n" + ("\n" + tomli_w.dumps({"reading": tables}) if tables else "")

@@ -1,4 +1,4 @@
-"""The data of a training in parts: how large they are, and who belongs to which."""
+"""Divide the data of a training into parts: their sizes, and which object belongs to which."""
 
 from __future__ import annotations
 
@@ -16,33 +16,27 @@ from .progress import Progress
 
 
 def sizes_of(settings: Any) -> dict[str, Any]:
-    """Sizes of the parts that settings ask for; what is left is trained on."""
+    """Return the sizes of the parts from settings; the rest is for training."""
     sizes = {part: getattr(settings, part) for part in (VALIDATION, CALIBRATION, TEST)}
     if (together := sum(size for size in sizes.values() if size < 1)) >= 1:
         raise SettingsError(
-            ", ".join(f"{part} = {size:g}" for part, size in sizes.items()), "shares below 1 together",
-            f"they are {together:g}, and nothing is left to train on", "make one smaller",
+            ", ".join(f"{part} = {size:g}" for part, size in sizes.items()), "fractions that sum to less than 1",
+            f"they sum to {together:g}, and nothing is left to train on", "make one smaller",
         )  # fmt: skip
     return {TRAIN: None} | sizes
 
 
 def in_parts(
-    source: Source, sizes: Mapping[str, Any], seed: int, tell: Progress, *, grouped: bool = True
-) -> SplitSource:
-    """Divide a source into parts of given sizes: shares, counts, or None for the rest; relatives stay together.
+    source: Source, sizes: Mapping[str, Any], seed: int, progress: Progress, *, grouped: bool = True
+) -> Source:
+    """Divide a source into parts of given sizes: fractions, counts, or None for the rest; groups stay together.
 
-    One that is in parts already keeps them.
+    A source that has parts keeps them.
     """
-    if isinstance(source, SplitSource):
+    if source.has_parts:
         return source
-    ids, groups, count = [], [], 0
-    for chunk in source.chunks():
-        ids.append(chunk.ids)
-        groups.append(getattr(chunk, "groups", np.full(len(chunk), "")) if grouped else np.full(len(chunk), ""))
-        count += len(chunk)
-        tell("reading", count, None)
-    if not count:
+    ids, groups = source.index(lambda count: progress("reading", count, None))
+    if not len(ids):
         raise no_object(source)
-    joined, relatives = np.concatenate(ids), np.concatenate(groups)
-    parts = assign_parts(joined, relatives, **sizes, seed=seed)
-    return SplitSource(source, Split(joined, relatives, parts))
+    groups = groups if grouped else np.full(len(ids), "")
+    return SplitSource(source, Split(ids, groups, assign_parts(ids, groups, **sizes, seed=seed)))

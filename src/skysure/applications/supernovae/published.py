@@ -78,7 +78,7 @@ def filled(given: Nights, seed: int, copy: int) -> Nights:
     >>> from skysure.applications.supernovae.batches import nights
     >>> table = {"id": ["sn"] * 11, "time": [1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3], "band": [*"griz", *"grz", *"griz"],
     ...          "flux": [11, 21, 31, 41, 12, 22, 42, 13, 23, 33, 43], "flux_error": [1.0] * 11}
-    >>> given = nights(LightCurves.from_table(table), "griz", Settings())
+    >>> given = nights(LightCurves.from_table(table, zero_point=27.5), "griz", Settings())
     >>> for copy in range(COPIES):
     ...     i1, i2, i3 = filled(given, 0, copy).flux[:, 2]
     ...     assert 31 == i1 < i2 < i3 == 33

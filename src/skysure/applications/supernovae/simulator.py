@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from skysure.data.lightcurves import LightCurves
+from skysure.data.simulated import SimulatedSource
+from skysure.data.split import PARTS
 
 from .settings import Schema, Settings
 from .simulation.explosions import Explosions, draw_explosions
@@ -23,41 +25,8 @@ SEASONS = 64
 """Seasons of fields drawn with them, each with its own weather."""
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """A source that draws its objects anew at every walk, always the same ones.
-
-    Parameters
-    ----------
-    schema : Schema
-    survey : Survey
-    n : int, optional
-        Number of objects; None: without end.
-    seed : int
-    unknowns : bool
-    photoz : {"good", "realistic", "none"}
-    """
-
-    schema: Schema
-    survey: Survey
-    n: int | None
-    seed: int
-    unknowns: bool = False
-    photoz: str = "good"
-
-    def chunks(self, part: str | None = None) -> Iterator[LightCurves]:
-        """Give the objects in chunks of some hundreds; every part is the whole."""
-        left, block, first = self.n, 0, 0
-        while left is None or left > 0:
-            curves = draw_block(self.survey, self.seed, block, first, self.unknowns, self.photoz)
-            curves = curves if left is None else curves[:left]
-            left = None if left is None else left - len(curves)
-            block, first = block + 1, first + len(curves)
-            yield curves
-
-
-def simulate(settings: Settings, n: int | None, seed: int) -> Simulation:
-    """Simulate `n` detected supernovae of settings.survey; None: without end.
+def simulate(settings: Settings, n: int | None, seed: int) -> SimulatedSource:
+    """Simulate `n` detected supernovae of settings.survey; None: endless for training, fixed for the other parts.
 
     Object k is the same whatever `n` is. With settings.unknowns also kinds that no class holds.
     """
@@ -65,7 +34,8 @@ def simulate(settings: Settings, n: int | None, seed: int) -> Simulation:
     kinds = ("Ia", "II", "Ibc", *(("SLSN", "TDE", "KN") if settings.unknowns else ()))
     redshift, errors = _ranges(survey, settings.photoz)
     schema = Schema(bands=survey.passbands.names, classes=kinds, redshift=redshift, flux_error=errors)
-    return Simulation(schema, survey, n, seed, settings.unknowns, settings.photoz)
+    draw = partial(draw_block, survey, unknowns=settings.unknowns, photoz=settings.photoz)
+    return SimulatedSource(schema, draw, n, seed, {part: getattr(settings, part) for part in PARTS[1:]})
 
 
 def _ranges(survey: Survey, photoz: str) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -1,73 +1,106 @@
-"""Light curves in files, as a source for the classifier."""
+"""Light curves in files or in memory, as a source for the classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from skysure.data.findings import Findings
 from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
 from skysure.data.lightcurves.reading import Reading
-from skysure.data.sources import InMemorySource
+from skysure.data.sources import ChunkCache, Index, InMemorySource, Source, cached_index
 
 from .settings import Schema
 
+ERRORS_PER_CHUNK = 2000
+"""Number of flux errors of a chunk that the range of errors is estimated from."""
 
-def read(data: Sequence[str | LightCurves], reading: Reading) -> Files:
+
+def read(data: Sequence[str | LightCurves], reading: Reading | Mapping[str, Any] | None = None) -> LightCurveFiles:
     """Open light curves in files, folders, globs and archives of any known format, or in memory.
 
     Raises
     ------
-    Fault
+    InputError
         Where a file cannot be read, or a column, unit or band is missing or unknown.
     """
-    held = [d for d in data if isinstance(d, LightCurves)]
-    return Files(InMemorySource(None, held) if held else open_lightcurves([str(d) for d in data], reading))
+    chunks = [d for d in data if isinstance(d, LightCurves)]
+    return LightCurveFiles(
+        InMemorySource(None, chunks) if chunks else open_lightcurves([str(d) for d in data], reading)
+    )
+
+
+def inspect(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Findings:
+    """Say what is in files of light curves, how they would be read, and what is wrong with them."""
+    from skysure.data.lightcurves.inspection import describe
+
+    return describe(paths, reading)
 
 
 @dataclass(frozen=True)
-class Files:
+class LightCurveFiles(Source):
     """A source of light curves in files or in memory.
+
+    The index needs the points, since they decide which objects can be used; so does the schema. Both come from one
+    walk, whose light curves stay in memory for the parts of a training where they fit.
 
     Parameters
     ----------
-    source : LightCurveSource or Memory
+    source : LightCurveSource or InMemorySource
     """
 
     source: LightCurveSource | InMemorySource
+    _cache: ChunkCache = field(default_factory=ChunkCache, repr=False, compare=False)
 
     def chunks(self, part: str | None = None) -> Iterator[LightCurves]:
         """Walk through the objects; without parts, every part is the whole."""
-        return self.source.chunks()
+        return iter(self._cache.kept) if self._cache.kept is not None else self.source.chunks()
+
+    def index(self, progress: Callable[[int], None] | None = None) -> Index:
+        """Return ids and groups; the first call reads all objects."""
+        return cached_index(self, self._survey, progress)
 
     @property
-    def rejected(self) -> list[Any]:
-        """Objects that the last walk set aside."""
-        return getattr(self.source, "rejected", [])
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was done to the data."""
-        return getattr(self.source, "notes", ())
-
-    @cached_property
     def schema(self) -> Schema:
-        """Bands, labels, and the ranges of redshift and error; found by walking through all once."""
+        """Bands, labels, and the ranges of redshift and error."""
+        self.index()
+        return vars(self)["_schema"]
+
+    @property
+    def rejected(self) -> Sequence[Any]:
+        """Objects that the last walk set aside."""
+        return self.source.rejected
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of objects that the last walk set aside."""
+        return self.source.rejected_count
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was done to the data."""
+        return self.source.notes
+
+    def _survey(self) -> Iterator[LightCurves]:
+        """Walk through all objects once, keep them where they fit, and find the schema."""
         bands: dict[str, None] = {}
         labels: set[str] = set()
-        redshifts, errors = [], []
-        for curves in self.source.chunks():
+        redshifts, errors = [np.zeros(0)], []
+        for curves in self._cache.keep(self.source.chunks()):
             bands |= dict.fromkeys(curves.bands)
             labels |= set(np.unique(curves.objects.get("label", np.array([], str))).tolist()) - {""}
-            redshifts.append(curves.column("redshift"))
-            errors.append(curves.flux_error[:: max(1, len(curves.flux_error) // 2000)])
-        known = np.concatenate([z[np.isfinite(z)] for z in redshifts] or [np.array([])])
-        return Schema(
+            redshift = curves.column("redshift")
+            redshifts.append(redshift[np.isfinite(redshift)])
+            errors.append(curves.flux_error[:: max(1, len(curves.flux_error) // ERRORS_PER_CHUNK)])
+            yield curves
+        redshift = np.concatenate(redshifts)
+        vars(self)["_schema"] = Schema(
             tuple(sorted(bands, key=_place)), tuple(sorted(labels)),
-            redshift=(float(known.min()), float(known.max())) if len(known) else Schema.redshift,
+            redshift=(float(redshift.min()), float(redshift.max())) if len(redshift) else Schema.redshift,
             flux_error=tuple(np.quantile(np.concatenate(errors), [0.01, 0.99])) if errors else Schema.flux_error,
         )  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""Files of any format: found in folders, globs and archives, and opened as tables; whatever they hold."""
+"""Files of any format: found in folders, globs and archives, opened as tables, whatever they hold."""

@@ -54,10 +54,13 @@ class AstropyTable:
                         return Table.read(file, format="fits")
                 return Table.read(content, format=FORMATS[self._kind])
         except Exception as error:  # astropy's readers raise what their parsers raise
-            told = (str(error).splitlines() or [type(error).__name__])[0]
-            wanted = {"fits": "a FITS table", "votable": "a VOTable", "ecsv": "an ECSV table"}[self._kind]
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            expected = {"fits": "a FITS table", "votable": "a VOTable", "ecsv": "an ECSV table"}[self._kind]
             raise InputError(
-                self.entry.name, f"{wanted}, whole and well-formed", f"truncated or damaged ({told})", "fetch it again"
+                self.entry.name,
+                f"{expected}, whole and well-formed",
+                f"truncated or damaged ({reason})",
+                "fetch it again",
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""CSV and other delimited text; numbers stay text until they are checked, so that bad ones can be told."""
+"""CSV and other delimited text; numbers stay text until they are checked, so that bad ones can be reported."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class DelimitedTable:
         if len(names) < 2 or _numeric(names) or len(set(names)) < len(names):
             raise InputError(
                 entry.name, "a table of text with a line of column names",
-                f"its first line is '{header[:60]}'", "add a first line such as id,mjd,band,flux,flux_error",
+                f"its first line is '{header[:60]}'", "add a first line with the names of the columns",
             )  # fmt: skip
         self.schema = {name: pa.string() for name in names}
         self.units = dict.fromkeys(names, "")
 
     def rows(self) -> None:
-        """Text does not say how many rows it has."""
+        """Text files do not state their number of rows."""
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read some columns as text."""

@@ -1,4 +1,4 @@
-"""Which files a path stands for (folder, glob, archive) and what each of them holds, judged by its content."""
+"""The files that a path stands for: itself, those of a folder, glob or archive, each decompressed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from typing import IO, Any
 from skysure.errors import InputError
 
 HEAD = 16384
-READABLE = ("parquet", "fits", "votable", "ecsv", "snana", "text")
 SUFFIXES = {
     ".parquet": "parquet", ".parq": "parquet", ".pq": "parquet", ".fits": "fits", ".fit": "fits", ".fts": "fits",
     ".ecsv": "ecsv", ".vot": "votable", ".votable": "votable", ".gz": "gzip", ".xz": "xz", ".bz2": "bzip2",
@@ -30,16 +29,6 @@ SUFFIXES = {
 DAMAGE = (
     EOFError, OSError, NotImplementedError, lzma.LZMAError, zlib.error, tarfile.ReadError, zipfile.BadZipFile
 )  # fmt: skip
-CURES = {
-    "web page": "a download that failed: fetch the file itself",
-    "Git LFS pointer": "the file was not fetched: run `git lfs pull`",
-    "pickle": "pickles run code and are never read: write Parquet or FITS",
-    "HDF5": "write it as Parquet, FITS or CSV",
-    "Avro": "write the alerts as Parquet",
-    "Arrow": "write it as Parquet",
-    "binary": "write it as Parquet, FITS or CSV",
-    "empty": "fetch or write it again",
-}
 
 
 @dataclass(frozen=True)
@@ -52,7 +41,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What the user is told: the path, and the member after a colon."""
+        """The path, and the member after a colon."""
         return f"{self.path}:{self.member}" if self.member else str(self.path)
 
     @property
@@ -68,7 +57,7 @@ class Entry:
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open the content, decompressed."""
-        with telling(self.name):
+        with file_errors(self.name):
             if self.member:
                 for _, stream in _members(self.path, {self.member}):
                     yield stream
@@ -86,8 +75,8 @@ class Entry:
 
 
 @contextmanager
-def telling(name: str) -> Iterator[None]:
-    """Turn what goes wrong with a file into a fault that names it."""
+def file_errors(name: str) -> Iterator[None]:
+    """Turn errors of reading a file into an InputError that names it."""
     try:
         yield
     except FileNotFoundError:
@@ -105,25 +94,25 @@ def walk(paths: Iterable[str | Path], within_folders: bool = True) -> Iterator[t
 
     Raises
     ------
-    Fault
-        For a path that is not there and an archive that is truncated.
+    InputError
+        For a path that does not exist and an archive that is truncated.
     """
-    for given in paths:
-        path = Path(given)
+    for pattern in paths:
+        path = Path(pattern)
         if path.is_dir():
             for file in _folder(path):
                 yield from _expand(file, explicit=False, unpack=within_folders)
         elif path.exists():
             yield from _expand(path, explicit=True)
-        elif glob.has_magic(str(given)) and (found := sorted(glob.glob(str(given), recursive=True))):
-            for file in found:
+        elif glob.has_magic(str(pattern)) and (files := sorted(glob.glob(str(pattern), recursive=True))):
+            for file in files:
                 yield from _expand(Path(file), explicit=False) if os.path.isfile(file) else walk([file], within_folders)
         else:
-            raise InputError(str(given), "a file, folder, glob or archive", "there is no such file", "check the path")
+            raise InputError(str(pattern), "a file, folder, glob or archive", "there is no such file", "check the path")
 
 
 def contents(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
-    """Give the whole content of files one after another, unpacking every archive once, in its order."""
+    """Walk through the whole content of files, unpacking every archive once, in its order."""
     archive: Path | None = None
     waiting: dict[str, Entry] = {}
     for entry in entries:
@@ -137,41 +126,6 @@ def contents(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
                 yield entry, stream.read()
     if waiting:
         yield from _unpack(archive, waiting)
-
-
-def kind_of(entry: Entry, head: bytes) -> str:
-    """Judge by the head of its content what a file is: one of READABLE, a list, or what cannot be read."""
-    suffix = PurePosixPath(entry.leaf).suffix.lower()
-    if suffix in (".ignore", ".list", ".readme"):
-        return suffix[1:]
-    for kind, magic in (
-        ("parquet", b"PAR1"), ("fits", b"SIMPLE  ="), ("ecsv", b"# %ECSV"), ("HDF5", b"\x89HDF"), ("Avro", b"Obj\x01"),
-        ("Arrow", b"ARROW1"), ("Git LFS pointer", b"version https://git-lfs"), ("empty", b""),
-    ):  # fmt: skip
-        if head.startswith(magic) if magic else not head.strip():
-            return kind
-    if is_archive(head):
-        return "archive"
-    if re.match(rb"\x80[\x02-\x05]", head):
-        return "pickle"
-    if re.match(rb"\s*(<!doctype html|<html)", head, re.IGNORECASE):
-        return "web page"
-    if b"<VOTABLE" in head or b":VOTABLE" in head:
-        return "votable"
-    if b"\0" in head:
-        return "binary"
-    keys = set(re.findall(rb"^(SNID|VARLIST|OBS):", head, re.MULTILINE))
-    return "snana" if b"SNID" in keys or len(keys) == 2 else "text"
-
-
-def check_claim(entry: Entry, kind: str) -> None:
-    """Refuse a file that is not what its suffix claims, or is nothing that can be read."""
-    claimed = SUFFIXES.get(PurePosixPath(bare(entry.leaf)).suffix, kind)
-    if kind not in READABLE or claimed != kind:
-        wanted = claimed if claimed != kind else "light curves as SNANA, Parquet, FITS, VOTable, ECSV or CSV"
-        told = {"text": "plain text", "empty": "empty"}.get(kind, f"{kind}")
-        cure = CURES.get(kind, f"name it after its content ({kind}), or write it again")
-        raise InputError(entry.name, wanted, f"its content is {told}", cure)
 
 
 def is_archive(head: bytes) -> bool:
@@ -229,7 +183,7 @@ def _folder(folder: Path) -> Iterator[Path]:
 
 
 def _expand(path: Path, explicit: bool, unpack: bool = True) -> Iterator[tuple[Entry, bytes]]:
-    with telling(str(path)):
+    with file_errors(str(path)):
         with open(path, "rb") as raw:
             packed = compression(raw.read(8))
             raw.seek(0)
@@ -249,7 +203,7 @@ def _expand(path: Path, explicit: bool, unpack: bool = True) -> Iterator[tuple[E
 
 
 def _members(path: Path, wanted: set[str] | None = None) -> Iterator[tuple[str, IO[bytes]]]:
-    """Files in an archive, in its order, each to be read before the next."""
+    """Walk through the files of an archive in its order; each has to be read before the next."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as pack:
             for info in pack.infolist():
@@ -272,6 +226,6 @@ def _unzipped(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _unpack(archive: Path | None, waiting: dict[str, Entry]) -> Iterator[tuple[Entry, bytes]]:
-    with telling(str(archive)):
+    with file_errors(str(archive)):
         for name, stream in _members(Path(str(archive)), set(waiting)):
             yield waiting[name], stream.read()

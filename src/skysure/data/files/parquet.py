@@ -18,7 +18,7 @@ BATCH = 131_072
 
 
 class ParquetTable:
-    """A Parquet file; units are those that its fields or astropy's header note."""
+    """A Parquet file; units come from its fields or from astropy's header."""
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -35,17 +35,17 @@ class ParquetTable:
         return self._rows
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Read some columns; the size of a batch is bounded also where a row is a whole light curve.
+        """Read some columns in batches; they have fewer rows where a row holds lists.
 
-        Astropy keeps the mask of a column in a column of its own; what it masks is null here.
+        Astropy writes the mask of a column as a column of its own; masked values are null here.
         """
         size = 2048 if any(pa.types.is_nested(self.schema[c]) for c in columns) else BATCH
         with self._open() as file:
             rows = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
             for groups in _together(rows, size):
-                wanted = [*columns, *(self._masks[c] for c in columns if c in self._masks)]
-                for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=wanted, use_threads=False):
-                    yield self._unmasked(batch, columns) if len(wanted) > len(columns) else batch
+                names = [*columns, *(self._masks[c] for c in columns if c in self._masks)]
+                for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=names, use_threads=False):
+                    yield self._unmasked(batch, columns) if len(names) > len(columns) else batch
 
     def _unmasked(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         values = [
@@ -74,7 +74,7 @@ class ParquetTable:
 
 
 def _together(rows: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Row groups to read in one go: Arrow keeps all that one reader has passed, so that readers are kept short."""
+    """Row groups to read with one reader: Arrow keeps in memory what a reader has passed, so each reads few."""
     groups: list[int] = []
     for k in range(len(rows)):
         groups.append(k)

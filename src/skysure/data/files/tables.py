@@ -1,4 +1,4 @@
-"""Tables of any format as Arrow batches: the columns with their units, and the rows piece by piece."""
+"""Tables of any format: their columns with units, and their rows as Arrow batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table(Protocol):
         ...
 
     def rows(self) -> int | None:
-        """Number of rows, where the file says it."""
+        """Number of rows, where the format states it."""
         ...
 
 

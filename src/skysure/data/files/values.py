@@ -1,4 +1,4 @@
-"""Columns as they come (Arrow, with nulls and text) to NumPy numbers and texts."""
+"""Columns of any type (Arrow, with nulls and text) to NumPy numbers and text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^(?i:[+-]?inf(ini
 
 
 def arrow(values: object) -> pa.Array:
-    """Give values as one Arrow array without dictionary or chunks."""
+    """Convert values to one Arrow array without dictionary or chunks."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if not isinstance(values, pa.Array):
@@ -22,7 +22,7 @@ def arrow(values: object) -> pa.Array:
 
 
 def numbers(values: object) -> tuple[np.ndarray, np.ndarray]:
-    """Give values as float64, NaN where there is none, and a mask of those that are text."""
+    """Convert values to float64, NaN where missing, with a mask of those that are text."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         return values.astype(np.float64, copy=False), np.zeros(len(values), bool)
     column = arrow(values)
@@ -45,7 +45,7 @@ def numbers(values: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def texts(values: object) -> tuple[np.ndarray, np.ndarray]:
-    """Give values as codes into an array of texts: 7, 7.0 and b"7 " are all "7", what is missing is ""."""
+    """Convert values to codes into an array of text: 7, 7.0 and b"7 " are all "7", missing values are ""."""
     column = arrow(values)
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         column = column.cast(pa.string()) if not pa.types.is_string(column.type) else column
@@ -57,7 +57,7 @@ def texts(values: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run_starts(values: object) -> np.ndarray:
-    """Where runs of equal values begin."""
+    """Indices where runs of equal values begin."""
     column = arrow(values)
     if len(column) == 0:
         return np.zeros(0, np.int64)

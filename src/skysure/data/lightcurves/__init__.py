@@ -1,4 +1,4 @@
-"""Light curves: one flat container, and readers for the formats in which they come."""
+"""Light curves: a flat container, and readers of the formats of surveys."""
 
 from typing import TYPE_CHECKING
 

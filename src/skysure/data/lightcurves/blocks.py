@@ -1,4 +1,4 @@
-"""What every format is turned into before it is checked: runs of points, one run an object."""
+"""What every format is converted to before it is checked: runs of points, one run per object."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import numpy as np
 FLAWS = (
     "", "text in a number: time", "text in a number: flux", "text in a number: flux error", "the time is not a number",
     "the flux is not a number", "the flux error is not a number", "the flux error is not above zero",
-    "the band is missing", "the label changes within the object",
+    "the band is missing", "the label changes within the object", "the group changes within the object",
+    "the redshift changes within the object", "the redshift error changes within the object",
 )  # fmt: skip
 """What may be wrong with a point, by its code."""
-TEXT, NAN, ERROR, BAND, LABEL = 1, 4, 7, 8, 9
+TEXT, NAN, ERROR, BAND = 1, 4, 7, 8
+CHANGES = {"label": 9, "group": 10, "redshift": 11, "redshift_error": 12}
+"""Codes of columns of objects that must not change from point to point."""
 
 
 @dataclass
 class Points:
-    """Points in file order: MJD, code of the band, flux at zero point 27.5, what is wrong, row in the file."""
+    """Points in file order: MJD, code of the band, flux at zero point 27.5, code of what is wrong, row in the file."""
 
     time: np.ndarray
     band: np.ndarray
@@ -41,14 +44,14 @@ class Points:
 
 @dataclass
 class Block:
-    """Objects with their points, not yet checked; `faults` says of some objects why they cannot be used."""
+    """Objects with their points, not yet checked; `reasons` holds the reasons why some objects cannot be used."""
 
     ids: np.ndarray
     offsets: np.ndarray
     points: Points
     objects: dict[str, np.ndarray]
     files: np.ndarray
-    faults: dict[int, str] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,10 +61,10 @@ class Block:
         counts = np.diff(self.offsets)[which]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         points = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
-        place = {old: new for new, old in enumerate(which.tolist())} if self.faults else {}
+        place = {old: new for new, old in enumerate(which.tolist())} if self.reasons else {}
         return Block(
             self.ids[which], offsets, self.points[points], {n: v[which] for n, v in self.objects.items()},
-            self.files[which], {place[k]: why for k, why in self.faults.items() if k in place},
+            self.files[which], {place[k]: why for k, why in self.reasons.items() if k in place},
         )  # fmt: skip
 
     @staticmethod
@@ -78,7 +81,7 @@ class Block:
             Points.concat([p.points for p in parts]),
             {n: np.concatenate([p.objects.get(n, missing(v, len(p))) for p in parts]) for n, v in like.items()},
             np.concatenate([p.files for p in parts]),
-            {int(f) + k: why for p, f in zip(parts, firsts, strict=False) for k, why in p.faults.items()},
+            {int(f) + k: why for p, f in zip(parts, firsts, strict=False) for k, why in p.reasons.items()},
         )
 
     def regrouped(self) -> Block:
@@ -94,7 +97,7 @@ class Block:
         return Block(
             runs.ids[heads], np.concatenate([[0], np.cumsum(counts)]), runs.points,
             {n: v[heads] for n, v in runs.objects.items()}, runs.files[heads],
-            {int(places[k]): why for k, why in runs.faults.items()},
+            {int(places[k]): why for k, why in runs.reasons.items()},
         )  # fmt: skip
 
 

@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from skysure.data.problems import Problems
 from skysure.errors import InputError, nearest
 
-from .curves import ZERO_POINT
+from .fluxes import COUNTS, flux_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
 
-BANDS = ("u", "U", "B", "g", "c", "V", "r", "R", "o", "i", "I", "z", "y", "Y", "J", "H", "K", "w")
-"""Names of bands that need no mapping, in order of wavelength."""
 ALIASES = {
     "id": "objectid id snid cid oid diaobjectid sourceid objid name object",
     "time": "mjd time jd hjd bjd obsmjd mjdobs midpointmjdtai expmidptmjd date epoch t",
@@ -64,18 +63,18 @@ def find(reading: Reading, available: Mapping[str, str], column: str, file: str 
         by_plain.setdefault(plain(name), name)
     if column in ERROR_OF:
         value = find(reading, available, ERROR_OF[column], file)
-        found = [by_plain[key] for v in value for e in ERRORS if (key := e.format(plain(v))) in by_plain]
-        if column == "mag_error" and not found and "sigmapsf" in by_plain:
-            found = [by_plain["sigmapsf"]]
-        return tuple(found[:1])
-    found = [by_plain[alias] for alias in ALIASES.get(column, "").split() if alias in by_plain]
-    if column in ("flux", "mag", "label", "redshift") and len(found) > 1:
+        names = [by_plain[key] for v in value for e in ERRORS if (key := e.format(plain(v))) in by_plain]
+        if column == "mag_error" and not names and "sigmapsf" in by_plain:
+            names = [by_plain["sigmapsf"]]
+        return tuple(names[:1])
+    names = [by_plain[alias] for alias in ALIASES.get(column, "").split() if alias in by_plain]
+    if column in ("flux", "mag", "label", "redshift") and len(names) > 1:
         where = f"{file}: " if file else ""
         raise InputError(
-            f"{where}columns {', '.join(found)}", f"one that is the {column}", "each may be meant",
-            f'add to [reading.columns]: {column} = "{found[0]}"',
+            f"{where}columns {', '.join(names)}", f"one that is the {column}", "each may be meant",
+            f'add to [reading.columns]: {column} = "{names[0]}"',
         )  # fmt: skip
-    return tuple(found[:1])
+    return tuple(names[:1])
 
 
 def resolve_points(
@@ -85,107 +84,106 @@ def resolve_points(
 
     Raises
     ------
-    Fault
-        Where time, band, flux or its error is missing, or the flux has neither unit nor zero point.
+    InputError
+        Where time, band, flux or an error is missing, two columns could be meant, or the flux has neither unit nor
+        zero point: all of it in one.
     """
-    of = {c: found for c in ("id", "time", "band") if (found := find(reading, units, c, file)[:1])}
-    for value, error in (("flux", "flux_error"), ("mag", "mag_error")):
-        if (found := find(reading, units, value, file)[:1]) and "flux" not in of:
-            of |= {value: found, error: find(reading, units, error, file)[:1]}
-    for extra in ("zero_point", "sign"):
-        if found := find(reading, units, extra)[:1]:
-            of[extra] = found
-    needed = ["time", "band", "flux" if "mag" not in of else "mag"] + ([] if whole else ["id"])
-    needed.append("flux_error" if needed[2] == "flux" else "mag_error")
-    for column in needed:
-        if not of.get(column):
-            _missing(file, reading, units, column)
-    of |= {c: found for c in OBJECT_COLUMNS if (found := find(reading, units, c, file))}
+    problems = Problems()
+    of = _point_columns(file, reading, units, problems)
+    required = _required(of, whole) if not problems.errors else ("time", "band")
+    missing = [c for c in required if not of.get(c)]
+    missing += [n for n in (*user.keep, *user.reject_bits) if n not in units]
+    for column in dict.fromkeys(missing):
+        with problems.collect():
+            raise _missing(file, reading, units, column)
+    for column in OBJECT_COLUMNS:
+        with problems.collect():
+            if names := find(reading, units, column, file):
+                of[column] = names
     columns = Columns(file, reading, of, available=tuple(units))
+    if of.get("flux"):
+        with problems.collect():
+            _set_scales(columns, user, units)
+    problems.raise_all()
     columns.time_format = reading.time_format or ("jd" if plain(of["time"][0]) in ("jd", "hjd", "bjd") else "mjd")
-    if "flux" in of:
-        flux, error = of["flux"][0], of["flux_error"][0]
-        columns.scale = flux_scale(file, flux, user, reading, units.get(flux, ""), "zero_point" in of)
-        if units.get(error, "") and units.get(flux, "") and not (user.unit or user.zero_point is not None):
-            columns.error_scale = flux_factor(file, error, units[error]) / flux_factor(file, flux, units[flux])
-    for name in (*reading.keep, *reading.reject_bits):
-        if name not in units and (name in user.keep or name in user.reject_bits):
-            _missing(file, reading, units, name)
     return columns
+
+
+def _point_columns(
+    file: str, reading: Reading, units: Mapping[str, str], problems: Problems
+) -> dict[str, tuple[str, ...]]:  # fmt: skip
+    """Find the columns of observations: of flux and magnitude the flux where both are there."""
+    of: dict[str, tuple[str, ...]] = {}
+    for column in ("id", "time", "band", "zero_point", "sign"):
+        if names := find(reading, units, column, file)[:1]:
+            of[column] = names
+    for value, error in (("flux", "flux_error"), ("mag", "mag_error")):
+        with problems.collect():
+            if "flux" not in of and (names := find(reading, units, value, file)[:1]):
+                of |= {value: names, error: find(reading, units, error, file)[:1]}
+    return of
+
+
+def _required(of: Mapping[str, tuple[str, ...]], whole: bool) -> tuple[str, ...]:
+    value = ("mag", "mag_error") if "mag" in of else ("flux", "flux_error")
+    return ("time", "band", *value) + (() if whole else ("id",))
+
+
+def _set_scales(columns: Columns, user: Reading, units: Mapping[str, str]) -> None:
+    """Set the factors of flux and error to zero point 27.5."""
+    file, flux, error = columns.file, columns.of["flux"][0], next(iter(columns.of["flux_error"]), "")
+    columns.scale = flux_scale(file, flux, user, columns.reading, units.get(flux, ""), "zero_point" in columns.of)
+    if units.get(error, "") and units.get(flux, "") and not (user.unit or user.zero_point is not None):
+        columns.error_scale = flux_factor(file, error, units[error]) / flux_factor(file, flux, units[flux])
 
 
 def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: str, by_point: bool) -> float | None:
     """Factor from the flux of a file to zero point 27.5; None where every point has its own zero point."""
     if user.unit or user.zero_point is not None:
         reading, unit = user, ""
-    if unit and unit.lower() not in ("adu", "ct", "count", "counts", "electron"):
+    if unit and unit.lower() not in COUNTS:
         return flux_factor(file, column, unit)
     if reading.unit:
         return flux_factor(file, column, reading.unit)
     if reading.zero_point is not None:
-        return 10 ** (0.4 * (ZERO_POINT - reading.zero_point))
+        return zero_point_factor(reading.zero_point)
     if by_point:
         return None
     raise InputError(
-        f"{file}: flux column '{column}'", "its unit or its zero point",
-        "neither the file nor the reading says it, and no dialect was recognised; a guess could be off by 36",
+        f"{file}: flux column '{column}' without unit", "its unit or its zero point",
+        "neither the file nor the reading says it, and no survey format was recognised; a guess could be off by 36",
         'add to [reading]: zero_point = 27.5, or unit = "nJy", or dialect = "..."',
     )  # fmt: skip
 
 
-def check_named(files: str, user: Reading, there: Collection[str]) -> None:
-    """Refuse a column of objects that the user names and nothing has; a label may be missing."""
+def check_named(files: str, user: Reading, available: Collection[str]) -> None:
+    """Refuse columns of objects that the user names and no file has, all in one InputError; a label may be missing."""
+    problems = Problems()
+    for name in user.carry:
+        if name not in available:
+            with problems.collect():
+                raise InputError(
+                    f"{files}: no column '{name}' to carry", f"a column of the files ({nearest(name, available)})",
+                    "a misspelt name", "correct in [reading]: carry = [...]",
+                )  # fmt: skip
     for column in OBJECT_COLUMNS:
         names = [n for n in user.names_of(column) if n]
-        if names and column != "label" and not set(there) & set(names):
-            raise InputError(
-                f"{files}: no column '{names[0]}'", f"a column that is the {column} ({nearest(names[0], there)})",
-                "another name for it, or a table of objects that was not given",
-                f'correct in [reading.columns]: {column} = "..." ("" where there is none)',
-            )  # fmt: skip
+        if names and column != "label" and not set(available) & set(names):
+            with problems.collect():
+                raise InputError(
+                    f"{files}: no column '{names[0]}'",
+                    f"a column that is the {column} ({nearest(names[0], available)})",
+                    "another name for it, or a table of objects that was not given",
+                    f'correct in [reading.columns]: {column} = "..." ("" where there is none)',
+                )
+    problems.raise_all()
 
 
-def band_names(reading: Reading) -> tuple[str, ...]:
-    """Our names of the bands that may occur, in order of wavelength, then as mapped."""
-    return tuple(dict.fromkeys((*BANDS, *reading.bands.values())))
-
-
-def guess_band(name: str) -> str:
-    """Guess which band a survey's name of it stands for: lsst_g, ztfr, g-DES, i.ztf; "" where unclear."""
-    letters = "".join(BANDS)
-    for pattern in (
-        rf".*[^A-Za-z0-9]([{letters}])$", rf"^([{letters}])[^A-Za-z0-9].*", rf"^[a-zA-Z0-9]*(?:lsst|ztf|sdss|des|decam|"
-        rf"ps1|hsc|atlas|skymapper|megacam|bessell|lsstcam)([{letters}])$", rf"^([{letters}])$",
-    ):  # fmt: skip
-        if match := re.match(pattern, name):
-            return match[1]
-    return ""
-
-
-def flux_factor(file: str, column: str, unit: str) -> float:
-    """Factor from a unit of flux density to AB zero point 27.5."""
-    from astropy import units as u
-
-    if unit.lower().replace(" ", "") in ("nmgy", "nanomaggy", "nanomaggies"):
-        return 10 ** (0.4 * (ZERO_POINT - 22.5))
-    try:
-        return float(u.Unit(unit).to(u.AB)) * 10 ** (0.4 * ZERO_POINT)
-    except (ValueError, u.UnitConversionError):
-        known = ("nJy", "uJy", "mJy", "Jy", "nanomaggy")
-        raise InputError(
-            f"{file}: flux column '{column}' in '{unit}'", f"a flux density ({nearest(unit, known)})",
-            "a misspelt unit, or counts, which need a zero point",
-            'add to [reading]: unit = "nJy", or zero_point = 27.5',
-        ) from None  # fmt: skip
-
-
-def _missing(file: str, reading: Reading, units: Mapping[str, str], column: str) -> None:
-    asked = [n for n in reading.names_of(column) if n] or [column]
-    close = nearest(asked[0], units)
+def _missing(file: str, reading: Reading, units: Mapping[str, str], column: str) -> InputError:
+    name = next((n for n in reading.names_of(column) if n), column)
+    close = nearest(name, units)
     offered = close.removeprefix("nearest: ").split(",")[0] if close.startswith("nearest") else "..."
-    cure = f'add to [reading.columns]: {column} = "{offered}"'
+    fix = f'add to [reading.columns]: {column} = "{offered}"'
     if column == "id":
-        cure += f', or "{FILE_NAME}" where every file holds one object'
-    raise InputError(
-        f"{file}: no column '{asked[0]}'", f"a column that is the {column} ({close})", "another name for it", cure
-    )
+        fix += f', or "{FILE_NAME}" where every file holds one object'
+    return InputError(f"{file}: no column '{name}'", f"a column that is the {column} ({close})", "another name", fix)

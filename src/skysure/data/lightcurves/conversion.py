@@ -1,4 +1,4 @@
-"""Columns of a table as they stand in the file, turned into points and columns of objects as ours."""
+"""Convert columns as they are in the file to points and columns of objects in our units."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.values import arrow, numbers, texts
-from skysure.errors import InputError, nearest
+from skysure.errors import InputError
 
+from .bands import band_names, check_bands
 from .blocks import BAND, ERROR, NAN, TEXT, Points
-from .columns import BANDS, Columns, band_names, guess_band
-from .curves import ZERO_POINT
+from .columns import Columns
+from .fluxes import ZERO_POINT
 from .reading import OBJECT_COLUMNS
 
 HUGE = 1e15
-"""What is larger, or as an error smaller than its inverse, is a slip and would overflow in single precision."""
+"""Larger values, and errors smaller than its inverse, would overflow in single precision and are refused."""
 MEANINGLESS = ("", "0", "-1", "-9")
 
 
 def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarray) -> tuple[Points, np.ndarray]:
-    """Turn columns of a table into points and say which of them to keep (masks of the reading)."""
+    """Convert columns of a table to points, with a mask of those to keep (`keep`, `reject_bits` of the reading)."""
     of, time_text = columns.of, None
     time, time_text = _times(columns, batch[of["time"][0]])
     if "flux" in of:
@@ -46,9 +47,9 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
 
 
 def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict[str, np.ndarray], dict[int, str]]:
-    """Turn columns of objects into ours (first of several names that has a value); say which cannot be used."""
+    """Convert columns of objects, the first of several that has a value; give the reasons why some cannot be used."""
     out: dict[str, np.ndarray] = {}
-    faults: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     for column in OBJECT_COLUMNS:
         for name in columns.of.get(column, ()):
             if name not in batch:
@@ -61,25 +62,25 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
             else:
                 values, text = numbers(batch[name])
                 for k in np.flatnonzero(text)[:1000]:
-                    faults[int(k)] = f"text in a number: {name}"
+                    reasons[int(k)] = f"text in a number: {name}"
                 for k in np.flatnonzero(np.abs(values) >= HUGE)[:1000]:
-                    faults[int(k)] = f"no number of this world: {name}"
-                values = measured(column, values)
+                    reasons[int(k)] = f"value out of range (above 1e15): {name}"
+                values = mask_placeholders(column, values)
                 empty = np.isnan(out[column]) if column in out else None
             out[column] = values if empty is None else np.where(empty, values, out[column])
     for name in columns.reading.carry:
         if name in batch:
-            out[name] = _carried(arrow(batch[name]))
-    return out, faults
+            out[name] = _plain_column(arrow(batch[name]))
+    return out, reasons
 
 
-def measured(column: str, values: np.ndarray) -> np.ndarray:
-    """Values of a column of objects, NaN where a redshift or its error is a number that stands for none (-9)."""
+def mask_placeholders(column: str, values: np.ndarray) -> np.ndarray:
+    """Replace numbers that stand for a missing redshift or error (-9) by NaN."""
     least = {"redshift": -0.1, "redshift_error": 0.0}.get(column, -np.inf)
     return np.where(values >= least, values, np.nan)
 
 
-def _carried(values: pa.Array) -> np.ndarray:
+def _plain_column(values: pa.Array) -> np.ndarray:
     kind = values.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return numbers(values)[0]
@@ -112,8 +113,8 @@ def _parsed_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndar
 
     codes, names = texts(values)
     try:
-        given = names.astype(float) if columns.time_format in Time.FORMATS and _numeric(names) else names
-        return Time(given, format=columns.time_format).mjd[codes], np.zeros(len(codes), bool)
+        times = names.astype(float) if columns.time_format in Time.FORMATS and _numeric(names) else names
+        return Time(times, format=columns.time_format).mjd[codes], np.zeros(len(codes), bool)
     except ValueError as error:
         raise InputError(
             f"{columns.file}: column '{columns.of['time'][0]}'", f'times of the format "{columns.time_format}"',
@@ -143,31 +144,20 @@ def _from_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.
 
 
 def _band_codes(columns: Columns, values: object) -> np.ndarray:
-    """Codes of bands, -1 where it is missing; a name that is not known is a fault."""
+    """Codes of bands, -1 where it is missing; names that are not known raise an InputError."""
     codes, names = texts(values)
-    known = band_names(columns.reading)
-    place = np.full(len(names), -1, np.int16)
-    for k, name in enumerate(names.tolist()):
-        if name == "":
-            continue
-        ours = columns.reading.bands.get(name, name)
-        if ours not in known:
-            guess = guess_band(name)
-            raise InputError(
-                f"{columns.file}: band '{name}'",
-                f"a band that is known ({nearest(name, (*columns.reading.bands, *BANDS))})",
-                "the survey's own name of a band", f'add to [reading.bands]: "{name}" = "{guess or "r"}"',
-            )  # fmt: skip
-        place[k] = known.index(ours)
-    return place[codes]
+    mapping, known = columns.reading.bands, band_names(columns.reading)
+    check_bands(columns.file, names.tolist(), columns.reading)
+    index = [known.index(mapping.get(name, name)) if name else -1 for name in names.tolist()]
+    return np.array(index, np.int16)[codes]
 
 
 def _kept(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:
     kept = np.ones(n, bool)
-    for name, wanted in columns.reading.keep.items():
+    for name, values in columns.reading.keep.items():
         if name in batch:
             codes, names = texts(batch[name])
-            allowed = {_as_text(w) for w in (wanted if isinstance(wanted, (list, tuple)) else [wanted])}
+            allowed = {_as_text(v) for v in (values if isinstance(values, (list, tuple)) else [values])}
             kept &= np.array([str(v).lower() in allowed for v in names])[codes]
     for name, bits in columns.reading.reject_bits.items():
         if name in batch:
@@ -180,7 +170,7 @@ def _as_text(value: object) -> str:
 
 
 def _label(columns: Columns, name: str) -> str:
-    """Class of a label: as mapped; itself where no mapping is given or it is one of the classes."""
+    """Return the class of a label: as mapped, or itself where there is no mapping or it is a class already."""
     mapping = columns.reading.labels
     if name in mapping:
         return mapping[name]

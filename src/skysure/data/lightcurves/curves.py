@@ -10,11 +10,11 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-ZERO_POINT = 27.5
-"""AB magnitude of a flux of one: the FLUXCAL of SNANA. Readers convert to it."""
+from . import memory
+from .fluxes import NANOJANSKY_PER_FLUX
 
-NANOJANSKY_PER_FLUX = 3630.780548e9 * 10 ** (-0.4 * ZERO_POINT)
-"""A flux of one in nJy; AB magnitude zero is 3630.78 Jy."""
+NOT_CARRIED = ("id", "label", "redshift", "redshift_error", "mwebv", "group")
+"""Columns of objects that have a meaning of their own for an application."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class LightCurves:
     Parameters
     ----------
     objects : dict of str to ndarray, shape (object,)
-        One row an object. "id" (str) is always there. Optional: "label" (str, "" where unknown), "redshift"
-        and "redshift_error" (of the host; NaN where missing), "ra", "dec" [deg], "mwebv" [mag], "group" (str;
-        relatives share it, so that no two parts share them).
+        One row per object. "id" (str) is always there. Optional: "label" (str, "" where unknown), "redshift" and
+        "redshift_error" (of the host; NaN where missing), "ra", "dec" [deg], "mwebv" [mag], "group" (str; objects
+        of one group belong to the same part), and any others, see `carried`.
     offsets : ndarray of int64, shape (object + 1,)
     time : ndarray of float64, shape (point,)
         Modified Julian date [d].
@@ -59,6 +59,15 @@ class LightCurves:
         return self.objects.get("group", np.full(len(self), ""))
 
     @property
+    def carried(self) -> dict[str, np.ndarray]:
+        """Columns of objects that a result table repeats beside the prediction, each of shape (object,).
+
+        These are the position, "ra" and "dec" [deg], and what is of no use to a network: the columns named in `carry`
+        of the reading or of `from_table`, and further columns of a table of objects in memory.
+        """
+        return {name: values for name, values in self.objects.items() if name not in NOT_CARRIED}
+
+    @property
     def counts(self) -> np.ndarray:
         """Number of points of each object, shape (object,)."""
         return np.diff(self.offsets)
@@ -69,11 +78,11 @@ class LightCurves:
         return np.repeat(np.arange(len(self)), self.counts)
 
     def column(self, name: str) -> np.ndarray:
-        """Give a column of objects as float64, NaN where the column or its value is missing."""
+        """Return a column of objects as float64, NaN where the column or its value is missing."""
         return np.asarray(self.objects.get(name, np.full(len(self), np.nan)), np.float64)
 
     def __getitem__(self, which: slice | np.ndarray) -> LightCurves:
-        """Take some of the objects: a slice, a mask, or an array of indices (in that order)."""
+        """Select objects by a slice, a mask, or an array of indices (in that order)."""
         if isinstance(which, slice) and which.step in (None, 1):
             start, stop, _ = which.indices(len(self))
             stop = max(start, stop)
@@ -95,7 +104,7 @@ class LightCurves:
         )
 
     def select_points(self, keep: np.ndarray) -> LightCurves:
-        """Keep the points of a mask of shape (point,); objects stay, also those left without points."""
+        """Keep the points of a mask of shape (point,); objects without points stay."""
         kept = np.concatenate([[0], np.cumsum(keep)])
         return LightCurves(
             self.objects,
@@ -108,7 +117,7 @@ class LightCurves:
         )
 
     def in_bands(self, bands: Sequence[str]) -> LightCurves:
-        """Index the bands as `bands` does, dropping the points taken in any other band."""
+        """Index the bands as `bands` does; points in other bands are dropped."""
         if tuple(bands) == self.bands:
             return self
         place = np.array([bands.index(b) if b in bands else -1 for b in self.bands] or [-1], np.int16)
@@ -119,7 +128,7 @@ class LightCurves:
         )
 
     def to_table(self) -> QTable:
-        """Give a long table, one row a point, fluxes in nJy, with the columns of its object beside each."""
+        """Return a long table, one row per observation, with fluxes in nJy and the columns of objects repeated."""
         njy = NANOJANSKY_PER_FLUX * u.nJy
         table = QTable({"id": self.ids[self.owner], "time": self.time * u.d})
         table["band"] = np.asarray(self.bands)[self.band]
@@ -130,7 +139,7 @@ class LightCurves:
 
     @staticmethod
     def concat(parts: Sequence[LightCurves]) -> LightCurves:
-        """Join several; columns that only some have are filled with NaN or ""."""
+        """Concatenate light curves; columns that only some have are filled with NaN or ""."""
         bands = tuple(dict.fromkeys(b for p in parts for b in p.bands))
         parts = [p.in_bands(bands) for p in parts]
         names = dict.fromkeys(n for p in parts for n in p.objects)
@@ -149,37 +158,43 @@ class LightCurves:
         objects: Any = None,
         *,
         zero_point: float | None = None,
+        carry: Sequence[str] = (),
     ) -> LightCurves:
-        """Build light curves from a long table in memory, one row a point.
+        """Build light curves from a long table in memory, one row per observation.
 
         Parameters
         ----------
-        table : mapping of str to array-like (dict, astropy Table, pandas DataFrame, pyarrow Table)
-            One row a point, in any order; objects are sorted by id, points by time.
+        table : mapping of str to array-like (dict, astropy Table or QTable, pandas DataFrame, pyarrow Table)
+            One row per observation, in any order; objects are sorted by id, observations by time. Columns are found
+            by their usual names, as in files (`mjd` is the time). Columns of objects ("label", "redshift",
+            "redshift_error", "ra", "dec", "mwebv", "group") must have one value per object; missing values count as
+            unknown. Units of astropy columns and quantities are converted.
         columns : mapping of str to str, optional
-            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error".
+            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error", or that of
+            a column of objects; "" where there is none.
         objects : like `table`, optional
-            One row an object, in any order, with "id" and any of the columns of objects, e.g. "label", "redshift";
-            what is missing, masked, None or NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.
+            One row per object, in any order, with "id" and any columns of objects. What is missing, masked, None or
+            NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.
         zero_point : float, optional
-            AB magnitude of a flux of one in `table`; 27.5 by default. Where the fluxes have a unit, that is kept.
+            AB magnitude of a flux of one in `table`; required where the flux has no unit.
+        carry : sequence of str
+            Further columns of `table` with one value per object, kept under their own name in `objects`.
 
         Raises
         ------
-        Fault
-            Where a column is missing, a number is masked or not finite, an error is not positive, a unit is no flux
-            density, times are Julian dates, or an object of the table has no row in `objects`, or several.
+        InputError
+            A column is missing or two could be meant, the flux has neither unit nor zero point, a number is masked
+            or not finite, an error is not positive, a unit is not a flux density, times are Julian dates, a column
+            of objects varies within an object, or an object has no row in `objects`, or several.
 
         Examples
         --------
-        >>> curves = LightCurves.from_table({"id": ["a", "a"], "time": [2.0, 1.0], "band": ["r", "g"],
-        ...                                  "flux": [5.0, 3.0], "flux_error": [1.0, 1.0]})
+        >>> curves = LightCurves.from_table({"id": ["a", "a"], "mjd": [2.0, 1.0], "band": ["r", "g"],
+        ...                                  "flux": [5.0, 3.0], "flux_error": [1.0, 1.0]}, zero_point=27.5)
         >>> len(curves), curves.time.tolist(), curves.bands
         (1, [1.0, 2.0], ('g', 'r'))
         """
-        from .memory import from_table
-
-        return from_table(table, columns, objects, zero_point)
+        return LightCurves(**memory.arrays_of_table(table, columns, objects, zero_point, carry))
 
 
 def _column_or_missing(part: LightCurves, name: str, parts: Sequence[LightCurves]) -> np.ndarray:

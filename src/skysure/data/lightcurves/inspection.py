@@ -1,4 +1,4 @@
-"""What is in files of light curves, and the reading that fits them."""
+"""What is in files of light curves, the reading that fits them, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,40 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from skysure.data.files.tables import Table
-from skysure.data.files.values import texts
+from skysure.data.findings import Findings, TableFindings
+from skysure.data.problems import Problems
 from skysure.errors import InputError
 
-from . import nested, plan
-from .columns import BANDS, find, guess_band, plain
+from . import checks, nested, plan
+from .bands import BANDS, band_names_in, guess_band
+from .columns import find, plain
 from .plan import Plan
-from .reading import OBJECT_COLUMNS, POINT_COLUMNS, Reading
+from .reading import ERROR_OF, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from .source import LightCurveSource
+
+ZERO_POINT_HINT = 'AB magnitude of a flux of one (27.5, 31.4 for nJy, ...); or unit = "..."'
+OPTIONAL = ("zero_point", "sign", "mag", "mag_error")
+"""Columns of points that a file may do without where it has fluxes."""
 
 
 def propose(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Reading:
-    """Propose a reading for files: the dialect where one is recognised, else columns, unit and bands by name.
+    """Propose a reading for files: the survey format where it is recognised, else columns, unit and bands by name.
 
-    What a name does not tell stays open: the zero point of a flux without unit is for its owner to say.
+    What names do not say stays open, such as the zero point of a flux without unit.
 
     Raises
     ------
-    Fault
-        Where a file is not there, damaged, or holds no light curves.
+    InputError
+        Where a file does not exist, is damaged, or holds no light curves.
     """
-    return _proposed(plan.make(paths, Reading.of(reading), strict=False))
+    return _proposed(plan.make(paths, Reading.of(reading)))
 
 
-def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Tell what is in files of light curves, as plain data.
+def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Findings:
+    """Say what is in files of light curves.
 
     Parameters
     ----------
@@ -42,24 +50,77 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
 
     Returns
     -------
-    dict
-        "formats" (files of each), "tables" (file, part, rows, columns with units), "reading" (as TOML), and of
-        the light curves "objects", "points", "bands", "classes", "columns", "time" [MJD],
-        "signal_to_noise" (lowest, median, highest), "rejected", "reasons"; "notes" and "problems".
+    Findings
+        Facts: "paths", "formats" (files of each), "objects", "points", "bands", "classes", "columns", "time" [MJD],
+        "signal_to_noise" (lowest, median, highest), "rejected", "reasons", "notes". All problems of the files are
+        listed, not the first alone.
     """
-    out: dict[str, Any] = {"paths": [str(p) for p in paths], "problems": []}
-    try:
-        found = plan.make(paths, Reading.of(reading), strict=False)
-        out |= {"formats": found.formats, "tables": _tables(found)}
-        proposed = Reading.of(reading) if reading else _proposed(found)
-        out["reading"] = proposed.to_toml()
-        out |= _walked(LightCurveSource(paths, proposed))
-    except InputError as fault:
-        out["problems"].append(str(fault))
+    facts: dict[str, Any] = {"paths": [str(p) for p in paths]}
+    problems = Problems()
+    tables: tuple[TableFindings, ...] = ()
+    proposed, candidates, hints, recognised = None, {}, {}, False
+    with problems.collect():
+        files = plan.make(paths, Reading.of(reading))
+        recognised = True
+        facts["formats"], tables = files.formats, tuple(_tables(files))
+        proposed = Reading.of(reading) if reading else _proposed(files)
+        candidates, hints = open_columns(files, proposed), open_hints(proposed)
+        files = plan.make(paths, proposed)
+        problems = checks.find_problems(files, all_bands=True)
+        if not problems.errors:
+            facts |= _facts_of(LightCurveSource(paths, proposed))
+    return Findings(
+        "light curves", recognised, tables, facts, None if proposed is None else proposed.to_toml(), candidates,
+        hints, tuple(str(error) for error in problems.errors),
+    )  # fmt: skip
+
+
+def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
+    """Return our columns that a reading leaves open, each with the columns of the files that it may be.
+
+    Only columns that exist are offered: those with a usual name where several have one, else those that nothing else
+    is read from.
+    """
+    if proposed.dialect:
+        return {}
+    full = replace(proposed, dialect="plain")
+    types = {name: kind for table, names, _ in _named(files) for name, kind in _types(table, names).items()}
+    used = {name for column in full.columns for name in full.names_of(column)} | {*full.carry, *full.keep}
+    free = {name: kind for name, kind in types.items() if name not in used}
+    out: dict[str, tuple[str, ...]] = {}
+    for column in (*POINT_COLUMNS, *OBJECT_COLUMNS):
+        if column in full.columns or column in OPTIONAL or ERROR_OF.get(column, column) not in (
+            column, *full.columns
+        ):  # fmt: skip
+            continue
+        usual = [name for name in free if find(Reading(), {name: ""}, column)]
+        fitting = usual or [name for name, kind in free.items() if _fits(column, kind)]
+        if fitting and not (column.startswith("flux") and "mag" in full.columns):
+            out[column] = tuple(fitting)
     return out
 
 
-def _walked(source: LightCurveSource) -> dict[str, Any]:
+def open_hints(proposed: Reading) -> dict[str, str]:
+    """Say what to write where a flux has neither unit nor zero point."""
+    known = proposed.dialect or proposed.unit or proposed.zero_point is not None or "zero_point" in proposed.columns
+    return {} if known or "flux" not in proposed.columns else {"zero_point": ZERO_POINT_HINT}
+
+
+def _types(table: Table, names: Mapping[str, str]) -> dict[str, pa.DataType]:
+    """Types of columns, those of a nested column included."""
+    inner = {n: kind for fields in nested.nested_columns(table.schema).values() for n, kind in fields.items()}
+    kinds = inner | {n: kind for n, kind in table.schema.items() if not pa.types.is_nested(kind)}
+    return {name: kinds[name] for name in names if name in kinds}
+
+
+def _fits(column: str, kind: pa.DataType) -> bool:
+    """Whether a column of ours may have values of a type; text files have only text."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
+        return True
+    return pa.types.is_floating(kind) and column not in ("id", "band", "label", "group")
+
+
+def _facts_of(source: LightCurveSource) -> dict[str, Any]:
     facts = source.facts
     reasons: dict[str, int] = {}
     for rejected in source.rejected:
@@ -72,40 +133,39 @@ def _walked(source: LightCurveSource) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tables(found: Plan) -> list[dict[str, Any]]:
-    parts = [(t, "points, one row a point") for t in found.long]
-    parts += [(t, f"light curves nested in '{c}'" if c else "light curves as lists") for t, c in found.nested]
-    parts += [(t, "objects, one row an object") for t in found.objects]
+def _tables(files: Plan) -> list[TableFindings]:
+    parts = [(t, "points, one row per observation") for t in files.long]
+    parts += [(t, f"light curves nested in '{c}'" if c else "light curves as lists") for t, c in files.nested]
+    parts += [(t, "objects, one row per object") for t in files.objects]
     out = [
-        {
-            "file": table.entry.name, "part": part, "rows": table.rows(),
-            "columns": {n: {"type": str(table.schema[n]), "unit": table.units[n]} for n in table.schema},
-        }
+        TableFindings(
+            table.entry.name, part, table.rows(),
+            {n: {"type": str(table.schema[n]), "unit": table.units[n]} for n in table.schema},
+        )
         for table, part in parts
     ]  # fmt: skip
-    out += [{"file": h.name, "part": f"SNANA, with {p.leaf}", "rows": None, "columns": {}} for h, p in found.heads]
-    if found.texts:
-        first, n = found.texts[0], len(found.texts)
-        out.append({"file": first.name, "part": f"SNANA text, {n:,} such files", "rows": None, "columns": {}})
+    out += [TableFindings(h.name, f"SNANA, with {p.leaf}") for h, p in files.heads]
+    if files.texts:
+        out.append(TableFindings(files.texts[0].name, f"SNANA text, {len(files.texts):,} such files"))
     return out
 
 
-def _proposed(found: Plan) -> Reading:
-    """Write out what the names of columns tell; unknown bands are mapped where their name is clear."""
-    reading = found.kept
-    if reading.dialect or not (found.long or found.nested):
+def _proposed(files: Plan) -> Reading:
+    """Write down what the names of columns say; unknown bands are mapped where their name is clear."""
+    reading = files.kept
+    if reading.dialect or not (files.long or files.nested):
         return reading
     columns: dict[str, str | tuple[str, ...]] = {}
     unit, bands, jd = "", {}, False
-    for table, names, column in _named(found):
+    for table, names, column in _named(files):
         for ours in (*POINT_COLUMNS, *OBJECT_COLUMNS):
-            hits = _found(found.reading, names, ours)
-            if hits and ours not in columns and not (ours.startswith("mag") and "flux" in columns):
-                columns[ours] = hits[0]
+            theirs = _find_clear(files.reading, names, ours)
+            if theirs and ours not in columns and not (ours.startswith("mag") and "flux" in columns):
+                columns[ours] = theirs[0]
         unit = unit or names.get(str(columns.get("flux", "")), "")
         jd = jd or plain(str(columns.get("time", ""))) in ("jd", "hjd", "bjd")
         if column is not None and "band" in columns:
-            bands |= _bands(table, str(columns["band"]), column)
+            bands |= _guessed_bands(table, str(columns["band"]), column)
     return replace(
         reading, columns={**columns, **reading.columns}, bands={**bands, **reading.bands},
         unit=reading.unit or (unit if reading.zero_point is None else ""),
@@ -113,33 +173,24 @@ def _proposed(found: Plan) -> Reading:
     )  # fmt: skip
 
 
-def _named(found: Plan) -> list[tuple[Table, dict[str, str], str | None]]:
+def _named(files: Plan) -> list[tuple[Table, dict[str, str], str | None]]:
     """Tables with all their names, and the nested column of points ("" for none, None for tables of objects)."""
-    out: list[tuple[Table, dict[str, str], str | None]] = [(t, t.units, "") for t in found.long]
-    for table, column in found.nested:
+    out: list[tuple[Table, dict[str, str], str | None]] = [(t, t.units, "") for t in files.long]
+    for table, column in files.nested:
         inner = nested.nested_columns(table.schema)[column]
         out.append((table, dict.fromkeys(inner, "") | table.units, column))
-    return out + [(t, t.units, None) for t in found.objects]
+    return out + [(t, t.units, None) for t in files.objects]
 
 
-def _found(reading: Reading, names: dict[str, str], ours: str) -> tuple[str, ...]:
+def _find_clear(reading: Reading, names: dict[str, str], ours: str) -> tuple[str, ...]:
+    """Find a column by its name; where several could be meant, none: their owner has to say."""
     try:
         return find(reading, names, ours)
-    except InputError:  # several may be meant: for the owner to say
+    except InputError:
         return ()
 
 
-def _bands(table: Table, name: str, column: str) -> dict[str, str]:
+def _guessed_bands(table: Table, name: str, column: str) -> dict[str, str]:
     """Map the names of bands that are not ours, where they are clear."""
-    seen: set[str] = set()
-    for batch in table.batches([column or name]):
-        values = batch.column(0)
-        if column and nested.is_list(values.type):
-            flat = values.flatten()
-            values = flat.flatten()[[f.name for f in flat.type].index(name)]
-        elif column:
-            values = values.flatten()[[f.name for f in values.type].index(name)].flatten()
-        elif nested.is_list(values.type):
-            values = values.flatten()
-        seen |= set(texts(values)[1].tolist()) - {""}
-    return {n: guess for n in sorted(seen) if n not in BANDS and (guess := guess_band(n))}
+    names = sorted(band_names_in(table, name, column or None))
+    return {n: guess for n in names if n not in BANDS and (guess := guess_band(n))}

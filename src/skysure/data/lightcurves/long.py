@@ -1,4 +1,4 @@
-"""Long tables, one row a point: rows of an object that follow one another become a run."""
+"""Long tables, one row per observation: consecutive rows of an object become a run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.tables import Table
-from skysure.data.files.values import run_starts, texts
+from skysure.data.files.values import numbers, run_starts, texts
 
-from .blocks import LABEL, Block
+from .blocks import CHANGES, Block
 from .columns import Columns
 from .conversion import convert_objects, convert_points
 from .reading import FILE_NAME
 
+NUMERIC = ("redshift", "redshift_error")
+
 
 def blocks(table: Table, columns: Columns) -> Iterator[Block]:
-    """Read a long table as blocks of runs; a run that a batch cuts is completed before it is given."""
+    """Read a long table as blocks of runs; a run that is cut by a batch is completed first."""
     waiting: list[Block] = []
     read = 0
     for batch in table.batches(columns.wanted):
@@ -32,22 +34,22 @@ def blocks(table: Table, columns: Columns) -> Iterator[Block]:
             waiting.append(block.take(np.array([0])))
             block = block.take(np.arange(1, len(block)))
         if waiting:
-            yield _joined(waiting)
+            yield _join(waiting)
         if len(block) > 1:
             yield block.take(np.arange(len(block) - 1))
         waiting = [block.take(np.array([len(block) - 1]))]
     if waiting:
-        yield _joined(waiting)
+        yield _join(waiting)
 
 
-def id_runs(table: Table, columns: Columns, told: Callable[[int], None]) -> Iterator[np.ndarray]:
-    """Ids of the runs of a long table; `told` hears the number of rows of every batch."""
+def id_runs(table: Table, columns: Columns, count_rows: Callable[[int], None]) -> Iterator[np.ndarray]:
+    """Ids of the runs of a long table; `count_rows` is called with the number of rows of every batch."""
     if columns.of["id"][0] == FILE_NAME:
         yield np.array([_file_id(table)])
         return
     last = None
     for batch in table.batches([columns.of["id"][0]]):
-        told(batch.num_rows)
+        count_rows(batch.num_rows)
         if batch.num_rows:
             codes, names = texts(batch.column(0).take(pa.array(run_starts(batch.column(0)))))
             ids = names[codes]
@@ -60,30 +62,50 @@ def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, read: int) -> B
     name = columns.of["id"][0]
     starts = np.zeros(1, np.int64) if name == FILE_NAME else run_starts(values[name])
     points, kept = convert_points(columns, values, np.arange(read + 1, read + batch.num_rows + 1))
-    firsts = pa.array(starts)
-    heads = {n: v.take(firsts) for n, v in values.items()}
+    heads = _heads(columns, values, starts)
     if name == FILE_NAME:
         ids = np.array([_file_id(table)])
     else:
         codes, names = texts(heads[name])
         ids = names[codes]
-    _flag_labels(columns, values, starts, points.flaw)
-    objects, faults = convert_objects(columns, heads)
+    _flag_changes(columns, values, starts, points.flaw)
+    objects, reasons = convert_objects(columns, heads)
     counted = np.concatenate([[0], np.cumsum(kept)])
     offsets = counted[np.append(starts, batch.num_rows)].astype(np.int64)
     if not kept.all():
         points = points[kept]
-    return Block(ids, offsets, points, objects, np.full(len(ids), columns.file), faults)
+    return Block(ids, offsets, points, objects, np.full(len(ids), columns.file), reasons)
 
 
-def _flag_labels(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray, flaw: np.ndarray) -> None:
-    """Mark points whose label is not that of the point before, in the same object."""
-    for name in columns.of.get("label", ())[:1]:
-        changes = run_starts(values[name])
-        flaw[np.setdiff1d(changes, starts)] = LABEL
+def _flag_changes(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray, flaw: np.ndarray) -> None:
+    """Mark points whose label, group or redshift is not that of the point before, in the same object."""
+    for column, code in CHANGES.items():
+        for name in columns.of.get(column, ())[:1]:
+            if column in NUMERIC:
+                number, _ = numbers(values[name])
+                changes = 1 + np.flatnonzero(np.abs(np.diff(number)) > 0)  # from or to a missing value is no change
+            else:
+                changes = run_starts(values[name])
+            flaw[np.setdiff1d(changes, starts)] = code
+    for name in (n for n in columns.reading.carry if n in values):
+        changes = np.setdiff1d(run_starts(values[name]), starts)
+        varying = len(np.unique(np.searchsorted(starts, changes, side="right")))
+        columns.notes(f"objects have several values of '{name}' to carry; the first was taken", varying)
 
 
-def _joined(parts: list[Block]) -> Block:
+def _heads(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray) -> dict[str, pa.Array]:
+    """Take the first row of each run; of redshifts the first that has a value."""
+    heads = {name: column.take(pa.array(starts)) for name, column in values.items()}
+    for name in (n for column in NUMERIC for n in columns.of.get(column, ())):
+        finite = np.flatnonzero(np.isfinite(numbers(values[name])[0]))
+        if len(finite) and len(finite) < len(values[name]):
+            first = finite[np.minimum(np.searchsorted(finite, starts), len(finite) - 1)]
+            ends = np.append(starts[1:], len(values[name]))
+            heads[name] = values[name].take(pa.array(np.where((first >= starts) & (first < ends), first, starts)))
+    return heads
+
+
+def _join(parts: list[Block]) -> Block:
     return Block.concat(parts).regrouped() if len(parts) > 1 else parts[0]
 
 

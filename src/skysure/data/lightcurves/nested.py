@@ -1,4 +1,4 @@
-"""Nested tables, one row an object: lists of structs, structs of lists, or several columns of lists."""
+"""Nested tables, one row per object: lists of structs, structs of lists, or several columns of lists."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
     read = 0
     for batch in table.batches(list(dict.fromkeys(outer + lists))):
         values = dict(zip(batch.schema.names, batch.columns, strict=True))
-        flat, counts, faults = _flatten(values, nested, [c for c in columns.wanted if c in inner])
+        flat, counts, reasons = _flatten(values, nested, [c for c in columns.wanted if c in inner])
         rows = np.arange(read + 1, read + batch.num_rows + 1)
         read += batch.num_rows
         points, kept = convert_points(columns, flat, np.repeat(rows, counts))
@@ -86,7 +86,7 @@ def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
         ids = names[codes]
         yield Block(
             ids, offsets, points if kept.all() else points[kept], objects, np.full(len(ids), columns.file),
-            more | faults,
+            more | reasons,
         )  # fmt: skip
 
 
@@ -96,27 +96,27 @@ def _is_outer(columns: Columns, name: str) -> bool:
 
 
 def _flatten(
-    values: Mapping[str, pa.Array], nested: str, wanted: list[str]
+    values: Mapping[str, pa.Array], nested: str, names: list[str]
 ) -> tuple[dict[str, pa.Array], np.ndarray, dict[int, str]]:
-    """Flatten lists to points; objects whose lists differ in length lose them and are told."""
+    """Flatten lists to points; objects whose lists differ in length have none, and a reason."""
     if nested and is_list(values[nested].type):
         column = values[nested]
         flat = column.flatten()
         inner = dict(zip([f.name for f in flat.type], flat.flatten(), strict=True))
-        return {n: inner[n] for n in wanted}, _lengths(column), {}
+        return {n: inner[n] for n in names}, _lengths(column), {}
     if nested:
         struct = values[nested]
         inner = dict(zip([f.name for f in struct.type], struct.flatten(), strict=True))
-        lists = {n: inner[n] for n in wanted}
+        lists = {n: inner[n] for n in names}
     else:
-        lists = {n: values[n] for n in wanted}
+        lists = {n: values[n] for n in names}
     lengths = np.array([_lengths(v) for v in lists.values()])
     unequal = (lengths != lengths[0]).any(0)
-    faults = {int(k): "its lists differ in length" for k in np.flatnonzero(unequal)}
-    if faults:
+    reasons = {int(k): "its lists differ in length" for k in np.flatnonzero(unequal)}
+    if reasons:
         equal = pa.array(~unequal)
         lists = {n: pc.if_else(equal, v, pa.scalar(None, v.type)) for n, v in lists.items()}
-    return {n: v.flatten() for n, v in lists.items()}, np.where(unequal, 0, lengths[0]), faults
+    return {n: v.flatten() for n, v in lists.items()}, np.where(unequal, 0, lengths[0]), reasons
 
 
 def _lengths(column: pa.Array) -> np.ndarray:

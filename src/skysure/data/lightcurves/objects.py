@@ -1,4 +1,4 @@
-"""Tables with one row an object, joined to the light curves by id."""
+"""Tables with one row per object, joined to the light curves by id."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .reading import OBJECT_COLUMNS, Reading
 
 
 class Objects:
-    """A table of objects, held in memory: the columns that the reading knows, sorted by id."""
+    """A table of objects in memory: the columns that the reading names, sorted by id."""
 
     def __init__(self, table: Table, reading: Reading, notes: Callable[[str, int], None]) -> None:
         self.name = table.entry.name
-        of = {c: found for c in ("id", *OBJECT_COLUMNS) if (found := find(reading, table.units, c))}
+        of = {c: names for c in ("id", *OBJECT_COLUMNS) if (names := find(reading, table.units, c))}
         columns = Columns(self.name, reading, of, available=tuple(table.units), notes=notes)
-        ids, parts, self._faults = [], [], {}
+        ids, parts, self._reasons = [], [], {}
         read = 0
         for batch in table.batches(columns.wanted):
             values = dict(zip(batch.schema.names, batch.columns, strict=True))
             codes, names = texts(values[of["id"][0]])
             ids.append(names[codes])
-            made, faults = convert_objects(columns, values)
+            made, reasons = convert_objects(columns, values)
             parts.append(made)
-            self._faults |= {read + k: why for k, why in faults.items()}
+            self._reasons |= {read + k: why for k, why in reasons.items()}
             read += batch.num_rows
         keys = np.char.encode(np.concatenate(ids) if ids else np.zeros(0, str), "utf-8")
         self._order = np.argsort(keys, kind="stable")
@@ -43,27 +43,27 @@ class Objects:
         return len(self._keys)
 
     def join(self, block: Block) -> Block:
-        """Fill columns of a block from this table; two rows of one id make the object a bad one."""
+        """Fill columns of a block from this table; an object with two rows here cannot be used."""
         ids = np.char.encode(block.ids.astype(str), "utf-8")
         place = np.searchsorted(self._keys, ids)
         inside = np.minimum(place, max(len(self) - 1, 0))
-        found = (self._keys[inside] == ids) if len(self) else np.zeros(len(ids), bool)
-        twice = found & (np.searchsorted(self._keys, ids, side="right") - place > 1)
-        self.matched += int(found.sum())
+        is_here = (self._keys[inside] == ids) if len(self) else np.zeros(len(ids), bool)
+        repeated = is_here & (np.searchsorted(self._keys, ids, side="right") - place > 1)
+        self.matched += int(is_here.sum())
         rows = self._order[inside] if len(self) else inside
-        faults = dict(block.faults)
-        for k in np.flatnonzero(twice):
-            faults.setdefault(int(k), f"{self.name} has more than one row of this id")
-        for k in np.flatnonzero(found) if self._faults else ():
-            if int(rows[k]) in self._faults:
-                faults.setdefault(int(k), f"{self.name}: {self._faults[int(rows[k])]}")
+        reasons = dict(block.reasons)
+        for k in np.flatnonzero(repeated):
+            reasons.setdefault(int(k), f"{self.name} has more than one row of this id")
+        for k in np.flatnonzero(is_here) if self._reasons else ():
+            if int(rows[k]) in self._reasons:
+                reasons.setdefault(int(k), f"{self.name}: {self._reasons[int(rows[k])]}")
         objects = dict(block.objects)
         for name, values in self.columns.items():
             own = objects.get(name, missing(values, len(ids)))
             empty = own == "" if own.dtype.kind in "UO" else np.isnan(own.astype(float))
             taken = values[rows] if len(self) else missing(values, len(ids))
-            objects[name] = np.where(found & empty, taken, own)
-        return Block(block.ids, block.offsets, block.points, objects, block.files, faults)
+            objects[name] = np.where(is_here & empty, taken, own)
+        return Block(block.ids, block.offsets, block.points, objects, block.files, reasons)
 
 
 def joinable(table: Table, reading: Reading) -> bool:

@@ -1,4 +1,4 @@
-"""What was given, sorted by what it is: SNANA files, tables of points, tables of objects."""
+"""The files of a source by kind: SNANA files, tables of points, tables of objects."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from skysure.data.files.entries import READABLE, SUFFIXES, Entry, bare, check_claim, kind_of, telling, walk
+from skysure.data.files.entries import Entry, file_errors, walk
+from skysure.data.files.kinds import TABLES, check_claim, is_foreign
 from skysure.data.files.tables import Table, open_table
 from skysure.errors import InputError
 
 from . import nested, snana_fits
-from .columns import check_named, find, resolve_points
+from .columns import find, resolve_points
 from .objects import joinable
 from .reading import Reading, recognise
-from .snana_text import Ignored, read_ignored
+from .snana_text import Ignored, kind_of, read_ignored
 
-TEXTS = (".csv", ".tsv")
+READABLE = (*TABLES, "snana")
+EXPECTED = "light curves as SNANA, Parquet, FITS, VOTable, ECSV or CSV"
 
 
 @dataclass
@@ -45,25 +47,23 @@ class Plan:
 
     @property
     def kept(self) -> Reading:
-        """The reading as given, with the dialect that was recognised: what a run keeps."""
+        """The reading of the caller with the survey format that was recognised: what a run keeps."""
         return replace(self.user, dialect=self.reading.dialect)
 
 
-def make(paths: Sequence[str | Path], user: Reading, strict: bool = True) -> Plan:
-    """Look at every file once and decide what it is.
+def make(paths: Sequence[str | Path], user: Reading) -> Plan:
+    """Look at the head of every file and decide what it is.
 
     Raises
     ------
-    Fault
-        Where a file is not there, damaged, not what it claims; where nothing holds light curves.
+    InputError
+        Where a file does not exist, is damaged or not what its name says; where nothing holds light curves.
     """
     plan = _placed(paths, user, within_folders=False)
     if plan.archives and not plan.found:
         plan = _placed(paths, user, within_folders=True)
     if not plan.found:
         _nothing(plan, paths)
-    if strict:
-        _check_objects(plan)
     return plan
 
 
@@ -87,14 +87,14 @@ def _placed(paths: Sequence[str | Path], user: Reading, within_folders: bool) ->
 
 
 def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Table], list[Entry]]:
-    """Put files apart by format; tables are opened, files of other kinds are skipped or refused."""
+    """Sort files by format; tables are opened, files of other kinds are skipped or refused."""
     tables: list[Table] = []
     fits: list[Entry] = []
-    known: set[tuple[Path, str]] = set()
+    seen: set[tuple[Path, str]] = set()
     for entry, head in files:
-        if (entry.path.resolve(), entry.member) in known:
+        if (entry.path.resolve(), entry.member) in seen:
             continue
-        known.add((entry.path.resolve(), entry.member))
+        seen.add((entry.path.resolve(), entry.member))
         kind = kind_of(entry, head)
         if kind == "list" and entry.explicit:
             more, others = _sorted(plan, walk(_listed(entry)))
@@ -104,10 +104,10 @@ def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Tabl
                 plan.ignored.setdefault(entry.folder, {}).update(read_ignored(stream.read()))
         elif kind == "archive" and not entry.member:
             plan.archives.append(entry.leaf)
-        elif not entry.explicit and _foreign(entry, kind):
+        elif not entry.explicit and is_foreign(entry, kind, READABLE):
             plan.skipped.append(entry.leaf)
         else:
-            check_claim(entry, kind)
+            check_claim(entry, kind, EXPECTED, READABLE)
             plan.formats[kind] = plan.formats.get(kind, 0) + 1
             if kind == "snana":
                 plan.texts.append(entry)
@@ -116,14 +116,6 @@ def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Tabl
             else:
                 tables.append(open_table(entry, kind))
     return tables, fits
-
-
-def _foreign(entry: Entry, kind: str) -> bool:
-    """Whether a file in a folder is none of ours: notes, filter curves, scripts."""
-    name = bare(entry.leaf)
-    if kind == "text":
-        return not name.endswith(TEXTS) and SUFFIXES.get(Path(name).suffix) not in READABLE
-    return kind not in READABLE and SUFFIXES.get(Path(name).suffix) not in READABLE
 
 
 def _listed(entry: Entry) -> list[Path]:
@@ -135,7 +127,7 @@ def _listed(entry: Entry) -> list[Path]:
         path = entry.path.parent / name
         out.append(path if path.exists() else path.with_name(path.name + ".gz"))
         if not out[-1].exists():
-            with telling(f"{path} (listed in {entry.name})"):
+            with file_errors(f"{path} (listed in {entry.name})"):
                 raise FileNotFoundError
     return out
 
@@ -161,9 +153,8 @@ def _place(plan: Plan, table: Table) -> None:
     if column is not None:
         plan.nested.append((table, column))
         return
-    given = [bool(find(reading, table.units, c, file)) for c in ("time", "band")]
-    given.append(bool(find(reading, table.units, "flux", file) or find(reading, table.units, "mag", file)))
-    if sum(given) >= 2:
+    present = [_has(reading, table, *columns) for columns in (("time",), ("band",), ("flux", "mag"))]
+    if sum(present) >= 2:
         plan.long.append(table)
     elif joinable(table, reading):
         plan.objects.append(table)
@@ -171,6 +162,14 @@ def _place(plan: Plan, table: Table) -> None:
         resolve_points(file, reading, plan.user, table.units)
     else:
         plan.skipped.append(table.entry.leaf)
+
+
+def _has(reading: Reading, table: Table, *columns: str) -> bool:
+    """Whether a table has one of our columns, be it that several could be meant."""
+    try:
+        return any(find(reading, table.units, column) for column in columns)
+    except InputError:
+        return True
 
 
 def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
@@ -181,16 +180,6 @@ def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
         raise InputError(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
     raise InputError(
         ", ".join(map(str, paths)), "light curves (SNANA, Parquet, FITS, VOTable, ECSV, CSV)",
-        f"no file of these kinds is there{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
+        f"no file of these kinds{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
         "name the files themselves",
     )  # fmt: skip
-
-
-def _check_objects(plan: Plan) -> None:
-    """Look for the columns of objects that the user names; text has its own look at its headers."""
-    if plan.texts:
-        return
-    tables = [*plan.long, *(t for t, _ in plan.nested), *plan.objects]
-    there = {n for t in tables for n in t.units} | {n for h, _ in plan.heads for n in snana_fits.head_columns(h)}
-    there |= {n for t, c in plan.nested for n in nested.nested_columns(t.schema)[c]}
-    check_named(", ".join([t.entry.name for t in tables] + [h.name for h, _ in plan.heads]), plan.user, there)

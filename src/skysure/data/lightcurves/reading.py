@@ -1,4 +1,4 @@
-"""How a file of light curves is to be read: its columns, units, bands and labels; kept in `run.toml`."""
+"""How files of light curves are read: their columns, units, bands and labels; kept in `run.toml`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FILE_NAME = "<file>"
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file calls things, and in which units; the `[reading]` table of a settings file.
+    """Names and units of the columns, bands and labels of a file; the `[reading]` table of a settings file.
 
     Parameters
     ----------
     dialect : str
-        A naming that ships: snana, plasticc, rubin, ztf, des, spcc. What is given besides overrides it.
+        Survey format: snana, plasticc, rubin, ztf, des, spcc. Other fields override it.
         Empty: recognised from the columns where they leave no doubt; "plain": none.
     columns : dict of str to str or list of str
-        Our name to the file's; of several, the first that is there (for columns of objects: the first that
-        has a value). "" says that there is none. Ours: id, time, band, flux, flux_error (or mag, mag_error),
+        Our name to the file's; of several, the first that exists (for columns of objects: the first that
+        has a value). "" where there is none. Our names: id, time, band, flux, flux_error (or mag, mag_error),
         zero_point (of every point), sign (of magnitudes of difference images), label, redshift,
         redshift_error (of the host, as known before the object is classified), ra, dec [deg], mwebv [mag],
         group.
@@ -52,9 +52,9 @@ class Reading:
     reject_bits : dict of str to int
         Drop points where that column of the file has any of these bits set.
     drop_points : tuple of str
-        What costs a point only, not its whole object: "nan" (no number), "error" (error not above zero).
+        Flaws for which only the point is dropped, not its object: "nan" (no number), "error" (error not above zero).
     carry : tuple of str
-        Columns of objects that ride along under the file's name; never an input of a network.
+        Columns of objects repeated in result tables under the file's name; never an input of a network.
     nested : str
         The column that holds the light curve, where a file has several nested columns.
     """
@@ -76,8 +76,8 @@ class Reading:
     def __post_init__(self) -> None:
         if self.dialect not in ("", "plain", *DIALECTS):
             raise SettingsError(
-                f'[reading] dialect = "{self.dialect}"', f"a dialect that ships ({', '.join(DIALECTS)})",
-                "a misspelt name, or one that only you know", "write columns, unit and bands instead",
+                f'[reading] dialect = "{self.dialect}"', f"a known survey format ({', '.join(DIALECTS)})",
+                "a misspelt name, or an unknown survey", "write columns, unit and bands instead",
             )  # fmt: skip
         for table, known in (
             ("columns", POINT_COLUMNS + OBJECT_COLUMNS),
@@ -99,8 +99,8 @@ class Reading:
 
         Raises
         ------
-        SettingsFault
-            For a field that is not known or not of its type.
+        SettingsError
+            For an unknown field, or one of a wrong type.
         """
         table = table.get("reading", table)
         if not isinstance(table, Mapping):
@@ -108,12 +108,12 @@ class Reading:
         return cls(**{name: _checked(name, value) for name, value in table.items()})
 
     @classmethod
-    def of(cls, given: Reading | Mapping[str, Any] | None) -> Reading:
+    def of(cls, reading: Reading | Mapping[str, Any] | None) -> Reading:
         """Take a reading as it is, or build it from a TOML table; none is the empty one."""
-        return given if isinstance(given, Reading) else cls.from_toml(given or {})
+        return reading if isinstance(reading, Reading) else cls.from_toml(reading or {})
 
     def to_toml(self) -> dict[str, Any]:
-        """Give what differs from the defaults, as plain TOML values; `from_toml` gives the reading back."""
+        """Return what differs from the defaults as plain TOML values, which `from_toml` reads."""
         plain = {}
         for f in fields(self):
             value = getattr(self, f.name)
@@ -126,7 +126,7 @@ class Reading:
         return plain
 
     def with_dialect(self) -> Reading:
-        """Fill in from the dialect what is not given here.
+        """Fill in fields that are not set here from the survey format.
 
         >>> Reading(dialect="rubin").with_dialect().unit
         'nJy'
@@ -134,14 +134,14 @@ class Reading:
         return self if self.dialect in ("", "plain") else _over(self, load_dialect(self.dialect)[0])
 
     def names_of(self, column: str) -> tuple[str, ...]:
-        """Names under which a file may have one of our columns, best first; empty where none is known."""
+        """Names under which a file may have one of our columns, best first; empty where none is set."""
         names = self.columns.get(column, ())
         return (names,) if isinstance(names, str) else tuple(names)
 
 
 @cache
 def load_dialect(name: str) -> tuple[Reading, tuple[frozenset[str], ...]]:
-    """Load a dialect that ships: its reading, and the sets of columns by which it is recognised."""
+    """Load a survey format: its reading, and the sets of columns by which it is recognised."""
     table = tomllib.loads((files("skysure.data.lightcurves") / "dialects" / f"{name}.toml").read_text(encoding="utf-8"))
     signatures = tuple(frozenset(columns) for columns in table.pop("signatures", []))
     parent = table.pop("extends", "")
@@ -152,15 +152,15 @@ def load_dialect(name: str) -> tuple[Reading, tuple[frozenset[str], ...]]:
 
 
 def recognise(columns: set[str]) -> str:
-    """Name the dialect whose columns are among these; "" where none or where it is not clear."""
-    found = {name: max((len(s) for s in load_dialect(name)[1] if s <= columns), default=0) for name in DIALECTS}
-    best = max(found.values())
-    names = [name for name, size in found.items() if size == best > 0]
+    """Name the survey format whose columns are among these; "" where there is none or more than one."""
+    sizes = {name: max((len(s) for s in load_dialect(name)[1] if s <= columns), default=0) for name in DIALECTS}
+    best = max(sizes.values())
+    names = [name for name, size in sizes.items() if size == best > 0]
     return names[0] if len(names) == 1 else ""
 
 
 def _over(own: Reading, under: Reading) -> Reading:
-    """Lay one reading over another, so that an error never keeps the column of another value."""
+    """Override one reading by another; an error never keeps the column of a value that is overridden."""
     beneath = dict(under.columns)
     for error, value in ERROR_OF.items():
         if value in own.columns and error not in own.columns:
@@ -183,9 +183,9 @@ def _over(own: Reading, under: Reading) -> Reading:
     )
 
 
-def _check_known(given: str, name: str, known: tuple[str, ...]) -> None:
+def _check_known(text: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise SettingsError(given, f"a name that is known ({nearest(name, known)})", "a misspelt name")
+        raise SettingsError(text, f"a known name ({nearest(name, known)})", "a misspelt name")
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -207,6 +207,6 @@ def _checked(name: str, value: Any) -> Any:
     else:
         good = isinstance(value, str)
     if not good:
-        wanted = {"M": "a table of texts", "t": "a list of texts", "f": "a number", "s": "a text"}[kind[0]]
-        raise SettingsError(f"[reading] {name} = {value!r}", wanted, "a value of another type")
+        expected = {"M": "a table of texts", "t": "a list of texts", "f": "a number", "s": "a text"}[kind[0]]
+        raise SettingsError(f"[reading] {name} = {value!r}", expected, "a value of another type")
     return value

@@ -1,4 +1,4 @@
-"""Ids that came before, at eight bytes each."""
+"""Remember ids at eight bytes each, to find repeated ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 
 def hashes(ids: np.ndarray) -> np.ndarray:
-    """64-bit hashes of texts; among 10^7 ids two meet with a chance of 3 in 10^6."""
+    """64-bit hashes of text; two of 10^7 ids collide with a probability of 3 in 10^6."""
     return np.fromiter(map(hash, ids.tolist()), np.int64, len(ids))
 
 
 def shares(ids: np.ndarray, count: int) -> np.ndarray:
-    """Deal texts into `count` shares, in every process alike: Python's own hash is salted.
+    """Assign text to one of `count` shares, the same in every process (Python's own hash is salted).
 
     >>> shares(np.array(["a", "b", "a"]), 4).tolist()
     [3, 1, 3]
@@ -28,7 +28,7 @@ class Seen:
         self._runs: list[np.ndarray] = []
 
     def add(self, ids: np.ndarray) -> np.ndarray:
-        """Add ids; say which came before, here or in an earlier call."""
+        """Add ids; return a mask of those that came before, in this or an earlier call."""
         new = hashes(ids)
         order = np.argsort(new, kind="stable")
         ranked = new[order]

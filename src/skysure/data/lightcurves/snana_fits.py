@@ -1,4 +1,4 @@
-"""SNANA FITS: a HEAD table with one row an object, and a PHOT table with its points."""
+"""SNANA FITS: a HEAD table with one row per object, and a PHOT table with the points."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OBJECTS = 2048
 
 
 def kind_of(entry: Entry) -> str:
-    """Tell a HEAD table, a PHOT table, another table, or images apart."""
+    """Return the kind of a FITS file: "head", "phot", "table" or "image"."""
     with _open(entry) as file:
         names = {n for hdu in file if getattr(hdu, "columns", None) is not None for n in hdu.columns.names}
     if {"SNID", "PTROBS_MIN", "PTROBS_MAX"} <= names:
@@ -86,11 +86,11 @@ def blocks(
             codes, names = texts(_arrow(table.data[columns.of["id"][0]][part]))
             ids = names[codes]
             kept &= ~points_to_ignore([head.folder] * len(ids), ids, counts, made, ignored, reading)
-            objects, faults = convert_objects(
+            objects, reasons = convert_objects(
                 columns, {n: _arrow(table.data[n][part]) for n in outer if n in table.columns.names}
             )
             new = np.concatenate([[0], np.cumsum(kept)])[offsets].astype(np.int64)
-            yield Block(ids, new, made if kept.all() else made[kept], objects, np.full(len(ids), head.name), faults)
+            yield Block(ids, new, made if kept.all() else made[kept], objects, np.full(len(ids), head.name), reasons)
 
 
 @contextmanager
@@ -98,8 +98,8 @@ def _open(entry: Entry):
     from astropy.io import fits
 
     def damaged(error: Exception) -> InputError:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        return InputError(entry.name, "a whole FITS file", f"truncated or damaged ({told})", "fetch it again")
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return InputError(entry.name, "a whole FITS file", f"truncated or damaged ({reason})", "fetch it again")
 
     with ExitStack() as stack:
         if entry.plain:
@@ -111,7 +111,7 @@ def _open(entry: Entry):
                 warnings.simplefilter("ignore")
                 warnings.filterwarnings("error", message=".*may have been truncated.*")
                 file = stack.enter_context(fits.open(raw, memmap=entry.plain))
-                for hdu in file:  # parsed now, so that what is wrong with them is told here
+                for hdu in file:  # parsed now, so that errors in them are raised here
                     _ = [card.value for card in hdu.header.cards], getattr(hdu, "columns", None)
         except Exception as error:  # astropy raises what its parsers raise
             raise damaged(error) from None

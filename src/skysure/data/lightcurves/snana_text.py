@@ -1,18 +1,21 @@
-"""SNANA text: one file an object, `KEY: value` lines, then `VARLIST:` and its `OBS:` rows."""
+"""SNANA text: one file per object, `KEY: value` lines, then `VARLIST:` and its `OBS:` rows."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 
+from skysure.data.files import kinds
 from skysure.data.files.entries import Entry, contents
 
+from .bands import band_names
 from .blocks import Block, Points
-from .columns import band_names, check_named, resolve_points
+from .columns import check_named, resolve_points
 from .conversion import convert_objects, convert_points
 from .reading import OBJECT_COLUMNS, Reading
 
@@ -22,15 +25,25 @@ Ignored = dict[str, dict[str, list[tuple[float, str]]]]
 """Epochs to leave out: by folder, then by object, date and band."""
 
 
+def kind_of(entry: Entry, head: bytes) -> str:
+    """Return the kind of a file, among them "snana" and the "ignore", "list" and "readme" files beside."""
+    suffix = PurePosixPath(entry.leaf).suffix.lower()
+    if suffix in (".ignore", ".list", ".readme"):
+        return suffix[1:]
+    kind = kinds.kind_of(head)
+    keys = set(re.findall(rb"^(SNID|VARLIST|OBS):", head, re.MULTILINE)) if kind == "text" else set()
+    return "snana" if b"SNID" in keys or len(keys) == 2 else kind
+
+
 @dataclass
 class Parsed:
-    """One file: its header, the names and values of its rows with their lines, and what is wrong with it."""
+    """One file: its header, the names and values of its rows with their line numbers, and why it cannot be used."""
 
     header: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
-    fault: str = ""
+    reason: str = ""
 
 
 def parse(text: str) -> Parsed:
@@ -49,8 +62,8 @@ def parse(text: str) -> Parsed:
         if key == "VARLIST":
             out.names = tuple(words)
         elif key == "SIM_COMMENT":
-            found = re.search(r"SN Type\s*=\s*([^\s,]+)", rest)
-            header[key] = found[1] if found else ""
+            match = re.search(r"SN Type\s*=\s*([^\s,]+)", rest)
+            header[key] = match[1] if match else ""
         elif words:
             header[key] = words[0]
             if len(words) > 2 and words[1] == "+-":
@@ -64,13 +77,13 @@ def _check(out: Parsed) -> None:
     n = len(out.names)
     for line, row in zip(out.lines, out.rows, strict=True):
         if len(row) != n and (len(row) < n or not row[n].startswith("#")):
-            out.fault = f"line {line} has {len(row)} values where VARLIST names {n}"
+            out.reason = f"line {line} has {len(row)} values where VARLIST names {n}"
             break
     promised = out.header.get("NOBS", "")
-    if not out.fault and promised.isdigit() and int(promised) != len(out.rows):
-        out.fault = f"it has {len(out.rows)} rows where NOBS says {promised}: truncated?"
+    if not out.reason and promised.isdigit() and int(promised) != len(out.rows):
+        out.reason = f"it has {len(out.rows)} rows where NOBS says {promised}: truncated?"
     if not out.names:
-        out.fault = "it has no VARLIST"
+        out.reason = "it has no VARLIST"
 
 
 def blocks(
@@ -93,18 +106,18 @@ def blocks(
 
 def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, ignored: Ignored, notes: Notes) -> Block:
     parsed = [p for _, p in group]
-    faults = {k: p.fault for k, p in enumerate(parsed) if p.fault}
+    reasons = {k: p.reason for k, p in enumerate(parsed) if p.reason}
     keys = reading.names_of("id")
     ids = np.array([next((p.header[key] for key in keys if key in p.header), "") for p in parsed])
     files = np.array([e.name for e, _ in group])
     headers = dict.fromkeys(key for p in parsed for key in p.header)
     if not parsed[0].names:
-        return _without_points(ids, files, faults)
+        return _without_points(ids, files, reasons)
     names = parsed[0].names
     units = dict.fromkeys((*names, *headers), "")
     columns = resolve_points(group[0][0].name, reading, user, units)
     columns.notes = notes
-    whole = [p if not p.fault else Parsed() for p in parsed]
+    whole = [p if not p.reason else Parsed() for p in parsed]
     flat = [row for p in whole for row in p.rows]
     values = {n: pa.array([row[k] for row in flat], pa.string()) for k, n in enumerate(names) if n in columns.wanted}
     points, kept = convert_points(columns, values, np.array([k for p in whole for k in p.lines], np.int64))
@@ -115,13 +128,13 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     objects, more = convert_objects(
         columns, {n: pa.array([p.header.get(n, "") for p in parsed], pa.string()) for n in wanted & set(headers)}
     )
-    return Block(ids, offsets, points if kept.all() else points[kept], objects, files, more | faults)
+    return Block(ids, offsets, points if kept.all() else points[kept], objects, files, more | reasons)
 
 
-def _without_points(ids: np.ndarray, files: np.ndarray, faults: dict[int, str]) -> Block:
+def _without_points(ids: np.ndarray, files: np.ndarray, reasons: dict[int, str]) -> Block:
     empty = np.zeros(0)
     points = Points(empty, empty.astype(np.int16), empty, empty, empty.astype(np.int8), empty.astype(np.int64))
-    return Block(ids, np.zeros(len(ids) + 1, np.int64), points, {}, files, faults)
+    return Block(ids, np.zeros(len(ids) + 1, np.int64), points, {}, files, reasons)
 
 
 def read_ignored(content: bytes) -> dict[str, list[tuple[float, str]]]:

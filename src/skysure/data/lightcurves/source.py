@@ -13,9 +13,10 @@ import numpy as np
 
 from skysure.errors import InputError
 
-from . import long, nested, plan, snana_fits, snana_text
+from . import checks, long, nested, plan, snana_fits, snana_text
+from .bands import BANDS
 from .blocks import Block
-from .columns import BANDS, Columns, resolve_points
+from .columns import Columns
 from .curves import LightCurves
 from .objects import Objects
 from .reading import Reading
@@ -29,7 +30,7 @@ JOINED = 2048
 
 @dataclass
 class Facts:
-    """What a whole source holds; found by walking through it once."""
+    """Summary of a whole source, from one walk through it."""
 
     bands: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class Facts:
 
 
 class LightCurveSource:
-    """Light curves in files, to be walked through as often as wanted.
+    """Light curves in files, to be walked through as often as needed.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class LightCurveSource:
     Attributes
     ----------
     reading : Reading
-        The reading as given, with the dialect that was recognised; what a run keeps.
+        The reading of the caller, with the survey format that was recognised; what a run keeps.
     rejected : list of Rejected
         Objects that the last walk set aside, at most 100,000 of them; `rejected_count` counts all.
     """
@@ -64,6 +65,7 @@ class LightCurveSource:
     def __init__(self, paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> None:
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
         self._plan = plan.make(paths, Reading.of(reading))
+        checks.find_problems(self._plan).raise_all()
         self.reading = self._plan.kept
         self.rejected: list[Rejected] = []
         self.rejected_count = 0
@@ -71,20 +73,20 @@ class LightCurveSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was done to the data, told once each: of the files, and of the last walk."""
-        told = [f"{n:,} {text}" for text, n in self._notes.items() if n]
+        """What was done to the data, a sentence each: of the files, and of the last walk."""
+        texts = [f"{n:,} {text}" for text, n in self._notes.items() if n]
         if skipped := self._plan.skipped:
             names = ", ".join(skipped[:3]) + (" ..." if len(skipped) > 3 else "")
-            told.append(f"files of other kinds skipped ({len(skipped):,}): {names}")
+            texts.append(f"files of other kinds skipped ({len(skipped):,}): {names}")
         if archives := self._plan.archives:
-            told.append(
+            texts.append(
                 f"archives beside the files were not opened ({', '.join(archives[:3])}); name them to read them"
             )
         if self.reading.dialect and not self._plan.user.dialect:
-            told.append(f'read as the dialect "{self.reading.dialect}"')
+            texts.append(f'read in the survey format "{self.reading.dialect}"')
         if self._scattered_known and self._scattered[0]:
-            told.append("the rows of an object do not follow one another in the file; sorted by object")
-        return tuple(told)
+            texts.append("the rows of an object do not follow one another in the file; sorted by object")
+        return tuple(texts)
 
     @cached_property
     def facts(self) -> Facts:
@@ -125,9 +127,9 @@ class LightCurveSource:
             if len(curves):
                 yield curves
         for table in tables:
-            self._tell_join(table, total)
+            self._note_join(table, total)
 
-    def _tell_join(self, table: Objects, total: int) -> None:
+    def _note_join(self, table: Objects, total: int) -> None:
         if total and not table.matched:
             raise InputError(
                 f"{table.name}: none of its {len(table):,} ids is among the {total:,} light curves",
@@ -145,7 +147,7 @@ class LightCurveSource:
             for block in snana_fits.blocks(head, phot, p.snana, p.user, p.ignored, self._note):
                 yield block, p.snana
         for table, column in p.nested:
-            columns = nested.resolve(table.entry.name, table, column, p.reading, p.user)
+            columns = checks.resolve(p, table, column)
             columns.notes = self._note
             for block in nested.blocks(table, columns, column):
                 yield block, p.reading
@@ -155,7 +157,7 @@ class LightCurveSource:
     @cached_property
     def _columns(self) -> list[Columns]:
         p = self._plan
-        out = [resolve_points(t.entry.name, p.reading, p.user, t.units) for t in p.long]
+        out = [checks.resolve(p, table, None) for table in p.long]
         for columns in out:
             columns.notes = self._note
         return out
@@ -166,7 +168,7 @@ class LightCurveSource:
 
     @cached_property
     def _scattered(self) -> tuple[bool, int]:
-        """Whether some object's rows lie apart in the long tables, and the number of rows."""
+        """Whether the rows of an object are scattered over the long tables, and the number of rows."""
         seen, rows, scattered = Seen(), 0, False
 
         def count(n: int) -> None:
@@ -179,7 +181,7 @@ class LightCurveSource:
         return scattered, rows
 
     def _long_blocks(self) -> Iterator[Block]:
-        """Stream long tables; where rows of an object lie apart, gather some of the objects at a time."""
+        """Read long tables in order; where rows are scattered, gather a share of the objects at a time."""
         if not self._plan.long:
             return
         pairs = list(zip(self._plan.long, self._columns, strict=True))
@@ -210,18 +212,18 @@ def open_lightcurves(
     paths : sequence of str or Path
         Files, folders, globs, archives (tar, tar.gz, tar.xz, zip).
     reading : Reading or mapping (its TOML table), optional
-        What the files call things; recognised where the format or the columns leave no doubt.
+        Names, units and bands of the files; recognised where the format or the columns leave no doubt.
 
     Raises
     ------
-    Fault
-        Where a file is not there, damaged or not what it claims; where a column, band or unit is missing.
+    InputError
+        Where a file does not exist, is damaged or not what its name says; where a column, band or unit is missing.
     """
     return LightCurveSource(paths, reading)
 
 
 def gather(source: LightCurveSource) -> Facts:
-    """Walk through a source and tell what it holds."""
+    """Walk through a source and summarise it."""
     facts = Facts()
     bands, classes, columns = Counter(), Counter(), {}
     low, high = np.inf, -np.inf
@@ -267,5 +269,5 @@ def _with_own_bands(curves: LightCurves) -> LightCurves:
     used = np.unique(curves.band)
     names = [curves.bands[k] for k in used]
     rank = [BANDS.index(b) if b in BANDS else len(BANDS) for b in names]
-    wanted = tuple(names[k] for k in np.argsort(rank, kind="stable"))
-    return curves if wanted == curves.bands else curves.in_bands(wanted)
+    bands = tuple(names[k] for k in np.argsort(rank, kind="stable"))
+    return curves if bands == curves.bands else curves.in_bands(bands)

@@ -1,4 +1,4 @@
-"""What is wrong with light curves: bad points, bad objects; what is left is sorted and sound."""
+"""Checks of single points and objects: bad ones are set aside, the others are sorted."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .bands import band_names
 from .blocks import ERROR, FLAWS, NAN, Block
-from .columns import band_names
 from .curves import LightCurves
 from .reading import Reading
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """An object that was set aside: where it stands (row of the file, 0 where the file is the object) and why."""
+    """An object that was set aside: its file, its row there (0 where the file is the object), and the reason."""
 
     id: str
     file: str
@@ -32,11 +32,11 @@ def clean(
     ----------
     block : Block
     reading : Reading
-        With its dialect filled in.
+        With its survey format filled in.
     repeated : ndarray of bool, shape (object,)
         Whether an object of this id came before.
     notes : callable
-        Told what was done to how many.
+        Called with what was done and to how many.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def _without_droppable(block: Block, reading: Reading, notes: Callable[[str, int
     for code in np.unique(flaw[drop]):
         notes(f"points dropped because {FLAWS[code]}", int((flaw[drop] == code).sum()))
     offsets = np.concatenate([[0], np.cumsum(~drop)])[block.offsets].astype(np.int64)
-    return Block(block.ids, offsets, block.points[~drop], block.objects, block.files, block.faults)
+    return Block(block.ids, offsets, block.points[~drop], block.objects, block.files, block.reasons)
 
 
 def _order(time: np.ndarray, owner: np.ndarray, notes: Callable[[str, int], None]) -> np.ndarray:
@@ -115,8 +115,8 @@ def _doubled(block: Block, owner: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _reasons(block: Block, owner: np.ndarray, counts: np.ndarray, repeated: np.ndarray) -> dict[int, tuple[int, str]]:
-    """Row and reason of every object that cannot be used; the first reason found is told."""
-    out: dict[int, tuple[int, str]] = {k: (0, why) for k, why in block.faults.items()}
+    """Row and reason of every object that cannot be used; of several reasons the first."""
+    out: dict[int, tuple[int, str]] = {k: (0, why) for k, why in block.reasons.items()}
     for k in np.flatnonzero(block.ids == ""):
         out.setdefault(int(k), (0, "it has no id"))
     for k in np.flatnonzero(repeated):
@@ -126,9 +126,9 @@ def _reasons(block: Block, owner: np.ndarray, counts: np.ndarray, repeated: np.n
     for k, point in zip(objects.tolist(), flawed[first].tolist(), strict=True):
         flaw = int(block.points.flaw[point])
         hint = "; the times cannot be sorted" if flaw == NAN else ""
-        cure = ' (drop_points = ["nan"] keeps the rest)' if NAN < flaw < ERROR else ""
-        cure = ' (drop_points = ["error"] keeps the rest)' if flaw == ERROR else cure
-        out.setdefault(k, (int(block.points.row[point]), FLAWS[flaw] + hint + cure))
+        fix = ' (drop_points = ["nan"] keeps the rest)' if NAN < flaw < ERROR else ""
+        fix = ' (drop_points = ["error"] keeps the rest)' if flaw == ERROR else fix
+        out.setdefault(k, (int(block.points.row[point]), FLAWS[flaw] + hint + fix))
     for k in np.flatnonzero(counts < 2):
         out.setdefault(int(k), (0, "one point" if counts[k] else "no points"))
     return out

@@ -1,0 +1,62 @@
+"""All that is wrong with the tables of a plan: columns, units and bands, found without reading the points."""
+
+from __future__ import annotations
+
+from skysure.data.files.tables import Table
+from skysure.data.problems import Problems
+
+from . import nested, snana_fits
+from .bands import band_names_in, check_bands
+from .columns import Columns, check_named, find, resolve_points
+from .plan import Plan
+
+FIRST_ROWS = 100_000
+"""Rows of a table whose bands are looked at when something else is wrong with it."""
+
+
+def find_problems(plan: Plan, *, all_bands: bool = False) -> Problems:
+    """Collect what is wrong with the columns, units and bands of all tables.
+
+    Bands are looked at where something else is wrong already, so that all is reported at once, or with `all_bands`
+    in every row. What is wrong with single objects is found when they are read.
+    """
+    problems = Problems()
+    for table, column in _tables(plan):
+        with problems.collect():
+            resolve(plan, table, column)
+    with problems.collect():
+        _check_objects(plan)
+    if problems.errors or all_bands:
+        for table, column in _tables(plan):
+            with problems.collect():
+                _check_bands(plan, table, column, None if all_bands else FIRST_ROWS)
+    return problems
+
+
+def resolve(plan: Plan, table: Table, column: str | None) -> Columns:
+    """Find the columns of a long table (`column` None) or of a nested one."""
+    file = table.entry.name
+    if column is None:
+        return resolve_points(file, plan.reading, plan.user, table.units)
+    return nested.resolve(file, table, column, plan.reading, plan.user)
+
+
+def _tables(plan: Plan) -> list[tuple[Table, str | None]]:
+    return [(table, None) for table in plan.long] + list(plan.nested)
+
+
+def _check_bands(plan: Plan, table: Table, column: str | None, rows: int | None) -> None:
+    names = table.units if column is None else nested.nested_columns(table.schema)[column]
+    band = find(plan.reading, dict.fromkeys(names, ""), "band")
+    if band and (column is not None or band[0] in table.schema):
+        check_bands(table.entry.name, band_names_in(table, band[0], column, rows), plan.reading)
+
+
+def _check_objects(plan: Plan) -> None:
+    """Look for the columns of objects that the user names; SNANA text is checked when its headers are read."""
+    if plan.texts:
+        return
+    tables = [*(t for t, _ in _tables(plan)), *plan.objects]
+    names = {n for t in tables for n in t.units} | {n for h, _ in plan.heads for n in snana_fits.head_columns(h)}
+    names |= {n for t, c in plan.nested for n in nested.nested_columns(t.schema)[c]}
+    check_named(", ".join([t.entry.name for t in tables] + [h.name for h, _ in plan.heads]), plan.user, names)
