@@ -23,6 +23,11 @@ class Label:
     ucd: str = ""
     unit: str = ""
 
+    @staticmethod
+    def known(name: str) -> Label | None:
+        """Give the label of a column that means the same in every application ("id", "mjd", "ra", ...)."""
+        return KNOWN.get(name)
+
 
 class Column(NamedTuple):
     """One scalar column of a table."""
@@ -51,7 +56,7 @@ KNOWN = {
 def row_columns(rows: Mapping[str, Any], labels: Mapping[str, Label]) -> Iterable[Column]:
     """Give the leading columns of a table, which say what each row is about."""
     for name, values in rows.items():
-        label = labels.get(name) or KNOWN.get(name) or Label("")
+        label = labels.get(name) or Label.known(name) or Label("")
         is_number = np.asarray(values).dtype.kind in "iuf"
         yield Column(name, values, label.description, label.ucd, label.unit if is_number else "")
 

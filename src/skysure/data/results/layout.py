@@ -65,12 +65,10 @@ class Layout:
     def template(self) -> Table:
         """Return a table without rows, to let astropy describe the columns in its own words."""
         columns = [
-            AstropyColumn(
-                np.empty(0, c.dtype), c.name, unit=c.unit or None, description=c.description or None,
-                meta={"ucd": c.ucd} if c.ucd else None,
-            )  # fmt: skip
-            for c in self.columns
+            AstropyColumn(np.empty(0, c.dtype), c.name, meta={"ucd": c.ucd} if c.ucd else None) for c in self.columns
         ]
+        for column, c in zip(columns, self.columns, strict=True):
+            column.unit, column.description = c.unit or None, c.description or None
         return Table(columns, meta=self.metadata)
 
 

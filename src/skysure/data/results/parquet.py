@@ -59,7 +59,7 @@ def read(path: Path) -> QTable:
 
 
 def _column(name: str, values: pa.ChunkedArray, about: dict[str, Any]) -> AstropyColumn:
-    labels = {"name": name, "unit": about.get("unit"), "description": about.get("description"), "meta": about.get("meta")}
+    labels = {"name": name} | {key: about.get(key) for key in ("unit", "description", "meta")}
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return AstropyColumn(values.fill_null("").to_numpy().astype(str), **labels)
     if pa.types.is_floating(values.type) or not values.null_count:
