@@ -65,7 +65,7 @@ class Actions(Prediction):
         text = "Probability that `best` has the highest expected return"
         yield Column("p_best", self.best_probability, text, "stat.probability")
         for k, name in enumerate(self.actions):
-            yield Column(f"value_{name}", self.values[:, k], f"Expected return of {name}", "stat.mean")
+            yield Column(f"value_{name}", self.values[:, k], f"Expected return of {name}", "stat.value")
             text = f"Standard deviation of value_{name} over the agents (epistemic)"
             yield Column(f"value_{name}_error", self.values_error[:, k], text, "stat.stdev")
             if self.aleatoric is not None:

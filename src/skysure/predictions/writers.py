@@ -152,10 +152,10 @@ def form_of(path: Path) -> Form:
     matches = [(len(s), form) for form in _forms for s in form.suffixes if _ends_with(path, s)]
     if not matches:
         suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-        every = [s for form in _forms for s in form.suffixes]
+        close = nearest(suffix, [s for form in _forms for s in form.suffixes])
         raise InputError(
             f"{path}: {f'unknown suffix {suffix}' if suffix else 'no suffix'}", suffixes_for(Prediction),
-            nearest(suffix, every) if suffix else "",
+            f"a misspelt suffix ({close})" if suffix and close.startswith("nearest") else "",
             f"name it, for instance, {path.name.split('.')[0] or 'table'}.parquet",
         )  # fmt: skip
     return max(matches, key=lambda match: match[0])[1]

@@ -34,20 +34,20 @@ class ObjectColumns:
     def add(self, prediction: P, chunk: Any) -> P:
         """Return the prediction with the columns of its objects.
 
-        Where a column of the prediction has the same name, that of the data is called `data_<name>`.
+        Where a column of the prediction has the same name (in FITS, case does not count), that of the data is called
+        `data_<name>`.
         """
         self.note(chunk)
         if not self._is_text or "id" not in prediction.rows:
             return prediction
         if self._reserved is None:
-            self._reserved = frozenset(prediction[:0].to_table().colnames)
+            self._reserved = frozenset(map(str.lower, prediction[:0].to_table().colnames))
         index = _index(chunk.objects["id"], prediction.rows["id"])
         columns, labels = {}, dict(prediction.labels)
         for name, is_text in self._is_text.items():
-            ours = f"data_{name}" if name in self._reserved else name
+            ours = f"data_{name}" if name.lower() in self._reserved else name
             columns[ours] = _values(chunk, name, is_text)[index]
-            if name not in labels:
-                labels[ours] = Label.known(name) or COPIED
+            labels.setdefault(ours, Label.known(ours) or COPIED)
         rows = {"id": prediction.rows["id"]} | columns | prediction.rows
         return replace(prediction, rows=rows, labels=labels)
 

@@ -22,7 +22,7 @@ from skysure.run.directory import Run
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
-from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, read, verb_of
+from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
 from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
@@ -67,7 +67,7 @@ def predict(
         The kind that you expect (`Classes`, `Values`, `Actions`): type checkers then know it, and another one raises
         InputError.
     reading : mapping, optional
-        Instead of the `[reading]` table of the run: columns, unit or zero point, bands.
+        Instead of the `[reading]` table of the run, which describes files: columns, unit or zero point, bands.
     resume : bool
         Continue a prediction that was interrupted.
     **query
@@ -82,8 +82,9 @@ def predict(
     run, progress = load(run), progress or silent
     request = layers.build(run.verbs.Query, query, where=run.application)
     model = deepcopy(run.model).to(accelerator_on(device).device).eval()
-    reading = dict(run.reading if reading is None else reading)
-    source = _open(run, data, reading)
+    if reading is None:
+        reading = {} if _has_table(data) else run.reading
+    source = _open(run, data, dict(reading))
     verb = verb_of(run.verbs, run.application, "predict")
     answers = _answers(source, lambda chunk: verb(model, chunk, request))
     if not out:
@@ -91,22 +92,27 @@ def predict(
         if not predictions:
             raise no_object(source)
         return _require(kind, concat(predictions))
-    files = [] if _tables(data) else list(paths_of(listed(data)))
+    files = [] if _has_table(data) else list(paths_of(listed(data)))
     metadata = _metadata(run, request)
-    identity = metadata | {"data": files, "reading": reading} if files else None
+    identity = metadata | {"data": files, "reading": dict(reading)} if files else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
     return _write([Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)], task, source, answers, progress)
 
 
 def _open(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
-    """Open data for a run; tables in memory are read by its application, as files are."""
-    return read(run.application, tables, reading) if (tables := _tables(data)) else opened(run, data, reading)
+    """Open data for a run; its application turns tables in memory into chunks."""
+    if not _has_table(data):
+        return opened(run, data, reading)
+    from_table = verb_of(run.verbs, run.application, "from_table")
+    return opened(run, [from_table(d, reading) if is_table(d) else d for d in _several(data)], reading)
 
 
-def _tables(data: Any) -> list[Any]:
-    """List the data where tables in memory are among them; otherwise nothing."""
-    several = list(data) if isinstance(data, (list, tuple)) else [data]
-    return several if any(map(is_table, several)) else []
+def _several(data: Any) -> list[Any]:
+    return list(data) if isinstance(data, (list, tuple)) else [data]
+
+
+def _has_table(data: Any) -> bool:
+    return any(map(is_table, _several(data)))
 
 
 def is_table(data: Any) -> bool:
