@@ -26,7 +26,10 @@ import skysure
 from skysure.applications import supernovae
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 
-COLUMNS: dict[str, Callable[[Table], Any]] = {"has_quality_flags": lambda table: table["quality_flags"] != ""}
+COLUMNS: dict[str, Callable[[Table], Any]] = {
+    "has_quality_flags": lambda table: table["quality_flags"] != "",
+    "days": lambda table: table["days_ahead" if "flux" in table.colnames else "days_since_trigger"],
+}
 """Columns of the files that no table has under that name."""
 
 
@@ -79,7 +82,7 @@ REFERENCES = [(model, kind) for model in SURVEYS for kind in QUERIES]
 
 def at_forecast_days(table: Table) -> Table:
     """Keep the rows of the days that the files hold; all of a table of classes."""
-    return table[np.isin(np.round(table["days"]), FORECAST_DAYS)] if "flux" in table.colnames else table
+    return table[np.isin(np.round(column(table, "days")), FORECAST_DAYS)] if "flux" in table.colnames else table
 
 
 @pytest.mark.parametrize(("model", "kind"), REFERENCES)
@@ -171,10 +174,10 @@ def write_prediction(model: str, kind: str) -> None:
     if "flux" in table.colnames:
         names = ["id", "days", "band", "flux", "flux_error", "flux_aleatoric", "flux_epistemic", "flux_low",
                  "flux_high"]  # fmt: skip
-        kept = {n: np.asarray(table[n]) for n in names}
+        kept = {n: column(table, n) for n in names}
     else:
         parts = [n for c in class_names(table) for n in (f"p_{c}", f"p_{c}_error")]
-        kept = {n: np.asarray(table[n]) for n in ("id", "days", *parts, "aleatoric", "epistemic")}
+        kept = {n: column(table, n) for n in ("id", "days", *parts, "aleatoric", "epistemic")}
         kept |= {"ood_percentile": column(table, "ood_percentile")}
         nudged = [predict(model, kind, **{"coverage": 0.9 + d, "ood_level": 0.99 + d}) for d in (-0.004, 0.0, 0.004)]
         for name in [f"in_set_{c}" for c in class_names(table)] + ["is_ood"]:

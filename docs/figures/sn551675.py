@@ -41,7 +41,7 @@ def draw_light_curve(axes: Axes, curves: skysure.LightCurves, trigger: float) ->
 
 def draw_probabilities(axes: Axes, found: skysure.Classes, title: str) -> None:
     """Draw probabilities with one standard deviation, and below them bars while a class is in the 90 % set."""
-    days = found.rows["days"]
+    days = found.rows["days_since_trigger"]
     assert found.prediction_set is not None
     assert found.probability_error is not None
     for k, name in enumerate(found.classes):
@@ -65,7 +65,7 @@ def draw(runs: dict[str, str | Path]) -> Figure:
     for axes, (title, run) in zip(below, runs.items(), strict=True):
         found = skysure.predict(run, curves, at_epoch="all")
         draw_probabilities(axes, found, title)
-    draw_light_curve(above, curves, float((found.rows["mjd"] - found.rows["days"])[0]))
+    draw_light_curve(above, curves, float((found.rows["mjd"] - found.rows["days_since_trigger"])[0]))
     below[0].legend(loc="center left", bbox_to_anchor=(0.0, 0.55))
     below[-1].set_xlabel("days since the first point with S/N > 4")
     return figure

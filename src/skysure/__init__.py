@@ -1,28 +1,33 @@
-"""Deep learning for astronomy that says how sure it is.
+"""Deep learning for astronomy with calibrated uncertainties.
 
 The verbs of the command line, as functions: `train`, `load`, `read`, `predict`, `evaluate`, `calibrate`, ...
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
 if TYPE_CHECKING:
+    from . import methods
     from .data.lightcurves import LightCurves
     from .errors import InputError, SettingsError
     from .evaluation import Evaluation
-    from .predictions import Actions, Classes, Values
+    from .predictions import Actions, Classes, Prediction, Values, concat
     from .run.directory import Run
     from .verbs import calibrate, evaluate, inspect, load, play, predict, read, report_of, simulate, train
 
-__getattr__, __dir__, _names = lazy_loader.attach(
+    __version__: str
+
+_lazy, _, _ = lazy_loader.attach(
     __name__,
+    submodules=["methods"],
     submod_attrs={
         "data.lightcurves": ["LightCurves"],
-        "faults": ["InputError", "SettingsError"],
-        "predictions": ["Actions", "Classes", "Evaluation", "Values"],
+        "errors": ["InputError", "SettingsError"],
+        "evaluation": ["Evaluation"],
+        "predictions": ["Actions", "Classes", "Prediction", "Values", "concat"],
         "run": ["Run"],
         "verbs": [
             "calibrate", "evaluate", "inspect", "load", "play", "predict", "read", "report_of", "simulate", "train",
@@ -35,13 +40,17 @@ __all__ = [
     "Evaluation",
     "InputError",
     "LightCurves",
+    "Prediction",
     "Run",
     "SettingsError",
     "Values",
+    "__version__",
     "calibrate",
+    "concat",
     "evaluate",
     "inspect",
     "load",
+    "methods",
     "play",
     "predict",
     "read",
@@ -49,3 +58,15 @@ __all__ = [
     "simulate",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("skysure")
+    return _lazy(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

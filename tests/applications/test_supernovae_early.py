@@ -56,11 +56,11 @@ def test_early_shares_are_those_of_predictions_at_every_night(model, curves, met
     found, early = predict(model, curves, Query(samples=QUERY.samples, at_epoch="all")), metrics["curves"]["early"]
     frequency = (model.frequency / model.frequency.sum()).numpy()
     known = {i: k for i, k in zip(curves.ids, curves.objects["label"], strict=True) if k in SCHEMA.classes}
-    ever = {i for i, days in zip(found.rows["id"], found.rows["days"], strict=True) if np.isfinite(days)}
+    ever = {i for i, days in zip(found.rows["id"], found.rows["days_since_trigger"], strict=True) if np.isfinite(days)}
     known = {i: SCHEMA.classes.index(k) for i, k in known.items() if i in ever}
     assert early["n"] == len(known)
     for k, day in enumerate(early["days"]):
-        last = {i: j for j, i in enumerate(found.rows["id"]) if found.rows["days"][j] <= day + 0.5}
+        last = {i: j for j, i in enumerate(found.rows["id"]) if found.rows["days_since_trigger"][j] <= day + 0.5}
         p = np.array([found.probability[last[i]] if i in last else frequency for i in known])
         members = np.array([found.prediction_set[last[i]] if i in last else [True] * 3 for i in known])
         truth = np.array(list(known.values()))

@@ -354,8 +354,9 @@ def test_epochs(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     rows = {epoch: read_table(f"{epoch}.csv") for epoch in ("0", "10", "1e3", "all")}
     assert [len(rows[e]) for e in ("0", "10", "1e3")] == [6, 6, 6]
     assert len(rows["all"]) > 12
-    assert (np.diff(np.asarray(rows["all"]["days"], float)[np.asarray(rows["all"]["id"]) == "sn0"]) > 0).all()
-    assert np.nanmax(np.asarray(rows["10"]["days"], float)) <= 10
+    days = {epoch: np.asarray(table["days_since_trigger"], float) for epoch, table in rows.items()}
+    assert (np.diff(days["all"][np.asarray(rows["all"]["id"]) == "sn0"]) > 0).all()
+    assert np.nanmax(days["10"]) <= 10
     assert say("a.parquet", out="whole.csv")[0] == 0
     assert np.allclose(probabilities("1e3.csv"), probabilities("whole.csv"), atol=1e-6)
 

@@ -54,7 +54,7 @@ def test_a_row_an_object_day_and_band_in_nanojansky(model, curves) -> None:
     assert len(found) == 10 * 5 * 4
     assert found.rows["id"][::20].tolist() == curves.ids[:10].tolist()
     assert found.rows["band"][:4].tolist() == ["g", "r", "i", "z"]
-    assert found.rows["days"][:20:4].tolist() == [1, 2, 3, 4, 5]
+    assert found.rows["days_ahead"][:20:4].tolist() == [1, 2, 3, 4, 5]
     table = found.to_table()
     assert table["flux"].unit == "nJy"
     assert {"flux_error", "flux_aleatoric", "flux_epistemic", "flux_low", "flux_high"} <= set(table.colnames)
@@ -339,7 +339,7 @@ def test_a_run_forecasts_on_the_command_line(tmp_path: Path, without_figures, su
     assert main(["predict", str(tmp_path / "with"), *asked]) == 0
     table = pq.read_table(out)
     assert len(table) == 8 * 3 * 4
-    assert {"id", "mjd", "days", "band", "flux", "flux_error", "flux_low", "flux_high"} <= set(table.column_names)
+    assert {"id", "mjd", "days_ahead", "band", "flux", "flux_error", "flux_low", "flux_high"} <= set(table.column_names)
     assert main(["predict", str(supernova_run), *asked, "--force"]) == 1
     assert "without a forecaster" in capsys.readouterr().err
     page = tmp_path / "forecast.html"

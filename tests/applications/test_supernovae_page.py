@@ -118,6 +118,6 @@ def test_a_page_alone_tells_what_was_set_aside(tmp_path: Path, supernova_run: Pa
 
 
 def test_a_page_of_many_files_has_a_short_title() -> None:
-    assert drawing.named(["x/a.dat", "b.dat"]) == "a.dat, b.dat"
-    assert drawing.named([f"{k}.dat" for k in range(500)]) == "0.dat, 1.dat and 498 more"
-    assert drawing.named([]) == "the data"
+    assert drawing.data_name(["x/a.dat", "b.dat"]) == "a.dat, b.dat"
+    assert drawing.data_name([f"{k}.dat" for k in range(500)]) == "0.dat, 1.dat and 498 more"
+    assert drawing.data_name([]) == "the data"

@@ -77,8 +77,8 @@ def test_at_an_epoch_only_what_was_known_then(curves, options, days) -> None:
     known = some.time <= detected(some)[some.owner] + days
     asked = predict(model, some, Query(at_epoch=f"{days:g}", samples=4))
     cut = predict(model, some.select_points(known), Query(samples=4))
-    assert (asked.rows["days"] <= days + 1e-6).sum() > 20
-    assert not (asked.rows["days"] < -0.5).any()
+    assert (asked.rows["days_since_trigger"] <= days + 1e-6).sum() > 20
+    assert not (asked.rows["days_since_trigger"] < -0.5).any()
     assert np.allclose(asked.probability, cut.probability, atol=1e-6)
     assert np.array_equal(asked.quality_flags, cut.quality_flags)
 
@@ -92,7 +92,7 @@ def test_a_night_knows_nothing_of_those_after_it(curves, options) -> None:
     for given in (some, early):
         found = predict(model, given, Query(at_epoch="all", samples=4))
         with np.errstate(invalid="ignore"):
-            rows.append((found.rows["id"], found.probability, found.rows["days"] < 9.5))
+            rows.append((found.rows["id"], found.probability, found.rows["days_since_trigger"] < 9.5))
     (ids, whole, soon), (same, cut, present) = rows
     assert soon.sum() > 60
     assert np.array_equal(ids[soon], same[present])

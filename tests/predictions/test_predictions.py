@@ -53,7 +53,7 @@ def test_values_carry_units_and_covariances() -> None:
     assert table["x_error"][0] == 4 * u.arcsec
     assert table["y_aleatoric"][0] == 3
     assert table["y_epistemic"][0] == pytest.approx(np.sqrt(7))
-    assert table["cov_x_y"][0] == 0.5
+    assert table["cov_x_y"][0] == 0.5 * u.arcsec
 
 
 def test_an_infeasible_action_is_never_best() -> None:

@@ -1,12 +1,12 @@
-"""A prediction is rows plus a distribution: what is spoken of, and how sure the model is of it."""
+"""Predictions: rows plus a distribution for each, with the parts of its uncertainty."""
 
 from skysure.evaluation.evaluation import Evaluation
 
 from .actions import Actions
 from .classes import Classes
-from .rows import concat
+from .columns import Label
+from .prediction import Prediction
+from .rows import concat, take
 from .values import Values
 
-Prediction = Classes | Values | Actions
-
-__all__ = ["Actions", "Classes", "Evaluation", "Prediction", "Values", "concat"]
+__all__ = ["Actions", "Classes", "Evaluation", "Label", "Prediction", "Values", "concat", "take"]

@@ -1,24 +1,25 @@
-"""Probabilities of classes, with their parts."""
+"""Class probabilities, their uncertainty split in two, and prediction sets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
-from astropy.table import QTable
 
-from .rows import leading
+from .columns import Column
+from .prediction import Prediction
+from .rows import axes
 
 
-@dataclass(frozen=True)
-class Classes:
-    """Class probabilities of rows (an object, an object at an epoch), and where their doubt comes from.
+@dataclass(frozen=True, repr=False, eq=False)
+class Classes(Prediction):
+    """Class probabilities of rows (an object, an object at an epoch), with the parts of their uncertainty.
 
     Parameters
     ----------
     rows : dict of str to array, shape (row,)
-        What is spoken of: "id" and, say, "mjd".
+        What each row is about: "id" and, for instance, "mjd".
     classes : tuple of str
     probability : ndarray, shape (row, class)
         Posterior predictive probability: the mean over posterior samples, after calibration.
@@ -26,30 +27,22 @@ class Classes:
         Standard deviation over posterior samples.
     aleatoric, epistemic : ndarray, shape (row,)
         Expected entropy and mutual information [nat]; their sum is the entropy of `probability`.
-    members : ndarray of bool, shape (row, class), optional
-        The prediction set: it holds the true class with probability `coverage`. It may be empty.
+    prediction_set : ndarray of bool, shape (row, class), optional
+        The classes in the prediction set, which holds the true class with probability `coverage`. It may be empty.
     coverage : float, optional
-    novelty : ndarray, shape (row,), optional
-        Share of the calibration set that is less unlike the training set than this row.
-    unlike : ndarray of bool, shape (row,), optional
-        Whether the row is flagged as unlike the training set.
-    flags : ndarray of str, shape (row,), optional
-        What else should be known of the row, separated by "; ".
     samples : ndarray, shape (sample, row, class), optional
+    ood_percentile, is_ood, quality_flags, labels : optional
+        See `Prediction`.
     """
 
-    rows: dict[str, Any]
     classes: tuple[str, ...]
-    probability: np.ndarray
-    probability_error: np.ndarray
-    aleatoric: np.ndarray
-    epistemic: np.ndarray
-    prediction_set: np.ndarray | None = None
+    probability: np.ndarray = field(metadata=axes("row", "class"))
+    probability_error: np.ndarray = field(metadata=axes("row", "class"))
+    aleatoric: np.ndarray = field(metadata=axes("row"))
+    epistemic: np.ndarray = field(metadata=axes("row"))
+    prediction_set: np.ndarray | None = field(default=None, metadata=axes("row", "class"))
     coverage: float | None = None
-    ood_percentile: np.ndarray | None = None
-    is_ood: np.ndarray | None = None
-    quality_flags: np.ndarray | None = None
-    samples: np.ndarray | None = None
+    samples: np.ndarray | None = field(default=None, kw_only=True, metadata=axes("sample", "row", "class"))
 
     def __len__(self) -> int:
         return len(self.probability)
@@ -59,19 +52,28 @@ class Classes:
         """Index of the most probable class, shape (row,)."""
         return self.probability.argmax(1)
 
-    def to_table(self) -> QTable:
-        """Give the prediction as scalar columns: `predicted_class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, ..."""
-        table = leading(self.rows)
-        table["predicted_class"] = np.asarray(self.classes)[self.best]
+    def columns(self) -> Iterable[Column]:
+        """Give `predicted_class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, `aleatoric`, `epistemic`, `predictive`."""
+        best = np.asarray(self.classes)[self.best]
+        yield Column("predicted_class", best, "Most probable class", "meta.code.class")
         for k, name in enumerate(self.classes):
-            table[f"p_{name}"] = self.probability[:, k]
-            table[f"p_{name}_error"] = self.probability_error[:, k]
+            yield Column(f"p_{name}", self.probability[:, k], f"Probability of class {name}", "stat.probability")
+            text = f"Standard deviation of p_{name} over posterior samples"
+            yield Column(f"p_{name}_error", self.probability_error[:, k], text, "stat.stdev;stat.probability")
+        yield from self._set_columns()
+        text = "Aleatoric uncertainty: expected entropy of the posterior samples [nat]"
+        yield Column("aleatoric", self.aleatoric, text, "stat.value")
+        text = "Epistemic uncertainty: mutual information of class and model parameters [nat]"
+        yield Column("epistemic", self.epistemic, text, "stat.value")
+        text = "Predictive uncertainty: entropy of the class probabilities, aleatoric + epistemic [nat]"
+        yield Column("predictive", self.aleatoric + self.epistemic, text, "stat.value")
+
+    def _set_columns(self) -> Iterable[Column]:
         if self.prediction_set is not None:
+            which = "" if self.coverage is None else f" ({100 * self.coverage:g} % coverage)"
             for k, name in enumerate(self.classes):
-                table[f"in_set_{name}"] = self.prediction_set[:, k]
-        table["aleatoric"], table["epistemic"] = self.aleatoric, self.epistemic
-        table["predictive"] = self.aleatoric + self.epistemic
-        for name in ("ood_percentile", "is_ood", "quality_flags"):
-            if getattr(self, name) is not None:
-                table[name] = getattr(self, name)
-        return table
+                text = f"Whether class {name} is in the prediction set{which}"
+                yield Column(f"in_set_{name}", self.prediction_set[:, k], text, "meta.code.member")
+
+    def _about(self) -> str:
+        return f" of {len(self.classes)} classes ({', '.join(self.classes)})"

@@ -1,37 +1,100 @@
-"""The rows of a prediction: joined from chunks, and the leading columns of every result table."""
+"""Rows of predictions: which axis of each array they are, joining predictions along them, and selecting some."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from astropy.table import QTable
+
+from skysure.errors import InputError
 
 P = TypeVar("P")
 
 
-def concat(predictions: Sequence[P], *, row_axis: dict[str, int] | None = None) -> P:
-    """Join predictions of one type along their rows; what one of them lacks (None) the whole lacks.
+def axes(*names: str) -> dict[str, tuple[str, ...]]:
+    """Name the axes of an array, as metadata of its dataclass field: `field(metadata=axes("sample", "row"))`.
+
+    An array (or a dict of arrays) with an axis "row" is joined and indexed with the rows; "sample" is the axis of
+    posterior samples.
+    """
+    return {"axes": names}
+
+
+def axes_of(prediction: Any) -> dict[str, tuple[str, ...]]:
+    """Give the names of the axes of each array of a prediction; what has none (class names, coverage) is left out.
+
+    >>> from skysure.predictions import Classes
+    >>> axes_of(Classes)["samples"]
+    ('sample', 'row', 'class')
+    """
+    return {f.name: f.metadata["axes"] for f in fields(prediction) if "axes" in f.metadata}
+
+
+def concat(predictions: Sequence[P]) -> P:
+    """Join predictions of one kind along their rows; an array that one of them lacks (None), the result lacks.
 
     Parameters
     ----------
     predictions : sequence of Classes, of Values or of Actions
-    row_axis : dict of str to int, optional
-        The axis of rows of an array where it is not the first ("samples" has it second).
+
+    Raises
+    ------
+    InputError
+        Where there is none, or they differ in kind, in the names of their rows, or in what is not per row
+        (class names, units, coverage).
     """
-    axis = {"samples": 1} | (row_axis or {})
+    if not predictions:
+        raise InputError("no predictions to join", "at least one")
+    first = predictions[0]
+    _require_alike(predictions)
     joined: dict[str, Any] = {}
-    for field in fields(predictions[0]):  # type: ignore[arg-type]
-        parts = [getattr(p, field.name) for p in predictions]
-        if isinstance(parts[0], dict):
-            joined[field.name] = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-        elif isinstance(parts[0], np.ndarray):
-            joined[field.name] = np.concatenate(parts, axis=axis.get(field.name, 0))
-    return replace(predictions[0], **joined)  # type: ignore[type-var]
+    for name, names in axes_of(first).items():
+        arrays = [getattr(p, name) for p in predictions]
+        axis = names.index("row")
+        if isinstance(arrays[0], Mapping):
+            joined[name] = {key: np.concatenate([part[key] for part in arrays], axis) for key in arrays[0]}
+        else:
+            missing = any(part is None for part in arrays)
+            joined[name] = None if missing else np.concatenate(arrays, axis)
+    return replace(first, **joined)  # type: ignore[type-var]
 
 
-def leading(rows: dict[str, Any]) -> QTable:
-    """Start a result table with the columns that say what each row speaks of."""
-    return QTable(dict(rows), copy=False)
+def take(prediction: P, indices: slice | np.ndarray | Sequence[int]) -> P:
+    """Select rows of a prediction: a slice, a mask of shape (row,), or indices, in their order.
+
+    Examples
+    --------
+    >>> from skysure.predictions import Values
+    >>> y = Values({"id": np.array(["a", "b"])}, ("y",), ("",), np.array([[1.0], [2.0]]), *np.ones((2, 2, 1, 1)))
+    >>> take(y, [1]).mean.tolist()
+    [[2.0]]
+    """
+    rows = indices if isinstance(indices, slice) else np.asarray(indices)
+    if isinstance(rows, np.ndarray) and rows.size == 0 and rows.dtype.kind != "b":
+        rows = rows.astype(np.intp)
+    taken: dict[str, Any] = {}
+    for name, names in axes_of(prediction).items():
+        array, where = getattr(prediction, name), (slice(None),) * names.index("row") + (rows,)
+        if isinstance(array, Mapping):
+            taken[name] = {key: part[where] for key, part in array.items()}
+        elif array is not None:
+            taken[name] = array[where]
+    return replace(prediction, **taken)  # type: ignore[type-var]
+
+
+def _require_alike(predictions: Sequence[Any]) -> None:
+    first = predictions[0]
+    shared = [f.name for f in fields(first) if "axes" not in f.metadata]
+    for other in predictions[1:]:
+        if type(other) is not type(first):
+            kinds = f"{type(first).__name__} and {type(other).__name__}"
+            raise InputError(f"{kinds} cannot be joined", "predictions of one kind")
+        for name in shared:
+            if getattr(first, name) != getattr(other, name):
+                values = f"{getattr(first, name)} and {getattr(other, name)}"
+                raise InputError(f"predictions with different {name} ({values})", "the same in all of them")
+        if other.rows.keys() != first.rows.keys():
+            odd = ", ".join(sorted(other.rows.keys() ^ first.rows.keys()))
+            raise InputError(f"predictions with different columns of rows ({odd})", "the same in all of them")

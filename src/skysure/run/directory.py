@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from skysure import settings as layers
 from skysure.application import NAMES, application
+from skysure.display import html_table
 from skysure.errors import InputError, SettingsError, nearest
 from skysure.models import find
 
@@ -55,6 +56,19 @@ class Run:
     reading: dict[str, Any] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"<Run: {', '.join(f'{name} {value}' for name, value in self._summary().items())}>"
+
+    def _repr_html_(self) -> str:
+        facts = self._summary()
+        return html_table("Run", {"": facts.keys(), "of this run": facts.values()})
+
+    def _summary(self) -> dict[str, str]:
+        """Say in a few words what was trained, how large it is, when, and where its folder is."""
+        size = sum(p.numel() for p in self.model.parameters())
+        facts = {"application": self.application, "parameters": f"{size:,}", "created": self.card.get("created", "")}
+        return {k: str(v) for k, v in (facts | {"path": self.path or ""}).items() if v}
 
     @property
     def verbs(self) -> ModuleType:

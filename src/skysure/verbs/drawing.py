@@ -1,63 +1,92 @@
-"""A page of pictures: the first objects of some data, one by one, with what a trained model says of them."""
+"""A page of figures: the first objects of some data, one by one, with what a trained model predicts for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from types import TracebackType
+from typing import Self
 
 from skysure import settings as layers
-from skysure.data.sources import Source
 from skysure.data.targets import check_target
+from skysure.predictions.writers import Answer, Form, Task, register
 from skysure.report import Figure, page
-from skysure.run.directory import Run
 from skysure.run.files import write_text
 
-from .exclusions import no_object
 from .inputs import verb_of
 
 SHOWN = 24
 """Objects on a page."""
 
 
+class PageWriter:
+    """Draw the first objects on a page, and write it to each of the files.
+
+    Raises InputError where the application draws nothing, or where a file cannot be written.
+    """
+
+    def __init__(self, paths: Sequence[Path], task: Task) -> None:
+        self.paths, self.task = tuple(paths), task
+        self._draw = verb_of(task.run.verbs, task.run.application, "draw")
+        self._figures: list[Figure] = []
+        for path in self.paths:
+            check_target(path, force=task.force)
+
+    @property
+    def rows(self) -> int:
+        """Number of objects on the page."""
+        return min(len(self._figures), SHOWN)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more objects than the page shows."""
+        return len(self._figures) > SHOWN
+
+    def has(self, key: str) -> bool:
+        """Figures of an interrupted prediction are drawn again."""
+        return self.is_full
+
+    def write(self, answer: Answer) -> None:
+        """Draw objects of an answer until the page is full."""
+        figures = self._draw(self.task.model, answer.chunk, self.task.query)
+        self._figures += islice(figures, SHOWN + 1 - len(self._figures))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            for path in self.paths:
+                write_text(path, self._page())
+
+    def _page(self) -> str:
+        run, data = self.task.run, self.task.data
+        figures = [replace(figure, name=f"example-{k}") for k, figure in enumerate(self._figures[:SHOWN], 1)]
+        about = {
+            "application": run.application, "title": f"{run.path.name if run.path else run.application} on {data}",
+            "objects": len(figures), "part": f"{data}, the first of more" if self.is_full else data,
+        }  # fmt: skip
+        card = {"application": run.application} | run.card | {"settings": layers.plain(run.settings)}
+        return page(card, about, figures=figures)
+
+
 def is_page(path: Path) -> bool:
-    """Whether a result of this name is a page of pictures, and no table."""
+    """Whether the suffix of a file says that it is a page of figures, not a table."""
     return path.suffix.lower() == ".html"
 
 
-def named(files: Sequence[str]) -> str:
+def data_name(files: Sequence[str]) -> str:
     """Name data by their files, in a few words.
 
-    >>> named(["survey/a.dat", "survey/b.dat", "survey/c.dat"])
+    >>> data_name(["survey/a.dat", "survey/b.dat", "survey/c.dat"])
     'a.dat, b.dat and 1 more'
     """
     more = f" and {len(files) - 2:,} more" if len(files) > 2 else ""
     return ", ".join(Path(file).name for file in files[:2]) + more or "the data"
 
 
-def require_drawable(path: Path, run: Run, *, force: bool) -> None:
-    """Raise a Fault unless a page can be drawn and written there."""
-    verb_of(run.verbs, run.application, "draw")
-    check_target(path, force=force)
-
-
-def write_page(path: Path, run: Run, model: nn.Module, source: Source, query: Any, name: str) -> int:
-    """Draw the first objects of a source on a page, and give how many they are; `name` is that of the data."""
-    verb = verb_of(run.verbs, run.application, "draw")
-    drawn = chain.from_iterable(verb(model, chunk, query) for chunk in source.chunks())
-    found: list[Figure] = list(islice(drawn, SHOWN + 1))
-    figures = [replace(figure, name=f"example-{k}") for k, figure in enumerate(found[:SHOWN], 1)]  # over all chunks
-    if not figures:
-        raise no_object(source, name)
-    said_by = run.path.name if run.path else run.application
-    about = {
-        "application": run.application, "title": f"What {said_by} says of {name}", "objects": len(figures),
-        "part": f"{name}, the first of more" if len(found) > SHOWN else name,
-    }  # fmt: skip
-    card = {"application": run.application} | run.card | {"settings": layers.plain(run.settings)}
-    write_text(path, page(card, about, figures=figures))
-    return len(figures)
+register(Form("page", (".html",), PageWriter, counts="object"))

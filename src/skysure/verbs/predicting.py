@@ -1,44 +1,50 @@
-"""Apply a trained model to data: the prediction itself, or tables and pictures of it."""
+"""Apply a trained model to data: give the prediction, or write it to tables, pages and other files."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
+import skysure.predictions.tables  # noqa: F401  (registers the tables that --out can name)
 from skysure import settings as layers
-from skysure.data.results.writer import ResultWriter
 from skysure.data.sources import Source
 from skysure.data.split import hash_of_ids
-from skysure.predictions import Prediction, concat
+from skysure.errors import InputError
+from skysure.predictions import Prediction, Values, concat
+from skysure.predictions.writers import Answer, Form, Task, Writer, form_of, require_kind
 from skysure.run.directory import Run
 
-from .drawing import is_page, named, require_drawable, write_page
+from .drawing import data_name
 from .exclusions import no_object, tell_left_out
 from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
+from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
-
-@overload
-def predict(run: str | Path | Run, data: Paths | Source | Any = (), **options: Any) -> Prediction:
-    """Give the whole prediction."""
+P = TypeVar("P", bound=Prediction)
 
 
 @overload
-def predict(run: str | Path | Run, data: Paths | Source | Any, out: str | Path | Paths, **options: Any) -> int:
-    """Write the prediction to tables and pages, and give the number of rows."""
+def predict(run: str | Path | Run, data: Any, out: str | Path | Paths, **options: Any) -> int: ...
+@overload
+def predict(run: str | Path | Run, data: Any = (), *, kind: type[P], **options: Any) -> P: ...
+@overload
+def predict(run: str | Path | Run, data: Any = (), *, forecast: str | float, **options: Any) -> Values: ...
+@overload
+def predict(run: str | Path | Run, data: Any = (), **options: Any) -> Prediction: ...
 
 
 def predict(
     run: str | Path | Run,
-    data: Paths | Source | Any = (),
+    data: Any = (),
     out: str | Path | Paths = (),
     *,
+    kind: type[Prediction] = Prediction,
     reading: Mapping[str, Any] | None = None,
     device: str = "auto",
     resume: bool = False,
@@ -51,14 +57,19 @@ def predict(
     Parameters
     ----------
     run : path, name or Run
-    data : sequence of paths, Source, or a chunk in memory (LightCurves, ...)
+    data : path or sequence of paths, Source, table, or chunk in memory (LightCurves, ...)
+        A table is a dict of arrays, an astropy Table or QTable, a pandas DataFrame or an Arrow table. Columns that
+        the data have for each object (position, host, ...) follow the id in the rows of the prediction.
     out : path or sequence of paths
-        Result tables; the suffix of each decides its format. One that ends in .html is a page with pictures of the
-        first objects.
+        Files to write. The suffix of each decides: .parquet, .fits, .ecsv, .csv, .vot are tables, .html is a page
+        with figures of the first objects.
+    kind : type of Prediction, optional
+        The kind that you expect (`Classes`, `Values`, `Actions`): type checkers then know it, and another one raises
+        InputError.
     reading : mapping, optional
-        Instead of the `[reading]` table of the run.
+        Instead of the `[reading]` table of the run, which describes files: columns, unit or zero point, bands.
     resume : bool
-        Go on with a prediction that was interrupted.
+        Continue a prediction that was interrupted.
     **query
         Fields of the application's Query: samples, coverage, ...
 
@@ -68,67 +79,115 @@ def predict(
         The whole prediction where `out` is empty; else how many rows were written, or with a page alone how many
         objects are on it.
     """
-    run, tell = load(run), progress or silent
-    verb = verb_of(run.verbs, run.application, "predict")
-    asked = layers.build(run.verbs.Query, query, where=run.application)
+    run, progress = load(run), progress or silent
+    request = layers.build(run.verbs.Query, query, where=run.application)
     model = deepcopy(run.model).to(accelerator_on(device).device).eval()
-    known = dict(run.reading if reading is None else reading)
-    source = opened(run, data, known)
+    if reading is None:
+        reading = {} if _has_table(data) else run.reading
+    source = _open(run, data, dict(reading))
+    verb = verb_of(run.verbs, run.application, "predict")
+    answers = _answers(source, lambda chunk: verb(model, chunk, request))
     if not out:
-        found = [verb(model, chunk, asked) for chunk in source.chunks()]
-        if not found:
+        predictions = [answer.prediction for answer in answers]
+        if not predictions:
             raise no_object(source)
-        return concat(found)
-    paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
-    pages, tables = [p for p in paths if is_page(p)], [p for p in paths if not is_page(p)]
-    for path in pages:
-        require_drawable(path, run, force=force)
-    files = list(paths_of(listed(data)))
-    rows, shown = 0, 0
-    if tables:
-        kept = {"force": force, "resume": resume, "metadata": _about(run, asked)}
-        kept["identity"] = kept["metadata"] | {"data": files, "reading": known} if files else None
-        rows = _write(ResultWriter(tables, **kept), source, files, partial(verb, model, query=asked), tell)
-    for path in pages:
-        shown = write_page(path, run, model, source, asked, named(files))
-    if not tables:
-        tell_left_out(source, paths[0], notify(tell))
-    return rows or shown
+        return _require(kind, concat(predictions))
+    files = [] if _has_table(data) else list(paths_of(listed(data)))
+    metadata = _metadata(run, request)
+    identity = metadata | {"data": files, "reading": dict(reading)} if files else None
+    task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
+    return _write([Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)], task, source, answers, progress)
 
 
-def _write(
-    writer: ResultWriter, source: Source, files: list[str], answer: Callable[[Any], Prediction], tell: Progress
-) -> int:
-    """Write the answers for a source, chunk by chunk, and give the number of rows."""
-    done, flags = 0, Counter()
-    with writer:
-        for k, chunk in enumerate(source.chunks()):
-            done += len(chunk)
-            key = f"{k}:{hash_of_ids(chunk.ids)}"
-            if not writer.has(key):
-                prediction = answer(chunk)
-                writer.write(prediction.to_table(), key)
-                flags.update(_flagged(prediction))
-            tell("predicting", done, None)
-        if not writer.rows:
-            tell_left_out(source, writer.paths[0], notify(tell))
-            raise no_object(source, ", ".join(files) or "the data")
-    tell_left_out(source, writer.paths[0], notify(tell))
+def _open(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
+    """Open data for a run; its application turns tables in memory into chunks."""
+    if not _has_table(data):
+        return opened(run, data, reading)
+    from_table = verb_of(run.verbs, run.application, "from_table")
+    return opened(run, [from_table(d, reading) if is_table(d) else d for d in _several(data)], reading)
+
+
+def _several(data: Any) -> list[Any]:
+    return list(data) if isinstance(data, (list, tuple)) else [data]
+
+
+def _has_table(data: Any) -> bool:
+    return any(map(is_table, _several(data)))
+
+
+def is_table(data: Any) -> bool:
+    """Whether data are columns by name: a dict, or a table of astropy, pandas, polars or Arrow.
+
+    >>> is_table({"id": ["a"]}), is_table("night.fits")
+    (True, False)
+    """
+    if isinstance(data, Mapping):
+        return True
+    return hasattr(data, "__getitem__") and any(hasattr(data, n) for n in ("colnames", "column_names", "columns"))
+
+
+def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Iterator[Answer]:
+    """Give an answer for each chunk, whose prediction has the columns of its objects."""
+    columns = ObjectColumns()
+    for k, chunk in enumerate(source.chunks()):
+        columns.note(chunk)
+        yield Answer(f"{k}:{hash_of_ids(chunk.ids)}", chunk, lambda chunk: columns.add(predict_chunk(chunk), chunk))
+
+
+def _require(kind: type[P], prediction: Prediction) -> P:
+    if not isinstance(prediction, kind):
+        raise InputError(f"the prediction is {type(prediction).__name__}", kind.__name__, "another model, or query")
+    return prediction
+
+
+def _write(paths: list[Path], task: Task, source: Source, answers: Iterator[Answer], progress: Progress) -> int:
+    """Write answers to files, and return the number of rows; of objects where no form has rows."""
+    note, flags, done = notify(progress), Counter(), 0
+    by_form: dict[str, tuple[Form, list[Path]]] = {}
+    for path in paths:
+        form = form_of(path)
+        by_form.setdefault(form.name, (form, []))[1].append(path)
+    forms = sorted(by_form.values(), key=lambda pair: pair[0].counts != "row")
+    writers = [form.writer(files, task) for form, files in forms]
+    first = forms[0][1][0]
+    with ExitStack() as stack:
+        for writer in writers:
+            stack.enter_context(writer)
+        for answer in answers:
+            done += len(answer.chunk)
+            _write_answer(answer, forms, writers)
+            flags.update(_count_flags(answer))
+            progress("predicting", done, None)
+            if all(writer.is_full for writer in writers):
+                break
+        if not all(writer.rows for writer in writers):
+            tell_left_out(source, first, note)
+            raise no_object(source, task.data)
+    tell_left_out(source, first, note)
     for flag, count in flags.items():
-        notify(tell)(f"{count:,} row{'s' if count > 1 else ''} flagged: {flag}")
-    return writer.rows
+        note(f"{count:,} row{'' if count == 1 else 's'} flagged: {flag}")
+    return writers[0].rows
 
 
-def _flagged(prediction: Prediction) -> Counter[str]:
-    """Count the rows of each flag."""
-    found: Counter[str] = Counter()
-    flags = getattr(prediction, "quality_flags", None)
+def _write_answer(answer: Answer, forms: Sequence[tuple[Form, list[Path]]], writers: Sequence[Writer]) -> None:
+    """Give an answer to the writers that need it."""
+    for (form, files), writer in zip(forms, writers, strict=True):
+        if not writer.has(answer.key):
+            if form.kinds != (Prediction,):
+                require_kind(form, files, answer.prediction)
+            writer.write(answer)
+
+
+def _count_flags(answer: Answer) -> Counter[str]:
+    """Count the rows of each quality flag; none where no prediction was needed."""
+    counts: Counter[str] = Counter()
+    flags = answer.prediction.quality_flags if answer.is_computed else None
     for text, count in Counter([] if flags is None else np.asarray(flags).tolist()).items():
-        found.update(dict.fromkeys(filter(None, text.split("; ")), count))
-    return found
+        counts.update(dict.fromkeys(filter(None, text.split("; ")), count))
+    return counts
 
 
-def _about(run: Run, query: Any) -> dict[str, Any]:
-    """What a result table says of itself."""
+def _metadata(run: Run, query: Any) -> dict[str, Any]:
+    """Say where a result comes from: application, run, how to cite it, checksum of the model, query."""
     card = {"application": run.application, "run": run.path.name if run.path else "", "cite": run.card.get("cite", "")}
     return card | {"model": run.card.get("sha256", {}).get("model.safetensors", "")} | layers.plain(query)

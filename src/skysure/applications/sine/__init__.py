@@ -13,6 +13,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "plots": ["figures"],
         "prediction": ["predict"],
         "simulator": ["simulate"],
+        "points": ["from_table"],
         "source": ["inspect", "read"],
         "training": ["train"],
     },

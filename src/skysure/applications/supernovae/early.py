@@ -51,9 +51,9 @@ class Early:
         objects, place = np.unique(owner, return_inverse=True)
         mine, label = objects >= 0, truth[objects]
         everything = np.ones((len(objects), len(self.frequency)), bool)
-        order = np.argsort(found.rows["days"], kind="stable")
+        order = np.argsort(found.rows["days_since_trigger"], kind="stable")
         for k, day in enumerate(DAYS):
-            then = order[found.rows["days"][order] <= day + 0.5]
+            then = order[found.rows["days_since_trigger"][order] <= day + 0.5]
             last = np.full(len(objects), -1)
             last[place[then]] = then  # the latest is written last
             known = (last >= 0)[:, None]

@@ -37,7 +37,7 @@ class Gallery:
         """Keep objects of a chunk that go before those held so far."""
         novelty = np.nan_to_num(found.ood_percentile) if found.ood_percentile is not None else np.zeros(len(owner))
         ranks = {
-            "example": _spread(found.best) - 100.0 * (found.rows["days"] < LONG),
+            "example": _spread(found.best) - 100.0 * (found.rows["days_since_trigger"] < LONG),
             "uncertain": found.aleatoric + found.epistemic,
             "novel": novelty + 1e-3 * found.epistemic,
         }
@@ -80,7 +80,7 @@ def record(
     assert found.quality_flags is not None
     assert found.is_ood is not None
     flags = [str(f) for f in found.quality_flags[-1:] if f] + ["out of distribution"] * bool(found.is_ood[-1])
-    found = taken(found, np.flatnonzero(np.isfinite(found.rows["days"])))
+    found = taken(found, np.flatnonzero(np.isfinite(found.rows["days_since_trigger"])))
     return {
         "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": label or None,
         "class": next((model.classes[k] for k in targets(np.array([label]), model.classes) if k >= 0), None),
@@ -91,7 +91,7 @@ def record(
             "flux": known.flux[seen].round(3).tolist(), "flux_error": known.flux_error[seen].round(3).tolist(),
         },
         "epochs": {
-            "time": found.rows["days"].round(3).tolist(), "classes": list(model.classes),
+            "time": found.rows["days_since_trigger"].round(3).tolist(), "classes": list(model.classes),
             "probability": found.probability.round(4).tolist(), "error": found.probability_error.round(4).tolist(),
         } if len(found) else None,
         "forecast": expected(model, curves, ahead) if ahead else None, "flags": flags,

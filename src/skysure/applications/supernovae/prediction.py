@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from skysure.data.lightcurves import LightCurves
 from skysure.methods.dropout import masks
 from skysure.methods.sampling import sample, split_classes
-from skysure.predictions import Classes, Values, concat
+from skysure.predictions import Classes, Label, Values, concat
 
 from .batches import Batch, Nights, by_length, nights, tensors
 from .forecasts.prediction import forecast
@@ -25,6 +25,7 @@ EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
 NO_REDSHIFT = "no redshift, which this model was trained with"
 FAR = "redshift outside the range of the training set"
 DEPTH = "errors of the fluxes outside the range of the training set"
+LABELS = {"days_since_trigger": Label("Days from the trigger to the last night that was used", "time.interval", "d")}
 STRANGE = "points in the band {}, which this model was not trained for, were left out"
 
 
@@ -60,7 +61,7 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     whole, owner = concat(parts), np.concatenate(owners)
     if not set(chunk.bands) <= set(model.bands):
         whole = replace(whole, quality_flags=joined(whole.quality_flags, strange_bands(chunk, model.bands)[owner]))
-    return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days"]), owner)))
+    return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days_since_trigger"]), owner)))
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,7 @@ def classified(model: Classifier, answer: Logits, query: Query, given: Nights, i
         percentile, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], query.ood_level)
         ood_percentile[rows.cpu()], is_ood[rows.cpu()] = percentile.double().cpu(), exceeds.cpu()
     return Classes(
+        labels=LABELS,
         rows=_rows(answer.owner, answer.days, given, ids),
         classes=model.classes,
         probability=parts.probability.cpu().numpy(),
@@ -263,6 +265,7 @@ def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nigh
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()
     n, shape = len(owner), (len(owner), len(p))
     return Classes(
+        labels=LABELS,
         rows=_rows(owner, np.full(n, np.nan), given, ids),
         classes=model.classes,
         probability=np.broadcast_to(p, shape),
@@ -294,7 +297,7 @@ def taken(whole: Classes, order: np.ndarray) -> Classes:
 
 
 def _rows(owner: np.ndarray, days: np.ndarray, given: Nights, ids: np.ndarray) -> dict[str, np.ndarray]:
-    return {"id": ids[owner], "mjd": given.trigger[owner] + days, "days": days}
+    return {"id": ids[owner], "mjd": given.trigger[owner] + days, "days_since_trigger": days}
 
 
 def strange_bands(chunk: LightCurves, bands: Sequence[str]) -> np.ndarray:

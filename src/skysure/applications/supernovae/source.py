@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 
 from skysure.data.findings import Findings
 from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
 from skysure.data.lightcurves.reading import Reading
 from skysure.data.sources import ChunkCache, Index, InMemorySource, Source, cached_index
+from skysure.errors import InputError
 
 from .settings import Schema
 
@@ -39,6 +41,30 @@ def inspect(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | 
     from skysure.data.lightcurves.inspection import describe
 
     return describe(paths, reading)
+
+
+def from_table(table: Any, reading: Mapping[str, Any]) -> LightCurves:
+    """Build light curves from a table in memory; of a reading, its columns, unit or zero point, and `carry` count.
+
+    Raises
+    ------
+    InputError
+        Where the reading has other fields, or as `LightCurves.from_table` says.
+    """
+    reading = Reading.from_toml(reading)
+    if others := set(reading.to_toml()) - {"columns", "unit", "zero_point", "carry"}:
+        cause = "a table in memory can be changed before"
+        raise InputError(
+            f"[reading] {', '.join(sorted(others))}, of a table in memory", "columns, unit, zero_point, carry", cause
+        )
+    names = list(getattr(table, "column_names", None) or getattr(table, "colnames", None) or table.keys())
+    columns = {}
+    for ours in reading.columns:
+        options = reading.names_of(ours)
+        columns[ours] = next((name for name in options if name in names), options[0])
+    zero_point = (1 * u.Unit(reading.unit)).to_value(u.ABmag) if reading.unit else reading.zero_point
+    more = {"carry": reading.carry} if reading.carry else {}
+    return LightCurves.from_table(table, columns, zero_point=zero_point, **more)
 
 
 @dataclass(frozen=True)

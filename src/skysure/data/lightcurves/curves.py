@@ -10,11 +10,16 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
+from skysure.display import html_table
+
 from . import memory
 from .fluxes import NANOJANSKY_PER_FLUX
 
 NOT_CARRIED = ("id", "label", "redshift", "redshift_error", "mwebv", "group")
 """Columns of objects that have a meaning of their own for an application."""
+
+SHOWN = 10
+"""Objects that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,19 @@ class LightCurves:
     def owner(self) -> np.ndarray:
         """Index of the object to which each point belongs, shape (point,)."""
         return np.repeat(np.arange(len(self)), self.counts)
+
+    def __repr__(self) -> str:
+        return f"<LightCurves: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        columns = {"id": self.ids[:SHOWN], "observations": self.counts[:SHOWN]}
+        columns |= {n: values[:SHOWN] for n, values in self.objects.items() if n != "id"}
+        more = f", the first {SHOWN}" if len(self) > SHOWN else ""
+        return html_table(f"LightCurves: {self._summary()}{more}", columns)
+
+    def _summary(self) -> str:
+        objects = f"{len(self):,} object{'' if len(self) == 1 else 's'}"
+        return f"{objects}, {len(self.time):,} observations in {', '.join(self.bands) or 'no band'}"
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of objects as float64, NaN where the column or its value is missing."""

@@ -60,6 +60,8 @@ def _header(layout: Layout, dtype: np.dtype, encoded: bool) -> fits.Header:
             header[f"TNULL{i}"] = _null(c)
         if c.description:
             header[f"TCOMM{i}"] = percent.encode(c.description)
+        if c.ucd:
+            header[f"TUCD{i}"] = percent.encode(c.ucd)
     header["EXTNAME"] = "RESULTS"
     header["PCTENC"] = (encoded, "text is percent-encoded (RFC 3986)")
     if layout.metadata:
@@ -98,6 +100,8 @@ def read(path: Path) -> QTable:
     for i, name in enumerate(table.colnames, start=1):
         column = table[name]
         column.description = unquote(table.meta.pop(f"TCOMM{i}", "")) or None
+        if ucd := table.meta.pop(f"TUCD{i}", ""):
+            column.meta["ucd"] = unquote(ucd)
         if isinstance(column.unit, u.UnrecognizedUnit):
             column.unit = u.Unit(column.unit.name, parse_strict="silent")
         if column.dtype.kind == "U" and encoded:
@@ -112,4 +116,5 @@ def read(path: Path) -> QTable:
 
 
 def _decoded(column: TableColumn) -> TableColumn:
-    return TableColumn([unquote(text) for text in column], column.name, dtype=str, description=column.description)
+    texts = [unquote(text) for text in column]
+    return TableColumn(texts, column.name, dtype=str, description=column.description, meta=column.meta)

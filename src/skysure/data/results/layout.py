@@ -26,7 +26,7 @@ WIDER = {"int8": "int16", "uint8": "int16", "uint16": "int32", "uint32": "int64"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its kind, unit and description.
+    """One column: its type, unit, description, and UCD (what it is, in the vocabulary of the IVOA).
 
     Of text also whether it is printable ASCII (`plain`), and the longest value: in characters, in units of UTF-16
     (which VOTable counts), and percent-encoded (for FITS).
@@ -36,6 +36,7 @@ class Column:
     type: pa.DataType
     unit: str = ""
     description: str = ""
+    ucd: str = ""
     nullable: bool = False
     plain: bool = True
     chars: int = 0
@@ -64,14 +65,15 @@ class Layout:
     def template(self) -> Table:
         """Return a table without rows, to let astropy describe the columns in its own words."""
         columns = [
-            AstropyColumn(np.empty(0, c.dtype), c.name, unit=c.unit or None, description=c.description or None)
-            for c in self.columns
+            AstropyColumn(np.empty(0, c.dtype), c.name, meta={"ucd": c.ucd} if c.ucd else None) for c in self.columns
         ]
+        for column, c in zip(columns, self.columns, strict=True):
+            column.unit, column.description = c.unit or None, c.description or None
         return Table(columns, meta=self.metadata)
 
 
 def arrow_table(table: Table, like: pa.Schema | None = None) -> pa.Table:
-    """Turn a table of scalar columns into arrow, with `unit` and `description` in the metadata of each field.
+    """Turn a table of scalar columns into arrow, with `unit`, `description` and `ucd` as metadata of each field.
 
     What is missing becomes NaN in a column of floats, "" in text, and stays missing (null) elsewhere.
 
@@ -92,8 +94,9 @@ def arrow_table(table: Table, like: pa.Schema | None = None) -> pa.Table:
     arrays, fields = [], []
     for name in table.colnames:
         array, unit = _array(name, table[name], None if like is None else _text(like.field(name), b"unit"))
-        about = {"unit": unit, "description": table[name].info.description or ""}
-        about = {k: v for k, v in about.items() if v} or None
+        info = table[name].info
+        about = {"unit": unit, "description": info.description, "ucd": (info.meta or {}).get("ucd")}
+        about = {k: str(v) for k, v in about.items() if v} or None
         fields.append(pa.field(name, array.type, nullable=array.null_count > 0, metadata=about))
         arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
@@ -181,7 +184,8 @@ def measured(schema: pa.Schema, batches: Iterable[pa.Table], metadata: Mapping[s
     for f in schema:
         wide = widths[f.name]
         text = {"plain": not wide["odd"], **{k: wide[k] for k in ("chars", "utf16", "encoded")}}
-        columns.append(Column(f.name, f.type, _text(f, b"unit"), _text(f, b"description"), f.nullable, **text))
+        about = (_text(f, key) for key in (b"unit", b"description", b"ucd"))
+        columns.append(Column(f.name, f.type, *about, nullable=f.nullable, **text))
     return Layout(tuple(columns), rows, flat(metadata))
 
 

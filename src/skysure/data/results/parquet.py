@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
     """Stream the batches, some of them to a row group."""
     fields = []
     for c in layout.columns:
-        about = {k: v for k, v in (("unit", c.unit), ("description", c.description)) if v}
+        about = {k: v for k, v in (("unit", c.unit), ("description", c.description), ("ucd", c.ucd)) if v}
         fields.append(pa.field(c.name, c.type, metadata=about or None))
     keys = {f"table::len::{c.name}": str(max(c.chars, 1)) for c in layout.columns if c.text}
     keys["table_meta_yaml"] = "\n".join(meta.get_yaml_from_table(layout.template()))
@@ -58,8 +58,8 @@ def read(path: Path) -> QTable:
     return QTable(Table(columns, meta=dict(header.get("meta", {}))), copy=False)
 
 
-def _column(name: str, values: pa.ChunkedArray, about: dict[str, str]) -> AstropyColumn:
-    labels = {"name": name, "unit": about.get("unit"), "description": about.get("description")}
+def _column(name: str, values: pa.ChunkedArray, about: dict[str, Any]) -> AstropyColumn:
+    labels = {"name": name} | {key: about.get(key) for key in ("unit", "description", "meta")}
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return AstropyColumn(values.fill_null("").to_numpy().astype(str), **labels)
     if pa.types.is_floating(values.type) or not values.null_count:

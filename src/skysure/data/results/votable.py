@@ -83,7 +83,8 @@ def _field(column: Column) -> str:
         kind = f'"{KINDS[str(column.type)]}"'
     unit = f" unit={quoteattr(_unit(column.unit))}" if column.unit else ""
     about = f"<DESCRIPTION>{escape(column.description)}</DESCRIPTION>" if column.description else ""
-    return f"<FIELD name={quoteattr(column.name)} datatype={kind}{unit}>{about}</FIELD>"
+    ucd = f" ucd={quoteattr(column.ucd)}" if column.ucd else ""
+    return f"<FIELD name={quoteattr(column.name)} datatype={kind}{unit}{ucd}>{about}</FIELD>"
 
 
 def _unit(unit: str) -> str:

@@ -14,7 +14,7 @@ from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.errors import InputError
 from skysure.methods.dropout import masks
 from skysure.methods.sampling import sample
-from skysure.predictions import Values
+from skysure.predictions import Label, Values
 
 from ..batches import Batch, Nights, by_length, nights, tensors
 from ..networks import Classifier, Network
@@ -27,6 +27,11 @@ CUTS = 8
 """Nights of each object of a calibration part from which later points are forecast."""
 QUERIES = 16384
 """Fluxes that are forecast at once."""
+LABELS = {
+    "mjd": Label("Modified Julian date of the forecast", "time.epoch", "d"),
+    "days_ahead": Label("Days from the last night that was used to the forecast", "time.interval", "d"),
+    "flux": Label("Flux density of the source", "phot.flux.density"),
+}
 
 
 def forecast(model: Classifier, chunk: LightCurves, query: Query) -> Values:
@@ -53,11 +58,11 @@ def forecast(model: Classifier, chunk: LightCurves, query: Query) -> Values:
     mean, aleatoric, epistemic, low, high = numbers.reshape(5, -1, 1)
     rows = {
         "id": np.repeat(chunk.ids, size), "mjd": (last_night(given)[:, None] + days).ravel(),
-        "days": np.tile(days, len(given)), "band": np.tile(np.asarray(model.bands)[band], len(given)),
+        "days_ahead": np.tile(days, len(given)), "band": np.tile(np.asarray(model.bands)[band], len(given)),
     }  # fmt: skip
     return Values(
         rows, ("flux",), ("nJy",), mean * unit, aleatoric[..., None] * unit**2, epistemic[..., None] * unit**2,
-        low=low * unit, high=high * unit, coverage=query.coverage,
+        low=low * unit, high=high * unit, coverage=query.coverage, labels=LABELS,
     )  # fmt: skip
 
 

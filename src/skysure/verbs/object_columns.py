@@ -1,0 +1,74 @@
+"""Columns of objects that the data have (position, host, ...), copied to the rows of predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from skysure.errors import InputError
+from skysure.predictions import Label, Prediction
+
+P = TypeVar("P", bound=Prediction)
+COPIED = Label("Copied from the data")
+
+
+class ObjectColumns:
+    """Copies the columns in `chunk.objects` to predictions, after the id; a chunk without `objects` has none.
+
+    The columns and their types are those of the first chunk, so that all chunks of a table have the same ones. A value
+    that a later chunk lacks is missing (NaN, ""); a column that only later chunks have is not copied.
+    """
+
+    def __init__(self) -> None:
+        self._is_text: dict[str, bool] | None = None
+        self._reserved: frozenset[str] | None = None
+
+    def note(self, chunk: Any) -> None:
+        """Take the columns from a chunk, if it is the first one."""
+        if self._is_text is None:
+            objects = getattr(chunk, "objects", None) or {}
+            self._is_text = {n: np.asarray(v).dtype.kind in "UOS" for n, v in objects.items() if n != "id"}
+
+    def add(self, prediction: P, chunk: Any) -> P:
+        """Return the prediction with the columns of its objects.
+
+        Where a column of the prediction has the same name (in FITS, case does not count), that of the data is called
+        `data_<name>`.
+        """
+        self.note(chunk)
+        if not self._is_text or "id" not in prediction.rows:
+            return prediction
+        if self._reserved is None:
+            self._reserved = frozenset(map(str.lower, prediction[:0].to_table().colnames))
+        index = _index(chunk.objects["id"], prediction.rows["id"])
+        columns, labels = {}, dict(prediction.labels)
+        for name, is_text in self._is_text.items():
+            ours = f"data_{name}" if name.lower() in self._reserved else name
+            columns[ours] = _values(chunk, name, is_text)[index]
+            labels.setdefault(ours, Label.known(ours) or COPIED)
+        rows = {"id": prediction.rows["id"]} | columns | prediction.rows
+        return replace(prediction, rows=rows, labels=labels)
+
+
+def _index(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Find the position of each wanted id among the ids of a chunk."""
+    if np.array_equal(ids, wanted):
+        return np.arange(len(ids))
+    order = np.argsort(ids, kind="stable")
+    return order[np.searchsorted(ids, wanted, sorter=order)]
+
+
+def _values(chunk: Any, name: str, is_text: bool) -> np.ndarray:
+    if name not in chunk.objects:
+        return np.full(len(chunk), "" if is_text else np.nan)
+    values = np.asarray(chunk.objects[name])
+    if is_text == (values.dtype.kind in "UOS"):
+        return values
+    if is_text:
+        return values.astype(str)
+    raise InputError(
+        f"column '{name}' holds text in some of the data and numbers in others", "one type",
+        "files of several surveys", "predict each by itself, or leave the column out of [reading] carry",
+    )  # fmt: skip
