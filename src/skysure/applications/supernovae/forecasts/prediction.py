@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -16,7 +14,8 @@ from skysure.methods.dropout import masks
 from skysure.methods.sampling import sample
 from skysure.predictions import Values
 
-from ..batches import Batch, Nights, by_length, nights, tensors
+from ..batches import Batch, Nights, by_length, nights
+from ..encoding import Encoded, encode
 from ..networks import Classifier, Network
 from ..settings import Query
 from .forecaster import COMPONENTS
@@ -114,38 +113,47 @@ def calibrate_forecasts(model: Classifier, given: Nights) -> None:
 
 
 def fluxes_of(
-    model: Classifier, given: Nights, asked: Drawn, query: Query, noise: bool = True
+    model: Classifier, given: Nights, asked: Drawn, query: Query
 ) -> Iterator[tuple[np.ndarray, Fluxes]]:
-    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query.
-
-    Without `noise`, one pass without dropout stands for all samples.
-    """
-    device = model.frequency.device
+    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query."""
     model.eval()
-    each = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
-    for some in by_length(np.where(given.classifiable, given.counts, 0), each):
-        batch = tensors(given[some]) | {name: torch.from_numpy(values[some].copy()) for name, values in asked.items()}
-        batch = {name: values.to(device) for name, values in batch.items()}
-        drawn = [
-            drawn_ahead(network, batch, replace(query, seed=query.seed + k), noise).flatten(1, 3)
-            for k, network in enumerate(model.networks)
+    size = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
+    for objects in by_length(np.where(given.classifiable, given.counts, 0), size):
+        encoded = encode(model, given, objects)
+        yield objects, sampled_forecast(model, encoded, {n: values[objects] for n, values in asked.items()}, query)
+
+
+def sampled_forecast(model: Classifier, encoded: Encoded, asked: Drawn, query: Query) -> Fluxes:
+    """Forecast fluxes by posterior samples of each network, before calibration."""
+    parts = []
+    for k, (network, state) in enumerate(zip(model.networks, encoded.states, strict=True)):
+        inputs, ahead = batch_with(encoded, state, asked), Ahead(network)
+        if masks(ahead):
+            parts.append(sample(ahead, inputs, query.samples, query.seed + k, shared=True))
+        else:
+            with torch.no_grad():
+                parts.append(ahead(inputs)[None])
+    return gathered(asked["days"].ravel(), [part.flatten(1, 3).cpu() for part in parts])
+
+
+def mean_forecast(model: Classifier, encoded: Encoded, asked: Drawn) -> Fluxes:
+    """Forecast fluxes by one pass of each network without dropout, before calibration."""
+    with torch.no_grad():
+        parts = [
+            Ahead(network)(batch_with(encoded, state, asked)).flatten(0, 2)[None].cpu()
+            for network, state in zip(model.networks, encoded.states, strict=True)
         ]
-        if len(drawn) == 1 and len(drawn[0]) == 1:
-            drawn = [drawn[0].expand(2, -1, -1, -1)]
-        yield some, gathered(asked["days"][some].ravel(), [part.cpu() for part in drawn])
+    return gathered(asked["days"].ravel(), parts)
 
 
-def drawn_ahead(network: Network, batch: Batch, query: Query, noise: bool) -> Tensor:
-    """Draw what a network forecasts, shape (sample, object, cut, query, 3, component)."""
-    ahead = Ahead(network)
-    if not noise or not masks(ahead):
-        with torch.no_grad():
-            return ahead(batch)[None]
-    return sample(ahead, batch, query.samples, query.seed, shared=True)
+def batch_with(encoded: Encoded, state: Batch, asked: Drawn) -> Batch:
+    """Give a batch with what a network computed of it and the fluxes that are asked for."""
+    device = encoded.batch["time"].device
+    return encoded.batch | state | {name: torch.tensor(values, device=device) for name, values in asked.items()}
 
 
 class Ahead(nn.Module):
-    """The part of a network that forecasts."""
+    """The part of a network that forecasts, from what `Network.prefix` gave."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
