@@ -76,7 +76,9 @@ def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object 
 
 def objects_of(batch: Batch) -> Int64[Tensor, "row 1"]:
     """Give the index of the object of each row of cuts: a row an object, or those of "object"."""
-    return batch["object"] if "object" in batch else torch.arange(len(batch["time"]), device=batch["time"].device)[:, None]
+    return (
+        batch["object"] if "object" in batch else torch.arange(len(batch["time"]), device=batch["time"].device)[:, None]
+    )
 
 
 class Forecaster(nn.Module):
@@ -147,7 +149,9 @@ class Forecaster(nn.Module):
         seen += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
         memory = self.memory(torch.cat(seen, -1))
         shape = self.shape(F.gelu(memory)).unflatten(-1, (len(LENGTHS), 3))
-        processes = self.processes(recent(batch, objects_of(batch)[:, 0], batch["cut"]), batch["days"], batch["band"], unit, shape)
+        processes = self.processes(
+            recent(batch, objects_of(batch)[:, 0], batch["cut"]), batch["days"], batch["band"], unit, shape
+        )
         asked = torch.cat([processes[0], processes[1].log(), self.asked(batch, of_bands)], -1)
         return {
             "hidden": memory[..., None, :] + self.query(asked),

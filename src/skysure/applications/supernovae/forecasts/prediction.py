@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -112,9 +113,7 @@ def calibrate_forecasts(model: Classifier, given: Nights) -> None:
     calibration_of(model).fit(fluxes, flux[measured], error[measured])
 
 
-def fluxes_of(
-    model: Classifier, given: Nights, asked: Drawn, query: Query
-) -> Iterator[tuple[np.ndarray, Fluxes]]:
+def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> Iterator[tuple[np.ndarray, Fluxes]]:
     """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query."""
     model.eval()
     size = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
