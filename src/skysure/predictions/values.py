@@ -44,6 +44,10 @@ class Values:
     high: np.ndarray | None = None
     coverage: float | None = None
     quality_flags: np.ndarray | None = None
+    measured_low: np.ndarray | None = None
+    measured_high: np.ndarray | None = None
+    ood_percentile: np.ndarray | None = None
+    is_ood: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -68,11 +72,15 @@ class Values:
             }
             if self.low is not None and self.high is not None:
                 columns |= {f"{name}_low": self.low[:, k], f"{name}_high": self.high[:, k]}
+            if self.measured_low is not None and self.measured_high is not None:
+                columns |= {f"{name}_measured_low": self.measured_low[:, k]}
+                columns |= {f"{name}_measured_high": self.measured_high[:, k]}
             for column, values in columns.items():
                 table[column] = values * u.Unit(unit) if unit else values
         for a in range(len(self.names)):
             for b in range(a):
                 table[f"cov_{self.names[b]}_{self.names[a]}"] = self.predictive[:, b, a]
-        if self.quality_flags is not None:
-            table["quality_flags"] = self.quality_flags
+        for name in ("ood_percentile", "is_ood", "quality_flags"):
+            if getattr(self, name) is not None:
+                table[name] = getattr(self, name)
         return table

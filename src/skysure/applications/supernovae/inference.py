@@ -16,7 +16,7 @@ from skysure.methods.sampling import sample
 from .batches import Batch, Nights, by_length
 from .encoding import Encoded, encode
 from .forecasts.surprise import Surprise
-from .networks import STAGES, Classifier, Network
+from .networks import STAGES, Classifier, Network, Stage
 from .parallel import in_parallel
 from .settings import Query
 
@@ -164,3 +164,19 @@ def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     """Choose all nights from the trigger on, from the second of an object on."""
     second = torch.arange(time.shape[1], device=time.device) > 0
     return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
+
+
+def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:
+    """Give each stage that has rows, and the indices of its rows."""
+    for k in np.unique(answer.stage):
+        yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
+
+
+def out_of_distribution(model: Classifier, answer: Logits, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give the OOD percentile of each row, and whether it is out of distribution, shape (row,) each."""
+    percentile, is_ood = np.zeros(len(answer.owner)), np.zeros(len(answer.owner), bool)
+    for stage, rows in in_stages(model, answer):
+        value, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], level)
+        at = rows.cpu().numpy()
+        percentile[at], is_ood[at] = value.double().cpu().numpy(), exceeds.cpu().numpy()
+    return percentile, is_ood

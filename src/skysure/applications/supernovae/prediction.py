@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +15,8 @@ from skysure.predictions import Classes, Values, concat
 
 from .batches import Nights, nights
 from .forecasts.prediction import forecast
-from .inference import Logits, answers, every, last, surprise_of
-from .networks import Classifier, Stage
+from .inference import Logits, answers, every, in_stages, last, out_of_distribution, surprise_of
+from .networks import Classifier
 from .settings import Query
 
 EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
@@ -28,15 +28,15 @@ STRANGE = "points in the band {}, which this model was not trained for, were lef
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
     """Answer for light curves: class probabilities, or with `forecast` the fluxes to come."""
-    return flagged(model, chunk, query) if query.forecast else classify(model, chunk, query)
+    return forecast_with_flags(model, chunk, query) if query.forecast else classify(model, chunk, query)
 
 
-def flagged(model: Classifier, chunk: LightCurves, query: Query) -> Values:
+def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> Values:
     """Forecast, and flag what is outside of what the model was trained for, as classes are."""
-    found, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
+    prediction, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
     flags = np.where(given.classifiable, _flags(model, given, np.arange(len(chunk))), EARLY)
-    flags = joined(flags, strange_bands(chunk, model.bands))
-    return replace(found, quality_flags=np.repeat(flags, query.days * len(model.bands)))
+    flags = np.repeat(joined(flags, strange_bands(chunk, model.bands)), query.days * len(model.bands))
+    return replace(prediction, quality_flags=joined(flags, prediction.quality_flags))
 
 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
@@ -88,22 +88,13 @@ def level_of(model: Classifier, answer: Logits) -> np.ndarray:
     return found
 
 
-def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:
-    """Give each stage that has rows, and the indices of its rows."""
-    for k in np.unique(answer.stage):
-        yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
-
-
 def classified(model: Classifier, answer: Logits, query: Query, given: Nights, ids: np.ndarray) -> Classes:
     """Turn answers into a prediction."""
     p = probabilities(model, answer)
     if len(p) == 1:
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
-    ood_percentile, is_ood = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
-    for stage, rows in in_stages(model, answer):
-        percentile, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], query.ood_level)
-        ood_percentile[rows.cpu()], is_ood[rows.cpu()] = percentile.double().cpu(), exceeds.cpu()
+    ood_percentile, is_ood = out_of_distribution(model, answer, query.ood_level)
     return Classes(
         rows=_rows(answer.owner, answer.days, given, ids),
         classes=model.classes,
@@ -113,8 +104,8 @@ def classified(model: Classifier, answer: Logits, query: Query, given: Nights, i
         epistemic=parts.epistemic.cpu().numpy(),
         prediction_set=prediction_set(model, answer, parts.probability, query.coverage).cpu().numpy(),
         coverage=query.coverage,
-        ood_percentile=ood_percentile.numpy().round(4),
-        is_ood=is_ood.numpy(),
+        ood_percentile=ood_percentile.round(4),
+        is_ood=is_ood,
         quality_flags=_flags(model, given, answer.owner),
     )
 

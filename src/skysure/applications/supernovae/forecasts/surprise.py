@@ -11,9 +11,9 @@ import numpy as np
 from ..batches import Nights, by_length
 from ..encoding import Encoded, encode
 from ..networks import Classifier
+from .distribution import calibration_of, mean_forecast
 from .horizons import Fluxes
 from .later import forecast_checkpoints
-from .prediction import calibration_of, mean_forecast
 
 LARGEST = 20.0
 """Largest surprise that one point may bring [nat]: a single bad point shall not be a new kind of object."""
