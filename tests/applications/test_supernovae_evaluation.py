@@ -20,7 +20,7 @@ from skysure.applications.supernovae import Query, Schema, Settings, calibrate, 
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.evaluation import best_point_snr
 from skysure.applications.supernovae.examples import titled
-from skysure.applications.supernovae.prediction import best_snr_so_far
+from skysure.applications.supernovae.inference import best_snr_so_far
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import InMemorySource

@@ -23,7 +23,7 @@ def light_curve(nights: int = 12, bands: int = 3) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("cut", [1, 4, 11])
 def test_the_last_points_until_a_night_are_found(cut: int) -> None:
     batch = light_curve()
-    found = recent(batch, torch.full((2, 1), cut))
+    found = recent(batch, torch.arange(2), torch.full((2, 1), cut))
     for k in range(2):
         night, band = np.nonzero(batch["measured"][k, : cut + 1].numpy())
         night, band = night[::-1][:POINTS], band[::-1][:POINTS]
@@ -64,7 +64,7 @@ def test_forecasts_are_those_of_scikit_learn() -> None:
 def test_points_that_are_missing_say_nothing() -> None:
     batch = light_curve()
     early = torch.tensor([[1], [1]])
-    found, process = recent(batch, early), Processes(3)
+    found, process = recent(batch, torch.arange(2), early), Processes(3)
     shape, days = torch.zeros(2, 1, len(LENGTHS), 3), torch.full((2, 1, 1), 3.0)
     band, unit = torch.zeros(2, 1, 1, dtype=torch.long), torch.ones(2, 1)
     n = int(torch.isfinite(found.flux_error).sum(-1).max())

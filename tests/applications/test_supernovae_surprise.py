@@ -10,10 +10,10 @@ import torch
 from scipy.stats import norm
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict
-from skysure.applications.supernovae.batches import nights
+from skysure.applications.supernovae.batches import Nights, nights
 from skysure.applications.supernovae.forecasts import surprise as surprising
 from skysure.applications.supernovae.forecasts.horizons import Fluxes
-from skysure.applications.supernovae.forecasts.later import COURSE, SPANS, course
+from skysure.applications.supernovae.forecasts.later import COURSE, SPANS, forecast_checkpoints
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
 from skysure.applications.supernovae.forecasts.surprise import LARGEST, Surprise, surprises
 from skysure.applications.supernovae.simulator import simulate_lightcurves
@@ -41,6 +41,10 @@ def gaussian(mean: np.ndarray, std: np.ndarray) -> Fluxes:
     return Fluxes(np.ones(len(mean)), *rows, torch.zeros(len(mean), dtype=torch.float64))
 
 
+def measured(model, given: Nights) -> Surprise:
+    return Surprise(given).measure_all(model, given)
+
+
 def test_the_surprise_of_a_gaussian_knows_no_width() -> None:
     rng = np.random.default_rng(0)
     mean, std, z = rng.normal(size=20000), rng.lognormal(sigma=3, size=20000), rng.normal(size=20000)
@@ -51,7 +55,7 @@ def test_the_surprise_of_a_gaussian_knows_no_width() -> None:
 
 def test_a_course_is_looked_at_once_in_each_span_and_never_beyond_its_points(curves) -> None:
     given = nights(curves, SCHEMA.bands, SMALL)
-    found = course(given)
+    found = forecast_checkpoints(given)
     assert found["ahead"].shape == (len(given), len(SPANS) + 1, COURSE)
     asked = found["ahead_error"] > 0
     assert asked.any((1, 2)).sum() > 100
@@ -77,19 +81,19 @@ def test_nothing_later_changes_how_surprising_a_course_was(model, curves) -> Non
     full = (until.flux[until.offsets[some] + last] == whole.flux[whole.offsets[some] + last]).all(1)
     some, last = some[full], last[full]  # of the others a night was cut in two
     assert len(some) > 110
-    now, then = Surprise(model, until).until(some, last), Surprise(model, whole).until(some, last)
+    now, then = measured(model, until).until(some, last), measured(model, whole).until(some, last)
     assert np.isfinite(now).mean() > 0.8
     assert then == pytest.approx(now, rel=1e-4, nan_ok=True)
-    final = Surprise(model, whole).until(some, whole.counts[some] - 1)
+    final = measured(model, whole).until(some, whole.counts[some] - 1)
     assert np.nanmean(np.abs(final - now)) > 0.01
-    one = Surprise(model, whole).until(some[7:8], whole.counts[some[7:8]] - 1)  # in another batch
+    one = measured(model, whole).until(some[7:8], whole.counts[some[7:8]] - 1)  # in another batch
     assert one == pytest.approx(final[7:8], rel=1e-4)
 
 
 def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None:
     one = curves[np.array([int(np.argmax(curves.counts))])]
     given = nights(one, SCHEMA.bands, SMALL)
-    asked = course(given)
+    asked = forecast_checkpoints(given)
     cut = int(asked["cut"][0, 2])
     there = asked["ahead_error"][0, 2] > 0
     known = one.select_points(one.time - given.trigger[0] < given.time[cut] + 0.5)
@@ -104,8 +108,8 @@ def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None
     counted = np.zeros_like(asked["ahead_error"])
     counted[0, 2] = asked["ahead_error"][0, 2]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(surprising, "course", lambda given: asked | {"ahead_error": counted})
-        found = Surprise(model, given).until(np.array([0]), given.counts - 1)
+        patch.setattr(surprising, "forecast_checkpoints", lambda given: asked | {"ahead_error": counted})
+        found = measured(model, given).until(np.array([0]), given.counts - 1)
     assert found[0] == pytest.approx(by_hand.mean().item(), rel=1e-3)
 
 
@@ -125,6 +129,6 @@ def test_what_goes_on_as_nothing_else_does_is_novel(model, curves) -> None:
     like, unlike = (predict(model, some, Query(samples=2)) for some in (curves, strange))
     last = given.counts - 1
     rows = np.flatnonzero(given.classifiable)
-    before, after = (Surprise(model, nights(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange))
+    before, after = (measured(model, nights(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange))
     assert (after > before).mean() > 0.8
     assert np.nanmean(unlike.ood_percentile) > np.nanmean(like.ood_percentile) + 0.2

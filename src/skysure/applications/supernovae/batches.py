@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class Nights:
     def __len__(self) -> int:
         return len(self.trigger)
 
-    @property
+    @cached_property
     def smallest_error(self) -> np.ndarray:
         """Smallest error of a flux of each object, shape (object,); NaN where there is none."""
         smallest = np.full(len(self), np.inf)

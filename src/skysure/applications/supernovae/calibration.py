@@ -17,8 +17,8 @@ from skysure.methods.calibration import VectorScaling, cross_fit
 from .batches import Nights
 from .forecasts.prediction import calibrate_forecasts
 from .forecasts.surprise import Surprise
+from .inference import answers, surprise_of
 from .networks import STAGES, Classifier
-from .prediction import answers, surprise_of
 from .settings import Query
 from .training import labelled
 

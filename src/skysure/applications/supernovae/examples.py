@@ -104,10 +104,9 @@ def expected(model: Classifier, curves: LightCurves, query: Query) -> dict[str, 
     Times are days since the first detection, fluxes at zero point 27.5, a row a band.
     """
     found = forecast(model, curves, query)
-    if not np.isfinite(found.mean).all():
+    if found.low is None or not np.isfinite(found.low).all():
         return None
     bands, start = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
-    assert found.low is not None
     assert found.high is not None
 
     def by_band(values: np.ndarray) -> list[list[float]]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from skysure.data.lightcurves import LightCurves
-from skysure.methods.dropout import masks
-from skysure.methods.sampling import sample, split_classes
+from skysure.methods.sampling import split_classes
 from skysure.predictions import Classes, Label, Values, concat
 
-from .batches import Batch, Nights, by_length, nights, tensors
+from .batches import Nights, nights
 from .forecasts.prediction import forecast
-from .forecasts.surprise import Surprise
-from .networks import STAGES, Classifier, Network, Stage
+from .inference import Logits, answers, every, in_stages, last, out_of_distribution, surprise_of
+from .networks import Classifier
 from .settings import Query
 
 EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
@@ -31,15 +29,15 @@ STRANGE = "points in the band {}, which this model was not trained for, were lef
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
     """Answer for light curves: class probabilities, or with `forecast` the fluxes to come."""
-    return flagged(model, chunk, query) if query.forecast else classify(model, chunk, query)
+    return forecast_with_flags(model, chunk, query) if query.forecast else classify(model, chunk, query)
 
 
-def flagged(model: Classifier, chunk: LightCurves, query: Query) -> Values:
+def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> Values:
     """Forecast, and flag what is outside of what the model was trained for, as classes are."""
-    found, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
+    prediction, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
     flags = np.where(given.classifiable, _flags(model, given, np.arange(len(chunk))), EARLY)
-    flags = joined(flags, strange_bands(chunk, model.bands))
-    return replace(found, quality_flags=np.repeat(flags, query.days * len(model.bands)))
+    flags = np.repeat(joined(flags, strange_bands(chunk, model.bands)), query.days * len(model.bands))
+    return replace(prediction, quality_flags=joined(flags, prediction.quality_flags))
 
 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
@@ -62,141 +60,6 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     if not set(chunk.bands) <= set(model.bands):
         whole = replace(whole, quality_flags=joined(whole.quality_flags, strange_bands(chunk, model.bands)[owner]))
     return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days_since_trigger"]), owner)))
-
-
-@dataclass(frozen=True)
-class Logits:
-    """What the network says of some nights of some objects, before calibration.
-
-    Parameters
-    ----------
-    owner : ndarray of int, shape (row,)
-        Index of the object.
-    days : ndarray, shape (row,)
-        Days from the trigger to the night.
-    logits : Tensor, shape (sample, row, class)
-    summary : Tensor, shape (row, unit)
-        What the dense layers read.
-    columns : Tensor, shape (row, 2)
-        What levels of prediction sets go by: the largest signal-to-noise ratio in a band until that night, and the
-        redshift, NaN where not known.
-    surprise : Tensor, shape (row,)
-        How surprising the light curve was until then; NaN where nobody asked, or nothing is known.
-    """
-
-    owner: np.ndarray
-    days: np.ndarray
-    logits: Tensor
-    summary: Tensor
-    columns: Tensor
-    surprise: Tensor
-
-    @property
-    def stage(self) -> np.ndarray:
-        """Index of the stage of each row, by its days since the trigger."""
-        return np.searchsorted(STAGES, self.days, side="right")
-
-
-Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Which nights to answer for: (time, whether there is such a night) to indices of objects and of nights."""
-
-
-def surprise_of(model: Classifier, given: Nights) -> Surprise | None:
-    """Compute how surprising light curves are under the forecasts; None for a model that does not forecast."""
-    return Surprise(model, given) if model.horizons is not None else None
-
-
-def answers(
-    model: Classifier, given: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
-) -> Iterator[Logits]:
-    """Run the network over the objects that can be classified, batch by batch.
-
-    Parameters
-    ----------
-    model : Classifier
-    given : Nights
-    query : Query
-        Its samples, seed and batch.
-    choose : Choice
-    surprises : Surprise, optional
-        Of the same light curves, where novelty is wanted.
-    """
-    usable = np.where(given.classifiable, given.counts, 0)
-    device = model.frequency.device
-    model.eval()
-    versions = model.encoder.versions(given, query.seed)
-    for some in by_length(usable, query.batch):
-        summaries, logits = [], []
-        for version in versions:
-            batch = {name: values.to(device) for name, values in tensors(version[some]).items()}
-            there = torch.arange(batch["time"].shape[1], device=device) < batch["nights"][:, None]
-            if not summaries:
-                row, night = choose(batch["time"], there)
-                if not len(row):
-                    break
-                days = batch["time"][row, night].cpu().numpy().astype(np.float64)
-                columns = torch.stack([best_snr_so_far(batch)[row, night], known_redshift(batch)[row]], 1)
-            each = [
-                run(m, batch, row, night, replace(query, seed=query.seed + k)) for k, m in enumerate(model.networks)
-            ]
-            summaries.append(each[0][0])
-            logits += [drawn for _, drawn in each]
-        if summaries:
-            summary = torch.stack(summaries).mean(0)
-            owner, surprise = some[row.cpu().numpy()], summary.new_full((len(row),), torch.nan)
-            if surprises is not None:
-                surprise = torch.from_numpy(surprises.until(owner, night.cpu().numpy())).to(summary)
-            yield Logits(owner, days, torch.cat(logits), summary, columns, surprise)
-
-
-def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
-    """Give the largest signal-to-noise ratio in a band so far."""
-    return (batch["flux"] / batch["flux_error"] * batch["measured"]).amax(-1).cummax(1).values
-
-
-def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
-    """Give the redshifts, zero in our Galaxy, NaN where they are not known."""
-    z, _, known = batch["redshift"].unbind(-1)
-    return torch.where(known != 0, z, torch.nan)
-
-
-def run(
-    model: Network, batch: Batch, row: Tensor, night: Tensor, query: Query
-) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
-    """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
-    where: tuple[Tensor, ...] = (row, night)
-    if len(row) == len(batch["nights"]) and bool((row.diff() == 1).all()):
-        batch, where = batch | {"at": night}, (slice(None),)  # one night an object: the others need no summary
-    with torch.no_grad():
-        state = model.prefix(batch)
-        summary = model.summary(state)[where]
-        if not masks(model):
-            return summary, model.head(summary)[None]
-        if model.tied:
-            return summary, sample(StochasticHead(model), state, query.samples, query.seed, shared=True)[:, *where]
-        return summary, sample(StochasticHead(model), {"summary": summary}, query.samples, query.seed, shared=True)
-
-
-class StochasticHead(nn.Module):
-    """The random part of a network."""
-
-    def __init__(self, model: Network) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, state: Batch) -> Tensor:
-        return self.model.suffix(state)
-
-
-def last(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose the last night of each object."""
-    return torch.arange(len(time), device=time.device), there.sum(1) - 1
-
-
-def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose all nights from the trigger on, from the second of an object on."""
-    second = torch.arange(time.shape[1], device=time.device) > 0
-    return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
 
 
 def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
@@ -226,22 +89,13 @@ def level_of(model: Classifier, answer: Logits) -> np.ndarray:
     return found
 
 
-def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:
-    """Give each stage that has rows, and the indices of its rows."""
-    for k in np.unique(answer.stage):
-        yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
-
-
 def classified(model: Classifier, answer: Logits, query: Query, given: Nights, ids: np.ndarray) -> Classes:
     """Turn answers into a prediction."""
     p = probabilities(model, answer)
     if len(p) == 1:
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
-    ood_percentile, is_ood = torch.zeros(p.shape[1], dtype=torch.float64), torch.zeros(p.shape[1], dtype=torch.bool)
-    for stage, rows in in_stages(model, answer):
-        percentile, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], query.ood_level)
-        ood_percentile[rows.cpu()], is_ood[rows.cpu()] = percentile.double().cpu(), exceeds.cpu()
+    ood_percentile, is_ood = out_of_distribution(model, answer, query.ood_level)
     return Classes(
         labels=LABELS,
         rows=_rows(answer.owner, answer.days, given, ids),
@@ -252,8 +106,8 @@ def classified(model: Classifier, answer: Logits, query: Query, given: Nights, i
         epistemic=parts.epistemic.cpu().numpy(),
         prediction_set=prediction_set(model, answer, parts.probability, query.coverage).cpu().numpy(),
         coverage=query.coverage,
-        ood_percentile=ood_percentile.numpy().round(4),
-        is_ood=is_ood.numpy(),
+        ood_percentile=ood_percentile.round(4),
+        is_ood=is_ood,
         quality_flags=_flags(model, given, answer.owner),
     )
 

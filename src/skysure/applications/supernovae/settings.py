@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -172,11 +173,11 @@ class Query:
         Posterior samples: passes with other dropout masks, of each network of an ensemble.
     coverage : float
         Share of the objects whose prediction set shall hold the true class.
-    at_epoch : str
-        "" for whole light curves; a number for what was known so many days after the first detection; "all"
-        for a row at every night.
-    forecast : str
-        "" for classes; "30d" for the fluxes of the 30 days after the last night that is seen, in each band.
+    at_epoch : float or "all", optional
+        A number of days to use only what was known so long after the first detection; "all" for a row at every night.
+        By default the whole light curve is used.
+    forecast : int or str, optional
+        30 or "30d" for the fluxes of the 30 days after the last night used, in each band. By default classes.
     ood_level : float
         Share of calibration objects with a lower OOD score above which a row is flagged as out of distribution.
     batch : int
@@ -187,25 +188,17 @@ class Query:
 
     samples: int = 30
     coverage: float = 0.9
-    at_epoch: str = ""
-    forecast: str = ""
+    at_epoch: float | str | None = None
+    forecast: float | str | None = None
     ood_level: float = 0.99
-    batch: int = 512
+    batch: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
         ranges = {"samples": (2, 10**6), "batch": (1, 10**9), "seed": (0, 2**63 - 1)}
         check_ranges(self, ranges | dict.fromkeys(("coverage", "ood_level"), (1e-6, 1 - 1e-6)))
-        if self.at_epoch not in ("", "all") and not _is_number(self.at_epoch):
-            raise SettingsError(
-                f"at_epoch = {self.at_epoch!r}", "a number of days since the first detection, or all", "",
-                "--at-epoch 10",
-            )  # fmt: skip
-
-        bare = self.forecast.removesuffix("d")
-        if self.forecast and not (_is_number(bare) and float(bare) in range(1, int(FURTHEST) + 1)):
-            whole = f"whole days, from 1d to {FURTHEST:g}d"
-            raise SettingsError(f"forecast = {self.forecast!r}", whole, "", "--forecast 30d")
+        object.__setattr__(self, "at_epoch", _epoch(self.at_epoch))
+        object.__setattr__(self, "forecast", _forecast_days(self.forecast))
         if self.forecast and self.at_epoch == "all":
             raise SettingsError(
                 f"forecast = {self.forecast} with at_epoch = all", "a number of days since the first detection",
@@ -214,13 +207,13 @@ class Query:
 
     @property
     def days(self) -> int:
-        """Whole days that are forecast."""
-        return int(float(self.forecast.removesuffix("d") or 0))
+        """Number of days to forecast; 0 for classes."""
+        return int(self.forecast or 0)
 
     @property
     def until(self) -> float:
-        """Days after the first detection from which on nothing is seen."""
-        return float("inf") if self.at_epoch in ("", "all") else float(self.at_epoch)
+        """Days after the first detection up to which light curves are used; infinite for all of them."""
+        return float("inf") if self.at_epoch in (None, "all") else float(self.at_epoch)
 
 
 @dataclass(frozen=True)
@@ -248,8 +241,31 @@ class Schema:
     flux_error: tuple[float, float] = (0.0, float("inf"))
 
 
-def _is_number(text: str) -> bool:
+def _epoch(value: float | str | None) -> float | str | None:
+    """Give days since the first detection as a number, "all", or None for whole light curves."""
+    if value is None or value in ("", "all"):
+        return value or None
+    days = _number(value)
+    if not days >= 0:
+        expected = "a number of days since the first detection, or all"
+        raise SettingsError(f"at_epoch = {value!r}", expected, "", "--at-epoch 10")
+    return days
+
+
+def _forecast_days(value: float | str | None) -> int | None:
+    """Give the days to forecast as a whole number, None for classes."""
+    if value is None or value == "":
+        return None
+    days = _number(value.strip().removesuffix("d") if isinstance(value, str) else value)
+    if days not in range(1, int(FURTHEST) + 1):
+        expected = f"whole days, from 1d to {FURTHEST:g}d"
+        raise SettingsError(f"forecast = {value!r}", expected, "", "--forecast 30d")
+    return int(days)
+
+
+def _number(value: float | str) -> float:
+    """Give a number or its text as a number; NaN for anything else."""
     try:
-        return float(text) >= 0
-    except ValueError:
-        return False
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan

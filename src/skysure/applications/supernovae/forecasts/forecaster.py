@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from skysure.methods.dropout import Dropout
@@ -74,6 +74,13 @@ def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object 
     return torch.hypot(above.amax(-1).cummax(1).values, floor)
 
 
+def objects_of(batch: Batch) -> Int64[Tensor, "row 1"]:
+    """Give the index of the object of each row of cuts: a row an object, or those of "object"."""
+    return (
+        batch["object"] if "object" in batch else torch.arange(len(batch["time"]), device=batch["time"].device)[:, None]
+    )
+
+
 class Forecaster(nn.Module):
     """Dense layers that read a state, a time ahead and a band, and give a mixture of Gaussians.
 
@@ -112,33 +119,39 @@ class Forecaster(nn.Module):
         self.shape.bias.zero_()
 
     def prefix(
-        self, states: Float[Tensor, "object night unit"], batch: Batch, floor: Float[Tensor, ""]
+        self,
+        states: Float[Tensor, "object night unit"],
+        summary: Float[Tensor, "object night feature"],
+        batch: Batch,
+        floor: Float[Tensor, ""],
     ) -> dict[str, Tensor]:
         """Compute what comes before the first random layer, for "days" ahead of each "cut" in each "band".
 
         Parameters
         ----------
-        states : Tensor
-            Of the recurrent layers, and their summary, at all nights.
+        states, summary : Tensor
+            Of the recurrent layers at all nights.
         batch : dict of Tensor
-            Light curves, "cut" (object, cut), "days" and "band" (object, cut, query).
+            Light curves; "cut" (object, cut), "days" and "band" (object, cut, query). With "object" (row, 1) beside
+            them, rows of some objects instead: "cut" (row, 1), "days" and "band" (row, 1, query).
         floor : Tensor
             Least unit of flux.
         """
         unit, last = brightness(batch, floor), last_measurement(batch)
-        rows = torch.arange(len(unit), device=unit.device)[:, None]
-        cut = (rows, batch["cut"])
+        cut = (objects_of(batch), batch["cut"])
         unit, time = unit[cut], batch["time"][cut]
         of_bands = torch.stack(
             [last.flux[cut] / unit[..., None], torch.log(last.flux_error[cut] / unit[..., None]) * last.known[cut],
              torch.log1p(last.age[cut]), last.known[cut], last.mean[cut] / unit[..., None],
              last.size[cut] / unit[..., None]], -1,
         )  # fmt: skip
-        seen = [states[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
+        seen = [states[cut], summary[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
         seen += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
         memory = self.memory(torch.cat(seen, -1))
         shape = self.shape(F.gelu(memory)).unflatten(-1, (len(LENGTHS), 3))
-        processes = self.processes(recent(batch, batch["cut"]), batch["days"], batch["band"], unit, shape)
+        processes = self.processes(
+            recent(batch, objects_of(batch)[:, 0], batch["cut"]), batch["days"], batch["band"], unit, shape
+        )
         asked = torch.cat([processes[0], processes[1].log(), self.asked(batch, of_bands)], -1)
         return {
             "hidden": memory[..., None, :] + self.query(asked),
@@ -151,7 +164,7 @@ class Forecaster(nn.Module):
     ) -> Float[Tensor, "object cut query feature"]:
         """Describe a query: the days ahead, also for the host, the band, and what was last measured in it."""
         days = batch["days"][..., None]
-        z, _, known = batch["redshift"][:, None, None].split(1, -1)
+        z, _, known = batch["redshift"][objects_of(batch)][:, :, None].split(1, -1)
         which = F.one_hot(batch["band"], self.bands).to(days.dtype)
         last = of_bands.gather(2, batch["band"][..., None].expand(*batch["band"].shape, of_bands.shape[-1]))
         shared = [days / 30, torch.log1p(days), torch.tanh(days / 10), known * days / (1 + z) / 20]

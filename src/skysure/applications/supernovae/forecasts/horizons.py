@@ -110,7 +110,9 @@ def gathered(days: np.ndarray, samples: Sequence[Float[Tensor, "sample row 3 com
         share, mean, std = [*share, whole / len(drawn)], [*mean, middle], [*std, width]
     weight, means = (torch.cat([part[..., k, :] for part in drawn]) for k in (0, 1))
     centres = (weight.exp() * means).sum(-1, keepdim=True)
-    epistemic = split_values(centres, torch.zeros_like(centres)).epistemic[:, 0, 0]
+    epistemic = torch.zeros_like(centres[0, :, 0])  # of one pass it is not known
+    if len(centres) > 1:
+        epistemic = split_values(centres, torch.zeros_like(centres)).epistemic[:, 0, 0]
     return Fluxes(days, *(torch.cat(parts, -1).T.contiguous() for parts in (share, mean, std)), epistemic)
 
 

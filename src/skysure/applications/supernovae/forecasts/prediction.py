@@ -2,68 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from jaxtyping import Float
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
-from skysure.errors import InputError
-from skysure.methods.dropout import masks
-from skysure.methods.sampling import sample
 from skysure.predictions import Label, Values
 
-from ..batches import Batch, Nights, by_length, nights, tensors
-from ..networks import Classifier, Network
+from ..batches import Batch, Nights, by_length, nights
+from ..encoding import Encoded, encode
+from ..inference import answer, last, out_of_distribution
+from ..networks import Classifier
 from ..settings import Query
+from .distribution import QUERIES, calibration_of, fluxes_of, last_night, sampled_forecast
 from .forecaster import COMPONENTS
-from .horizons import Fluxes, Horizons, gathered
-from .later import Drawn, later
+from .horizons import Fluxes
+from .later import later
+from .surprise import Surprise
 
 CUTS = 8
 """Nights of each object of a calibration part from which later points are forecast."""
-QUERIES = 16384
-"""Fluxes that are forecast at once."""
 LABELS = {
     "mjd": Label("Modified Julian date of the forecast", "time.epoch", "d"),
     "days_ahead": Label("Days from the last night that was used to the forecast", "time.interval", "d"),
     "flux": Label("Flux density of the source", "phot.flux.density"),
 }
+RECENT = 5
+"""Last measurements in a band from which the error of the next one is expected."""
+ENDS = ("low", "high", "measured_low", "measured_high")
+"""Ends of the intervals of the flux of the source, and of the flux that will be measured."""
+WITHHELD = "out of distribution: the errors and intervals of its forecast are withheld"
 
 
 def forecast(model: Classifier, chunk: LightCurves, query: Query) -> Values:
     """Forecast the flux in each band, night by night: a row an object, day and band.
 
-    Days count from the last night that is seen. An object of which too little was seen has no numbers.
+    Days count from the last night that is seen. An object of which too little was seen has no numbers. One that is out
+    of distribution has the mean alone: its errors would rest on calibration objects that are unlike it.
     """
-    horizons = calibration_of(model)
+    days = np.repeat(np.arange(1, query.days + 1, dtype=np.float32), len(model.bands))
+    band = np.tile(np.arange(len(model.bands)), query.days)
     given = nights(chunk, model.bands, model.settings, query.until)
-    ahead = np.arange(1, query.days + 1, dtype=np.float32)
-    size = len(ahead) * len(model.bands)
-    days, band = np.repeat(ahead, len(model.bands)), np.tile(np.arange(len(model.bands)), len(ahead))
-    shape = (len(given), 1, size)
-    asked = {
-        "cut": given.counts[:, None] - 1, "days": np.broadcast_to(days, shape), "band": np.broadcast_to(band, shape)
-    }  # fmt: skip
-    numbers = np.full((5, len(given), size), np.nan)
-    for some, raw in fluxes_of(model, given, asked, query):
-        fluxes = horizons(raw)
-        parts = (fluxes.centre, fluxes.variance - fluxes.epistemic, fluxes.epistemic)
-        ends = horizons.interval(fluxes, query.coverage)
-        numbers[:, some] = np.stack([*(p.numpy() for p in parts), *ends]).reshape(5, len(some), size)
-    unit = NANOJANSKY_PER_FLUX
-    mean, aleatoric, epistemic, low, high = numbers.reshape(5, -1, 1)
+    numbers, ood_percentile, is_ood = _forecast_objects(model, given, days, band, query)
+    unit, each = NANOJANSKY_PER_FLUX, partial(np.repeat, repeats=len(days))
+    mean, aleatoric, epistemic, *ends = numbers.reshape(7, -1, 1)
     rows = {
-        "id": np.repeat(chunk.ids, size), "mjd": (last_night(given)[:, None] + days).ravel(),
+        "id": each(chunk.ids), "mjd": (last_night(given)[:, None] + days).ravel(),
         "days_ahead": np.tile(days, len(given)), "band": np.tile(np.asarray(model.bands)[band], len(given)),
     }  # fmt: skip
     return Values(
         rows, ("flux",), ("nJy",), mean * unit, aleatoric[..., None] * unit**2, epistemic[..., None] * unit**2,
-        low=low * unit, high=high * unit, coverage=query.coverage, labels=LABELS,
+        labels=LABELS, coverage=query.coverage, ood_percentile=each(ood_percentile.round(4)), is_ood=each(is_ood),
+        quality_flags=each(np.where(is_ood, WITHHELD, "")),
+        **{name: end * unit for name, end in zip(ENDS, ends, strict=True)},
     )  # fmt: skip
+
+
+def _forecast_objects(
+    model: Classifier, given: Nights, days: np.ndarray, band: np.ndarray, query: Query
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Forecast all objects: numbers as of `flux_numbers`, OOD percentiles, and whether they are out of distribution.
+
+    One pass of the recurrent layers serves the forecast and the OOD score.
+    """
+    calibration_of(model)
+    model.eval()
+    numbers, surprises = np.full((7, len(given), len(days)), np.nan), Surprise(given)
+    ood_percentile, is_ood = np.full(len(given), np.nan), np.zeros(len(given), bool)
+    size = max(1, min(query.batch, QUERIES // len(days)))
+    for objects in by_length(np.where(given.classifiable, given.counts, 0), size):
+        encoded = encode(model, given, objects)
+        logits = answer(model, [encoded], query, last, surprises)
+        assert logits is not None  # every object has a last night
+        numbers[:, objects] = flux_numbers(model, encoded, days, band, query)
+        ood_percentile[objects], is_ood[objects] = out_of_distribution(model, logits, query.ood_level)
+    numbers[1:, is_ood] = np.nan
+    return numbers, ood_percentile, is_ood
+
+
+def flux_numbers(
+    model: Classifier, encoded: Encoded, days: np.ndarray, band: np.ndarray, query: Query
+) -> Float[np.ndarray, "7 object query"]:
+    """Forecast from the last night of each object: mean, aleatoric and epistemic variance, and ends of intervals.
+
+    The first two ends are of the flux of the source, the others of the flux that will be measured.
+    """
+    horizons, shape = calibration_of(model), (len(encoded.objects), 1, len(days))
+    cut = encoded.batch["nights"][:, None].cpu().numpy() - 1
+    asked = {"cut": cut, "days": np.broadcast_to(days, shape), "band": np.broadcast_to(band, shape)}
+    fluxes = horizons(sampled_forecast(model, encoded, asked, query))
+    ends = horizons.interval(fluxes, query.coverage)
+    error = expected_error(encoded.batch)[:, band].ravel()
+    measured = horizons.interval(fluxes.measured(error), query.coverage)
+    parts = (fluxes.centre, fluxes.variance - fluxes.epistemic, fluxes.epistemic)
+    return np.stack([*(part.numpy() for part in parts), *ends, *measured]).reshape(7, len(encoded.objects), len(days))
+
+
+def expected_error(batch: Batch) -> Float[np.ndarray, "object band"]:
+    """Expect the error of the next measurement in each band: the median of the last ones.
+
+    A band that was not measured yet gets the median of the others.
+    """
+    measured = batch["measured"].cpu().numpy() > 0
+    from_the_end = np.cumsum(measured[:, ::-1], 1)[:, ::-1]
+    error = np.where(measured & (from_the_end <= RECENT), batch["flux_error"].cpu().double().numpy(), np.nan)
+    error = np.ma.masked_invalid(error)
+    each, whole = np.ma.median(error, 1).filled(np.nan), np.ma.median(error, (1, 2)).filled(np.nan)
+    return np.where(np.isfinite(each), each, whole[:, None])
 
 
 def fluxes_at(
@@ -116,75 +164,3 @@ def calibrate_forecasts(model: Classifier, given: Nights) -> None:
     measured = np.flatnonzero(error > 0)
     fluxes = Fluxes.concat([fluxes for _, fluxes in found])[measured]
     calibration_of(model).fit(fluxes, flux[measured], error[measured])
-
-
-def fluxes_of(
-    model: Classifier, given: Nights, asked: Drawn, query: Query, noise: bool = True
-) -> Iterator[tuple[np.ndarray, Fluxes]]:
-    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query.
-
-    Without `noise`, one pass without dropout stands for all samples.
-    """
-    device = model.frequency.device
-    model.eval()
-    each = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
-    for some in by_length(np.where(given.classifiable, given.counts, 0), each):
-        batch = tensors(given[some]) | {name: torch.from_numpy(values[some].copy()) for name, values in asked.items()}
-        batch = {name: values.to(device) for name, values in batch.items()}
-        drawn = [
-            drawn_ahead(network, batch, replace(query, seed=query.seed + k), noise).flatten(1, 3)
-            for k, network in enumerate(model.networks)
-        ]
-        if len(drawn) == 1 and len(drawn[0]) == 1:
-            drawn = [drawn[0].expand(2, -1, -1, -1)]
-        yield some, gathered(asked["days"][some].ravel(), [part.cpu() for part in drawn])
-
-
-def drawn_ahead(network: Network, batch: Batch, query: Query, noise: bool) -> Tensor:
-    """Draw what a network forecasts, shape (sample, object, cut, query, 3, component)."""
-    ahead = Ahead(network)
-    if not noise or not masks(ahead):
-        with torch.no_grad():
-            return ahead(batch)[None]
-    return sample(ahead, batch, query.samples, query.seed, shared=True)
-
-
-class Ahead(nn.Module):
-    """The part of a network that forecasts."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def prefix(self, batch: Batch) -> Batch:
-        return batch if self.network.tied else self.network.before_forecast(batch)
-
-    def suffix(self, state: Batch) -> Tensor:
-        return self.network.forecaster.suffix(self.network.before_forecast(state) if self.network.tied else state)
-
-    def forward(self, batch: Batch) -> Tensor:
-        return self.suffix(self.prefix(batch))
-
-
-def last_night(given: Nights) -> np.ndarray:
-    """Give the modified Julian date of the last night of each object, shape (object,); NaN where there is none."""
-    last = np.full(len(given), np.nan)
-    some = given.classifiable
-    last[some] = given.trigger[some] + given.time[given.offsets[1:][some] - 1]
-    return last
-
-
-def calibration_of(model: Classifier) -> Horizons:
-    """Give the calibration of the forecasts of a model.
-
-    Raises
-    ------
-    Fault
-        Where it has no forecaster.
-    """
-    if model.horizons is None:
-        raise InputError(
-            "forecast, of a model without a forecaster", "one that was trained with it",
-            "forecasts are off unless asked for in training", "skysure train supernovae DATA --forecast 0.3 --out RUN",
-        )  # fmt: skip
-    return model.horizons

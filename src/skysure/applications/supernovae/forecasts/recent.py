@@ -26,6 +26,8 @@ SCATTER = 0.02
 """Scatter from point to point before anything is learned, in units of the brightest flux."""
 LEAST = 1e-3
 """Least scatter."""
+ROWS = 256
+"""Objects at a time, so that their covariances stay in the cache of a processor."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,19 @@ class Recent:
     flux_error: Tensor
 
 
-def recent(batch: Batch, cut: Int64[Tensor, "object cut"]) -> Recent:
-    """Look up the last points until each cut."""
+def recent(batch: Batch, owner: Int64[Tensor, " row"], cut: Int64[Tensor, "row cut"]) -> Recent:
+    """Look up the last points until each cut of the object of each row."""
     bands = batch["measured"].shape[-1]
-    count = batch["measured"].flatten(1).cumsum(1)
+    count = batch["measured"].flatten(1).cumsum(1)[owner]
     seen = count.gather(1, (cut + 1) * bands - 1)
     rank = seen[..., None] - torch.arange(POINTS, device=cut.device)
     there = rank > 0
     cell = torch.searchsorted(count, rank.flatten(1).clamp(min=1)).view_as(rank).clamp(max=count.shape[1] - 1)
 
     def at(values: Tensor) -> Tensor:
-        return values.flatten(1).gather(1, cell.flatten(1)).view_as(rank)
+        return values.flatten(1)[owner[:, None, None], cell]
 
-    time = batch["time"][..., None].expand_as(batch["measured"])
-    age = batch["time"].gather(1, cut)[..., None] - at(time)
+    age = batch["time"][owner[:, None], cut][..., None] - batch["time"][owner[:, None, None], cell // bands]
     flux, error = torch.where(there, at(batch["flux"]), 0.0), torch.where(there, at(batch["flux_error"]), torch.inf)
     return Recent(torch.where(there, age, 0.0), cell % bands, flux, error)
 
@@ -91,26 +92,43 @@ class Processes(nn.Module):
 
         `shape` holds the logarithms of length, amplitude and scatter, beside those that all begin with.
         """
+        inputs = (last.age, last.band, last.flux, last.flux_error, days, band, unit, shape)
+        blocks = [self._posterior(*block) for block in zip(*(x.split(ROWS) for x in inputs), strict=True)]
+        mean, std = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+        return mean, std
+
+    def _posterior(
+        self, age: Tensor, band: Tensor, flux: Tensor, error: Tensor,
+        days: Tensor, query_band: Tensor, unit: Tensor, shape: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Give mean and standard deviation, with all covariances in units of the squared amplitude a²:
+
+        L Lᵀ = K + N / a²,   mean = (L⁻¹ K*)ᵀ L⁻¹ f,   variance = a² (k** - |L⁻¹ K*|²)
+        """
         length, amplitude, scatter = (3 * torch.tanh(shape.double() / 3)).exp().unbind(-1)
         length, white = length * self.log_length.double().exp(), (SCATTER * scatter) ** 2 + LEAST**2
-        between = (self.factor @ self.factor.mT).double()
-        noise = (last.flux_error / unit[..., None]).double().clamp(max=1e4) ** 2
-        age = last.age.double()
-        gram = self.kernel(between, length, amplitude, last.band, last.band, age[..., :, None] - age[..., None, :])
-        root = torch.linalg.cholesky(gram + torch.diag_embed(noise[:, :, None] + white[..., None]))
-        time = days.double()[..., None] + age[..., None, :]
-        cross = self.kernel(between, length, amplitude, band, last.band, time)
-        flux = (last.flux / unit[..., None]).double()[:, :, None, :, None].expand(*root.shape[:-1], 1)
-        mean = (cross @ torch.cholesky_solve(flux, root))[..., 0]
-        told = torch.linalg.solve_triangular(root, cross.mT, upper=False).square().sum(-2)
-        own = between.diagonal(dim1=-2, dim2=-1)[:, band].movedim(0, 2) * amplitude[..., None] ** 2
-        std = ((own - told).clamp(min=0) + white[..., None]).sqrt()
+        between, points = (self.factor @ self.factor.mT).double(), age.shape[-1]
+        noise = (error / unit[..., None]).double().clamp(max=1e4) ** 2
+        age = age.double()
+        covariance = self.kernel(
+            between, length, torch.cat([band, query_band], -1), band,
+            torch.cat([age, -days.double()], -1)[..., :, None] - age[..., None, :],
+        )  # fmt: skip
+        gram, cross = covariance.split([points, days.shape[-1]], -2)
+        root = torch.linalg.cholesky(
+            gram + torch.diag_embed((noise[:, :, None] + white[..., None]) / amplitude[..., None] ** 2)
+        )
+        flux = (flux / unit[..., None]).double()[:, :, None, :, None].expand(*root.shape[:-1], 1)
+        solved = torch.linalg.solve_triangular(root, torch.cat([cross.mT, flux], -1), upper=False)
+        cross, flux = solved[..., :-1], solved[..., -1:]
+        mean, explained = (cross * flux).sum(-2), cross.square().sum(-2)
+        prior = between.diagonal(dim1=-2, dim2=-1)[:, query_band].movedim(0, 2)
+        std = (amplitude[..., None] ** 2 * (prior - explained).clamp(min=0) + white[..., None]).sqrt()
         return mean.mT.float(), std.mT.float()
 
-    def kernel(
-        self, between: Tensor, length: Tensor, amplitude: Tensor, left: Tensor, right: Tensor, time: Tensor
-    ) -> Tensor:
+    def kernel(self, between: Tensor, length: Tensor, left: Tensor, right: Tensor, time: Tensor) -> Tensor:
         """Covariances of points in bands `left` and `right` some `time` apart, (object, cut, length, left, right)."""
-        of_bands = between[:, left[..., :, None], right[..., None, :]].movedim(0, 2)
-        r = 3**0.5 * time.abs()[:, :, None] / length[..., None, None]
-        return amplitude[..., None, None] ** 2 * of_bands * (1 + r) * torch.exp(-r)
+        index = left[..., :, None] * between.shape[-1] + right[..., None, :]
+        of_bands = between.flatten(1).index_select(1, index.flatten()).unflatten(1, index.shape).movedim(0, 2)
+        r = time.abs()[:, :, None] * (3**0.5 / length)[..., None, None]
+        return of_bands * (1 + r) * torch.exp(-r)

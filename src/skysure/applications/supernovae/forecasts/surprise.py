@@ -8,33 +8,46 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..batches import Nights
+from ..batches import Nights, by_length
+from ..encoding import Encoded, encode
 from ..networks import Classifier
-from ..settings import Query
+from .distribution import calibration_of, mean_forecast
 from .horizons import Fluxes
 from .later import forecast_checkpoints
-from .prediction import calibration_of, fluxes_of
 
 LARGEST = 20.0
 """Largest surprise that one point may bring [nat]: a single bad point shall not be a new kind of object."""
 
 
 class Surprise:
-    """How surprising the points of light curves were, found once for all nights.
+    """How surprising the points of light curves were, each measured once for all nights.
 
     Parameters
     ----------
-    model : Classifier
-        With a forecaster.
     given : Nights
     """
 
-    def __init__(self, model: Classifier, given: Nights) -> None:
-        asked = forecast_checkpoints(given)
-        self.there, self.night = asked["ahead_error"] > 0, asked["night"]
+    def __init__(self, given: Nights) -> None:
+        self.asked = forecast_checkpoints(given)
+        self.there, self.night = self.asked["ahead_error"] > 0, self.asked["night"]
         self.surprise = np.zeros(self.there.shape)
-        for rows, fluxes in fluxes_of(model, given, asked, Query(), noise=False):
-            self.surprise[rows] = surprises(model, fluxes, asked["ahead"][rows], asked["ahead_error"][rows])
+
+    def measure(self, model: Classifier, encoded: Encoded) -> None:
+        """Measure the points of a batch: one forecast without dropout for each checkpoint that has points."""
+        row, cut = np.nonzero(self.there[encoded.objects].any(-1))
+        if not len(row):
+            return
+        place = (encoded.objects[row], cut)
+        asked = {name: self.asked[name][place][:, None] for name in ("cut", "days", "band")}
+        fluxes = mean_forecast(model, encoded, asked | {"object": row[:, None]})
+        self.surprise[place] = surprises(model, fluxes, self.asked["ahead"][place], self.asked["ahead_error"][place])
+
+    def measure_all(self, model: Classifier, given: Nights, batch: int = 512) -> Surprise:
+        """Measure all points, of the light curves that it was made for."""
+        model.eval()
+        for objects in by_length(np.where(given.classifiable, given.counts, 0), batch):
+            self.measure(model, encode(model, given, objects))
+        return self
 
     def until(self, owner: np.ndarray, night: np.ndarray) -> np.ndarray:
         """Mean surprise of the points until some nights of some objects [nat], shape (row,).

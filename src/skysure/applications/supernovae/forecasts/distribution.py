@@ -1,0 +1,102 @@
+"""Distributions of the fluxes to come, before calibration: by posterior samples, or by one pass without dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skysure.errors import InputError
+from skysure.methods.dropout import masks
+from skysure.methods.sampling import sample
+
+from ..batches import Batch, Nights, by_length
+from ..encoding import Encoded, encode
+from ..networks import Classifier, Network
+from ..settings import Query
+from .horizons import Fluxes, Horizons, gathered
+from .later import Drawn
+
+QUERIES = 16384
+"""Fluxes that are forecast at once."""
+
+
+def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> Iterator[tuple[np.ndarray, Fluxes]]:
+    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query."""
+    model.eval()
+    size = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
+    for objects in by_length(np.where(given.classifiable, given.counts, 0), size):
+        encoded = encode(model, given, objects)
+        yield objects, sampled_forecast(model, encoded, {n: values[objects] for n, values in asked.items()}, query)
+
+
+def sampled_forecast(model: Classifier, encoded: Encoded, asked: Drawn, query: Query) -> Fluxes:
+    """Forecast fluxes by posterior samples of each network, before calibration."""
+    parts = []
+    for k, (network, state) in enumerate(zip(model.networks, encoded.states, strict=True)):
+        inputs, ahead = batch_with(encoded, state, asked), Ahead(network)
+        if masks(ahead):
+            parts.append(sample(ahead, inputs, query.samples, query.seed + k, shared=True))
+        else:
+            with torch.no_grad():
+                parts.append(ahead(inputs)[None])
+    return gathered(asked["days"].ravel(), [part.flatten(1, 3).cpu() for part in parts])
+
+
+def mean_forecast(model: Classifier, encoded: Encoded, asked: Drawn) -> Fluxes:
+    """Forecast fluxes by one pass of each network without dropout, before calibration."""
+    with torch.no_grad():
+        parts = [
+            Ahead(network)(batch_with(encoded, state, asked)).flatten(0, 2)[None].cpu()
+            for network, state in zip(model.networks, encoded.states, strict=True)
+        ]
+    return gathered(asked["days"].ravel(), parts)
+
+
+def batch_with(encoded: Encoded, state: Batch, asked: Drawn) -> Batch:
+    """Give a batch with what a network computed of it and the fluxes that are asked for."""
+    device = encoded.batch["time"].device
+    return encoded.batch | state | {name: torch.tensor(values, device=device) for name, values in asked.items()}
+
+
+class Ahead(nn.Module):
+    """The part of a network that forecasts, from what `Network.prefix` gave."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def prefix(self, batch: Batch) -> Batch:
+        return batch if self.network.tied else self.network.before_forecast(batch)
+
+    def suffix(self, state: Batch) -> Tensor:
+        return self.network.forecaster.suffix(self.network.before_forecast(state) if self.network.tied else state)
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.suffix(self.prefix(batch))
+
+
+def last_night(given: Nights) -> np.ndarray:
+    """Give the modified Julian date of the last night of each object, shape (object,); NaN where there is none."""
+    last = np.full(len(given), np.nan)
+    some = given.classifiable
+    last[some] = given.trigger[some] + given.time[given.offsets[1:][some] - 1]
+    return last
+
+
+def calibration_of(model: Classifier) -> Horizons:
+    """Give the calibration of the forecasts of a model.
+
+    Raises
+    ------
+    Fault
+        Where it has no forecaster.
+    """
+    if model.horizons is None:
+        raise InputError(
+            "forecast, of a model without a forecaster", "one that was trained with it",
+            "forecasts are off unless asked for in training", "skysure train supernovae DATA --forecast 0.3 --out RUN",
+        )  # fmt: skip
+    return model.horizons

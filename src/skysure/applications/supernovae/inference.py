@@ -1,0 +1,182 @@
+"""The networks applied to light curves, batch by batch: one pass of the recurrent layers serves all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from skysure.methods.dropout import masks
+from skysure.methods.sampling import sample
+
+from .batches import Batch, Nights, by_length
+from .encoding import Encoded, encode
+from .forecasts.surprise import Surprise
+from .networks import STAGES, Classifier, Network, Stage
+from .parallel import in_parallel
+from .settings import Query
+
+
+@dataclass(frozen=True)
+class Logits:
+    """What the network says of some nights of some objects, before calibration.
+
+    Parameters
+    ----------
+    owner : ndarray of int, shape (row,)
+        Index of the object.
+    days : ndarray, shape (row,)
+        Days from the trigger to the night.
+    logits : Tensor, shape (sample, row, class)
+    summary : Tensor, shape (row, unit)
+        What the dense layers read.
+    columns : Tensor, shape (row, 2)
+        What levels of prediction sets go by: the largest signal-to-noise ratio in a band until that night, and the
+        redshift, NaN where not known.
+    surprise : Tensor, shape (row,)
+        How surprising the light curve was until then; NaN where nobody asked, or nothing is known.
+    """
+
+    owner: np.ndarray
+    days: np.ndarray
+    logits: Tensor
+    summary: Tensor
+    columns: Tensor
+    surprise: Tensor
+
+    @property
+    def stage(self) -> np.ndarray:
+        """Index of the stage of each row, by its days since the trigger."""
+        return np.searchsorted(STAGES, self.days, side="right")
+
+
+Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Which nights to answer for: (time, whether there is such a night) to indices of objects and of nights."""
+
+
+def surprise_of(model: Classifier, given: Nights) -> Surprise | None:
+    """Compute how surprising light curves are under the forecasts; None for a model that does not forecast."""
+    return Surprise(given) if model.horizons is not None else None
+
+
+def answers(
+    model: Classifier, given: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
+) -> Iterator[Logits]:
+    """Run the network over the objects that can be classified, batch by batch.
+
+    Parameters
+    ----------
+    model : Classifier
+    given : Nights
+    query : Query
+        Its samples, seed and batch.
+    choose : Choice
+    surprises : Surprise, optional
+        Of the same light curves, where the OOD score is wanted.
+    """
+    model.eval()
+    versions = model.encoder.versions(given, query.seed)
+    batches = by_length(np.where(given.classifiable, given.counts, 0), query.batch)
+
+    def logits_of(model: Classifier, objects: np.ndarray) -> Logits | None:
+        encoded = (encode(model, version, objects) for version in versions)
+        return answer(model, encoded, query, choose, surprises)
+
+    yield from filter(None, in_parallel(logits_of, model, batches))
+
+
+def answer(
+    model: Classifier, encoded: Iterable[Encoded], query: Query, choose: Choice, surprises: Surprise | None = None
+) -> Logits | None:
+    """Give the logits of the nights of one batch, whose light curves are read in one or several versions.
+
+    None where no night is to be answered for.
+    """
+    summaries, logits = [], []
+    for version in encoded:
+        time, nights = version.batch["time"], version.batch["nights"]
+        row, night = choose(time, torch.arange(time.shape[1], device=time.device) < nights[:, None])
+        if not len(row):
+            return None
+        for k, (network, state) in enumerate(zip(model.networks, version.states, strict=True)):
+            summary, samples = run(network, state, row, night, replace(query, seed=query.seed + k))
+            logits.append(samples)
+            if not k:
+                summaries.append(summary)
+        if surprises is not None:
+            surprises.measure(model, version)
+    owner, summary = version.objects[row.cpu().numpy()], torch.stack(summaries).mean(0)
+    surprise = summary.new_full((len(row),), torch.nan)
+    if surprises is not None:
+        surprise = torch.from_numpy(surprises.until(owner, night.cpu().numpy())).to(summary)
+    days = version.batch["time"][row, night].cpu().numpy().astype(np.float64)
+    columns = torch.stack([best_snr_so_far(version.batch)[row, night], known_redshift(version.batch)[row]], 1)
+    return Logits(owner, days, torch.cat(logits), summary, columns, surprise)
+
+
+def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
+    """Give the largest signal-to-noise ratio in a band so far."""
+    return (batch["flux"] / batch["flux_error"] * batch["measured"]).amax(-1).cummax(1).values
+
+
+def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
+    """Give the redshifts, zero in our Galaxy, NaN where they are not known."""
+    z, _, known = batch["redshift"].unbind(-1)
+    return torch.where(known != 0, z, torch.nan)
+
+
+def run(
+    model: Network, state: Batch, row: Tensor, night: Tensor, query: Query
+) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
+    """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
+    if model.tied:
+        with torch.no_grad():
+            summary = model.summary(state)[row, night]
+        return summary, sample(StochasticHead(model), state, query.samples, query.seed, shared=True)[:, row, night]
+    summary = state["summary"][row, night]
+    if not masks(model.head):
+        with torch.no_grad():
+            return summary, model.head(summary)[None]
+    return summary, sample(StochasticHead(model), {"summary": summary}, query.samples, query.seed, shared=True)
+
+
+class StochasticHead(nn.Module):
+    """The random part of a network."""
+
+    def __init__(self, model: Network) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, state: Batch) -> Tensor:
+        return self.model.suffix(state)
+
+
+def last(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose the last night of each object."""
+    return torch.arange(len(time), device=time.device), there.sum(1) - 1
+
+
+def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose all nights from the trigger on, from the second of an object on."""
+    second = torch.arange(time.shape[1], device=time.device) > 0
+    return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
+
+
+def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:
+    """Give each stage that has rows, and the indices of its rows."""
+    for k in np.unique(answer.stage):
+        yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
+
+
+def out_of_distribution(model: Classifier, answer: Logits, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Give the OOD percentile of each row, and whether it is out of distribution, shape (row,) each."""
+    percentile, is_ood = np.zeros(len(answer.owner)), np.zeros(len(answer.owner), bool)
+    for stage, rows in in_stages(model, answer):
+        value, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], level)
+        at = rows.cpu().numpy()
+        percentile[at], is_ood[at] = value.double().cpu().numpy(), exceeds.cpu().numpy()
+    return percentile, is_ood
