@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .split import PARTS, Split
 TRAIN, VALIDATION, CALIBRATION, TEST = PARTS
 
 
+@runtime_checkable
 class Source(Protocol):
     """Files, a simulator, an environment or memory; `schema` says what the application needs to know of it.
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -20,7 +21,7 @@ from skysure.errors import InputError
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
-    """Write `history.csv`, one row an epoch."""
+    """Write `history.csv`, one row per epoch."""
     names = list(dict.fromkeys(n for row in history for n in row))
     lines = [names] + [[row.get(n, "") for n in names] for row in history]
     write_text(folder / "history.csv", "".join(",".join(map(str, line)) + "\n" for line in lines))
@@ -52,12 +53,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one stroke."""
+    """Write a text file atomically."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one stroke: under another name, brought to the disk, renamed."""
+    """Write a file atomically: under a temporary name, flushed to disk, renamed."""
     with replacing(path) as file:
         file.write(content)
 
@@ -70,21 +71,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: {error}", "a safetensors file", "truncated, or another format") from None
 
 
-def publish(made: Path, out: Path, *, force: bool = False) -> None:
-    """Give a finished folder its name; what stood there goes only with `force`."""
+def publish(folder: Path, out: Path, *, force: bool = False) -> None:
+    """Rename a finished folder to `out`; what exists there is replaced only with `force`."""
     require_free(out, force=force)
     if out.exists():
         shutil.rmtree(out) if out.is_dir() else out.unlink()
-    os.replace(made, out)
+    os.replace(folder, out)
 
 
 def require_free(out: Path, *, force: bool = False) -> None:
-    """Raise a fault where `out` exists, or cannot be made."""
+    """Raise InputError where `out` exists or cannot be made."""
     if out.exists() and not force:
-        raise InputError(f"{out} exists", "a name that is free", "an earlier run", "--force replaces it")
+        raise InputError(f"{out} exists", "an unused name", "an earlier run", "--force replaces it")
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"{parent}: no folder that can be written to", "an existing folder", "a misspelling")
+        raise InputError(f"{parent} is not a folder that can be written to", "an existing folder", "a misspelling")
 
 
 def _finite(value: Any) -> Any:
@@ -92,6 +93,6 @@ def _finite(value: Any) -> Any:
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(v) for v in value]
-    if hasattr(value, "tolist"):
+    if isinstance(value, (np.ndarray, np.generic, Tensor)):
         return _finite(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value

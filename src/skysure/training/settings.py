@@ -39,6 +39,8 @@ class SupervisedSettings:
         Share that calibrates.
     test : int or float
         Share that the result is evaluated on.
+    groups : bool
+        Whether objects of the same group (host, template, lens) stay in one part.
     seed : int
         Seed of the data, the parts and the training.
     """
@@ -55,6 +57,7 @@ class SupervisedSettings:
     validation: int | float = 0.1
     calibration: int | float = 0.1
     test: int | float = 0.2
+    groups: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
