@@ -48,18 +48,18 @@ def say(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def refuses(say: Say, tmp_path: Path) -> Callable[..., str]:
-    """Run a command that must be refused in one line, with these words, and leave no file behind."""
+    """Run a command that must be refused in labelled lines, with these words, and leave no file behind."""
 
     def run(status: int, said: tuple[str, ...], *words: object) -> str:
         before = listing(tmp_path)
         found, out, err = say(*words)
-        last = err.strip().splitlines()[-1]
+        message = err[max(err.find("Problem:"), 0) :]
         assert (found, out) == (status, "")
-        assert last.startswith("skysure: ")
+        assert message.startswith("Problem: ")
         assert "Traceback" not in err
-        assert all(word in last for word in said), last
+        assert all(word in message for word in said), message
         assert listing(tmp_path) == before
-        return last
+        return message
 
     return run
 
@@ -245,7 +245,7 @@ def test_outputs_that_cannot_be(
     refuses(1, ("is a folder",), *predict, "folder.csv")
     refuses(1, ("no folder",), "train", "supernovae", "--out", "no/r", *flags)
     refuses(1, ("exists", "--force"), "train", "supernovae", "--out", tmp_path, *flags)
-    refuses(1, ("is no run",), "train", "supernovae", "--out", tmp_path, "--force", *flags)
+    refuses(1, ("is not a run",), "train", "supernovae", "--out", tmp_path, "--force", *flags)
     refuses(1, ("exists", "--force"), "evaluate", supernova_run, night, "--out", tmp_path)
     refuses(1, ("exists", "--force"), "calibrate", supernova_run, night, "--out", tmp_path)
     refuses(1, ("exists", "--force"), "simulate", "supernovae", "--out", "there.csv", "-n", "5")
@@ -288,7 +288,7 @@ def test_a_disk_that_fills_later_keeps_what_was_learned(
     monkeypatch.setattr("skysure.run.reporting.write_metrics", full)
     status, _, err = say(*words)
     assert status == 1
-    assert "--resume goes on" in err
+    assert "--resume continues" in err
     assert not Path("r").exists()
     monkeypatch.setattr("skysure.run.reporting.write_metrics", inner)
     status, _, err = say(*words, "--resume")
@@ -318,7 +318,7 @@ def damage(copy: Path, how: str) -> None:
         case "edited":
             (copy / "run.toml").write_text(tomli_w.dumps(content | {"settings": content["settings"] | {"hidden": 8}}))
         case "newer":
-            (copy / "run.toml").write_text(tomli_w.dumps(content | {"format": 2}))
+            (copy / "run.toml").write_text(tomli_w.dumps(content | {"format": 3}))
         case "pickle":
             (copy / "model.safetensors").write_bytes(pickle.dumps(Trap()))
             sign(copy)
@@ -345,11 +345,11 @@ class Trap:
         ("incomplete", ("model.safetensors", "no such file")),
         ("truncated", ("model.safetensors", "copy it again")),
         ("edited", ("run.toml", "was changed", "--config")),
-        ("newer", ("format 2", "upgrade skysure")),
+        ("newer", ("format 3", "upgrade skysure")),
         ("pickle", ("model.safetensors", "a safetensors file")),
         ("other shapes", ("has shape",)),
         ("nonsense", ("hidden = 0", "edited")),
-        ("another application", ("'os'",)),
+        ("another application", ("unknown application 'os'",)),
     ],
 )
 def test_a_run_that_is_not_as_it_was(

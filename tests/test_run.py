@@ -108,7 +108,7 @@ def damage(copy: Path, how: str) -> None:
         ("newer format", "upgrade"),
         ("no run.toml", "no run.toml"),
         ("broken run.toml", "valid TOML"),
-        ("another application", "application 'os'"),
+        ("another application", "unknown application 'os'"),
     ],
 )
 def test_a_damaged_run_is_refused(copy: Path, how: str, said: str) -> None:
@@ -162,7 +162,7 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path: Path) -> None:
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     quiet = {"cwd": tmp_path, "env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*command, "whole"], check=True, **quiet)
-    last = tmp_path / "killed.training" / "checkpoints" / "last.safetensors"
+    last = tmp_path / "killed.training" / "checkpoints" / "book.json"
     process = subprocess.Popen([*command, "killed"], **quiet)
     while not last.exists() and process.poll() is None:
         time.sleep(0.01)
