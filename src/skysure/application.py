@@ -176,8 +176,12 @@ class Play(Protocol):
     def __call__(self, model: Any, environment: Any, play: Any, /) -> Iterator[dict[str, Any]]: ...
 
 
+class MissingVerb(InputError, AttributeError):
+    """A verb that an application does not offer."""
+
+
 class Verb(Generic[T]):
-    """A verb as an attribute of `Application`; reading it raises InputError where the module does not offer it."""
+    """A verb as an attribute of `Application`; reading it raises MissingVerb where the module does not offer it."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -257,9 +261,9 @@ class Application:
         return verb in dir(self.module) or verb in vars(self.module)  # lazy names stand in the first alone
 
     def verb(self, name: str) -> Any:
-        """Give a verb; raises InputError with those that there are where this one is not, or cannot be imported."""
+        """Give a verb; raises MissingVerb with those that are offered, or InputError where it cannot be imported."""
         if not self.offers(name):
-            raise InputError(f"{self.name} cannot {name.lower()}", f"one of {', '.join(self.verbs)}")
+            raise MissingVerb(f"{self.name} cannot {name.lower()}", f"one of {', '.join(self.verbs)}")
         try:
             return getattr(self.module, name)
         except ImportError as error:

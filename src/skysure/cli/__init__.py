@@ -12,7 +12,6 @@ from skysure.errors import InputError
 from .commands import COMMANDS, app
 from .showing import say
 
-
 RESUMABLE = ("train", "predict")
 
 

@@ -13,9 +13,7 @@ from skysure.errors import InputError
 from skysure.models import find, shipped
 from skysure.settings import convert
 
-from .flags import (
-    Device, Flag, Out, Outs, ReadingFlags, query_in, settings_in, values_of, with_fields,
-)  # fmt: skip
+from .flags import NO_READING, Device, Flag, Out, Outs, ReadingFlags, query_in, settings_in, values_of, with_fields
 from .showing import Progress, dumps, listing, print_scores, say
 
 COMMANDS = ("demo", "list", "simulate", "train", "calibrate", "predict", "evaluate", "inspect", "play")
@@ -118,7 +116,7 @@ def _simulate(defaults: Any) -> Callable[..., None]:
 def _train(defaults: Any) -> Callable[..., None]:
     def train(
         name: str, data: list[str] | None = None, /, *, out: Out, preset: str | None = None, config: Path | None = None,
-        reading: ReadingFlags = ReadingFlags(), start: Annotated[str | None, Parameter(name="--from")] = None,
+        reading: ReadingFlags = NO_READING, start: Annotated[str | None, Parameter(name="--from")] = None,
         resume: Flag = False, device: Device = "auto", force: Flag = False, json: Flag = False, settings: Any = None,
     ) -> None:  # fmt: skip
         """Train, calibrate and evaluate a network; writes a run directory with its report.
@@ -155,7 +153,7 @@ def _train(defaults: Any) -> Callable[..., None]:
 
 
 def calibrate(
-    run: str, data: list[str], /, *, out: Out, reading: ReadingFlags = ReadingFlags(), test: float = 0.3,
+    run: str, data: list[str], /, *, out: Out, reading: ReadingFlags = NO_READING, test: float = 0.3,
     seed: int = 0, device: Device = "auto", force: Flag = False, json: Flag = False,
 ) -> None:  # fmt: skip
     """Adapt a trained model to a survey with a few hundred labelled objects.
@@ -183,7 +181,7 @@ def calibrate(
 
 def _predict(defaults: Any) -> Callable[..., None]:
     def predict(
-        run: str, data: list[str] | None = None, /, *, out: Outs, reading: ReadingFlags = ReadingFlags(),
+        run: str, data: list[str] | None = None, /, *, out: Outs, reading: ReadingFlags = NO_READING,
         resume: Flag = False, device: Device = "auto", force: Flag = False, query: Any = None,
     ) -> None:  # fmt: skip
         """Apply a trained model to data; results go to tables and pages.
@@ -218,7 +216,7 @@ def _predict(defaults: Any) -> Callable[..., None]:
 def _evaluate(defaults: Any) -> Callable[..., None]:
     def evaluate(
         run: str, data: list[str] | None = None, /, *, against: str | None = None,
-        out: Annotated[Path | None, Parameter(name="--out")] = None, reading: ReadingFlags = ReadingFlags(),
+        out: Annotated[Path | None, Parameter(name="--out")] = None, reading: ReadingFlags = NO_READING,
         device: Device = "auto", force: Flag = False, json: Flag = False, query: Any = None,
     ) -> None:  # fmt: skip
         """Evaluate a model on its test part, or on other data; writes metrics.json and report.html.
@@ -254,7 +252,7 @@ def _evaluate(defaults: Any) -> Callable[..., None]:
 
 
 def inspect(
-    paths: list[str], /, *, reading: ReadingFlags = ReadingFlags(), write: Path | None = None, force: Flag = False,
+    paths: list[str], /, *, reading: ReadingFlags = NO_READING, write: Path | None = None, force: Flag = False,
     json: Flag = False,
 ) -> int:  # fmt: skip
     """Show what is in files, a table or a run.

@@ -45,7 +45,7 @@ class ReadingFlags:
 
     def table(self) -> dict[str, Any] | None:
         """Give the `[reading]` table: that of the file, with the flags over it; None where nothing is given."""
-        if self == ReadingFlags():
+        if self == NO_READING:
             return None
         table = {} if self.reading is None else table_of(self.reading, "reading")
         if self.zero_point is not None or self.unit is not None:
@@ -56,6 +56,10 @@ class ReadingFlags:
             table["unit"] = self.unit
         columns = dict(map(_column, self.column))
         return table | ({"columns": table.get("columns", {}) | columns} if columns else {})
+
+
+NO_READING = ReadingFlags()
+"""No flag given: the reading of the run, or that which the columns of the files show."""
 
 
 def _column(text: str) -> tuple[str, str]:
@@ -74,8 +78,8 @@ def settings_in(tokens: Sequence[str]) -> Any:
     """Make the settings whose values are the defaults of flags: of the application, with its preset and file."""
     if tokens[:1] not in (["train"], ["simulate"]):
         return None
-    words = tokens[1:]
-    name = next((word for word in words if word in NAMES), None) or next((word for word in words if word in names()), "")
+    # Installed packages are searched only where the name is not one of ours.
+    name = next((word for all_names in (lambda: NAMES, names) for word in tokens[1:] if word in all_names()), None)
     return settings_of(name, _value_of(tokens, "--preset"), _value_of(tokens, "--config")) if name else None
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -21,7 +20,7 @@ from skysure.errors import InputError
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
-    """Write `history.csv`, one row per epoch."""
+    """Write `history.csv`, one row an epoch."""
     names = list(dict.fromkeys(n for row in history for n in row))
     lines = [names] + [[row.get(n, "") for n in names] for row in history]
     write_text(folder / "history.csv", "".join(",".join(map(str, line)) + "\n" for line in lines))
@@ -93,6 +92,6 @@ def _finite(value: Any) -> Any:
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(v) for v in value]
-    if isinstance(value, (np.ndarray, np.generic, Tensor)):
+    if hasattr(value, "tolist"):
         return _finite(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
