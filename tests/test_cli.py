@@ -21,13 +21,16 @@ from skysure.application import presets
 from skysure.applications import supernovae
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
+from skysure.cli.flags import ReadingFlags
 from skysure.data.lightcurves import LightCurves
 from skysure.data.results.writer import ResultWriter, read_table
-from skysure.errors import InputError
+from skysure.data.split import read_parts
+from skysure.errors import InputError, SettingsError
 from skysure.run.checkpoints import Checkpoints
 from skysure.run.directory import _digest, _digest_of
 from skysure.run.files import read_history, write_metrics
 from skysure.settings import load_toml
+from skysure.verbs.calibrating import worse_scores
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -192,6 +195,34 @@ def test_layers_and_lists_of_flags() -> None:
     assert settings.classes == ("Ia", "II")
     objects = presets("supernovae")["demo"]["objects"]
     assert (settings.epochs, settings.objects, settings.unknowns) == (10, objects, False)
+
+
+def test_flags_of_reading_are_lines_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(
+        '[reading]\nunit = "uJy"\ntime_format = "jd"\n[reading.columns]\nid = "a"\nflux = "f"\n'
+    )
+    columns = {"id": "objname", "flux": "f"}
+    assert ReadingFlags().table() is None
+    assert ReadingFlags(unit="nJy").table() == {"unit": "nJy"}
+    assert ReadingFlags(tmp_path / "r.toml", zero_point=27.5, column=("id=objname",)).table() == {
+        "zero_point": 27.5, "time_format": "jd", "columns": columns,
+    }  # fmt: skip
+    assert ReadingFlags(column=("id=a", "time = b=c")).table() == {"columns": {"id": "a", "time": "b=c"}}
+    with pytest.raises(SettingsError, match="NAME=COLUMN"):
+        ReadingFlags(column=("objname",)).table()
+
+
+def test_flags_of_reading_read_a_file(say: Say, tmp_path: Path) -> None:
+    text = "objname,mjd,band,flux,flux_error\n"
+    text += "".join(f"a,{59000 + day},g,{100 + day},5\n" for day in range(5))
+    (tmp_path / "night.csv").write_text(text)
+    assert say("inspect", "night.csv")[0] == 1
+    status, out, err = say("inspect", "night.csv", "--zero-point", "27.5", "--column", "id=objname", "--json")
+    assert status == 0, err
+    assert json.loads(out)["reading"]["zero_point"] == 27.5
+    flags = ("--unit", "nJy", "--column", "id=objname", "--column=time=mjd", "--json")
+    reading = json.loads(say("inspect", "night.csv", *flags)[1])["reading"]
+    assert (reading["unit"], reading["columns"]["time"]) == ("nJy", "mjd")
 
 
 # counts, JSON, outputs
@@ -532,6 +563,46 @@ def test_calibrate_on_a_hundred_labels(say: Say, supernova_run: Path, tmp_path: 
     status, _, err = say("evaluate", "c", "labelled.parquet", "--out", "e", "--device", "cpu")
     assert "70 objects left out" in err
     assert set(load_split(Path("c"))) >= set(load_split(supernova_run))
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_calibrate_compares_with_the_model_before_on_the_same_objects(
+    say: Say, supernova_run: Path, tmp_path: Path
+) -> None:
+    """The scores of the model before are those of its own evaluation on these objects."""
+    curves = fresh(120, seed=11)
+    write(tmp_path / "labelled.parquet", curves)
+    assert say("calibrate", supernova_run, "labelled.parquet", "--out", "c", "--device", "cpu")[0] == 0
+    metrics = json.loads(Path("c/metrics.json").read_text())
+    assert metrics["against"] == "tiny, before this calibration"
+    split = read_parts(Path("c/split.parquet"))
+    before = verbs.evaluate(supernova_run, curves[np.isin(curves.ids, split.of("test"))], device="cpu").metrics
+    values = {score["name"]: score["value"] for score in before["scores"]}
+    assert all(score["against"] == pytest.approx(values[score["name"]]) for score in metrics["scores"])
+    worse = {"scores": [{"name": "nll", "label": "NLL", "value": 0.4, "against": 0.3},
+                        {"name": "brier", "label": "Brier score", "value": 0.3, "against": 0.3},
+                        {"name": "accuracy", "label": "Accuracy", "value": 80.0, "against": 90.0}]}  # fmt: skip
+    assert worse_scores(worse) == ["NLL is worse after this calibration: 0.4, before 0.3"]
+
+
+def test_calibrate_says_when_it_made_a_score_worse(
+    say: Say, supernova_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A calibration whose scales have the wrong sign."""
+    write(tmp_path / "labelled.parquet", fresh(100, seed=9))
+    calibrate = supernovae.calibrate
+
+    def spoil(model: object, source: object) -> None:
+        calibrate(model, source)
+        for stage in model.stages:
+            stage.scaling.scale.mul_(-3)
+
+    monkeypatch.setattr(supernovae, "calibrate", spoil)
+    monkeypatch.setattr(supernovae, "figures", lambda evaluation: iter(()))
+    status, _, err = say("calibrate", supernova_run, "labelled.parquet", "--out", "c", "--device", "cpu")
+    assert status == 0
+    assert "Negative log-likelihood is worse after this calibration" in err
+    assert "Brier score is worse after this calibration" in err
 
 
 @pytest.mark.usefixtures("without_figures")

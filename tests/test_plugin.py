@@ -199,6 +199,6 @@ def test_only_names_of_the_registry_are_applications(name: str) -> None:
 
 def test_the_page_shows_the_package_as_it_is() -> None:
     text = (ROOT / "docs" / "your-own-application.md").read_text(encoding="utf-8")
-    shown = dict(re.findall(r"^`([a-z_/.]+)`\n\n```(?:python|toml)?[a-z ]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    shown = dict(re.findall(r"^`([a-z_/.]+)`\n\n```(?:py|toml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     files = [p for p in PLUGIN.rglob("*") if p.suffix in (".py", ".toml")]
     assert {str(p.relative_to(PLUGIN)): p.read_text(encoding="utf-8") for p in files} == shown

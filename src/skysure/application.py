@@ -1,8 +1,8 @@
 """What an application is: the contract of its module, and the registry of those inside and those installed.
 
-An application is a module. It offers `PAPERS`, `Settings`, `Query`, `Schema`, and some of the verbs below; what it
-lacks it cannot do. Nothing is inherited or registered by code: a package announces its module through the entry
-point group `skysure.applications`.
+An application is a module. It declares `PAPERS`, `Settings`, `Query` and `Schema`, offers `network`, `train`,
+`evaluate` and `figures`, and may offer the other verbs below. A package announces its module through the entry point
+group `skysure.applications`; nothing is registered by code.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Calibrate(Protocol):
 
 
 class Predict(Protocol):
-    """Predict for one chunk; of all its numbers, only the rows depend on the other objects of the chunk."""
+    """Predict for one chunk of bounded size; the prediction for an object does not depend on the others."""
 
     def __call__(self, model: Any, chunk: Any, query: Any, /) -> Prediction: ...
 
