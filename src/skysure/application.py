@@ -82,6 +82,12 @@ class Read(Protocol):
     def __call__(self, data: Sequence[Any], reading: Mapping[str, Any], /) -> Source: ...
 
 
+class FromTable(Protocol):
+    """Make a chunk of a table in memory (DataFrame, QTable, Arrow, dict of arrays)."""
+
+    def __call__(self, table: Any, reading: Any = None, /) -> Any: ...
+
+
 class Inspect(Protocol):
     """Say what is in files, what is missing, and how to give it, as plain data with the proposed "reading"."""
 
@@ -211,6 +217,7 @@ class Application:
     """
 
     read = Verb[Read]()
+    from_table = Verb[FromTable]()
     inspect = Verb[Inspect]()
     simulate = Verb[Simulate]()
     environment = Verb[MakeEnvironment]()

@@ -1,4 +1,4 @@
-"""Training: the supervised loop, its state, seeds, and the members of an ensemble."""
+"""Training: the supervised loop, its state, seeds, and ensembles."""
 
 import lazy_loader
 

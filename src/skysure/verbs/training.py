@@ -116,7 +116,8 @@ def _open_experience(
     sizes = sizes_of(settings)
     source = data if is_source(data) else open_data(app, settings, listed(data), reading)
     source = in_parts(source, sizes, settings.seed, progress, grouped=settings.groups)
-    require_enough(source)
+    if isinstance(source, SplitSource):
+        require_enough(source)
     return source
 
 

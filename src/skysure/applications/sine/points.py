@@ -11,7 +11,7 @@ from astropy.table import QTable
 
 @dataclass(frozen=True)
 class Points:
-    """Some points; y is NaN where it is not known.
+    """Some points; y is NaN where it is unknown.
 
     Parameters
     ----------
