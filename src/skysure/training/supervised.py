@@ -167,7 +167,7 @@ class Step:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Tensor:
-        """Compute the mean NLL of the network, or of each member, without noise; every process does, and all stop alike."""
+        """Compute the mean NLL of the network, or of each member, without noise; the same in every process."""
         model, device = self.weights, self.accelerator.device
         model.eval()
         per_object = [self.nll(model, {n: v.to(device) for n, v in batch.items()}).double() for batch in batches]

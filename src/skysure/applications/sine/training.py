@@ -32,11 +32,11 @@ def train(
     arguments = (batches(source, settings), settings, accelerator)
     grid = _timed(fit_states(ensemble(settings, source.schema), *arguments)) if settings.grid else iter(())
     for learned, seconds in _timed(fit_states(network(settings, source.schema), *arguments, state)):
-        for fixed, grid_seconds in grid:
-            if fixed.epoch >= learned.epoch and not learned.done:
+        for searched in grid:
+            if searched[0].epoch >= learned.epoch and not learned.done:
                 break
         if learned.done and settings.grid:
-            learned = _with_grid(learned, fixed, source, settings, torch.tensor([seconds, grid_seconds]))
+            learned = _with_grid(learned, searched[0], source, settings, torch.tensor([seconds, searched[1]]))
         yield learned
 
 
