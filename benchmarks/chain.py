@@ -42,7 +42,7 @@ def train_agents(name: str | None, **fields: Any) -> Iterator[dict[str, Any]]:
     """Train the agents of a preset and score their final policies."""
     settings = build(chain.Settings, preset("chain", name), fields)
     start = time.process_time()
-    *_, last = chain.train(None, settings)
+    *_, last = chain.train(chain.environment(settings), settings)
     seconds = time.process_time() - start
     returns = last.tensors["model.return_history"][-1].numpy()
     n, best = len(returns), best_return(settings)

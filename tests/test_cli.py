@@ -21,13 +21,16 @@ from skysure.application import presets
 from skysure.applications import supernovae
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
+from skysure.cli.flags import ReadingFlags
 from skysure.data.lightcurves import LightCurves
 from skysure.data.results.writer import ResultWriter, read_table
-from skysure.errors import InputError
+from skysure.data.split import read_parts
+from skysure.errors import InputError, SettingsError
 from skysure.run.checkpoints import Checkpoints
 from skysure.run.directory import _digest, _digest_of
 from skysure.run.files import read_history, write_metrics
 from skysure.settings import load_toml
+from skysure.verbs.calibrating import worse_scores
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -48,18 +51,18 @@ def say(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def refuses(say: Say, tmp_path: Path) -> Callable[..., str]:
-    """Run a command that must be refused in one line, with these words, and leave no file behind."""
+    """Run a command that must be refused in labelled lines, with these words, and leave no file behind."""
 
     def run(status: int, said: tuple[str, ...], *words: object) -> str:
         before = listing(tmp_path)
         found, out, err = say(*words)
-        last = err.strip().splitlines()[-1]
+        message = err[max(err.find("Problem:"), 0) :]
         assert (found, out) == (status, "")
-        assert last.startswith("skysure: ")
+        assert message.startswith("Problem: ")
         assert "Traceback" not in err
-        assert all(word in last for word in said), last
+        assert all(word in message for word in said), message
         assert listing(tmp_path) == before
-        return last
+        return message
 
     return run
 
@@ -194,6 +197,34 @@ def test_layers_and_lists_of_flags() -> None:
     assert (settings.epochs, settings.objects, settings.unknowns) == (10, objects, False)
 
 
+def test_flags_of_reading_are_lines_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(
+        '[reading]\nunit = "uJy"\ntime_format = "jd"\n[reading.columns]\nid = "a"\nflux = "f"\n'
+    )
+    columns = {"id": "objname", "flux": "f"}
+    assert ReadingFlags().table() is None
+    assert ReadingFlags(unit="nJy").table() == {"unit": "nJy"}
+    assert ReadingFlags(tmp_path / "r.toml", zero_point=27.5, column=("id=objname",)).table() == {
+        "zero_point": 27.5, "time_format": "jd", "columns": columns,
+    }  # fmt: skip
+    assert ReadingFlags(column=("id=a", "time = b=c")).table() == {"columns": {"id": "a", "time": "b=c"}}
+    with pytest.raises(SettingsError, match="NAME=COLUMN"):
+        ReadingFlags(column=("objname",)).table()
+
+
+def test_flags_of_reading_read_a_file(say: Say, tmp_path: Path) -> None:
+    text = "objname,mjd,band,flux,flux_error\n"
+    text += "".join(f"a,{59000 + day},g,{100 + day},5\n" for day in range(5))
+    (tmp_path / "night.csv").write_text(text)
+    assert say("inspect", "night.csv")[0] == 1
+    status, out, err = say("inspect", "night.csv", "--zero-point", "27.5", "--column", "id=objname", "--json")
+    assert status == 0, err
+    assert json.loads(out)["reading"]["zero_point"] == 27.5
+    flags = ("--unit", "nJy", "--column", "id=objname", "--column=time=mjd", "--json")
+    reading = json.loads(say("inspect", "night.csv", *flags)[1])["reading"]
+    assert (reading["unit"], reading["columns"]["time"]) == ("nJy", "mjd")
+
+
 # counts, JSON, outputs
 
 
@@ -245,7 +276,7 @@ def test_outputs_that_cannot_be(
     refuses(1, ("is a folder",), *predict, "folder.csv")
     refuses(1, ("no folder",), "train", "supernovae", "--out", "no/r", *flags)
     refuses(1, ("exists", "--force"), "train", "supernovae", "--out", tmp_path, *flags)
-    refuses(1, ("is no run",), "train", "supernovae", "--out", tmp_path, "--force", *flags)
+    refuses(1, ("is not a run",), "train", "supernovae", "--out", tmp_path, "--force", *flags)
     refuses(1, ("exists", "--force"), "evaluate", supernova_run, night, "--out", tmp_path)
     refuses(1, ("exists", "--force"), "calibrate", supernova_run, night, "--out", tmp_path)
     refuses(1, ("exists", "--force"), "simulate", "supernovae", "--out", "there.csv", "-n", "5")
@@ -288,7 +319,7 @@ def test_a_disk_that_fills_later_keeps_what_was_learned(
     monkeypatch.setattr("skysure.run.reporting.write_metrics", full)
     status, _, err = say(*words)
     assert status == 1
-    assert "--resume goes on" in err
+    assert "--resume continues" in err
     assert not Path("r").exists()
     monkeypatch.setattr("skysure.run.reporting.write_metrics", inner)
     status, _, err = say(*words, "--resume")
@@ -318,7 +349,7 @@ def damage(copy: Path, how: str) -> None:
         case "edited":
             (copy / "run.toml").write_text(tomli_w.dumps(content | {"settings": content["settings"] | {"hidden": 8}}))
         case "newer":
-            (copy / "run.toml").write_text(tomli_w.dumps(content | {"format": 2}))
+            (copy / "run.toml").write_text(tomli_w.dumps(content | {"format": 3}))
         case "pickle":
             (copy / "model.safetensors").write_bytes(pickle.dumps(Trap()))
             sign(copy)
@@ -345,11 +376,11 @@ class Trap:
         ("incomplete", ("model.safetensors", "no such file")),
         ("truncated", ("model.safetensors", "copy it again")),
         ("edited", ("run.toml", "was changed", "--config")),
-        ("newer", ("format 2", "upgrade skysure")),
+        ("newer", ("format 3", "upgrade skysure")),
         ("pickle", ("model.safetensors", "a safetensors file")),
         ("other shapes", ("has shape",)),
         ("nonsense", ("hidden = 0", "edited")),
-        ("another application", ("'os'",)),
+        ("another application", ("unknown application 'os'",)),
     ],
 )
 def test_a_run_that_is_not_as_it_was(
@@ -532,6 +563,46 @@ def test_calibrate_on_a_hundred_labels(say: Say, supernova_run: Path, tmp_path: 
     status, _, err = say("evaluate", "c", "labelled.parquet", "--out", "e", "--device", "cpu")
     assert "70 objects left out" in err
     assert set(load_split(Path("c"))) >= set(load_split(supernova_run))
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_calibrate_compares_with_the_model_before_on_the_same_objects(
+    say: Say, supernova_run: Path, tmp_path: Path
+) -> None:
+    """The scores of the model before are those of its own evaluation on these objects."""
+    curves = fresh(120, seed=11)
+    write(tmp_path / "labelled.parquet", curves)
+    assert say("calibrate", supernova_run, "labelled.parquet", "--out", "c", "--device", "cpu")[0] == 0
+    metrics = json.loads(Path("c/metrics.json").read_text())
+    assert metrics["against"] == "tiny, before this calibration"
+    split = read_parts(Path("c/split.parquet"))
+    before = verbs.evaluate(supernova_run, curves[np.isin(curves.ids, split.of("test"))], device="cpu").metrics
+    values = {score["name"]: score["value"] for score in before["scores"]}
+    assert all(score["against"] == pytest.approx(values[score["name"]]) for score in metrics["scores"])
+    worse = {"scores": [{"name": "nll", "label": "NLL", "value": 0.4, "against": 0.3},
+                        {"name": "brier", "label": "Brier score", "value": 0.3, "against": 0.3},
+                        {"name": "accuracy", "label": "Accuracy", "value": 80.0, "against": 90.0}]}  # fmt: skip
+    assert worse_scores(worse) == ["NLL is worse after this calibration: 0.4, before 0.3"]
+
+
+def test_calibrate_says_when_it_made_a_score_worse(
+    say: Say, supernova_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A calibration whose scales have the wrong sign."""
+    write(tmp_path / "labelled.parquet", fresh(100, seed=9))
+    calibrate = supernovae.calibrate
+
+    def spoil(model: object, source: object) -> None:
+        calibrate(model, source)
+        for stage in model.stages:
+            stage.scaling.scale.mul_(-3)
+
+    monkeypatch.setattr(supernovae, "calibrate", spoil)
+    monkeypatch.setattr(supernovae, "figures", lambda evaluation: iter(()))
+    status, _, err = say("calibrate", supernova_run, "labelled.parquet", "--out", "c", "--device", "cpu")
+    assert status == 0
+    assert "Negative log-likelihood is worse after this calibration" in err
+    assert "Brier score is worse after this calibration" in err
 
 
 @pytest.mark.usefixtures("without_figures")

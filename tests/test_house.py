@@ -118,8 +118,11 @@ def test_only_data_and_run_touch_files(path: Path) -> None:
         assert not names & touching
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.name == "settings.py" or within(p, "cli")], ids=name_of)
-def test_settings_and_command_line_import_no_torch(path: Path) -> None:
+LIGHT = [p for p in MODULES if p.name in ("settings.py", "application.py") or within(p, "cli")]
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=name_of)
+def test_settings_contract_and_command_line_import_no_torch(path: Path) -> None:
     heavy = {"torch", "numpy", "scipy", "astropy", "matplotlib", "pyarrow", "accelerate", "sklearn"}
     assert not {m.split(".")[0] for m in imports(path, top_only=True)} & heavy
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from skysure.run.checkpoints import Checkpoints
 from skysure.run.directory import _digest, _digest_of
 from skysure.run.files import read_history, read_metrics, write_metrics
 from skysure.settings import load_toml
+from skysure.training import Part, State
 
 SMALL = {"objects": 120, "validation": 30, "calibration": 30, "test": 30, "epochs": 4, "hidden": 8, "device": "cpu"}
 
@@ -108,7 +110,7 @@ def damage(copy: Path, how: str) -> None:
         ("newer format", "upgrade"),
         ("no run.toml", "no run.toml"),
         ("broken run.toml", "valid TOML"),
-        ("another application", "application 'os'"),
+        ("another application", "unknown application 'os'"),
     ],
 )
 def test_a_damaged_run_is_refused(copy: Path, how: str, said: str) -> None:
@@ -162,7 +164,7 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path: Path) -> None:
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     quiet = {"cwd": tmp_path, "env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*command, "whole"], check=True, **quiet)
-    last = tmp_path / "killed.training" / "checkpoints" / "last.safetensors"
+    last = tmp_path / "killed.training" / "checkpoints" / "book.json"
     process = subprocess.Popen([*command, "killed"], **quiet)
     while not last.exists() and process.poll() is None:
         time.sleep(0.01)
@@ -196,3 +198,94 @@ def test_light_curves_in_memory_train_calibrate_and_predict(tmp_path: Path) -> N
     assert "Charnock" in (tmp_path / "run" / "report.html").read_text()
     mine = verbs.calibrate(run, simulate_lightcurves(60, "des", seed=4), tmp_path / "mine", device="cpu")
     assert len(verbs.predict(mine, curves[:5])) == 5
+
+
+def state_of(step: int, *versions: int) -> State:
+    """A state whose tensors tell its step, with replay segments of these versions."""
+    parts = {
+        f"replay_{k}": Part(version, {"frames": torch.full((3,), 100.0 * k + version)})
+        for k, version in enumerate(versions)
+    }
+    return State(step, {"epoch": step}, {"model.weight": torch.full((2,), float(step))}, {"steps": step}, parts=parts)
+
+
+def contents(state: State) -> dict[str, object]:
+    parts = {name: (part.version, part.tensors["frames"].tolist()) for name, part in state.parts.items()}
+    return {"epoch": state.epoch, "counters": state.counters, "weight": state.tensors["model.weight"].tolist()} | parts
+
+
+def test_a_part_that_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state_of(1, 7, 1), [{"epoch": 1}])
+    first = {p.name: p.stat().st_ino for p in checkpoints.folder.iterdir()}
+    checkpoints.save(state_of(2, 7, 2), [{"epoch": 1}, {"epoch": 2}])
+    second = {p.name: p.stat().st_ino for p in checkpoints.folder.iterdir()}
+    assert second.keys() == {"book.json", "state-2.safetensors", "replay_0-7.safetensors", "replay_1-2.safetensors"}
+    assert second["replay_0-7.safetensors"] == first["replay_0-7.safetensors"]
+    state, history = checkpoints.load()
+    assert contents(state) == contents(state_of(2, 7, 2))
+    assert history == [{"epoch": 1}, {"epoch": 2}]
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2], ids=["the tensors", "the part that changed", "the book"])
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """What was written in vain is replaced by the next checkpoint, or removed."""
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state_of(1, 7, 1), [])
+    replace, calls = os.replace, []
+
+    def dies(*arguments: object) -> None:
+        if len(calls) == writes:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        replace(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", dies)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(state_of(2, 7, 2), [])
+    assert contents(checkpoints.load()[0]) == contents(state_of(1, 7, 1))
+    part = Part(2, {"frames": torch.zeros(3)})
+    other = State(
+        2, {}, {"model.weight": torch.full((2,), 5.0)}, {}, parts=state_of(2, 7, 2).parts | {"replay_1": part}
+    )
+    checkpoints.save(other, [])
+    assert contents(checkpoints.load()[0]) == contents(other)
+    assert len(list(checkpoints.folder.glob("*.safetensors"))) == 3
+
+
+@pytest.mark.parametrize("name", ["state", "a/b", "../up", "with-dash", ""])
+def test_a_part_has_the_name_of_a_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="part"):
+        Checkpoints(tmp_path).save(State(1, {}, {}, parts={name: Part(1, {})}), [])
+
+
+@pytest.mark.parametrize(("sizes", "part"), [({"test": 1}, "test"), ({"validation": 1}, "validation")])
+def test_too_few_objects_fail_before_the_first_epoch(tmp_path: Path, sizes: dict[str, int], part: str) -> None:
+    states: list[State] = []
+    with pytest.raises(InputError, match=f"1 in the {part} part"):
+        verbs.train("sine", out=tmp_path / "few", on_state=states.append, **(SMALL | sizes))
+    assert not states
+    assert not list(tmp_path.iterdir())
+    few = {"objects": 4, "validation": 1, "calibration": 1, "test": 1}
+    with pytest.raises(InputError, match="1 in the train part"):
+        verbs.train("sine", out=tmp_path / "few", on_state=states.append, **(SMALL | few))
+    assert not states
+
+
+def test_an_agent_has_an_environment_and_flags_of_its_own(tmp_path: Path) -> None:
+    run = verbs.train("chain", out=tmp_path / "run", agents=3, episodes=2, horizon=30)
+    steps = list(verbs.play(run, steps=5, seed=2))
+    assert [record["step"] for record in steps] == [1, 2, 3, 4, 5]
+    assert steps == list(verbs.play(run, steps=5, seed=2))
+    assert steps[-1]["return"] == sum(record["reward"] for record in steps)
+    assert all(a["reaches"] == b["state"] for a, b in pairwise(steps))
+    assert len(list(verbs.play(run, steps=100))) == 30  # the episode is over
+    assert len(verbs.predict(run)) == run.settings.length
+    with pytest.raises(SettingsError, match="unknown field 'stops'"):
+        list(verbs.play(run, stops=3))
+    for verb in (lambda: verbs.train("chain", ["a.csv"], tmp_path / "no"), lambda: verbs.evaluate(run, ["a.csv"])):
+        with pytest.raises(InputError, match="chain reads no data"):
+            verb()

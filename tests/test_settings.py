@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from skysure.errors import InputError, SettingsError
@@ -26,6 +27,9 @@ class Example:
     bands: tuple[str, ...] = ()
     span: tuple[float, float] = (0.0, 1.0)
     label: str | None = None
+    at_epoch: str = ""
+    share: int | float = 0.1
+    when: str | float = ""
     inner: Inner = Inner()
 
 
@@ -48,6 +52,16 @@ def test_later_layers_go_over_earlier_ones() -> None:
         ("span", [0, 2], (0.0, 2.0)),
         ("label", "a", "a"),
         ("inner", {"low": 1}, Inner(1.0)),
+        ("at_epoch", 10, "10"),
+        ("at_epoch", 2.5, "2.5"),
+        ("at_epoch", np.int64(10), "10"),
+        ("share", 3, 3),
+        ("share", 0.5, 0.5),
+        ("share", "0.5", 0.5),
+        ("when", 10, 10.0),
+        ("when", 2.5, 2.5),
+        ("when", "10", 10.0),
+        ("when", "all", "all"),
     ],
 )
 def test_values_and_their_texts(field: str, given: object, wanted: object) -> None:
@@ -69,6 +83,8 @@ def test_values_and_their_texts(field: str, given: object, wanted: object) -> No
         ({"cell": "rnn"}, "one of gru, lstm"),
         ({"span": [1]}, "2 values"),
         ({"inner": {"hight": 1}}, "known: low"),
+        ({"at_epoch": True}, "text"),
+        ({"at_epoch": [1]}, "text"),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_cure(given: dict[str, object], said: str) -> None:

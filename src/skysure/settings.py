@@ -1,4 +1,4 @@
-"""Settings are frozen dataclasses; their values come in layers: defaults < preset < file < flags."""
+"""Settings: frozen dataclasses whose values come in layers, defaults < preset < file < flags."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from numbers import Real
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -16,20 +17,20 @@ T = TypeVar("T")
 
 
 def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> T:
-    """Make the dataclass `cls` from layers of named values, a later layer going over an earlier one.
+    """Make the dataclass `cls` from layers of named values; a later layer overrides an earlier one.
 
     Parameters
     ----------
     cls : dataclass type
         Its fields may be bool, int, float, str, tuples of these, Literal, dataclasses, and unions.
     *layers : mapping of str to value
-        Values as TOML or the command line give them; counts may be written "10_000" or "1e7".
+        Values as Python, TOML or the command line give them; counts may be written "10_000" or "1e7".
     where : str
-        What the layers are called in a message.
+        Name of the layers in a message.
 
     Raises
     ------
-    SettingsFault
+    SettingsError
         Where a field is unknown (the nearest names are offered) or a value has the wrong type.
 
     Examples
@@ -47,9 +48,9 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> 
         for name, value in layer.items():
             if name not in kinds:
                 raise SettingsError(
-                    f"{where}: there is no '{name}'",
+                    f"{where}: unknown field '{name}'",
                     nearest(name, kinds),
-                    "a misspelling, or another application's",
+                    "a misspelling, or a field of another application",
                 )
             values[name] = convert(value, kinds[name], f"{where}: {name}")
     try:
@@ -59,7 +60,14 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> 
 
 
 def convert(value: Any, kind: Any, name: str) -> Any:
-    """Turn a value, or its text, into the type of a field; `name` says which field in a message."""
+    """Convert a value, or its text, to the type of a field; `name` is the field's in a message.
+
+    A number given for a text becomes its text. In a union, a value of one of its types stays as it is; else its types
+    are tried in their order, text last.
+
+    >>> convert("1e3", int, "epochs"), convert(10, str, "at_epoch"), convert("10", str | float, "at_epoch")
+    (1000, '10', 10.0)
+    """
     origin, options = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return _convert_union(value, options, name)
@@ -83,12 +91,15 @@ def convert(value: Any, kind: Any, name: str) -> Any:
 def _convert_union(value: Any, options: tuple[Any, ...], name: str) -> Any:
     if value is None and type(None) in options:
         return None
-    for option in (o for o in options if o is not type(None)):
+    if not isinstance(value, str) and type(value) in options:
+        return value
+    errors = []
+    for option in sorted((o for o in options if o is not type(None)), key=lambda option: option is str):
         try:
             return convert(value, option, name)
-        except SettingsError as fault:
-            last = fault
-    raise last
+        except SettingsError as error:
+            errors.append(error)
+    raise errors[-1]
 
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -98,8 +109,8 @@ def _convert_plain(value: Any, kind: Any, name: str) -> Any:
     text = str(value).strip().lower()
     if kind is bool and text in ("true", "false", "yes", "no"):
         return text in ("true", "yes")
-    if kind is str and isinstance(value, str):
-        return value
+    if kind is str and isinstance(value, (str, Real)) and not isinstance(value, bool):
+        return str(value)
     if kind in (int, float) and not isinstance(value, bool):
         try:
             number = float(text)
@@ -124,7 +135,7 @@ def documentation(cls: type) -> str:
 
 
 def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Raise a SettingsFault where a field of a dataclass lies outside its range, whose ends belong to it."""
+    """Raise SettingsError where a field of a dataclass is outside its range, which includes its ends."""
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if not low <= value <= high:
@@ -132,7 +143,7 @@ def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> No
 
 
 def load_toml(path: Path | str) -> dict[str, Any]:
-    """Read a TOML file; a fault names the file and the line."""
+    """Read a TOML file; raises InputError with the file and the line."""
     path = Path(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -151,12 +162,12 @@ def table_of(path: Path | str, name: str) -> dict[str, Any]:
 
 
 def plain(settings: Any) -> dict[str, Any]:
-    """Give a dataclass as TOML can hold it: no None, tuples as lists."""
+    """Convert a dataclass to what TOML can hold: no None, tuples as lists."""
     return without_none(asdict(settings))
 
 
 def without_none(value: Any) -> Any:
-    """Drop what is None, at any depth; tuples become lists."""
+    """Drop every None, at any depth; tuples become lists."""
     if isinstance(value, Mapping):
         return {str(k): without_none(v) for k, v in value.items() if v is not None}
     if isinstance(value, (list, tuple)):

@@ -29,10 +29,10 @@ def evaluation() -> Iterator[Evaluation]:
     """A few agents that played little, beside those of the presets."""
     config.update("jaxtyping_disable", True)
     settings = chain.Settings(agents=4, episodes=3, horizon=60)
-    *_, last = chain.train(None, settings)
+    *_, last = chain.train(chain.environment(settings), settings)
     model = chain.network(settings, chain.Schema())
     model.load_state_dict(last.weights)
-    yield chain.evaluate(model, None, chain.Query())
+    yield chain.evaluate(model, chain.environment(settings), chain.Query())
     config.update("jaxtyping_disable", False)
 
 
@@ -147,10 +147,10 @@ def test_the_interval_of_a_share_covers_as_it_says() -> None:
 
 def test_without_company_only_this_run_is_shown(evaluation: Evaluation) -> None:
     settings = chain.Settings(agents=2, episodes=1, horizon=10)
-    *_, last = chain.train(None, settings)
+    *_, last = chain.train(chain.environment(settings), settings)
     model = chain.network(settings, chain.Schema())
     model.load_state_dict(last.weights)
-    metrics = chain.evaluate(model, None, chain.Query(beside=False)).metrics
+    metrics = chain.evaluate(model, chain.environment(settings), chain.Query(beside=False)).metrics
     assert [rule["name"] for rule in metrics["curves"]["learning"]["rules"]] == ["this run"]
     assert all(render(figure) for figure in chain.figures(Evaluation(metrics)))
 

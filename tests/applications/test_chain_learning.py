@@ -41,7 +41,7 @@ def default() -> Any:
 
 
 def trained(settings: chain.Settings) -> Any:
-    *_, last = chain.train(None, settings)
+    *_, last = chain.train(chain.environment(settings), settings)
     model = chain.network(settings, chain.Schema())
     model.load_state_dict(last.weights)
     return model.eval()
@@ -127,16 +127,16 @@ def test_the_lectures_agent_is_played_as_its_code_plays_it() -> None:
 
 def test_an_interrupted_training_ends_with_the_same_bits() -> None:
     settings = chain.Settings(agents=5, episodes=6, horizon=50)
-    states = list(chain.train(None, settings))
+    states = list(chain.train(chain.environment(settings), settings))
     assert [s.epoch for s in states] == [1, 2, 3, 4, 5, 6]
     assert [s.done for s in states] == [False] * 5 + [True]
     for stop in (1, 3, 5):
         kept = State(stop, {}, {n: t.clone() for n, t in states[stop - 1].tensors.items()})
-        *_, last = chain.train(None, settings, kept)
+        *_, last = chain.train(chain.environment(settings), settings, kept)
         assert last.record == states[-1].record
         for name, tensor in last.tensors.items():
             assert torch.equal(tensor, states[-1].tensors[name])
-    assert not list(chain.train(None, settings, states[-1]))
+    assert not list(chain.train(chain.environment(settings), settings, states[-1]))
 
 
 def test_the_seed_decides() -> None:

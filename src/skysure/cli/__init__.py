@@ -12,9 +12,11 @@ from skysure.errors import InputError
 from .commands import COMMANDS, app
 from .showing import say
 
+RESUMABLE = ("train", "predict")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit status: 0, 1 for a fault in what was given, 2 for usage, 130."""
+    """Run the command line; gives the exit status: 0, 1 for wrong input, 2 for wrong usage, 130 if interrupted."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     try:
         result = app(tokens)(tokens, exit_on_error=False, print_error=False)
@@ -24,15 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.status
     except CycloptsError as error:
         command = f" {tokens[0]}" if tokens and tokens[0] in COMMANDS else ""
-        say(f"skysure: {error} — skysure{command} --help")
+        say(str(InputError(str(error), fix=f"skysure{command} --help")))
         return 2
     except KeyboardInterrupt:
-        resumable = tokens[:1] in (["train"], ["predict"])
-        say("skysure: interrupted" + (" — the same command with --resume goes on" if resumable else ""))
+        fix = "the same command with --resume continues" if tokens[:1] and tokens[0] in RESUMABLE else ""
+        say(str(InputError("interrupted", fix=fix)))
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
     except OSError as error:
-        say(f"skysure: {error.filename or 'a file'}: {error.strerror or error}")
+        say(str(InputError(f"{error.filename or 'a file'}: {error.strerror or error}")))
         return 1

@@ -1,4 +1,4 @@
-"""The commands: each calls its verb. Those that name an application or a run have its fields as flags."""
+"""The commands: each parses its flags and calls its verb."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from skysure import settings as layers
-from skysure.application import NAMES, VERBS, application, presets
+from skysure.application import application, names, presets
+from skysure.errors import InputError
 from skysure.models import find, shipped
+from skysure.settings import convert
 
-from .flags import Device, Flag, Out, Outs, query_asked, reading_of, settings_asked, values_of, with_fields
+from .flags import NO_READING, Device, Flag, Out, Outs, ReadingFlags, query_in, settings_in, values_of, with_fields
 from .showing import Progress, dumps, listing, print_scores, say
 
 COMMANDS = ("demo", "list", "simulate", "train", "calibrate", "predict", "evaluate", "inspect", "play")
@@ -25,16 +26,17 @@ def app(tokens: Sequence[str]) -> App:
         version=_version, result_action="return_value",
         suppress_keyboard_interrupt=False,
     )  # fmt: skip
-    settings, query = settings_asked(tokens), query_asked(tokens)
+    settings, query = settings_in(tokens), query_in(tokens)
     for command in (
-        demo, list_, _simulate(settings), _train(settings), calibrate, _predict(query), _evaluate(query), inspect, play,
+        demo, list_, _simulate(settings), _train(settings), calibrate, _predict(query), _evaluate(query), inspect,
+        _play(query),
     ):  # fmt: skip
         made.command(command, name=command.__name__.strip("_"))
     return made
 
 
 def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = "auto", force: Flag = False) -> None:
-    """Go the whole way on embedded data, offline, in minutes.
+    """Simulate, train, calibrate, evaluate and predict with an application, offline, in minutes.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = 
     out
         Folder for everything it makes.
     force
-        Replace what is there.
+        Replace what exists.
     """
     from skysure import verbs
 
@@ -55,19 +57,30 @@ def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = 
 
 
 def list_(*, json: Flag = False) -> None:
-    """List applications and what each can do, their presets, and the models that ship."""
-    known = {
-        name: {"does": (application(name).__doc__ or "").strip().splitlines()[0], "verbs": _able(name),
-               "presets": sorted(presets(name))}
-        for name in NAMES
-    }  # fmt: skip
+    """List applications and what each can do, where they come from, their presets, and the models that ship."""
+    known = {name: _describe(name) for name in names()}
     if json:
         print(dumps({"applications": known, "models": shipped()}))
         return
     for facts in known.values():
-        print(f"{facts['does']}\n    can: {', '.join(facts['verbs'])}")
+        print(facts["does"])
+        if "error" in facts:
+            print(f"    {facts['error']}\n")
+            continue
+        print(f"    from: {facts['package']}\n    can: {', '.join(facts['verbs'])}")
         print(f"    presets: {', '.join(facts['presets']) or '-'}\n")
     print(f"models that ship: {', '.join(shipped()) or '-'}")
+
+
+def _describe(name: str) -> dict[str, Any]:
+    """Describe an application; one whose package is broken by its error, so that the others are still listed."""
+    try:
+        app = application(name)
+        return {
+            "does": app.summary, "package": app.package, "verbs": list(app.verbs), "presets": sorted(presets(name)),
+        }  # fmt: skip
+    except InputError as error:
+        return {"does": name, "error": error.problem, "verbs": [], "presets": []}
 
 
 def _simulate(defaults: Any) -> Callable[..., None]:
@@ -84,15 +97,15 @@ def _simulate(defaults: Any) -> Callable[..., None]:
         out
             The table; its suffix decides the format: .parquet .fits .ecsv .csv .vot
         n
-            How many objects; 10_000 and 1e4 are understood.
+            How many objects; 10_000 and 1e4 are accepted.
         preset, config
             Settings under the flags: a preset's name, a TOML file.
         force
-            Replace what is there.
+            Replace what exists.
         """
         from skysure import verbs
 
-        count = None if n is None else layers.convert(n, int, "-n")
+        count = None if n is None else convert(n, int, "-n")
         with Progress() as progress:
             done = verbs.simulate(name, out, count, seed=seed, force=force, progress=progress, **values_of(settings))
         say(f"{done} objects in {out}")
@@ -103,10 +116,10 @@ def _simulate(defaults: Any) -> Callable[..., None]:
 def _train(defaults: Any) -> Callable[..., None]:
     def train(
         name: str, data: list[str] | None = None, /, *, out: Out, preset: str | None = None, config: Path | None = None,
-        reading: Path | None = None, start: Annotated[str | None, Parameter(name="--from")] = None,
+        reading: ReadingFlags = NO_READING, start: Annotated[str | None, Parameter(name="--from")] = None,
         resume: Flag = False, device: Device = "auto", force: Flag = False, json: Flag = False, settings: Any = None,
     ) -> None:  # fmt: skip
-        """Train, calibrate and prove a network; writes a run directory with its report.
+        """Train, calibrate and evaluate a network; writes a run directory with its report.
 
         Parameters
         ----------
@@ -118,14 +131,12 @@ def _train(defaults: Any) -> Callable[..., None]:
             The run directory.
         preset, config
             Settings under the flags: a preset's name, a TOML file (a run.toml will do).
-        reading
-            TOML file with a [reading] table: columns, units, bands.
         start
-            A run whose weights to start from.
+            A run whose weights are the initial ones.
         resume
-            Go on with a training that was interrupted.
+            Continue an interrupted training.
         force
-            Replace what is there.
+            Replace what exists.
         json
             Print the scores for machines.
         """
@@ -133,7 +144,7 @@ def _train(defaults: Any) -> Callable[..., None]:
 
         with Progress() as progress:
             verbs.train(
-                name, data or (), out, reading=reading_of(reading), start=start, resume=resume, device=device,
+                name, data or (), out, reading=reading.table(), start=start, resume=resume, device=device,
                 force=force, progress=progress, **values_of(settings),
             )  # fmt: skip
         print_scores(out, as_json=json)
@@ -142,8 +153,8 @@ def _train(defaults: Any) -> Callable[..., None]:
 
 
 def calibrate(
-    run: str, data: list[str], /, *, out: Out, reading: Path | None = None, test: float = 0.3, seed: int = 0,
-    device: Device = "auto", force: Flag = False, json: Flag = False,
+    run: str, data: list[str], /, *, out: Out, reading: ReadingFlags = NO_READING, test: float = 0.3,
+    seed: int = 0, device: Device = "auto", force: Flag = False, json: Flag = False,
 ) -> None:  # fmt: skip
     """Adapt a trained model to a survey with a few hundred labelled objects.
 
@@ -155,16 +166,14 @@ def calibrate(
         Files with labelled objects.
     out
         The new run directory.
-    reading
-        TOML file with a [reading] table.
     test
-        Share of the objects, or how many, kept to prove the new calibration on.
+        Share of the objects, or how many, kept to evaluate the new calibration on.
     """
     from skysure import verbs
 
     with Progress() as progress:
         verbs.calibrate(
-            run, data, out, reading=reading_of(reading), test=test, seed=seed, device=device, force=force,
+            run, data, out, reading=reading.table(), test=test, seed=seed, device=device, force=force,
             progress=progress,
         )  # fmt: skip
     print_scores(out, as_json=json)
@@ -172,8 +181,8 @@ def calibrate(
 
 def _predict(defaults: Any) -> Callable[..., None]:
     def predict(
-        run: str, data: list[str] | None = None, /, *, out: Outs, reading: Path | None = None, resume: Flag = False,
-        device: Device = "auto", force: Flag = False, query: Any = None,
+        run: str, data: list[str] | None = None, /, *, out: Outs, reading: ReadingFlags = NO_READING,
+        resume: Flag = False, device: Device = "auto", force: Flag = False, query: Any = None,
     ) -> None:  # fmt: skip
         """Apply a trained model to data; results go to tables and pages.
 
@@ -186,18 +195,16 @@ def _predict(defaults: Any) -> Callable[..., None]:
         out
             A table; repeat for more. The suffix decides: .parquet .fits .ecsv .csv .vot; .html is a page with
             pictures of the first objects.
-        reading
-            TOML file with a [reading] table.
         resume
-            Go on with a prediction that was interrupted.
+            Continue an interrupted prediction.
         force
-            Replace what is there.
+            Replace what exists.
         """
         from skysure import verbs
 
         with Progress() as progress:
             rows = verbs.predict(
-                run, data or (), out, reading=reading_of(reading), resume=resume, device=device, force=force,
+                run, data or (), out, reading=reading.table(), resume=resume, device=device, force=force,
                 progress=progress, **values_of(query),
             )  # fmt: skip
         what = "object" if all(verbs.is_page(path) for path in out) else "row"
@@ -209,25 +216,23 @@ def _predict(defaults: Any) -> Callable[..., None]:
 def _evaluate(defaults: Any) -> Callable[..., None]:
     def evaluate(
         run: str, data: list[str] | None = None, /, *, against: str | None = None,
-        out: Annotated[Path | None, Parameter(name="--out")] = None, reading: Path | None = None,
+        out: Annotated[Path | None, Parameter(name="--out")] = None, reading: ReadingFlags = NO_READING,
         device: Device = "auto", force: Flag = False, json: Flag = False, query: Any = None,
     ) -> None:  # fmt: skip
-        """Prove a model on its test part, or on other data; writes metrics.json and report.html.
+        """Evaluate a model on its test part, or on other data; writes metrics.json and report.html.
 
         Parameters
         ----------
         run
             A run directory or a shipped model.
         data
-            Files with truth; what was trained or calibrated on is left out. None: the test part.
+            Files with truth; objects that it was trained or calibrated on are left out. None: the test part.
         against
             Another run, on the same objects.
         out
             Folder for metrics.json and report.html; without it the run itself, or RUN-on-DATA.
-        reading
-            TOML file with a [reading] table.
         force
-            Replace what is there.
+            Replace what exists.
         json
             Print the scores for machines.
         """
@@ -238,7 +243,7 @@ def _evaluate(defaults: Any) -> Callable[..., None]:
             folder = Path(f"{Path(run).name}-on-{Path(data[0]).name.split('.')[0]}")
         with Progress() as progress:
             verbs.evaluate(
-                run, data or (), against=against, out=folder or "", reading=reading_of(reading), device=device,
+                run, data or (), against=against, out=folder or "", reading=reading.table(), device=device,
                 force=force, progress=progress, **values_of(query),
             )  # fmt: skip
         print_scores(folder or find(run), as_json=json)
@@ -247,55 +252,53 @@ def _evaluate(defaults: Any) -> Callable[..., None]:
 
 
 def inspect(
-    paths: list[str], /, *, reading: Path | None = None, write: Path | None = None, force: Flag = False,
+    paths: list[str], /, *, reading: ReadingFlags = NO_READING, write: Path | None = None, force: Flag = False,
     json: Flag = False,
 ) -> int:  # fmt: skip
-    """Say what is in files, a table or a run.
+    """Show what is in files, a table or a run.
 
     Parameters
     ----------
     paths
         Files, folders, globs, archives, or a run.
-    reading
-        TOML file with a [reading] table.
     write
         Where to write the [reading] table that would read these files.
     """
     from skysure import verbs
 
-    facts = verbs.inspect(paths, reading_of(reading))
+    facts = verbs.inspect(paths, reading.table())
     if write:
         verbs.write_reading(write, facts, force=force)
         say(f"reading proposed in {write}")
     problems = facts.get("problems", ())
     print(dumps(facts) if json else listing({n: v for n, v in facts.items() if n != "problems" and v not in ([], {})}))
     for problem in problems:
-        say(f"skysure: {problem}")
+        say(str(problem))
     return 1 if problems else 0
 
 
-def play(run: str, *, out: Annotated[Path | None, Parameter(name="--out")] = None, steps: int = 20, seed: int = 0,
-         force: Flag = False) -> None:  # fmt: skip
-    """Watch an agent: its states, actions and rewards, step by step.
+def _play(defaults: Any) -> Callable[..., None]:
+    def play(
+        run: str, /, *, out: Annotated[Path | None, Parameter(name="--out")] = None, force: Flag = False,
+        query: Any = None,
+    ) -> None:  # fmt: skip
+        """Watch an agent: its states, actions and rewards, step by step.
 
-    Parameters
-    ----------
-    run
-        A run directory of an agent.
-    out
-        A table for the steps; else they are printed.
-    steps
-        How many.
-    """
-    from skysure import verbs
+        Parameters
+        ----------
+        run
+            A run directory of an agent.
+        out
+            A table for the steps; without it they are printed.
+        force
+            Replace what exists.
+        """
+        from skysure import verbs
 
-    for line in verbs.play(run, steps, seed=seed, out=out, force=force):
-        print("  ".join(f"{name} {value}" for name, value in line.items()))
+        for record in verbs.play(run, out=out, force=force, **values_of(query)):
+            print("  ".join(f"{name} {value}" for name, value in record.items()))
 
-
-def _able(name: str) -> list[str]:
-    offered = dir(application(name))
-    return [verb for verb in VERBS if verb in offered]
+    return with_fields(play, "query", defaults)
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""What people and machines get to see: progress, notes, scores, listings, JSON."""
+"""Output for people and machines: progress, notes, scores, listings, JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 LEADS = os.environ.get("RANK", "0") == "0"
-"""Whether this is the process that speaks, of those that a launcher started."""
+"""Whether this process prints, of those that a launcher started."""
 
 
 def say(text: str) -> None:
-    """Print a line on standard error, where results are not."""
+    """Print to standard error; results go to standard output."""
     if LEADS:
         print(text, file=sys.stderr, flush=True)
 

@@ -18,3 +18,8 @@ class Evaluation:
     """
 
     metrics: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_metrics(cls, metrics: dict[str, Any]) -> Evaluation:
+        """Read the layout of `metrics.json`."""
+        return cls(metrics)

@@ -1,4 +1,4 @@
-"""Models that ship: run directories like any other, made by `make models`; and where a run lies."""
+"""The models that ship, which are run directories like any other (`make models`), and finding a run by path or name."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def find(run: Path | str) -> Path:
 
     Raises
     ------
-    Fault
-        Where there is none; the nearest names are offered, or how to go on with an unfinished training.
+    InputError
+        Where there is none: with the nearest names, or how to continue an unfinished training.
     """
     folder = Path(run)
     if (folder / "run.toml").is_file():

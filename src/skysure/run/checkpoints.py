@@ -1,42 +1,93 @@
-"""The checkpoints of a training: the last state, replaced atomically, without pickle."""
+"""The checkpoints of a training: its last state in one file per part, replaced atomically, without pickle."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
-from safetensors import safe_open
 from safetensors.torch import save as serialise
 
-from skysure.training.state import State
+from skysure.errors import InputError
+from skysure.training.state import Part, State
 
-from .files import read_tensors, write_bytes
+from .files import read_tensors, write_bytes, write_text
 
 
 class Checkpoints:
-    """The checkpoints of one training: the last state, replaced in one stroke, without pickle."""
+    """The last state of one training.
+
+    `book.json` names the files of the state and is written last. A training killed at any moment leaves the book and
+    the files of one state, the new one or the one before.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the training.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "checkpoints"
 
+    @property
+    def exist(self) -> bool:
+        """Whether a state has been kept."""
+        return (self.folder / "book.json").is_file()
+
     def save(self, state: State, history: list[dict[str, float]]) -> None:
-        """Keep a state and the history up to it."""
+        """Keep a state and the history up to it; parts whose version is kept already are not written again."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        before = self._book()
+        kept = set(_files_in(before))
         book = {"epoch": state.epoch, "counters": state.counters, "done": state.done, "history": history}
-        write_bytes(self.folder / "last.safetensors", serialise(state.tensors, {"book": json.dumps(book)}))
+        book |= {"serial": before.get("serial", 0) + 1, "parts": {n: part.version for n, part in state.parts.items()}}
+        write_bytes(self.folder / _state_file(book), serialise(dict(state.tensors)))
+        for name, part in state.parts.items():
+            if (file := part_file(name, part.version)) not in kept:
+                write_bytes(self.folder / file, serialise(dict(part.tensors)))
+        write_text(self.folder / "book.json", json.dumps(book))
+        for path in self.folder.glob("*.safetensors"):
+            if path.name not in _files_in(book):
+                path.unlink()
 
     def load(self) -> tuple[State, list[dict[str, float]]] | None:
         """Give the last state and its history; None where nothing was kept yet."""
-        path = self.folder / "last.safetensors"
-        if not path.is_file():
+        if not (book := self._book()):
             return None
-        tensors = read_tensors(path)
-        with safe_open(path, "pt") as opened:
-            book = json.loads(opened.metadata()["book"])
-        record = book["history"][-1] if book["history"] else {}
-        return State(book["epoch"], record, tensors, book["counters"], book["done"]), book["history"]
+        tensors, history = read_tensors(self.folder / _state_file(book)), book["history"]
+        parts = {
+            name: Part(version, read_tensors(self.folder / part_file(name, version)))
+            for name, version in book["parts"].items()
+        }
+        record = history[-1] if history else {}
+        return State(book["epoch"], record, tensors, book["counters"], book["done"], parts=parts), history
 
     def clear(self) -> None:
         """Remove them."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _book(self) -> dict[str, Any]:
+        path = self.folder / "book.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def part_file(name: str, version: int) -> str:
+    """Name the file of a part; raises InputError where its name cannot be that of a file.
+
+    >>> part_file("replay_0", 3)
+    'replay_0-3.safetensors'
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.]+", name) or name == "state":
+        raise InputError(f"part '{name}' of a training state", "letters, digits, '_' and '.', and not 'state'")
+    return f"{name}-{version}.safetensors"
+
+
+def _state_file(book: dict[str, Any]) -> str:
+    return f"state-{book['serial']}.safetensors"
+
+
+def _files_in(book: dict[str, Any]) -> list[str]:
+    """Files that a book names."""
+    return [_state_file(book), *(part_file(*item) for item in book["parts"].items())] if book else []

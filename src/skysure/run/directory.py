@@ -10,18 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import tomli_w
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from skysure import settings as layers
-from skysure.application import NAMES, application
+from skysure.application import Application, application
 from skysure.display import html_table
-from skysure.errors import InputError, SettingsError, nearest
+from skysure.errors import InputError, SettingsError
 from skysure.models import find
+from skysure.settings import build, load_toml, plain, without_none
 
 from . import format_1
 from .files import read_tensors, write_bytes, write_text
@@ -32,7 +31,7 @@ CITE = "skysure {version}: deep learning for astronomy with calibrated uncertain
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model with what is needed to use it and to trust it.
+    """A trained model with all that is needed to use it.
 
     Parameters
     ----------
@@ -44,9 +43,9 @@ class Run:
     reading : dict
         The `[reading]` table with which the data were read.
     card : dict
-        What was trained on what, when, with which versions; licence; how to cite.
+        Training data, date, versions, licence, how to cite.
     path : Path, optional
-        Where it lies.
+        Its folder.
     """
 
     application: str
@@ -71,13 +70,13 @@ class Run:
         return {k: str(v) for k, v in (facts | {"path": self.path or ""}).items() if v}
 
     @property
-    def verbs(self) -> ModuleType:
-        """The application's module."""
+    def verbs(self) -> Application:
+        """The application: what it declares, and its verbs."""
         return application(self.application)
 
 
 def new_card(papers: Sequence[str] = (), **facts: Any) -> dict[str, Any]:
-    """Begin the card of a run: when, with which versions, under which licence, how to cite it and which papers."""
+    """Make the card of a run: date, licence, how to cite it and which papers, versions, and other facts."""
     version = metadata.version("skysure")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -88,17 +87,13 @@ def new_card(papers: Sequence[str] = (), **facts: Any) -> dict[str, Any]:
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Write `run.toml` and `model.safetensors` into a folder, and check them by loading them again."""
+    """Write `run.toml` and `model.safetensors` into a folder, and load them again as a check."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.detach().cpu().contiguous() for name, t in run.model.state_dict().items()}
     write_bytes(folder / "model.safetensors", serialise(tensors))
     content = {"format": FORMAT, "application": run.application} | run.card
-    content |= {
-        "settings": layers.plain(run.settings),
-        "schema": layers.plain(run.schema),
-        "reading": run.reading,
-    }
-    content = {k: v for k, v in layers.without_none(content).items() if k != "sha256"}
+    content |= {"settings": plain(run.settings), "schema": plain(run.schema), "reading": run.reading}
+    content = {k: v for k, v in without_none(content).items() if k != "sha256"}
     digests = {"model.safetensors": _digest(folder / "model.safetensors"), "run.toml": _digest_of(content)}
     write_text(folder / "run.toml", tomli_w.dumps(content | {"sha256": digests}))
     load_run(folder)
@@ -109,19 +104,19 @@ def load_run(path: Path | str) -> Run:
 
     Raises
     ------
-    Fault
-        Where a file is missing, edited, truncated, of a newer format, or does not fit its settings. Nothing in
-        a run is executed.
+    InputError
+        Where a file is missing, edited, truncated, of a newer format, or does not fit its settings, or where no
+        package that is installed has its application. Nothing in a run is executed.
     """
     folder = find(path)
-    content = _content(folder)
-    module = application(content["application"])
+    content = _read_content(folder)
+    made_by = _application_of(content, folder / "run.toml")
     try:
-        settings = layers.build(module.Settings, content.get("settings", {}), where=f"{folder / 'run.toml'} [settings]")
-        schema = layers.build(module.Schema, content.get("schema", {}), where=f"{folder / 'run.toml'} [schema]")
+        settings = build(made_by.Settings, content.get("settings", {}), where=f"{folder / 'run.toml'} [settings]")
+        schema = build(made_by.Schema, content.get("schema", {}), where=f"{folder / 'run.toml'} [schema]")
     except SettingsError as error:
         raise InputError(error.problem, error.expected, "the run was edited, or made by another version") from None
-    model = module.network(settings, schema)
+    model = made_by.network(settings, schema)
     tensors = read_tensors(folder / "model.safetensors")
     if content["format"] == 1:
         content, tensors = format_1.convert_content(content), format_1.convert_tensors(tensors)
@@ -131,51 +126,53 @@ def load_run(path: Path | str) -> Run:
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Put tensors into a model, which must want just these."""
-    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    given = {name: tuple(t.shape) for name, t in tensors.items()}
-    wrong = sorted(n for n in wanted.keys() | given.keys() if wanted.get(n) != given.get(n))
+    """Load tensors into a model; raises InputError unless it has tensors of just these names and shapes."""
+    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    shapes = {name: tuple(t.shape) for name, t in tensors.items()}
+    wrong = sorted(n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n))
     if wrong:
-        n = wrong[0]
+        name = wrong[0]
         raise InputError(
-            f"{where}: tensor '{n}' has shape {given.get(n, 'missing')}",
-            f"{wanted.get(n, 'no such tensor')}",
+            f"{where}: tensor '{name}' has shape {shapes.get(name, 'missing')}",
+            f"{expected.get(name, 'no such tensor')}",
             "weights of other settings, or of another version",
         )
     model.load_state_dict(dict(tensors))
 
 
-def _content(folder: Path) -> dict[str, Any]:
+def _read_content(folder: Path) -> dict[str, Any]:
+    """Read `run.toml`, and compare both files with the digests in it."""
     path = folder / "run.toml"
-    content = layers.load_toml(path)
+    content = load_toml(path)
     if content.get("format", 0) not in (1, FORMAT):
         raise InputError(
-            f"{path}: format {content.get('format')}",
-            f"format 1 or {FORMAT}",
-            "made by another version of skysure",
+            f"{path}: format {content.get('format')}", f"format 1 or {FORMAT}", "made by another version of skysure",
             "upgrade skysure",
-        )
-    if content.get("application") not in NAMES:
-        raise InputError(f"{path}: application '{content.get('application')}'", nearest("", NAMES))
+        )  # fmt: skip
+    _application_of(content, path)
     digests = content.get("sha256", {})
     if _digest_of({k: v for k, v in content.items() if k != "sha256"}) != digests.get("run.toml"):
         raise InputError(
-            f"{path} was changed after it was written",
-            "the file as it was",
-            "an edit by hand",
+            f"{path} was changed after it was written", "the file as it was", "an edit by hand",
             "train with --config for other settings",
-        )
+        )  # fmt: skip
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise InputError(f"{weights}: no such file", "the weights of the run", "an incomplete copy")
     if _digest(weights) != digests.get("model.safetensors"):
         raise InputError(
-            f"{weights} is not the file that was saved",
-            "its SHA-256",
-            "truncated or replaced",
-            "copy it again",
+            f"{weights} is not the file that was saved", "its SHA-256", "truncated or replaced", "copy it again"
         )
     return content
+
+
+def _application_of(content: Mapping[str, Any], path: Path) -> Application:
+    """Give the application of a run by its name in the registry; a run cannot bring one."""
+    try:
+        return application(str(content.get("application")))
+    except InputError as error:
+        cause = error.cause or "its package is not installed"
+        raise InputError(f"{path}: {error.problem}", error.expected, cause, error.fix) from error
 
 
 def _digest(path: Path) -> str:
@@ -184,6 +181,6 @@ def _digest(path: Path) -> str:
 
 
 def _digest_of(content: dict[str, Any]) -> str:
-    """Digest of what a TOML file says, whatever its layout."""
-    said = tomllib.loads(tomli_w.dumps(content))
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+    """Digest of the content of a TOML file, whatever its layout."""
+    parsed = tomllib.loads(tomli_w.dumps(content))
+    return hashlib.sha256(json.dumps(parsed, sort_keys=True, default=str).encode()).hexdigest()

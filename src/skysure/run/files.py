@@ -52,12 +52,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one stroke."""
+    """Write a text file atomically."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one stroke: under another name, brought to the disk, renamed."""
+    """Write a file atomically: under a temporary name, flushed to disk, renamed."""
     with replacing(path) as file:
         file.write(content)
 
@@ -70,21 +70,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: {error}", "a safetensors file", "truncated, or another format") from None
 
 
-def publish(made: Path, out: Path, *, force: bool = False) -> None:
-    """Give a finished folder its name; what stood there goes only with `force`."""
+def publish(folder: Path, out: Path, *, force: bool = False) -> None:
+    """Rename a finished folder to `out`; what exists there is replaced only with `force`."""
     require_free(out, force=force)
     if out.exists():
         shutil.rmtree(out) if out.is_dir() else out.unlink()
-    os.replace(made, out)
+    os.replace(folder, out)
 
 
 def require_free(out: Path, *, force: bool = False) -> None:
-    """Raise a fault where `out` exists, or cannot be made."""
+    """Raise InputError where `out` exists or cannot be made."""
     if out.exists() and not force:
-        raise InputError(f"{out} exists", "a name that is free", "an earlier run", "--force replaces it")
+        raise InputError(f"{out} exists", "an unused name", "an earlier run", "--force replaces it")
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"{parent}: no folder that can be written to", "an existing folder", "a misspelling")
+        raise InputError(f"{parent} is not a folder that can be written to", "an existing folder", "a misspelling")
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A training under way: its folder until it is complete, and what makes of it a run in the end."""
+"""The session of a training: its folder while it trains, and the run that it becomes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 import tomli_w
 
-from skysure import settings as layers
 from skysure.application import application
 from skysure.data.sources import SplitSource
 from skysure.data.split import hash_of_ids, write_parts
 from skysure.errors import InputError, SettingsError
 from skysure.evaluation import Evaluation
+from skysure.settings import load_toml, plain, without_none
 from skysure.training import State
 
 from .checkpoints import Checkpoints
@@ -29,8 +29,8 @@ SIMULATED, IN_MEMORY = "simulated by skysure", "in memory"
 
 
 @dataclass(frozen=True)
-class Training:
-    """The training of one run, in the folder `out.training` until it is complete.
+class Session:
+    """A training (or calibration) of one run, in the folder `out.training` until it is complete.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Training:
     data : tuple of str
         Paths; empty where the application simulates.
     origin : str
-        Where objects come from that lie in no file.
+        Description of the data where they are in no file.
     main : bool
-        Whether this process is the one that writes.
+        Whether this process writes; of several, one does.
     """
 
     out: Path
@@ -57,7 +57,7 @@ class Training:
 
     @property
     def folder(self) -> Path:
-        """Where the training lies until it is complete."""
+        """The folder while it trains."""
         return self.out.with_name(f"{self.out.name}.training")
 
     @property
@@ -66,8 +66,8 @@ class Training:
         return Checkpoints(self.folder)
 
     @contextmanager
-    def under_way(self, *, resume: bool = False, force: bool = False, resumable: bool = True) -> Iterator[None]:
-        """Begin; a fault leaves nothing behind but checkpoints, an interruption what `resume` goes on from."""
+    def running(self, *, resume: bool = False, force: bool = False, resumable: bool = True) -> Iterator[None]:
+        """Begin; after an error only checkpoints are kept, after an interruption all that `resume` needs."""
         self.begin(resume, force)
         try:
             yield
@@ -76,35 +76,33 @@ class Training:
             if not kept and self.main:
                 shutil.rmtree(self.folder, ignore_errors=True)
             if kept and isinstance(error, InputError):
-                fixes = (error.fix, "what was learned so far is kept, --resume goes on")
+                fixes = (error.fix, "the checkpoint is kept, --resume continues")
                 error = type(error)(error.problem, error.expected, error.cause, "; ".join(filter(None, fixes)))
                 raise error from None
             raise
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether something was learned that a new training would lose."""
-        return any(self.checkpoints.folder.glob("*.safetensors"))
+        """Whether there is progress that a new training would lose."""
+        return self.checkpoints.exist
 
     def begin(self, resume: bool, force: bool = False) -> None:
-        """Make the folder, or check that the one to go on with is of the same training."""
-        plan = layers.without_none(
-            {"application": self.name, "settings": layers.plain(self.settings), "reading": self.reading}
+        """Make the folder; to resume, check that it is of a training with the same settings and data."""
+        plan = without_none(
+            {"application": self.name, "settings": plain(self.settings), "reading": self.reading}
             | {"data": list(self.data)}
         )
         path = self.folder / "plan.toml"
         if resume and path.is_file():
-            if layers.load_toml(path) != plan:
+            if load_toml(path) != plan:
                 raise SettingsError(
-                    f"{self.folder} was begun with other settings or data",
-                    "the same ones",
-                    "",
-                    "give the same flags, or start anew without --resume",
-                )
+                    f"{self.folder} was started with other settings or data", "the same ones", "",
+                    "give the same flags, or start again without --resume",
+                )  # fmt: skip
         elif self.has_checkpoint and not force:
             raise InputError(
-                f"{self.folder} holds a training that was interrupted", "a name that is free", "",
-                "--resume goes on with it, --force begins anew",
+                f"{self.folder} holds an interrupted training", "an unused name", "",
+                "--resume continues it, --force starts again",
             )  # fmt: skip
         elif self.main:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -116,13 +114,13 @@ class Training:
                 raise
 
     def keep(self, state: State, history: list[dict[str, float]]) -> None:
-        """Keep a checkpoint."""
+        """Write a checkpoint and the history."""
         if self.main:
             self.checkpoints.save(state, history)
             write_history(self.folder, history)
 
     def card(self, source: Any) -> dict[str, Any]:
-        """Say what was trained on what."""
+        """Make the card of the run: its data where it learned from any, the counts of each part, a checksum of ids."""
         data = {"sources": [os.path.abspath(p) for p in self.data]}
         papers = application(self.name).PAPERS
         if not isinstance(source, SplitSource):
@@ -133,22 +131,20 @@ class Training:
     def finish(
         self, run: Run, source: Any, metrics: dict[str, Any], history: list[dict[str, float]], *, force: bool
     ) -> None:
-        """Write the run, its evaluation and its report, and give the folder its name."""
+        """Write the run, its evaluation and its report, and rename the folder to `out`."""
         if isinstance(source, SplitSource):
             split = source.split
             write_parts(self.folder / "split.parquet", split.ids, split.groups, split.parts)
         save_run(run, self.folder)
         write_history(self.folder, history)
-        write_evaluation(self.folder, Evaluation(metrics))
+        write_evaluation(self.folder, Evaluation.from_metrics(metrics))
         self.checkpoints.clear()
         (self.folder / "plan.toml").unlink()
         publish(self.folder, self.out, force=force)
 
 
 def require_replaceable(out: Path, *, force: bool) -> None:
-    """Raise a fault where a folder cannot be made, or would replace something that is no run."""
+    """Raise InputError where a folder cannot be made, or would replace something other than a run."""
     require_free(out, force=force)
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "run.toml").is_file()):
-        raise InputError(
-            f"{out} is no run", "a run to replace, or a name that is free", "a slip", "name another folder"
-        )
+        raise InputError(f"{out} is not a run", "a run to replace, or an unused name", "a slip", "name another folder")

@@ -1,4 +1,4 @@
-"""Training: the supervised loop, its state, seeds, and the members of an ensemble."""
+"""Training: the supervised loop, its state, seeds, and ensembles."""
 
 import lazy_loader
 
@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "optimisation": ["Optimisation"],
         "seeds": ["combine", "seeded"],
-        "state": ["State", "copy_to_cpu", "prefixed", "unprefixed"],
+        "state": ["Part", "State", "copy_to_cpu", "prefixed", "unprefixed"],
         "supervised": ["Batch", "fit", "schedule"],
     },
 )

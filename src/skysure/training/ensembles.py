@@ -1,4 +1,4 @@
-"""The members of an ensemble in one training: each has its own loss, best epoch and patience.
+"""Training the members of an ensemble together: each has its own loss, best epoch and patience.
 
 A single network is the case without a member axis: its losses and counters are scalars.
 """
@@ -27,7 +27,7 @@ def member_losses(nll: Loss, own_batches: bool) -> Loss:
 
 
 def clip_gradient(model: nn.Module, largest: float, accelerator: Accelerator) -> None:
-    """Bound the norm of the gradient; of each member of an ensemble by itself."""
+    """Clip the norm of the gradient; per member of an ensemble."""
     if isinstance(model, Ensemble):
         accelerator.unscale_gradients()
         clip_member_gradients(model, largest)
@@ -36,15 +36,15 @@ def clip_gradient(model: nn.Module, largest: float, accelerator: Accelerator) ->
 
 
 def update_best(nll: Tensor, epoch: int, patience: int, counters: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
-    """Compare the validation NLL of an epoch with the best one so far, for each member while its patience lasts.
+    """Compare the validation NLL of an epoch with the best one so far, for each member until its patience is exceeded.
 
-    The first epoch counts whatever the patience.
+    The first epoch always counts.
 
     Returns
     -------
     improved : Tensor of bool, shape () or (member,)
     counters : dict
-        With "best_nll" and "best_epoch" brought up to date.
+        With "best_nll" and "best_epoch" updated.
     """
     best_nll, best_epoch = torch.tensor(counters["best_nll"]).double(), torch.tensor(counters["best_epoch"])
     improved = (nll < best_nll) & (epoch - best_epoch <= max(patience, 1))
@@ -53,7 +53,7 @@ def update_best(nll: Tensor, epoch: int, patience: int, counters: dict[str, Any]
 
 
 def select_best(improved: Tensor, current: dict[str, Tensor], previous: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take the current tensors where they improved, else the previous ones; for an ensemble by member."""
+    """Select the current tensors where they improved, else the previous ones; per member of an ensemble."""
     best = {}
     for name, tensor in current.items():
         mask = improved.reshape(improved.shape + (1,) * (tensor.ndim - improved.ndim))

@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def seeded(*key: int) -> Iterator[None]:
-    """Seed torch's global generator, which initialisation draws from; its state is restored afterwards."""
+    """Seed torch's global generator, which initialisation uses; its state is restored afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(combine(*key))
         yield

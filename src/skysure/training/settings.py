@@ -1,4 +1,4 @@
-"""Settings that every supervised application has: network, dropout, optimisation, parts."""
+"""Settings of every supervised application: network, dropout, optimisation, parts."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class SupervisedSettings:
     patience : int
         Epochs without a better validation loss after which training stops.
     batch : int
-        Objects a step.
+        Objects per step.
     learning_rate : float
         Peak learning rate.
     validation : int or float
-        Share of the objects that stop the training early; 1 or more: their number.
+        Share of the objects for early stopping; 1 or more: their number.
     calibration : int or float
-        Share that calibrates.
+        Share for calibration.
     test : int or float
-        Share that the result is evaluated on.
+        Share for the evaluation.
+    groups : bool
+        Whether objects of the same group (host, template, lens) stay in one part.
     seed : int
         Seed of the data, the parts and the training.
     """
@@ -55,6 +57,7 @@ class SupervisedSettings:
     validation: int | float = 0.1
     calibration: int | float = 0.1
     test: int | float = 0.2
+    groups: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:

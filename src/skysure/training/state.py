@@ -1,4 +1,4 @@
-"""Where a training stands, in tensors and counters: what a checkpoint keeps and a resumed training starts from."""
+"""The state of a training, in tensors and counters: what a checkpoint keeps and a resumed training starts from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Part:
+    """Tensors of a training that change seldom, kept in a file of their own: a segment of a replay memory.
+
+    Parameters
+    ----------
+    version : int
+        Another one whenever a tensor has changed; a part is written again only then.
+    tensors : dict of str to Tensor
+    """
+
+    version: int
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
 class State:
-    """Where a training stands: all that it needs to continue.
+    """The state of a training: all that it needs to continue.
 
     Parameters
     ----------
@@ -25,6 +40,8 @@ class State:
     done : bool
     epochs : int
         How many are planned.
+    parts : dict of str to Part
+        What else it needs, by the name of its file; only what has changed is written.
     """
 
     epoch: int
@@ -33,10 +50,11 @@ class State:
     counters: dict[str, Any] = field(default_factory=dict)
     done: bool = False
     epochs: int = 0
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """The tensors of the model to use: those of the best epoch where they are kept, else the last."""
+        """The tensors of the trained model: those of the best epoch where they are kept, else the last ones."""
         best = any(name.startswith("best.") for name in self.tensors)
         return unprefixed(self.tensors, "best." if best else "model.")
 

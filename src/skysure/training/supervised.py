@@ -36,10 +36,10 @@ def fit(
     state: State | None = None,
     accelerator: Accelerator | None = None,
 ) -> Iterator[State]:
-    """Minimise the mean negative log-likelihood plus KL / N, an epoch at a time.
+    """Minimise the mean negative log-likelihood plus KL / N.
 
-    The members of an `Ensemble` train as if each were alone: the loss is the sum of theirs, each has its gradient
-    clipped by itself, and keeps the best epoch that it would have kept. Records hold means over the members.
+    The members of an `Ensemble` train as if each were alone: the loss is the sum of their losses, gradients are clipped
+    per member, and each keeps its own best epoch. Records contain means over the members.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def fit(
     own_batches : bool
         Whether each member of an ensemble has batches of its own: a member axis before the objects.
     state : State, optional
-        Where to continue.
+        The state to continue from.
     accelerator : Accelerator, optional
-        Device and processes. Each process takes its share of every batch, and the noise of an object is the
-        same wherever it is drawn, so that two processes compute what one does.
+        Device and processes. Each process takes its share of every batch, and the noise of an object does not depend
+        on its process, so that two processes compute what one does.
 
     Yields
     ------
@@ -92,7 +92,7 @@ def fit(
 
 
 def schedule(progress: float, warm_up: float) -> float:
-    """Share of the peak learning rate: a linear rise over `warm_up` of the training, then a half cosine to 0.
+    """Fraction of the peak learning rate: a linear rise over the fraction `warm_up` of training, then a cosine to 0.
 
     >>> [round(schedule(t, 0.1), 3) for t in (0.05, 0.1, 0.55, 1.0)]
     [0.5, 1.0, 0.5, 0.0]
@@ -103,7 +103,7 @@ def schedule(progress: float, warm_up: float) -> float:
 
 
 class Step:
-    """What one optimisation step needs, and the running mean of the weights.
+    """One optimisation step: what it needs, and the running mean of the weights.
 
     Parameters
     ----------
@@ -132,11 +132,11 @@ class Step:
 
     @property
     def weights(self) -> nn.Module:
-        """The model that is validated and kept: the running mean where weights are averaged."""
+        """The model to validate and keep: the running mean where weights are averaged."""
         return self.mean.module if self.settings.average else self.model
 
     def train(self, batches: Iterable[Batch], seed: int, epoch: int) -> dict[str, float]:
-        """Train on the batches of an epoch; give the last learning rate and the mean NLL."""
+        """Train on the batches of an epoch; returns the last learning rate and the mean NLL."""
         self.steps, losses, learning_rate = length_hint(batches, max(self.steps, 1)), [], 0.0
         for step, (batch, progress) in enumerate(_with_progress(batches)):
             share = schedule((epoch + progress) / self.settings.epochs, self.settings.warm_up)
@@ -147,7 +147,7 @@ class Step:
         return {"learning_rate": learning_rate, "train_nll": math.fsum(losses) / len(losses)}
 
     def descend(self, batch: Batch, learning_rate: float, key: tuple[int, ...]) -> float:
-        """One step; gives the mean NLL of the whole batch, over all processes and members."""
+        """Take one step; returns the mean NLL of the whole batch, over all processes and members."""
         self.wrapped.train()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
@@ -156,7 +156,7 @@ class Step:
         rows = torch.arange(size)[accelerator.process_index :: accelerator.num_processes]
         share = {n: v.index_select(axis, rows.to(v.device)).to(accelerator.device) for n, v in batch.items()}
         with seeded(*key), noise(self.model, combine(*key), rows=rows):
-            # The mean over processes of these sums is the mean over the whole batch, also where shares differ.
+            # The mean of these sums over processes is the mean over the whole batch, also where shares differ in size.
             mean_nll = self.nll(self.wrapped, share).sum() * accelerator.num_processes / size
             accelerator.backward(mean_nll + kl(self.model, self.objects))
         clip_gradient(self.model, self.settings.clip, accelerator)
@@ -167,14 +167,14 @@ class Step:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Tensor:
-        """Mean NLL of the network, or of each member, without noise; all processes compute it and stop together."""
+        """Compute the mean NLL of the network, or of each member, without noise; the same in every process."""
         model, device = self.weights, self.accelerator.device
         model.eval()
         per_object = [self.nll(model, {n: v.to(device) for n, v in batch.items()}).double() for batch in batches]
         return torch.cat(per_object, -1).mean(-1).cpu()
 
     def tensors(self) -> dict[str, Tensor]:
-        """The weights, the state of the optimizer and the running mean, as a checkpoint keeps them."""
+        """Collect the weights, the state of the optimizer and the running mean for a checkpoint."""
         tensors = prefixed(copy_to_cpu(self.model.state_dict()), "model.")
         tensors |= prefixed(_optimizer_tensors(self.optimizer), "optimizer.")
         return tensors | (prefixed(copy_to_cpu(self.mean.state_dict()), "mean.") if self.settings.average else {})

@@ -1,4 +1,4 @@
-"""The verbs, as Python calls them and the command line does: one file a verb, named for what is being done."""
+"""The verbs of Python and of the command line: one file per verb."""
 
 from skysure.run.reporting import report_of
 

@@ -1,4 +1,4 @@
-"""Calibrate a trained model anew, on another survey."""
+"""Calibrate a trained model again, on another survey."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from typing import Any
 from skysure.data.sources import CALIBRATION, TEST, TRAIN, VALIDATION, Source, SplitSource
 from skysure.errors import SettingsError
 from skysure.run.directory import Run, load_run
-from skysure.run.session import IN_MEMORY, Training, require_replaceable
+from skysure.run.session import IN_MEMORY, Session, require_replaceable
 
+from .evaluating import compare, metrics_of
 from .exclusions import left_out, note_few, tell_left_out
-from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
+from .inputs import Paths, accelerator_on, listed, load, opened, paths_of
 from .progress import Progress, notify, silent
 from .split import in_parts
 from .unseen import unseen, with_seen
+
+PROPER = ("nll", "brier")
+"""Proper scores, which a calibration must not make worse; of a log-likelihood, larger is better."""
 
 
 def calibrate(
@@ -33,7 +37,8 @@ def calibrate(
 ) -> Run:
     """Adapt the calibration of a trained model to a survey with a few hundred labelled objects.
 
-    What the network was trained on is left out: it would look better calibrated than it is.
+    What the network was trained on is left out, as it would look better calibrated than it is. The scores of the
+    model before are put beside the new ones, on the same test objects.
 
     Parameters
     ----------
@@ -45,32 +50,57 @@ def calibrate(
     reading : mapping, optional
         Instead of the `[reading]` table of the run.
     test : float
-        Share of the objects (or, from 1 on, how many) kept to prove the new calibration on.
+        Share of the objects (or, from 1 on, how many) kept to evaluate the new calibration on.
     seed : int
         Of the division into these two.
+    device : {"auto", "cpu", "cuda"}
+    force : bool
+        Replace what exists.
+    progress : callable, optional
+        Called at every stage.
     """
-    run, out = load(run), Path(out)
-    module, tell = run.verbs, progress or silent
-    verb = verb_of(module, run.application, "calibrate")
+    run, out, progress = load(run), Path(out), progress or silent
+    app = run.verbs
+    app.verb("calibrate")
     require_replaceable(out, force=force)
     if not test > 0:
         raise SettingsError(
-            f"test = {test:g}", "a share, or a number of objects", "nothing would prove the calibration"
+            f"test = {test:g}", "a share, or a number of objects", "nothing would be left to evaluate the calibration"
         )
-    known = dict(run.reading if reading is None else reading)
-    files = paths_of(listed(data))
-    training = Training(out, run.application, run.settings, known, files, "" if files else IN_MEMORY)
-    model = deepcopy(run.model).to(accelerator_on(device).device)
-    with training.under_way(force=force, resumable=False):
-        fresh = unseen(opened(run, data, known), run)
-        source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, tell)
-        note_few(source, notify(tell))
-        tell("calibrating", 0, None)
-        verb(model, source)
-        tell("evaluating", 0, None)
-        metrics = module.evaluate(model, source, module.Query()).metrics | left_out(fresh, len(source.split))
-        card = training.card(source) | {"calibrated_from": run.path.name if run.path else run.application}
-        made = Run(run.application, run.settings, run.schema, model, known, card)
-        training.finish(made, SplitSource(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
-        tell_left_out(fresh, out, notify(tell))
+    reading, files = dict(run.reading if reading is None else reading), paths_of(listed(data))
+    session = Session(out, run.application, run.settings, reading, files, "" if files else IN_MEMORY)
+    device_ = accelerator_on(device).device
+    model = deepcopy(run.model).to(device_)
+    with session.running(force=force, resumable=False):
+        fresh = unseen(opened(run, data, reading), run)
+        source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, progress)
+        note_few(source, notify(progress))
+        progress("calibrating", 0, None)
+        app.calibrate(model, source)
+        progress("evaluating", 0, None)
+        before = metrics_of(run, source, app.Query(), device_)
+        metrics = app.evaluate(model, source, app.Query()).metrics | left_out(fresh, len(source.split))
+        name = run.path.name if run.path else run.application
+        metrics |= compare(metrics, before, f"{name}, before this calibration")
+        card = session.card(source) | {"calibrated_from": name}
+        new = Run(run.application, run.settings, run.schema, model, reading, card)
+        session.finish(new, SplitSource(fresh, with_seen(source.split, fresh.split)), metrics, [], force=force)
+        tell_left_out(fresh, out, notify(progress))
+        for text in worse_scores(metrics):
+            notify(progress)(text)
     return load_run(out)
+
+
+def worse_scores(metrics: Mapping[str, Any]) -> list[str]:
+    """Say which proper scores are worse than "against", those of the model before.
+
+    >>> worse_scores({"scores": [{"name": "nll", "label": "NLL", "value": 0.366, "against": 0.359}]})
+    ['NLL is worse after this calibration: 0.366, before 0.359']
+    """
+    texts = []
+    for score in metrics["scores"]:
+        value, before = score["value"], score.get("against")
+        sign = 1 if score["name"] in PROPER else -1 if score["name"] == "log_likelihood" else 0
+        if sign and None not in (value, before) and sign * (value - before) > 0:
+            texts.append(f"{score['label']} is worse after this calibration: {value:.4g}, before {before:.4g}")
+    return texts

@@ -1,4 +1,4 @@
-"""The whole way at once, on what an application brings with it."""
+"""The demonstration of an application: all its verbs, on what it simulates."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ def demo(
     progress: Progress | None = None,
     device: str = "auto",
 ) -> Path:
-    """Go the whole way on embedded data: simulate, train, calibrate, prove, predict; gives the folder.
+    """Simulate, train, calibrate, evaluate and predict with an application, offline; gives the folder.
 
-    An application that simulates writes what it learned from, and predicts objects it has never seen.
+    An application that simulates writes its training data, and predicts objects that it was not trained on.
     """
-    folder, module = Path(out) / name, application(name)
+    folder, app = Path(out) / name, application(name)
     require_free(folder.parent if not folder.parent.exists() else folder, force=force)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    choice = "demo" if "demo" in presets(name) else None
-    told: dict[str, Any] = {"preset": choice, "progress": progress}
+    options: dict[str, Any] = {"preset": "demo" if "demo" in presets(name) else None, "progress": progress}
     data: list[Path] = []
-    if hasattr(module, "simulate"):
+    if app.offers("simulate"):
         data = [folder / "objects.parquet"]
-        simulate(name, data[0], **told)
-    run = train(name, data, folder / "run", device=device, **told)
-    if hasattr(module, "predict"):
+        simulate(name, data[0], **options)
+    run = train(name, data, folder / "run", device=device, **options)
+    if app.offers("predict"):
         unseen = [folder / "new.parquet"] if data else []
         if unseen:
-            simulate(name, unseen[0], 500, seed=1, **told)
+            simulate(name, unseen[0], 500, seed=1, **options)
         predict(run, unseen, folder / "predictions.ecsv", device=device, progress=progress)
     return folder

@@ -9,13 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from skysure import settings as layers
 from skysure.data.targets import check_target
 from skysure.predictions.writers import Answer, Form, Task, register
 from skysure.report import Figure, page
 from skysure.run.files import write_text
-
-from .inputs import verb_of
+from skysure.settings import plain
 
 SHOWN = 24
 """Objects on a page."""
@@ -29,7 +27,7 @@ class PageWriter:
 
     def __init__(self, paths: Sequence[Path], task: Task) -> None:
         self.paths, self.task = tuple(paths), task
-        self._draw = verb_of(task.run.verbs, task.run.application, "draw")
+        self._draw = task.run.verbs.draw
         self._figures: list[Figure] = []
         for path in self.paths:
             check_target(path, force=task.force)
@@ -70,7 +68,7 @@ class PageWriter:
             "application": run.application, "title": f"{run.path.name if run.path else run.application} on {data}",
             "objects": len(figures), "part": f"{data}, the first of more" if self.is_full else data,
         }  # fmt: skip
-        card = {"application": run.application} | run.card | {"settings": layers.plain(run.settings)}
+        card = {"application": run.application} | run.card | {"settings": plain(run.settings)}
         return page(card, about, figures=figures)
 
 

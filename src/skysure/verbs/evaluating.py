@@ -1,4 +1,4 @@
-"""Prove a model: on its test part or on other data, alone or beside another run."""
+"""Evaluate a model: on its test part or on other data, alone or beside another run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from skysure import settings as layers
+import torch
+
 from skysure.data.sources import Source, SplitSource
 from skysure.errors import InputError
 from skysure.evaluation import Evaluation
@@ -17,9 +18,10 @@ from skysure.run.directory import Run
 from skysure.run.files import write_bytes
 from skysure.run.reporting import write_evaluation
 from skysure.run.session import IN_MEMORY, require_replaceable
+from skysure.settings import build
 
 from .exclusions import left_out, require_objects, tell_left_out
-from .inputs import Paths, accelerator_on, any_given, load, open_data, opened, verb_of
+from .inputs import Paths, accelerator_on, any_given, load, open_data, open_environment, opened
 from .progress import Progress, notify, silent
 from .unseen import split_of, unseen
 
@@ -36,65 +38,96 @@ def evaluate(
     progress: Progress | None = None,
     **query: Any,
 ) -> Evaluation:
-    """Prove a model on its test part, or on other data without what it was trained or calibrated on.
+    """Evaluate a model on its test part, or on other data without what it was trained or calibrated on.
 
     Parameters
     ----------
     run : path, name or Run
     data : sequence of paths, Source, or a chunk in memory
-        Empty: the test part of what the run was trained on.
+        Empty: the test part of the run's own data, or the environment of its agents.
     against : run, optional
         Another run, evaluated on the same objects.
     out : path, optional
         Folder for `metrics.json` and `report.html`; without `data` the run itself.
+    reading : mapping, optional
+        Instead of the `[reading]` table of the run.
+    device : {"auto", "cpu", "cuda"}
+    force : bool
+        Replace what exists.
+    progress : callable, optional
+        Called at every stage.
     **query
         Fields of the application's Query.
     """
-    run, tell = load(run), progress or silent
-    verb = verb_of(run.verbs, run.application, "evaluate")
-    asked = layers.build(run.verbs.Query, query, where=run.application)
-    folder = Path(out) if out else None if any_given(data) else run.path
+    run, progress = load(run), progress or silent
+    app, has_data = run.verbs, any_given(data)
+    app.verb("evaluate")
+    question = build(app.Query, query, where=run.application)
+    folder = _folder_for(run, out, has_data, force)
+    other = None if against is None else _comparable(load(against), run)
+    experience = _test_data(run, data, dict(run.reading if reading is None else reading))
+    if not app.is_agent:
+        experience = experience if other is None else unseen(experience, other)
+        require_objects(experience)
+    place = accelerator_on(device).device
+    progress("evaluating", 0, None)
+    metrics = metrics_of(run, experience, question, place)
+    if has_data:
+        metrics |= {"part": "given data"} | left_out(experience, metrics.get("objects", 0))
+    if other is not None:
+        name = other.path.name if other.path else other.application
+        metrics |= compare(metrics, metrics_of(other, experience, question, place), name)
+    evaluation = Evaluation.from_metrics(metrics)
+    if folder is not None:
+        _publish(run, folder, evaluation)
+    if folder is not None and has_data:
+        tell_left_out(experience, folder, notify(progress))
+    if not metrics.get("truth", True):
+        notify(progress)("the data have no truth (labels): nothing is scored, the report shows the predictions")
+    return evaluation
+
+
+def metrics_of(run: Run, experience: Any, query: Any, device: torch.device) -> dict[str, Any]:
+    """Evaluate the model of a run on the test part of a source, or in the environment of agents."""
+    return run.verbs.evaluate(deepcopy(run.model).to(device).eval(), experience, query).metrics
+
+
+def compare(metrics: dict[str, Any], others: dict[str, Any], name: str) -> dict[str, Any]:
+    """Put the scores of another model, called `name`, beside those of this one as "against"."""
+    values = {score["name"]: score["value"] for score in others["scores"]}
+    scores = [score | {"against": values.get(score["name"])} for score in metrics["scores"]]
+    return {"scores": scores, "against": name}
+
+
+def _folder_for(run: Run, out: str | Path, has_data: bool, force: bool) -> Path | None:
+    """Choose the folder to write to, and check it before anything is computed; None: nothing is written."""
     if out:
         require_replaceable(Path(out), force=force)
-    elif folder is not None and folder.name in shipped() and folder == find(folder.name):
+        return Path(out)
+    folder = None if has_data else run.path
+    if folder is not None and folder.name in shipped() and folder == find(folder.name):
         raise InputError(f"{folder.name} ships with skysure", "a folder for its evaluation", "", "--out FOLDER")
-    source = _test_source(run, data, dict(run.reading if reading is None else reading))
-    other = None if against is None else _comparable(load(against), run)
-    if other is not None and hasattr(source, "chunks"):
-        source = unseen(source, other)
-    device_ = accelerator_on(device).device
-    require_objects(source)
-    tell("evaluating", 0, None)
-    metrics = verb(deepcopy(run.model).to(device_).eval(), source, asked).metrics
-    if any_given(data):
-        metrics |= {"part": "given data"} | left_out(source, metrics.get("objects", 0))
-    if other is not None:
-        metrics |= _beside(metrics, other, verb(deepcopy(other.model).to(device_).eval(), source, asked).metrics)
-    if folder is not None:
-        _publish(run, folder, Evaluation(metrics))
-    if folder is not None and any_given(data):
-        tell_left_out(source, folder, notify(tell))
-    if not metrics.get("truth", True):
-        notify(tell)("the data hold no truth (labels): nothing can be proven, the report shows what was answered")
-    return Evaluation(metrics)
+    return folder
 
 
-def _test_source(run: Run, data: Any, reading: dict[str, Any]) -> Source:
-    """The objects to prove a run on, without those that it has seen."""
+def _test_data(run: Run, data: Any, reading: dict[str, Any]) -> Any:
+    """Open the objects to evaluate a run on, without those that it was trained on; of agents, their environment."""
+    app = run.verbs
+    if app.is_agent:
+        return open_environment(app, run.settings, data)
     if any_given(data):
         return unseen(opened(run, data, reading), run)
     facts, split = run.card.get("data", {}), split_of(run)
-    sources = facts.get("sources", [])
     if facts.get("description") == IN_MEMORY:
         raise InputError(
             "the run was trained or calibrated on data in memory", "these data, or others", "", "give DATA"
         )
-    source = open_data(run.application, run.settings, sources, reading)
+    source = open_data(app, run.settings, facts.get("sources", []), reading)
     return source if split is None else SplitSource(source, split)
 
 
 def _comparable(other: Run, run: Run) -> Run:
-    """Give a run to compare with, if it answers the same question."""
+    """Check that another run is of the same application."""
     if other.application != run.application:
         raise InputError(
             f"{other.path}: a run of {other.application}", f"one of {run.application}", "another run was meant"
@@ -102,16 +135,9 @@ def _comparable(other: Run, run: Run) -> Run:
     return other
 
 
-def _beside(metrics: dict[str, Any], other: Run, theirs: dict[str, Any]) -> dict[str, Any]:
-    """Put the scores of another run beside ours."""
-    values = {score["name"]: score["value"] for score in theirs["scores"]}
-    scores = [score | {"against": values.get(score["name"])} for score in metrics["scores"]]
-    return {"scores": scores, "against": other.path.name if other.path else other.application}
-
-
 def _publish(run: Run, folder: Path, evaluation: Evaluation) -> None:
-    """Write an evaluation into a folder; one that it has made goes again where that fails."""
-    there = folder.exists()
+    """Write an evaluation into a folder; a folder that this made is removed again where that fails."""
+    existed = folder.exists()
     try:
         if folder != run.path:
             folder.mkdir(exist_ok=True)
@@ -120,6 +146,6 @@ def _publish(run: Run, folder: Path, evaluation: Evaluation) -> None:
                     write_bytes(folder / name, (run.path / name).read_bytes())
         write_evaluation(folder, evaluation)
     except BaseException:
-        if not there:
+        if not existed:
             shutil.rmtree(folder, ignore_errors=True)
         raise

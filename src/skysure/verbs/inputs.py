@@ -1,4 +1,4 @@
-"""Opening what a verb works on: a run, the data given to it, the device."""
+"""What a verb works on: a run, the data given to it, the environment of agents, the device."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from skysure.application import VERBS, application
-from skysure.data.lightcurves.reading import Reading
+from skysure.application import Application, application
 from skysure.data.sources import InMemorySource, Source
 from skysure.errors import InputError, SettingsError
 from skysure.run.directory import Run, load_run
@@ -19,11 +18,11 @@ Paths = Sequence[str | Path]
 
 
 def load(run: str | Path | Run) -> Run:
-    """Open a run directory or a shipped model; a run that is open already stays as it is.
+    """Open a run directory or a shipped model; an open run is returned as it is.
 
     Raises
     ------
-    Fault
+    InputError
         Where a file is missing, edited, of a newer format, or does not fit its settings.
     """
     return run if isinstance(run, Run) else load_run(run)
@@ -38,69 +37,84 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
         The application.
     data : path, sequence of paths, or of chunks in memory (LightCurves, ...)
     reading : mapping, optional
-        The `[reading]` table: columns, units, time format, bands, labels, dialect.
+        The `[reading]` table: columns, units, time format, bands, labels.
 
     Returns
     -------
     Source
-        Walked with `chunks()`.
+        Iterated with `chunks()`.
     """
-    verb = verb_of(application(name), name, "read")
-    return verb(list(listed(data)), Reading.from_toml(reading or {}))
+    return application(name).read(list(listed(data)), dict(reading or {}))
 
 
-def verb_of(module: Any, name: str, verb: str) -> Any:
-    """Give a verb of an application, or say which others it has."""
-    if not hasattr(module, verb):
-        able = [v for v in VERBS if hasattr(module, v)]
-        raise InputError(f"{name} cannot {verb}", f"one of {', '.join(able)}")
-    return getattr(module, verb)
-
-
-def open_data(name: str, settings: Any, data: Sequence[Any], reading: Mapping[str, Any]) -> Source:
-    """Open the data of an application: files or chunks in memory where some are given, else what it simulates."""
-    module = application(name)
+def open_data(app: Application, settings: Any, data: Sequence[Any], reading: Mapping[str, Any]) -> Source:
+    """Open the data of an application: the files or chunks in memory that are given, else a simulation."""
     if data:
-        if not hasattr(module, "read"):
-            raise InputError(f"{name} reads no data", "no DATA", "an agent learns from its environment")
-        return module.read(list(data), Reading.from_toml(reading))
-    if hasattr(module, "simulate"):
-        return module.simulate(settings, getattr(settings, "objects", None), settings.seed)
-    return module.environment(settings)
+        require_reader(app)
+        return app.read(list(data), dict(reading))
+    return app.simulate(settings, settings.objects, settings.seed)
+
+
+def open_environment(app: Application, settings: Any, data: Any) -> Any:
+    """Make the environment of agents; raises InputError where data are given, which agents cannot read."""
+    if any_given(data):
+        require_reader(app)
+    return app.environment(settings)
+
+
+def require_reader(app: Application) -> None:
+    """Raise InputError where an application reads no data."""
+    if not app.offers("read"):
+        cause = "an agent learns from its environment" if app.is_agent else "it learns from what it simulates"
+        raise InputError(f"{app.name} reads no data", "no DATA", cause)
 
 
 def opened(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
-    """Open paths, or take what is in memory, for a trained model."""
-    if hasattr(data, "chunks"):
+    """Open data for a trained model: paths, chunks in memory, or a source; of agents without data, their states."""
+    app = run.verbs
+    if is_source(data):
         return data
-    given = listed(data)
-    if not given and hasattr(run.verbs, "read"):
+    chunks_or_paths = listed(data)
+    if not chunks_or_paths and app.offers("read"):
         raise InputError("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
-    if given and not paths_of(given):
-        return InMemorySource(run.schema, given)
-    return open_data(run.application, run.settings, given, reading)
+    if chunks_or_paths and not paths_of(chunks_or_paths):
+        return InMemorySource(run.schema, chunks_or_paths)
+    if app.is_agent and not chunks_or_paths:
+        return app.states(app.environment(run.settings))
+    return open_data(app, run.settings, chunks_or_paths, reading)
+
+
+def is_source(data: Any) -> bool:
+    """Whether data are a source; otherwise they are paths or chunks in memory."""
+    return isinstance(data, Source)
 
 
 def listed(data: Any) -> tuple[Any, ...]:
-    """Give what is given as a tuple: paths as text, or chunks in memory; nothing for a source."""
-    if hasattr(data, "chunks"):
+    """List what is given, paths as text; nothing for a source."""
+    if is_source(data):
         return ()
     several = data if isinstance(data, (list, tuple)) else [data]
     return tuple(str(d) if isinstance(d, (str, Path)) else d for d in several)
 
 
-def paths_of(given: Sequence[Any]) -> tuple[str, ...]:
-    """Give those of what is given that are paths."""
-    return tuple(d for d in given if isinstance(d, str))
+def paths_of(data: Sequence[Any]) -> tuple[str, ...]:
+    """Select the paths in a list of data."""
+    return tuple(d for d in data if isinstance(d, str))
 
 
 def any_given(data: Any) -> bool:
-    """Whether there are data: a source, a chunk, or a path at least."""
+    """Whether there are data: a source, a chunk, or at least one path."""
     return not isinstance(data, (list, tuple)) or len(data) > 0
 
 
 def accelerator_on(device: str) -> Accelerator:
-    """Give the engine of one device or many: "auto" takes what is there."""
+    """Make the accelerator of one device or many; "auto" takes a GPU where there is one.
+
+    Raises
+    ------
+    SettingsError, InputError
+        Where the device has another name, or does not exist.
+    """
     if device not in ("auto", "cpu", "cuda"):
         raise SettingsError(f"device = {device!r}", "auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():

@@ -8,12 +8,12 @@ from typing import Any
 
 import tomli_w
 
-from skysure import settings as layers
-from skysure.application import NAMES, application
+from skysure.application import application, names
 from skysure.data.findings import Findings
 from skysure.errors import InputError
 from skysure.models import find, shipped
 from skysure.run.files import require_free, write_text
+from skysure.settings import load_toml, without_none
 
 from .inputs import Paths
 
@@ -26,7 +26,7 @@ def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str,
     """
     first = Path(str(paths[0]))
     if (first / "run.toml").is_file() or str(first) in shipped():
-        return {"kind": "run"} | layers.load_toml(find(str(first)) / "run.toml")
+        return {"kind": "run"} | load_toml(find(str(first)) / "run.toml")
     refusals = []
     for findings in _findings([str(p) for p in paths], reading):
         if findings.recognised:
@@ -37,9 +37,13 @@ def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str,
 
 
 def _findings(paths: list[str], reading: Mapping[str, Any] | None) -> Iterator[Findings]:
-    for module in map(application, NAMES):
-        if hasattr(module, "inspect"):
-            yield module.inspect(paths, reading)
+    for name in names():
+        try:
+            app = application(name)
+        except InputError:  # an installed package that cannot be imported does not keep the others from looking
+            continue
+        if app.offers("inspect"):
+            yield app.inspect(paths, dict(reading or {}))
 
 
 def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) -> None:
@@ -61,7 +65,7 @@ def reading_document(reading: Mapping[str, Any], candidates: Mapping[str, Any], 
     # scale = ...  # pixels per degree
     <BLANKLINE>
     """
-    reading = layers.without_none(dict(reading))
+    reading = without_none(dict(reading))
     lines = ["[reading]"]
     lines += tomli_w.dumps({k: v for k, v in reading.items() if not isinstance(v, Mapping)}).splitlines()
     lines += [f"columns.{tomli_w.dumps({k: v}).rstrip()}" for k, v in reading.get("columns", {}).items()]

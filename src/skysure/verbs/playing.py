@@ -10,26 +10,32 @@ from astropy.table import QTable
 
 from skysure.data.results.writer import ResultWriter
 from skysure.run.directory import Run
+from skysure.settings import build
 
-from .inputs import load, verb_of
+from .inputs import load
 
 
 def play(
-    run: str | Path | Run, steps: int, *, seed: int = 0, out: Path | None = None, force: bool = False
+    run: str | Path | Run, *, out: str | Path | None = None, force: bool = False, **fields: Any
 ) -> Iterator[dict[str, Any]]:
-    """Watch an agent act by its best actions: yields a record a step, or writes them to a table.
+    """Watch an agent act by its best actions: yields a record (column to value) per step.
 
     Parameters
     ----------
     run : path or Run
         Of an agent.
-    steps, seed : int
     out : path, optional
+        A table that the records are written to; then nothing is yielded.
+    force : bool
+        Replace `out` where it exists.
+    **fields
+        Fields of the application's Play: steps, seed, ...
     """
     run = load(run)
-    records = verb_of(run.verbs, run.application, "play")(run.model, run.settings, steps, seed)
+    app = run.verbs
+    records = app.play(run.model, app.environment(run.settings), build(app.Play, fields, where=f"play {app.name}"))
     if out is None:
         yield from records
         return
-    with ResultWriter([out], force=force) as writer:
+    with ResultWriter([Path(out)], force=force) as writer:
         writer.write(QTable(list(records)))

@@ -12,17 +12,17 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 import skysure.predictions.tables  # noqa: F401  (registers the tables that --out can name)
-from skysure import settings as layers
 from skysure.data.sources import Source
 from skysure.data.split import hash_of_ids
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
 from skysure.predictions.writers import Answer, Form, Task, Writer, form_of, require_kind
 from skysure.run.directory import Run
+from skysure.settings import build, plain
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
-from .inputs import Paths, accelerator_on, listed, load, opened, paths_of, verb_of
+from .inputs import Paths, accelerator_on, listed, load, opened, paths_of
 from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
@@ -80,13 +80,13 @@ def predict(
         objects are on it.
     """
     run, progress = load(run), progress or silent
-    request = layers.build(run.verbs.Query, query, where=run.application)
+    request = build(run.verbs.Query, query, where=run.application)
     model = deepcopy(run.model).to(accelerator_on(device).device).eval()
     if reading is None:
         reading = {} if _has_table(data) else run.reading
     source = _open(run, data, dict(reading))
-    verb = verb_of(run.verbs, run.application, "predict")
-    answers = _answers(source, lambda chunk: verb(model, chunk, request))
+    predict_chunk = run.verbs.predict
+    answers = _answers(source, lambda chunk: predict_chunk(model, chunk, request))
     if not out:
         predictions = [answer.prediction for answer in answers]
         if not predictions:
@@ -103,7 +103,7 @@ def _open(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
     """Open data for a run; its application turns tables in memory into chunks."""
     if not _has_table(data):
         return opened(run, data, reading)
-    from_table = verb_of(run.verbs, run.application, "from_table")
+    from_table = run.verbs.from_table
     return opened(run, [from_table(d, reading) if is_table(d) else d for d in _several(data)], reading)
 
 
@@ -190,4 +190,4 @@ def _count_flags(answer: Answer) -> Counter[str]:
 def _metadata(run: Run, query: Any) -> dict[str, Any]:
     """Say where a result comes from: application, run, how to cite it, checksum of the model, query."""
     card = {"application": run.application, "run": run.path.name if run.path else "", "cite": run.card.get("cite", "")}
-    return card | {"model": run.card.get("sha256", {}).get("model.safetensors", "")} | layers.plain(query)
+    return card | {"model": run.card.get("sha256", {}).get("model.safetensors", "")} | plain(query)

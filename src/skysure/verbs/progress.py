@@ -1,17 +1,17 @@
-"""How a verb tells what it does: it calls, somebody else prints."""
+"""How a verb reports its progress: it calls a function, which the caller gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[str, float, float | None], None]
-"""Told what is being done, how much of it is done, and of how much (None where nobody knows; 0: a note)."""
+"""Called with a stage, how much of it is done, and of how much (None: unknown; 0: the text is a note)."""
 
 
 def silent(text: str, done: float, total: float | None) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
-def notify(tell: Progress) -> Callable[[str], None]:
-    """Tell something once, apart from the progress."""
-    return lambda text: tell(text, 0, 0)
+def notify(progress: Progress) -> Callable[[str], None]:
+    """Make a function that reports a note."""
+    return lambda text: progress(text, 0, 0)

@@ -9,7 +9,6 @@ from skysure.application import application, settings_of
 from skysure.data.results.writer import ResultWriter
 from skysure.errors import SettingsError
 
-from .inputs import verb_of
 from .progress import Progress, notify, silent
 
 
@@ -32,18 +31,20 @@ def simulate(
     int
         How many objects were written.
     """
-    verb, tell = verb_of(application(name), name, "simulate"), progress or silent
+    simulator, progress = application(name).simulate, progress or silent
     settings = settings_of(name, preset, config, fields)
     if n is not None and n < 1:
         raise SettingsError(f"n = {n}", "one object or more")
-    total, done = settings.objects if n is None else n, 0
-    source = verb(settings, total, seed)
+    total, done, units = settings.objects if n is None else n, 0, {}
+    source = simulator(settings, total, seed)
     with ResultWriter([Path(out)], force=force) as writer:
         for chunk in source.chunks():
             table = chunk.to_table()
             writer.write(table)
+            units = {column: str(table[column].unit) for column in table.colnames if table[column].unit is not None}
             done += len(chunk)
-            tell("simulating", done, total)
-    if ".csv" in Path(out).suffixes and (unit := getattr(table, "columns", {}).get("flux")) is not None:
-        notify(tell)(f'CSV keeps no units: its flux is in {unit.unit}; [reading] unit = "{unit.unit}" reads it back')
+            progress("simulating", done, total)
+    if ".csv" in Path(out).suffixes and units:
+        listed = ", ".join(f"{column} in {unit}" for column, unit in units.items())
+        notify(progress)(f"CSV keeps no units; here: {listed}. Give them in [reading] to read it")
     return done

@@ -1,4 +1,4 @@
-"""Train an application; what comes out is calibrated and proven."""
+"""Train an application; the run that results is calibrated and evaluated on its test part."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any
 
 import torch
 
-from skysure.application import application, settings_of
-from skysure.data.sources import Source, SplitSource
+from skysure.application import Application, application, settings_of
+from skysure.data.sources import TRAIN, Source, SplitSource
 from skysure.errors import InputError
 from skysure.run.directory import Run, load_run, load_weights
-from skysure.run.session import IN_MEMORY, SIMULATED, Training, require_replaceable
+from skysure.run.session import IN_MEMORY, SIMULATED, Session, require_replaceable
 from skysure.training import State, prefixed
 
 from .exclusions import left_out, note_few, tell_left_out
-from .inputs import Paths, accelerator_on, listed, load, open_data, paths_of
+from .inputs import Paths, accelerator_on, is_source, listed, load, open_data, open_environment, paths_of
 from .progress import Progress, notify, silent
 from .split import in_parts, sizes_of
+
+FEWEST = 2
+"""Objects of a part below which nothing can be learned, calibrated or evaluated."""
 
 
 def train(
@@ -46,96 +49,126 @@ def train(
     data : path, sequence of paths, chunk in memory (LightCurves, ...), or Source
         Empty: simulated as the settings say. A source in parts (`SplitSource`) keeps them, whatever the settings say.
     out : path
-        The run directory. Until it is complete it is called `out.training`, from where `resume` goes on.
+        The run directory. Until it is complete it is called `out.training`, from where `resume` continues.
     preset, config : str or path, optional
         Layers of settings, under `fields`.
     reading : mapping, optional
         The `[reading]` table of the data.
     start : run, optional
-        Where the weights start from.
+        A run whose weights are the initial ones.
     resume : bool
-        Go on with a training that was interrupted; it ends with the same bits.
+        Continue an interrupted training; it ends with the same bits.
     device : {"auto", "cpu", "cuda"}
     progress, on_state : callable, optional
-        Told of every stage, and of every state of the training.
+        Called at every stage, and with every state of the training.
     **fields
         Fields of the application's Settings.
 
     Raises
     ------
-    Fault
+    InputError
         Where the data or `out` cannot be used.
-    SettingsFault
+    SettingsError
         Where a setting is unknown, of a wrong type or contradictory.
     """
-    out, module = Path(out), application(name)
+    out, app, progress = Path(out), application(name), progress or silent
     require_replaceable(out, force=force)
-    accelerator, tell = accelerator_on(device), progress or silent
+    accelerator = accelerator_on(device)
     settings = settings_of(name, preset, config, fields)
-    sizes = sizes_of(settings) if hasattr(module, "read") or hasattr(module, "simulate") else None
-    given = listed(data)
-    files = paths_of(given)
-    origin = "" if files else SIMULATED if isinstance(data, (list, tuple)) and not data else IN_MEMORY
-    training = Training(out, name, settings, dict(reading or {}), files, origin, accelerator.is_main_process)
-    source: Any
-    state: Any
-    with training.under_way(resume=resume, force=force):
-        source = data if hasattr(data, "chunks") else open_data(name, settings, given, training.reading)
-        if sizes is not None:
-            source = in_parts(source, sizes, settings.seed, tell, grouped=getattr(settings, "groups", True))
-        state, history = training.checkpoints.load() or (None, [])
+    session = _session(out, name, settings, data, reading, accelerator.is_main_process)
+    with session.running(resume=resume, force=force):
+        experience = _open_experience(app, settings, data, session.reading, progress)
+        state, history = session.checkpoints.load() or (None, [])
         if start is not None and state is None:
-            state = _first_state(start, name, module.network(settings, source.schema))
-        fit_states = () if state and state.done else module.train(source, settings, state, accelerator=accelerator)
-        for state in fit_states:
+            state = _first_state(start, app, app.network(settings, experience.schema))
+        epochs = () if state and state.done else app.train(experience, settings, state, accelerator=accelerator)
+        for state in epochs:
             history.append(state.record)
-            training.keep(state, history)
-            tell(f"training: {_line(state.record)}", state.epoch, state.epochs)
+            session.keep(state, history)
+            progress(f"training: {_describe(state.record)}", state.epoch, state.epochs)
             if on_state:
                 on_state(state)
+        if state is None:
+            raise InputError(f"the training of {name} gave no state", "one epoch or more", "", "set more epochs")
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            run, metrics = _proven(training, source, state, accelerator.device, tell)
-            training.finish(run, source, metrics, history, force=force)
-            tell_left_out(source, out, notify(tell))
+            run, metrics = _finished_run(session, app, experience, state, accelerator.device, progress)
+            session.finish(run, experience, metrics, history, force=force)
+            tell_left_out(experience, out, notify(progress))
         accelerator.wait_for_everyone()
     return load_run(out)
 
 
-def _proven(
-    training: Training, source: Source, state: State, device: torch.device, tell: Progress
-) -> tuple[Run, dict[str, Any]]:
-    """Make a run of what was trained: calibrated, and with the metrics of its test part."""
-    module = application(training.name)
-    model = module.network(training.settings, source.schema)
-    load_weights(model, state.weights, training.folder)
-    model = model.to(device).eval()
-    if hasattr(module, "calibrate"):
-        note_few(source, notify(tell))
-        tell("calibrating", 0, None)
-        module.calibrate(model, source)
-    tell("evaluating", 0, None)
-    metrics = module.evaluate(model, source, module.Query()).metrics
+def _session(out: Path, name: str, settings: Any, data: Any, reading: Mapping[str, Any] | None, main: bool) -> Session:
+    """Plan the session, which names its data by their paths, or says where else they come from."""
+    files = paths_of(listed(data))
+    simulated = isinstance(data, (list, tuple)) and not data
+    origin = "" if files else SIMULATED if simulated else IN_MEMORY
+    return Session(out, name, settings, dict(reading or {}), files, origin, main)
+
+
+def _open_experience(
+    app: Application, settings: Any, data: Any, reading: Mapping[str, Any], progress: Progress
+) -> SplitSource | Any:
+    """Open what is learned from: data divided into parts, or the environment of agents."""
+    if app.is_agent:
+        return open_environment(app, settings, data)
+    sizes = sizes_of(settings)
+    source = data if is_source(data) else open_data(app, settings, listed(data), reading)
+    source = in_parts(source, sizes, settings.seed, progress, grouped=settings.groups)
     if isinstance(source, SplitSource):
-        metrics |= left_out(source, len(source.split))
-    card = training.card(source)
-    return Run(training.name, training.settings, source.schema, model, training.reading, card), metrics
+        require_enough(source)
+    return source
 
 
-def _first_state(start: str | Path | Run, name: str, network: torch.nn.Module) -> State:
-    """Take the weights of a run as those to start from, if they fit."""
+def require_enough(source: SplitSource) -> None:
+    """Raise InputError where a part of the data has fewer than two objects, before anything is computed.
+
+    Whether the objects of a part also suffice by what they are (their classes) is for the application to say.
+    """
+    few = {part: count for part, count in ({TRAIN: 0} | source.counts).items() if count < FEWEST}
+    if few:
+        part, count = next(iter(few.items()))
+        total = len(source.split)
+        raise InputError(
+            f"{total} object{'s' if total > 1 else ''} in all, {count} in the {part} part",
+            f"{FEWEST} or more in each part", "too few objects, or a part that is set too small",
+            f"give more objects, or a larger --{part}" if part != TRAIN else "give more objects, or smaller parts",
+        )  # fmt: skip
+
+
+def _finished_run(
+    session: Session, app: Application, experience: Any, state: State, device: torch.device, progress: Progress
+) -> tuple[Run, dict[str, Any]]:
+    """Make a run of what was trained, calibrated, and evaluate it on its test part."""
+    model = app.network(session.settings, experience.schema)
+    load_weights(model, state.weights, session.folder)
+    model = model.to(device).eval()
+    if app.offers("calibrate"):
+        note_few(experience, notify(progress))
+        progress("calibrating", 0, None)
+        app.calibrate(model, experience)
+    progress("evaluating", 0, None)
+    metrics = app.evaluate(model, experience, app.Query()).metrics
+    if isinstance(experience, SplitSource):
+        metrics |= left_out(experience, len(experience.split))
+    card = session.card(experience)
+    return Run(session.name, session.settings, experience.schema, model, session.reading, card), metrics
+
+
+def _first_state(start: str | Path | Run, app: Application, network: torch.nn.Module) -> State:
+    """Make a state of the weights of another run, if they fit."""
     other = load(start)
-    if other.application != name:
-        raise InputError(f"--from {start}: a run of {other.application}", f"one of {name}", "another run was meant")
+    if other.application != app.name:
+        raise InputError(f"--from {start}: a run of {other.application}", f"one of {app.name}", "another run was meant")
     tensors: Mapping[str, torch.Tensor] = other.model.state_dict()
-    begun_with: Any = getattr(network, "begun_with", None)  # of an ensemble
-    if begun_with is not None:
-        tensors = begun_with(tensors)
+    if app.offers("warm_start"):
+        tensors = app.warm_start(network, tensors)
     load_weights(network, tensors, Path(f"--from {start}"))
     return State(0, {}, prefixed(tensors, "model."))
 
 
-def _line(record: Mapping[str, float]) -> str:
-    """Say of an epoch what a reader of a log wants to see."""
+def _describe(record: Mapping[str, float]) -> str:
+    """Say of an epoch what a reader of a log wants to see: the losses and returns."""
     shown = [n for n in record if n.endswith("nll") or n.startswith("return")]
     return ", ".join(f"{n.replace('_', ' ')} {record[n]:.4g}" for n in shown)

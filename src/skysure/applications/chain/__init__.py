@@ -1,13 +1,13 @@
-"""`chain`: an agent whose exact values are known, so that what it learned can be held against them."""
+"""`chain`: agents on a chain of states whose exact values are known, so that what they learn can be compared."""
 
 import lazy_loader
 
-from .settings import PAPERS, Query, Schema, Settings
+from .settings import PAPERS, Play, Query, Schema, Settings
 
 __getattr__, __dir__, _verbs = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "environments": ["environment"],
+        "environments": ["environment", "states"],
         "evaluation": ["evaluate"],
         "networks": ["network"],
         "playing": ["play"],
@@ -16,4 +16,4 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "training": ["train"],
     },
 )
-__all__ = ["PAPERS", "Query", "Schema", "Settings", *_verbs]
+__all__ = ["PAPERS", "Play", "Query", "Schema", "Settings", *_verbs]

@@ -1,14 +1,13 @@
-"""The chain as an environment: pass up the small reward again and again, or never see the large one.
+"""The chain as an environment: the small reward is near, the large one at the end of the chain.
 
 Strens (2000), A Bayesian framework for reinforcement learning, figure 1; Gym offered it as NChain-v0. There are
 `length` states in a row. Action 0, forward, moves one state on and pays nothing; in the last state it stays and
 pays `large`. Action 1, backward, pays `small` and returns to the first state. With probability `slip` the
-other action happens. After `horizon` steps the episode is cut.
+other action happens. After `horizon` steps the episode is truncated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Float
 
+from skysure.data.sources import InMemorySource
+
 from .settings import Schema, Settings
 
 FORWARD, BACKWARD = 0, 1
@@ -27,7 +28,7 @@ Tensor3 = Float[np.ndarray, "state action next"]
 
 
 def process(settings: Settings) -> tuple[Tensor3, Tensor3]:
-    """Write the chain as tensors: the probability of s' after (s, a), and the mean of what is paid on the way.
+    """Write the chain as tensors: the probability of s' after (s, a), and the mean reward of that transition.
 
     >>> transition, reward = process(Settings())
     >>> transition[0, FORWARD]
@@ -50,7 +51,7 @@ def process(settings: Settings) -> tuple[Tensor3, Tensor3]:
 
 @dataclass(frozen=True)
 class States:
-    """States of the chain to speak of: the chunks of this application.
+    """Some states of the chain: the chunks of this application.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ class Chain(gymnasium.Env[int, int]):
         return self.state, {}
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
-        """Move; see the module for what is paid."""
+        """Take an action; the module describes the rewards."""
         if self.elapsed >= self.horizon:
             raise gymnasium.error.ResetNeeded("the episode is over: call reset() before step()")
         forward = (action == FORWARD) ^ self.slips[self.elapsed]
@@ -125,7 +126,7 @@ class Chain(gymnasium.Env[int, int]):
 
 
 class ChainVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-    """Many agents on their own chains, all moved by one array operation.
+    """Many agents, each on its own chain, moved by one array operation.
 
     Agent i sees what a `Chain` reset with its seed would see, to the bit. An episode that is over starts again
     at the next step (gymnasium's NEXT_STEP).
@@ -154,13 +155,14 @@ class ChainVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.randoms = [np.random.default_rng() for _ in range(num_envs)]
 
     @property
-    def schema(self) -> Schema:
-        """What agents can do here."""
-        return Schema()
+    def length(self) -> int:
+        """Number of states."""
+        return self.last + 1
 
-    def chunks(self, part: str | None = None) -> Iterator[States]:
-        """Give the states that there are, in one chunk; an environment has no parts."""
-        yield States(np.arange(self.last + 1))
+    @property
+    def schema(self) -> Schema:
+        """The actions of the agents."""
+        return Schema()
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -176,7 +178,7 @@ class ChainVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return self.state, {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Move every agent; see the module for what is paid."""
+        """Take an action with every agent; the module describes the rewards."""
         never = self.never.copy()
         if self.elapsed >= self.horizon:
             self.reset()
@@ -190,9 +192,14 @@ class ChainVector(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
 
 def environment(settings: Settings) -> ChainVector:
-    """Build the chains of all agents."""
+    """Make the chains of all agents."""
     s = settings
     return ChainVector(s.agents, s.length, s.slip, s.small, s.large, s.horizon)
+
+
+def states(environment: ChainVector) -> InMemorySource:
+    """Give all states of the chain: what a prediction without data answers for."""
+    return InMemorySource(environment.schema, [States(np.arange(environment.length))])
 
 
 gymnasium.register(

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import beta
 
-from skysure import applications
+from skysure.application import presets
 from skysure.evaluation import Evaluation
 from skysure.predictions import Actions
 
-from .environments import States
+from .environments import ChainVector, States, environment
 from .networks import Agents
 from .prediction import predict
 from .settings import Query, Settings
@@ -25,7 +25,7 @@ NEAR = 0.99  # share of the best return from which a policy counts as optimal
 ONE_SIGMA = (0.1585, 0.8415)
 
 
-def evaluate(model: Agents, source: Any, query: Query) -> Evaluation:
+def evaluate(model: Agents, environment: ChainVector, query: Query) -> Evaluation:
     """Hold the learned values and policies against the exact ones.
 
     Nothing is sampled: the return of every agent's greedy policy is computed by linear algebra.
@@ -33,8 +33,8 @@ def evaluate(model: Agents, source: Any, query: Query) -> Evaluation:
     Parameters
     ----------
     model : Agents
-    source : ignored
-        The chain is that of the settings the agents learned with.
+    environment : ignored
+        Returns are exact for the chain of the settings.
     query : Query
     """
     settings = model.settings
@@ -71,7 +71,7 @@ def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
     own = Settings()
     default = {"learning_rate": own.learning_rate, "learning_rate_power": own.learning_rate_power}
     default |= {"epsilon": own.epsilon, "epsilon_decay": own.epsilon_decay, "placement": own.placement}
-    for name, fields in ({"default": {}} | applications.presets("chain")).items():
+    for name, fields in ({"default": {}} | presets("chain")).items():
         other = replace(settings, **(default | fields))
         if other != settings:
             yield name, other
@@ -79,7 +79,7 @@ def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
 
 def course_of(settings: Settings) -> Float[np.ndarray, "episode agent"]:
     """Train other agents, and give the exact return of their greedy policies after each episode."""
-    *_, last = train(None, settings)
+    *_, last = train(environment(settings), settings)
     return last.tensors["model.return_history"].numpy()
 
 

@@ -1,4 +1,4 @@
-"""What agents on the chain know, as tensors of one module."""
+"""The tables of the agents on the chain, as tensors of one module."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from .settings import Schema, Settings
 
 
 class Agents(nn.Module):
-    """The tables of all agents: nothing here has a gradient, all of it is learned.
+    """The tables of all agents, learned without gradients.
 
     Attributes
     ----------
     values : Tensor of float64, shape (agent, state, action)
-        The learned tables.
+        The learned values.
     visits : Tensor of int64, shape (agent, state, action)
-        How often each was updated.
-    course : Tensor of float64, shape (episode, agent)
-        Exact mean return over an episode of each agent's greedy policy, as it stood after each episode; NaN
-        before it was played.
+        How often each value was updated.
+    return_history : Tensor of float64, shape (episode, agent)
+        Exact mean return of an episode under each agent's greedy policy after each episode; NaN before it is played.
     """
 
     values: Tensor
@@ -39,12 +38,12 @@ class Agents(nn.Module):
     def forward(self, state: Int[Tensor, " row"]) -> Float[Tensor, "agent row action"]:
         """Give the return that each agent expects of each action, in units of the reward.
 
-        The lecture's table holds Q / α; times α it is a return.
+        The lecture's table holds Q / α; multiplied by α it is a return.
         """
         scale = self.settings.learning_rate if self.settings.placement == "lecture" else 1.0
         return scale * self.values[:, state]
 
 
 def network(settings: Settings, schema: Schema) -> Agents:
-    """Make tables that know nothing."""
+    """Make empty tables."""
     return Agents(settings, schema)

@@ -1,4 +1,4 @@
-"""An agent at play: one chain, step by step, by the actions that look best."""
+"""Watch an agent on one chain, step by step, take the actions with the highest values."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from .environments import Chain, States
+from .environments import ChainVector, States
 from .networks import Agents
 from .prediction import predict
-from .settings import Query, Settings
+from .settings import Play, Query
 
 
-def play(model: Agents, settings: Settings, steps: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield a record a step: the state, the action taken, how sure it is to be best, and what it paid."""
-    chain = Chain(settings.length, settings.slip, settings.small, settings.large, settings.horizon)
-    learned = predict(model, States(np.arange(settings.length)), Query())
-    state, _ = chain.reset(seed=seed)
+def play(model: Agents, environment: ChainVector, play: Play) -> Iterator[dict[str, Any]]:
+    """Let the first agent of an environment act by the mean values of all agents.
+
+    Yields
+    ------
+    dict
+        A record per step: the state, the action, its reward, and the probability that the action is the best.
+    """
+    prediction = predict(model, States(np.arange(environment.length)), Query())
+    states, _ = environment.reset(seed=play.seed)
     total = 0.0
-    for step in range(1, min(steps, settings.horizon) + 1):
-        action = int(learned.ranked[state, 0])
-        reached, reward, _, _, _ = chain.step(action)
-        total += reward
+    for step in range(1, min(play.steps, environment.horizon) + 1):
+        state = int(states[0])
+        action = int(prediction.ranked[state, 0])
+        states, rewards, _, _, _ = environment.step(np.full(environment.num_envs, action))
+        total += float(rewards[0])
         yield {
-            "step": step, "state": state, "action": model.actions[action], "reaches": int(reached),
-            "reward": reward, "return": total, "p_best": round(float(learned.best_probability[state]), 3),
+            "step": step, "state": state, "action": model.actions[action], "reaches": int(states[0]),
+            "reward": float(rewards[0]), "return": total,
+            "p_best": round(float(prediction.best_probability[state]), 3),
         }  # fmt: skip
-        state = reached

@@ -1,4 +1,4 @@
-"""What an action is worth in each state, and how sure it is that the best is best."""
+"""Predict the values of the actions in each state, and the probability that the best action is the best."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .settings import Query
 
 @torch.no_grad()
 def predict(model: Agents, chunk: States, query: Query) -> Actions:
-    """Give the values of the actions in some states: one row a state.
+    """Predict the values of the actions in some states: one row per state.
 
-    Values are means over the agents and their errors the scatter between agents, which repeat the whole of
-    learning. The probability that the best is best is the share of agents that prefer it: what scatters
-    together in both actions, as the value of all that follows does, harms no decision.
+    Values are means over the agents, and their errors the scatter between agents, which learn independently. The
+    probability that the best action is the best is the share of agents that prefer it: scatter that both actions have
+    in common, such as that of the value of later states, does not change the decision.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ def predict(model: Agents, chunk: States, query: Query) -> Actions:
     """
     q = model(torch.as_tensor(chunk.state, device=model.values.device)).cpu().numpy()
     mean = q.mean(axis=0)
-    agrees = q.argmax(axis=2) == mean.argmax(axis=1)
+    agreement = q.argmax(axis=2) == mean.argmax(axis=1)
     return Actions(
         rows={"state": chunk.state},
         actions=model.actions,
         values=mean,
         values_error=q.std(axis=0, ddof=1),
         feasible=np.ones(mean.shape, dtype=bool),
-        best_probability=agrees.mean(axis=0),
+        best_probability=agreement.mean(axis=0),
     )

@@ -1,4 +1,4 @@
-"""What may be set of the agents on the chain, and what may be asked of trained ones."""
+"""Settings of the agents on the chain, and what may be asked of trained ones."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ PAPERS = (
 )
 """What to cite beside skysure."""
 
-LONGEST = 12  # all 2^12 policies are still evaluated exactly in a second
+LONGEST = 12
+"""States of the longest chain: all 2^12 policies are evaluated exactly in a second."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of `chain`: agents that learn a table of values, and the chain they live on.
+    """Settings of `chain`: agents that learn a table of action values, and their chain.
 
-    The defaults let a step size that shrinks with the visits average what the slips scatter.
+    By default the step size decreases with the visits, which averages over the scatter of the slips.
 
     Parameters
     ----------
     agents : int
-        How many learn side by side; they differ in their random numbers alone, and their scatter is the error
-        of what was learned.
+        Number of agents; they differ in their random numbers alone, and the scatter of their values is the error.
     episodes : int
-        Episodes that each of them plays.
+        Episodes that each agent plays.
     discount : float
-        γ, what a reward one step later is worth now.
+        γ, the discount factor.
     learning_rate : float
         α₁, step size at the first visit of a state and action.
     learning_rate_power : float
         p: the step size at the n-th visit is α₁ n^-p; 0 keeps it constant.
     epsilon : float
-        ε, probability of a random action in the first episode. In a state of which an agent knows nothing it
-        acts at random anyway.
+        ε, probability of a random action in the first episode. In a state that it has not visited an agent always
+        acts at random.
     epsilon_decay : float
         Factor on ε from one episode to the next.
     placement : {"standard", "lecture"}
-        Where the step size stands: α (r + γ max Q' - Q), or r + α (γ max Q' - Q).
+        The update with the step size α: α (r + γ max Q' - Q), or r + α (γ max Q' - Q).
     length : int
         States of the chain.
     slip : float
@@ -52,11 +52,11 @@ class Settings:
     horizon : int
         Steps an episode lasts.
     seed : int
-        Of all random numbers.
+        Seed of all random numbers.
 
     Raises
     ------
-    SettingsFault
+    SettingsError
         Where a value is out of its range, or two contradict each other.
     """
 
@@ -82,11 +82,10 @@ class Settings:
         check_ranges(self, ranges)
         if self.placement == "lecture" and (self.learning_rate_power or not self.learning_rate):
             raise SettingsError(
-                'placement = "lecture" with a step size that shrinks, or is 0',
-                "a constant step size",
-                "the lecture's table holds Q / α, which says nothing where α is not one number",
+                'placement = "lecture" with a step size that decreases, or is 0', "a constant step size",
+                "the lecture's table holds Q / α, which has no meaning where α changes or is 0",
                 "set learning_rate_power = 0 and learning_rate > 0",
-            )
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,15 +95,34 @@ class Query:
     Parameters
     ----------
     beside : bool
-        Whether an evaluation also trains the agents of the presets, a few seconds, to show them beside.
+        Whether an evaluation also trains the agents of the presets (a few seconds) to compare with.
     """
 
     beside: bool = True
 
 
 @dataclass(frozen=True)
+class Play:
+    """What may be asked of `play`.
+
+    Parameters
+    ----------
+    steps : int
+        Number of steps; an episode ends after `horizon` of the settings.
+    seed : int
+        Seed of the environment.
+    """
+
+    steps: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"steps": (1, 10**9), "seed": (0, 2**63 - 1)})
+
+
+@dataclass(frozen=True)
 class Schema:
-    """What the agents can do.
+    """The actions of the agents.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training on the chain: all agents play an episode, learning at each step; a state an episode."""
+"""Training on the chain: all agents play an episode and learn at each step."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ import torch
 from skysure.methods.qlearning import Rule, Tables, play_episode, policy_values
 from skysure.training import State, prefixed, unprefixed
 
-from .environments import environment, process
+from .environments import ChainVector, process
 from .networks import Agents, network
-from .settings import Schema, Settings
+from .settings import Settings
 
 
-def train(source: Any, settings: Settings, state: State | None = None, *, accelerator: Any = None) -> Iterator[State]:
-    """Let the agents play and learn; a state an episode.
+def train(
+    environment: ChainVector, settings: Settings, state: State | None = None, *, accelerator: Any = None
+) -> Iterator[State]:
+    """Let the agents play and learn; a state per episode.
 
     Parameters
     ----------
-    source : ignored
-        Agents make their own experience, in `environment(settings)`.
+    environment : ChainVector
+        The chains of the agents.
     settings : Settings
     state : State, optional
-        Where to go on. All random numbers derive from the seed and the episode, so the end has the same bits.
+        Where to continue. All random numbers derive from the seed and the episode, so the end has the same bits.
     accelerator : ignored
         A table of a few numbers gains nothing from a device.
 
@@ -33,18 +35,17 @@ def train(source: Any, settings: Settings, state: State | None = None, *, accele
     State
         After every episode; "model.*" are the tensors of `Agents`.
     """
-    env, agents = environment(settings), network(settings, Schema())
+    agents = network(settings, environment.schema)
     if state is not None:
         agents.load_state_dict(unprefixed(state.tensors, "model."))
     transition, reward = process(settings)
-    rule = rule_of(settings)
-    tables = _tables(agents)
+    rule, tables = rule_of(settings), _tables_of(agents)
     for episode in range(state.epoch if state else 0, settings.episodes):
         epsilon = settings.epsilon * settings.epsilon_decay**episode
-        collected = play_episode(env, tables, rule, epsilon, settings.horizon, settings.seed, episode)
+        collected = play_episode(environment, tables, rule, epsilon, settings.horizon, settings.seed, episode)
         greedy = tables.values.argmax(axis=0)
         returns = policy_values(transition, reward, greedy, settings.horizon)[:, 0]
-        _keep(agents, tables)
+        _store(agents, tables)
         agents.return_history[episode] = torch.from_numpy(returns)
         record = {
             "epoch": episode + 1,
@@ -56,18 +57,18 @@ def train(source: Any, settings: Settings, state: State | None = None, *, accele
 
 
 def rule_of(settings: Settings) -> Rule:
-    """Give the rule of learning that the settings ask for."""
+    """Give the update rule of the settings."""
     return Rule(settings.discount, settings.learning_rate, settings.learning_rate_power, settings.placement)
 
 
-def _tables(agents: Agents) -> Tables:
-    """Give what the agents know with the action first."""
+def _tables_of(agents: Agents) -> Tables:
+    """Give the values and visits of the agents with the action first."""
     values, visits = (t.permute(2, 0, 1).contiguous().numpy() for t in (agents.values, agents.visits))
     return Tables(values, visits)
 
 
-def _keep(agents: Agents, tables: Tables) -> None:
-    """Put what was learned back into the module."""
+def _store(agents: Agents, tables: Tables) -> None:
+    """Store the values and visits in the module."""
     agents.values.copy_(torch.from_numpy(tables.values).permute(1, 2, 0))
     agents.visits.copy_(torch.from_numpy(tables.visits).permute(1, 2, 0))
 

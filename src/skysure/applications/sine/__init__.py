@@ -1,4 +1,4 @@
-"""`sine`: a function whose truth and noise are known, learned with error bars that can be held against them."""
+"""`sine`: regression of a function whose truth and noise are known, so that the error bars can be checked."""
 
 import lazy_loader
 

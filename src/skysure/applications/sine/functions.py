@@ -1,4 +1,4 @@
-"""The functions that may be learned, and where their points lie."""
+"""The functions to learn, and the distribution of their points."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from .settings import Settings
 
 
 def truth(function: str, x: np.ndarray) -> np.ndarray:
-    """Give y without its noise: sin(x), or the line 2x + 8 of Gal, Hron and Kendall 2017, section 4.1."""
+    """Compute y without noise: sin(x), or the line 2x + 8 of Gal, Hron and Kendall 2017, section 4.1."""
     return np.sin(x) if function == "sine" else 2 * x + 8
 
 
 def abscissae(settings: Settings, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw n values of x: uniform in [low, high) for the sine, N(0, 1) for the line, as it was published."""
+    """Draw n values of x: uniform in [low, high) for the sine, N(0, 1) for the line, as published."""
     return rng.uniform(settings.low, settings.high, n) if settings.function == "sine" else rng.standard_normal(n)

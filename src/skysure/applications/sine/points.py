@@ -13,7 +13,7 @@ from skysure.errors import InputError, nearest
 
 @dataclass(frozen=True)
 class Points:
-    """Some points; y is NaN where it is not known.
+    """Some points; y is NaN where it is unknown.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Prediction of `sine`: draws of the function, their mean, and the split of their variance."""
+"""Prediction of `sine`: posterior samples of the function, their mean, and the decomposition of their variance."""
 
 from __future__ import annotations
 
@@ -25,9 +25,14 @@ def predict(model: SineNetwork, chunk: Points, query: Query) -> Values:
 
 
 def draws(model: SineNetwork, x: np.ndarray, query: Query, *, calibrated: bool = True) -> tuple[Tensor, Tensor]:
-    """Draw functions: the mean and the noise of y in each, shape (sample, object, 1), float64.
+    """Draw functions from the posterior.
 
-    A draw has one set of masks for all x, so that it is a function.
+    A sample has one set of masks for all x, so that it is a function.
+
+    Returns
+    -------
+    mean, std : Tensor, float64, shape (sample, object, 1)
+        Of y in each sample; std is the noise.
     """
     inputs = torch.as_tensor(x, dtype=torch.float32, device=model.y_mean.device)
     outputs = sample(model, inputs, query.samples, query.seed, shared=True).double()

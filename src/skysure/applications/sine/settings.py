@@ -1,4 +1,4 @@
-"""What may be set of `sine`, and what may be asked of a trained one."""
+"""Settings of `sine`, and what may be asked of a trained network."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Settings(SupervisedSettings):
     function : "sine" or "line"
         sin(x), x uniform in [low, high); or 2x + 8, x ~ N(0, 1).
     objects : int
-        Number of points to simulate; 500 of them are trained on by default.
+        Number of points to simulate; by default 500 of them are for training.
     low : float
-        Least x of the sine.
+        Smallest x of the sine.
     high : float
         Largest x of the sine.
     sigma : float
         Standard deviation of the noise in y.
     drop_input : bool
-        Whether the one input is dropped too, as was published; it spoils the error bars.
+        Whether the input is dropped too, as published; it makes the error bars too wide.
     grid : bool
-        Whether twelve networks with fixed rates are trained too, to choose among: what the learned rate replaces.
+        Whether twelve networks with fixed rates are trained too: the grid search that the learned rate replaces.
     """
 
     function: Literal["sine", "line"] = "sine"
@@ -56,7 +56,7 @@ class Settings(SupervisedSettings):
         super().__post_init__()
         check_ranges(self, {"objects": (1, 10**9), "sigma": (0, 10**6)})
         if not self.low < self.high:
-            raise SettingsError(f"low = {self.low:g}, high = {self.high:g}", "low below high", "they were exchanged")
+            raise SettingsError(f"low = {self.low:g}, high = {self.high:g}", "low below high", "they were swapped")
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Query:
     Parameters
     ----------
     samples : int
-        Posterior samples: functions drawn.
+        Posterior samples: functions.
     seed : int
-        Of the samples.
+        Seed of the samples.
     """
 
     samples: int = 100
@@ -80,14 +80,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Schema:
-    """What the points are like.
+    """Range and scale of the training points.
 
     Parameters
     ----------
     low, high : float
-        Range of x that was trained on.
+        Range of x.
     mean, scale : float
-        Mean and standard deviation of y, in which the network counts.
+        Mean and standard deviation of y; the network predicts (y − mean) / scale.
     """
 
     low: float = -3.141592653589793

@@ -25,16 +25,19 @@ from .settings import Schema, Settings
 def train(
     source: SplitSource, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
 ) -> Iterator[State]:
-    """Train on the training part; a state an epoch. A grid, where asked for, keeps step and comes with the last."""
-    given = (batches(source, settings), settings, accelerator)
-    fixed = _timed(fit_states(ensemble(settings, source.schema), *given)) if settings.grid else iter(())
-    for now, seconds in _timed(fit_states(network(settings, source.schema), *given, state)):
-        for reached in fixed:
-            if reached[0].epoch >= now.epoch and not now.done:
+    """Train on the training part; a state per epoch.
+
+    The networks of a grid search train beside it, epoch by epoch; their results are in the last state.
+    """
+    arguments = (batches(source, settings), settings, accelerator)
+    grid = _timed(fit_states(ensemble(settings, source.schema), *arguments)) if settings.grid else iter(())
+    for learned, seconds in _timed(fit_states(network(settings, source.schema), *arguments, state)):
+        for searched in grid:
+            if searched[0].epoch >= learned.epoch and not learned.done:
                 break
-        if now.done and settings.grid:
-            now = _with_grid(now, reached[0], source, settings, torch.tensor([seconds, reached[1]]))
-        yield now
+        if learned.done and settings.grid:
+            learned = _with_grid(learned, searched[0], source, settings, torch.tensor([seconds, searched[1]]))
+        yield learned
 
 
 def fit_states(
@@ -53,22 +56,22 @@ def fit_states(
 
 
 def batches(source: SplitSource, settings: Settings) -> Callable[[str, int], list[Batch]]:
-    """Deal the points of a part into batches, those to train on shuffled anew in every epoch."""
+    """Divide the points of a part into batches; those of the training part are shuffled in every epoch."""
     schema: Schema = source.schema
     tensors = {}
     for part in (TRAIN, VALIDATION):
         points = joined(source.chunks(part))
-        x, y = (torch.as_tensor(of, dtype=torch.float32) for of in (points.x, (points.y - schema.mean) / schema.scale))
-        tensors[part] = {"x": x, "y": y}
+        values = {"x": points.x, "y": (points.y - schema.mean) / schema.scale}
+        tensors[part] = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in values.items()}
 
-    def dealt(part: str, epoch: int) -> list[Batch]:
+    def batches_of(part: str, epoch: int) -> list[Batch]:
         index = torch.arange(len(tensors[part]["x"]))
         if part == TRAIN:
             order = np.random.default_rng(combine(settings.seed, epoch)).permutation(len(index))
             index = torch.from_numpy(order)
-        return [{name: t[some] for name, t in tensors[part].items()} for some in index.split(settings.batch)]
+        return [{name: t[rows] for name, t in tensors[part].items()} for rows in index.split(settings.batch)]
 
-    return dealt
+    return batches_of
 
 
 def nll(model: nn.Module, batch: Batch) -> Tensor:
@@ -78,7 +81,7 @@ def nll(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def _timed(states: Iterator[State]) -> Iterator[tuple[State, float]]:
-    """Give with each state the seconds of all its epochs, those done before a resumption taken to be like the rest."""
+    """Give with each state the seconds of all its epochs; those before a resumption are taken to last as long."""
     spent = 0.0
     for epochs in count(1):
         start = perf_counter()
@@ -90,10 +93,10 @@ def _timed(states: Iterator[State]) -> Iterator[tuple[State, float]]:
 
 
 def _with_grid(state: State, last: State, source: SplitSource, settings: Settings, seconds: Tensor) -> State:
-    """Put into the state of the learned rate what the grid of fixed ones found, and what both cost."""
+    """Add to the state of the learned rate the scores of the fixed rates, and the seconds of both trainings."""
     fixed, ours = ensemble(settings, source.schema), network(settings, source.schema)
     fixed.load_state_dict(last.weights)
     ours.load_state_dict(state.weights)
     points = joined(source.chunks(VALIDATION))
-    found = {"grid": torch.stack([row(one, points) for one in [*fixed.members(), ours]]), "grid_seconds": seconds}
-    return replace(state, tensors=state.tensors | prefixed(found, "best."))
+    rows = torch.stack([row(model, points) for model in [*fixed.members(), ours]])
+    return replace(state, tensors=state.tensors | prefixed({"grid": rows, "grid_seconds": seconds}, "best."))

@@ -9,7 +9,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
     submod_attrs={
         "calibration": ["calibrate"],
         "evaluation": ["evaluate"],
-        "networks": ["network"],
+        "networks": ["network", "warm_start"],
         "plots": ["draw", "figures"],
         "prediction": ["predict"],
         "simulator": ["simulate"],

@@ -321,3 +321,8 @@ def network(settings: Settings, schema: Schema) -> Classifier:
     """Make the network for light curves like these, initialised under the seed of the settings."""
     with seeded(settings.seed):
         return Classifier(settings, schema)
+
+
+def warm_start(model: Classifier, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give the tensors with which a classifier starts from those of another run; see `Classifier.begun_with`."""
+    return model.begun_with(tensors)
