@@ -139,7 +139,7 @@ class Training:
             write_parts(self.folder / "split.parquet", split.ids, split.groups, split.parts)
         save_run(run, self.folder)
         write_history(self.folder, history)
-        write_evaluation(self.folder, Evaluation(metrics))
+        write_evaluation(self.folder, Evaluation.from_metrics(metrics))
         self.checkpoints.clear()
         (self.folder / "plan.toml").unlink()
         publish(self.folder, self.out, force=force)

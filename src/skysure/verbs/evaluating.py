@@ -71,12 +71,12 @@ def evaluate(
     if other is not None:
         metrics |= _beside(metrics, other, verb(deepcopy(other.model).to(device_).eval(), source, asked).metrics)
     if folder is not None:
-        _publish(run, folder, Evaluation(metrics))
+        _publish(run, folder, Evaluation.from_metrics(metrics))
     if folder is not None and any_given(data):
         tell_left_out(source, folder, notify(tell))
     if not metrics.get("truth", True):
         notify(tell)("the data hold no truth (labels): nothing can be proven, the report shows what was answered")
-    return Evaluation(metrics)
+    return Evaluation.from_metrics(metrics)
 
 
 def _test_source(run: Run, data: Any, reading: dict[str, Any]) -> Source:
