@@ -215,6 +215,10 @@ def column_bins(edges: list[float | None]) -> list[dict[str, Any]]:
     return rows
 
 
+def draw_line(canvas) -> None:
+    canvas.subplots().plot([0, 1, 0], label="a line")
+
+
 @pytest.fixture
 def figures(metrics) -> list[Figure]:
     """The figures of an application: the standard ones, and one for each example."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from skysure import applications
+from skysure.application import presets
 from skysure.evaluation import Curve, Evaluation, Score
 from skysure.evaluation.episodes import central_band, score_return, score_success
 from skysure.predictions import Actions
@@ -68,7 +68,7 @@ def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
     own = Settings()
     default = {"learning_rate": own.learning_rate, "learning_rate_power": own.learning_rate_power}
     default |= {"epsilon": own.epsilon, "epsilon_decay": own.epsilon_decay, "placement": own.placement}
-    for name, fields in ({"default": {}} | applications.presets("chain")).items():
+    for name, fields in ({"default": {}} | presets("chain")).items():
         other = replace(settings, **(default | fields))
         if other != settings:
             yield name, other
