@@ -18,12 +18,12 @@ from skysure.applications import sine
 from skysure.applications.sine.grid import RATES, compare, ensemble, row
 from skysure.applications.sine.points import Points
 from skysure.applications.sine.prediction import draws
-from skysure.applications.sine.training import batches, course
+from skysure.applications.sine.training import batches, fit_states
 from skysure.data.sources import PARTS, VALIDATION, SplitSource
 from skysure.data.split import Split
 from skysure.evaluation import Evaluation
 from skysure.methods.dropout import masks
-from skysure.methods.dropout.masks import Draw
+from skysure.methods.dropout.masks import SampleKeys
 from skysure.run.directory import load_run
 from skysure.run.files import read_metrics
 from skysure.training import State, unprefixed
@@ -65,13 +65,13 @@ class Alone(nn.Module):
         if mine[0].draw is not None:
             keys = {name: key[self.number] for name, key in mine[0].draw.of_members(len(RATES)).items()}
             for mask in mine:
-                mask.draw = Draw(keys.get("own"), keys["common"])
+                mask.draw = SampleKeys(keys.get("own"), keys["common"])
         return self.network(x)
 
 
 @pytest.fixture(scope="module")
 def trained(source: SplitSource) -> State:
-    *_, last = course(ensemble(SETTINGS, source.schema), batches(source, SETTINGS), SETTINGS)
+    *_, last = fit_states(ensemble(SETTINGS, source.schema), batches(source, SETTINGS), SETTINGS)
     return last
 
 
@@ -80,7 +80,7 @@ def test_each_is_what_it_would_be_alone(source: SplitSource, trained: State, num
     together = ensemble(SETTINGS, source.schema)
     together.load_state_dict(trained.weights)
     fixed = sine.network(sine.Settings(**TINY, learned_rate=False, rate=RATES[number]), source.schema)
-    *_, alone = course(Alone(fixed, number), batches(source, SETTINGS), SETTINGS)
+    *_, alone = fit_states(Alone(fixed, number), batches(source, SETTINGS), SETTINGS)
     member = together.members()[number].state_dict()
     for name, tensor in unprefixed(alone.weights, "network.").items():
         assert torch.allclose(member[name], tensor, rtol=1e-4, atol=1e-5), name

@@ -16,7 +16,7 @@ import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.examples import describe, early_forecast, example_of
-from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, latest
+from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, last_measurement
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.forecasts.later import later, next_points
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
@@ -191,7 +191,7 @@ def test_calibration_mends_widths_and_intervals(factor: float, seed: int) -> Non
 
 def test_the_last_measurement_of_each_band_is_carried_forwards(curves) -> None:
     batch = tensors(nights(curves[:5], SCHEMA.bands, SMALL))
-    found = latest(batch)
+    found = last_measurement(batch)
     for k in range(5):
         for night in range(int(batch["nights"][k])):
             seen = np.flatnonzero(batch["measured"][k, : night + 1, 2])

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 import skysure
 from skysure.errors import InputError
-from skysure.evaluation import Column, Curve, Evaluation, Score, Table
+from skysure.evaluation import Column, Curve, Evaluation, Example, Score, Table
 from skysure.evaluation.arrays import LARGE
 from skysure.models import find, shipped
 from skysure.run.files import read_metrics, write_metrics

@@ -44,7 +44,7 @@ def function(curve: dict[str, Any]) -> Figure:
         inside = (x >= curve["range"][0]) & (x <= curve["range"][1])
         low, high = (mean - 2 * both)[inside].min(), (mean + 2 * both)[inside].max()
         axes.set(ylabel="y", ylim=(low - 0.5 * (high - low), high + 0.5 * (high - low)))
-        errors.set(xlabel="x", ylabel="Error in y", ylim=(0, 1.7 * max(noise.max(), ignorance.max())))
+        errors.set(xlabel="x", ylabel="Error in y", ylim=(0, 1.7 * max(noise.max(), epistemic.max())))
         errors.xaxis.set_major_formatter("{x:g}")
         errors.legend(loc="upper center", ncols=2)
         canvas.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, columnspacing=1.2)
