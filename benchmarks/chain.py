@@ -17,8 +17,9 @@ from record import record, row
 from skysure.application import preset
 from skysure.applications import chain
 from skysure.applications.chain.environments import States
-from skysure.applications.chain.evaluation import NEAR, proportion
+from skysure.applications.chain.evaluation import NEAR
 from skysure.applications.chain.truth import best_return, exact_values, random_return
+from skysure.evaluation.episodes import proportion
 from skysure.settings import build
 
 Q_STAR = [[61.38, 64.89, 69.51, 75.59, 83.59], [60.58, 61.46, 62.61, 64.13, 66.13]]

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skysure.applications.supernovae.evaluation import best_point_snr
-from skysure.applications.supernovae.examples import early_forecast, record
+from skysure.applications.supernovae.examples import describe, early_forecast
 from skysure.data.sources import SplitSource
 from skysure.data.split import read_parts
 from skysure.report import style
@@ -58,7 +58,7 @@ def main() -> None:
     canvas = Figure(figsize=(9.6, 3.2), layout="constrained")
     for axes, name in zip(canvas.subplots(1, 3), CLASSES, strict=True):
         for k in order[[curves.objects["label"][k] == name for k in order]]:
-            example = record("example", curves[np.array([k])], run.model, query, early_forecast(query))
+            example = describe("example", curves[np.array([k])], run.model, query, early_forecast(query)).data
             if example["forecast"] and example["forecast"]["from"] > 5:
                 draw(axes, example)
                 break

@@ -83,12 +83,6 @@ class Read(Protocol):
 
 
 class FromTable(Protocol):
-    """Make a chunk of a table in memory (DataFrame, QTable, Arrow, dict of arrays)."""
-
-    def __call__(self, table: Any, reading: Any = None, /) -> Any: ...
-
-
-class FromTable(Protocol):
     """Build a chunk in memory from a table: a dict of arrays, an astropy Table, a DataFrame, an Arrow table."""
 
     def __call__(self, table: Any, reading: Mapping[str, Any], /) -> Any: ...
@@ -223,7 +217,6 @@ class Application:
     """
 
     read = Verb[Read]()
-    from_table = Verb[FromTable]()
     from_table = Verb[FromTable]()
     inspect = Verb[Inspect]()
     simulate = Verb[Simulate]()

@@ -14,7 +14,6 @@ from jaxtyping import config
 
 from skysure.applications import chain
 from skysure.applications.chain.environments import process
-from skysure.applications.chain.evaluation import proportion
 from skysure.applications.chain.truth import best_return, by_discount, exact_values, random_return
 from skysure.evaluation import Evaluation
 from skysure.methods.qlearning import deterministic_policies, policy_values
@@ -134,17 +133,6 @@ def test_an_evaluation_is_plain_json_with_intervals_around_its_values(evaluation
     assert rules[0]["mean"][-1] == pytest.approx(scores["return"]["value"])
 
 
-def test_the_interval_of_a_share_covers_as_it_says() -> None:
-    """Mean coverage of the interval over a uniform prior is its posterior probability, 68.3 %."""
-    n, draws = 100, np.random.default_rng(0)
-    truth = draws.beta(0.5, 0.5, size=4000)
-    ends = np.array([proportion(hits, n)[1:] for hits in range(n + 1)])
-    low, high = ends[draws.binomial(n, truth)].T
-    assert abs(((low <= truth) & (truth <= high)).mean() - 0.683) < 0.06
-    assert proportion(0, n)[1] == 0
-    assert proportion(n, n)[2] == 1
-
-
 def test_without_company_only_this_run_is_shown(evaluation: Evaluation) -> None:
     settings = chain.Settings(agents=2, episodes=1, horizon=10)
     *_, last = chain.train(chain.environment(settings), settings)
@@ -152,7 +140,7 @@ def test_without_company_only_this_run_is_shown(evaluation: Evaluation) -> None:
     model.load_state_dict(last.weights)
     metrics = chain.evaluate(model, chain.environment(settings), chain.Query(beside=False)).metrics
     assert [rule["name"] for rule in metrics["curves"]["learning"]["rules"]] == ["this run"]
-    assert all(render(figure) for figure in chain.figures(Evaluation(metrics)))
+    assert all(render(figure) for figure in chain.figures(Evaluation.from_metrics(metrics)))
 
 
 def texts(evaluation: Evaluation) -> dict[str, str]:
@@ -164,5 +152,5 @@ def test_figures_show_the_numbers_of_the_evaluation(evaluation: Evaluation) -> N
     assert list(drawn) == ["learning", "ends", "values", "policies"]
     changed: dict[str, Any] = json.loads(json.dumps(evaluation.metrics))
     changed["curves"]["values"]["best_probability"][2] = 0.4321
-    assert ">0.43<" in texts(Evaluation(changed))["values"]
+    assert ">0.43<" in texts(Evaluation.from_metrics(changed))["values"]
     assert ">0.43<" not in drawn["values"]

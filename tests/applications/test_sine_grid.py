@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from skysure import report, verbs
 from skysure.applications import sine
-from skysure.applications.sine.grid import RATES, ensemble, found, row
+from skysure.applications.sine.grid import RATES, compare, ensemble, row
 from skysure.applications.sine.points import Points
 from skysure.applications.sine.prediction import draws
 from skysure.applications.sine.training import batches, fit_states
@@ -111,7 +111,7 @@ def test_the_run_brings_the_grid(made: Path) -> None:
     assert scores["grid_rate"] == grid["rate"][int(np.argmin(grid["nll"]))]
     assert scores["grid_gain"] == pytest.approx(grid["learned"]["nll"] - min(grid["nll"]))
     assert scores["grid_seconds_over_ours"] == pytest.approx(grid["seconds"]["grid"] / grid["seconds"]["learned"])
-    assert found(load_run(made).model)["nll"] == pytest.approx(grid["nll"])
+    assert compare(load_run(made).model)["nll"] == pytest.approx(grid["nll"])
 
 
 def test_a_grid_changes_nothing_of_the_learned_rate(made: Path, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_figures_can_be_drawn(made: Path, truth: bool) -> None:
         x = np.linspace(-2, 2, 9)
         verbs.evaluate(made, Points(x.astype(str), x, np.full(9, np.nan)), out=made.with_name("truthless"))
         metrics = read_metrics(made.with_name("truthless"))
-    drawn = {figure.name: figure for figure in sine.figures(Evaluation(metrics))}
+    drawn = {figure.name: figure for figure in sine.figures(Evaluation.from_metrics(metrics))}
     assert list(drawn) == ["function", "grid", "cost", *["coverage"] * truth]
     for figure in drawn.values():
         assert ElementTree.fromstring(report.render(figure, "svg")).tag.endswith("svg")

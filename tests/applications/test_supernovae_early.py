@@ -10,8 +10,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
-from skysure.applications.supernovae.early import DAYS, latest
-from skysure.applications.supernovae.evaluation import by
+from skysure.applications.supernovae.early import DAYS, last_night_by_day
+from skysure.applications.supernovae.scores import by_bin
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.sources import InMemorySource
 
@@ -47,7 +47,7 @@ def test_the_latest_nights_are_those_until_each_day() -> None:
         for day in DAYS
         if (before := int((time[row, : nights[row]] <= day + 0.5).sum())) > 1 and time[row, before - 1] > -0.5
     }
-    row, night = latest(torch.from_numpy(time), torch.arange(12) < torch.from_numpy(nights)[:, None])
+    row, night = last_night_by_day(torch.from_numpy(time), torch.arange(12) < torch.from_numpy(nights)[:, None])
     assert len(row) == len(expected)
     assert set(zip(row.tolist(), night.tolist(), strict=True)) == expected
 
@@ -81,8 +81,8 @@ def test_nothing_is_told_of_days_that_were_not_asked_for(model, curves) -> None:
     assert found["days"] == [0.0, 2.0, 5.0, 10.0]
 
 
-def test_the_table_of_kinds_counts_each_kind(model, curves, metrics) -> None:
-    (table,) = (table for table in metrics["tables"] if table["name"] == "kinds")
+def test_the_table_of_unknown_classes_counts_each_label(model, curves, metrics) -> None:
+    (table,) = (table for table in metrics["tables"] if table["name"] == "unknown")
     found, label = predict(model, curves, QUERY), curves.objects["label"]
     inside = np.isin(label, SCHEMA.classes)
     assert {row[0] for row in table["rows"]} == set(label.tolist())
@@ -111,8 +111,8 @@ def test_bins_are_inside_their_bands_where_the_model_is_calibrated_and_outside_w
         held = rng.random(n) < np.where(column < 0.3, level - shift, level)
         members = np.zeros((n, 3), bool)
         members[np.arange(n), truth] = held
-        rows = {"probability": p, "truth": truth, "members": members, "x": column, "level": np.zeros(n, int)}
-        bins = by(rows, "x", np.array([0.3, 0.6]), Query(), np.array([[500]]))
+        rows = {"probability": p, "truth": truth, "prediction_set": members, "level": np.zeros(n, int)}
+        bins = by_bin(rows, column, np.array([0.3, 0.6]), Query(), np.array([[500]]))
         outside += any(not b["coverage_band_low"] <= b["coverage"] <= b["coverage_band_high"] for b in bins)
         assert bins[0]["low"] is None
         assert sum(b["n"] for b in bins) == n

@@ -19,7 +19,7 @@ from sklearn.metrics import (
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.evaluation import best_point_snr
-from skysure.applications.supernovae.examples import titled
+from skysure.applications.supernovae.examples import title_of
 from skysure.applications.supernovae.inference import best_snr_so_far
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
@@ -87,9 +87,9 @@ def test_each_class_has_its_row_and_its_own_coverage(model, curves, metrics) -> 
         np.average([r[4]["value"] for r in table["rows"]], weights=[r[1] for r in table["rows"]])
     )
     text = page({}, metrics).replace("\N{NO-BREAK SPACE}", " ")
-    assert "Class by class" in text
-    assert "90 % are promised for all classes together, not for each" in text
-    assert "90 % are promised for all light curves together, not for each class: sets hold" in text
+    assert "Scores by class" in text
+    assert "90 % is the nominal level for all classes together, not for each" in text
+    assert "The nominal coverage of 90 % is that of all light curves together, not of each class" in text
 
 
 def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> None:
@@ -110,7 +110,7 @@ def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> Non
     assert np.dot(curve["after"]["observed"], curve["after"]["n"]) == pytest.approx(right)
     told = json.dumps([found.metrics[key] for key in ("scores", "tables")]) + page({}, found.metrics)
     assert "against the rest" not in told
-    assert "Called II" not in told
+    assert "Classified as II" not in told
     assert not {"completeness", "purity"} & set(found.metrics["curves"]["early"])
     assert [render(f) for f in figures(found) if f.name in ("early", "reliability")]
 
@@ -182,7 +182,7 @@ def test_figures_are_drawn_from_the_numbers_alone(model, curves) -> None:
     from skysure.evaluation import Evaluation
 
     found = evaluate(model, InMemorySource(SCHEMA, [curves]), QUERY)
-    again = Evaluation(json.loads(json.dumps(found.metrics)))
+    again = Evaluation.from_metrics(json.loads(json.dumps(found.metrics)))
     assert [f.name for f in figures(found)] == [f.name for f in figures(again)]
 
 
@@ -194,7 +194,7 @@ def test_figures_are_drawn_from_the_numbers_alone(model, curves) -> None:
 def test_an_example_is_named_with_its_redshift(z: float, error: float, title: str) -> None:
     objects = {"id": np.array(["sn"]), "redshift": np.array([z]), "redshift_error": np.array([error])}
     points = np.array([0, 1]), np.ones(1), np.zeros(1, np.int16), np.ones(1), np.ones(1)
-    assert titled(LightCurves(objects, *points, ("g",))) == title
+    assert title_of(LightCurves(objects, *points, ("g",))) == title
 
 
 def test_examples_are_long_enough_to_show_something(metrics) -> None:

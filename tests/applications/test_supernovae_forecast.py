@@ -15,13 +15,12 @@ from scipy.stats import norm
 import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
-from skysure.applications.supernovae.examples import Gallery, early_forecast, record
+from skysure.applications.supernovae.examples import describe, early_forecast, example_of
 from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, last_measurement
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
 from skysure.applications.supernovae.forecasts.later import later, next_points
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
 from skysure.applications.supernovae.forecasts.scores import Outlook, over_objects
-from skysure.applications.supernovae.prediction import classify
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
@@ -259,11 +258,11 @@ def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, cu
     owner = np.flatnonzero(np.isin(some.ids, later.known.ids))[later.owner]
     found = fluxes_at(model, seen, owner, later.time, later.band, asked).measured(later.flux_error)
     error = crps_of_each(found.mean.numpy(), found.std.numpy(), later.flux, share=found.share.numpy())
-    scores = {s["name"]: s for s in outlook.scores()}
-    assert scores["forecast_crps"]["value"] == pytest.approx((error / later.flux_error).mean(), rel=1e-4)
-    assert scores["forecast_crps"]["label"] == "Forecasts of the next 3 points after day 12: CRPS"
+    scores = {s.name: s for s in outlook.scores()}
+    assert scores["forecast_crps"].value == pytest.approx((error / later.flux_error).mean(), rel=1e-4)
+    assert scores["forecast_crps"].label == "Forecasts of the next 3 points after day 12: CRPS"
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    shown = [step_features(one, model, Query(samples=3, at_epoch=e))["from"] for e in ("", "12", "30")]
+    shown = [early_forecast_of(one, model, Query(samples=3, at_epoch=e))["from"] for e in ("", "12", "30")]
     assert shown[0] <= 10 < shown[2] <= 30
     assert shown[0] <= shown[1] <= 12
 
@@ -272,22 +271,22 @@ def test_scores_of_forecasts(model, curves) -> None:
     outlook = Outlook(model, Query(samples=3))
     outlook.consider(curves[:60])
     outlook.consider(curves[60:])
-    scores = {s["name"]: s for s in outlook.scores()}
-    assert scores["forecast_crps"]["low"] < scores["forecast_crps"]["value"] < scores["forecast_crps"]["high"]
-    assert scores["forecast_coverage"]["value"] == pytest.approx(68.3, abs=12)  # calibrated on the same objects
+    scores = {s.name: s for s in outlook.scores()}
+    crps = scores["forecast_crps"]
+    assert crps.low < crps.value < crps.high
+    assert scores["forecast_coverage"].value == pytest.approx(68.3, abs=12)  # calibrated on the same objects
     assert sum(row["n"] for row in outlook.by_days()) == 3 * len(
         next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(0)).known
     )
     each = outlook.by_days()
     for name, factor in (("crps", 1), ("coverage", 100)):  # bins are parts of the whole
         whole = np.average([row[name] for row in each], weights=[row["n"] for row in each])
-        assert factor * whole == pytest.approx(scores[f"forecast_{name}"]["value"])
+        assert factor * whole == pytest.approx(scores[f"forecast_{name}"].value)
         assert all(row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] for row in each)
     without = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
     without.consider(curves)
-    metrics = {"scores": [], "curves": {}}
-    assert without.added(metrics) == metrics
-    assert outlook.added(metrics) == {"scores": outlook.scores(), "curves": {"forecast": outlook.by_days()}}
+    assert (without.scores(), without.curves()) == ([], [])
+    assert [(curve.name, curve.data) for curve in outlook.curves()] == [("forecast", outlook.by_days())]
 
 
 def test_errors_of_forecasts_scatter_as_objects_do() -> None:
@@ -300,23 +299,23 @@ def test_errors_of_forecasts_scatter_as_objects_do() -> None:
     assert (few.high - few.low) / 2 == pytest.approx(error, rel=0.15)
     outlook = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
     held = np.repeat(rng.random(2000) < 0.68, 3)
-    outlook.kept = [np.stack([np.ones(6000), crps, held])]
+    outlook.rows = [np.stack([np.ones(6000), crps, held])]
     (row,), score = outlook.by_days(), outlook.scores()[1]
     error = held.std() / 2000**0.5  # not that of 6000 hits and misses
     assert (row["coverage_high"] - row["coverage_low"]) / 2 == pytest.approx(error, rel=0.15)
-    assert (score["high"] - score["low"]) / 2 == pytest.approx(100 * error, rel=0.15)
+    assert (score.high - score.low) / 2 == pytest.approx(100 * error, rel=0.15)
 
 
-def step_features(one, model, query: Query) -> dict:
+def early_forecast_of(one, model, query: Query) -> dict:
     """Give the early forecast of an example."""
-    found = record("example", one, model, query, early_forecast(query))["forecast"]
+    found = describe("example", one, model, query, early_forecast(query)).data["forecast"]
     assert found is not None
     return found
 
 
 def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, curves) -> None:
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    found = step_features(one, model, Query(samples=3))
+    found = early_forecast_of(one, model, Query(samples=3))
     assert len(found["flux"]) == len(found["low"]) == 4
     assert len(found["flux"][0]) == len(found["time"]) == 30
     assert found["from"] <= 10
@@ -324,9 +323,7 @@ def test_an_example_shows_what_was_forecast_ten_days_after_the_trigger(model, cu
     assert (low < high).all()
     without = network(Settings(hidden=8, head=8), SCHEMA).eval()
     calibrate(without, InMemorySource(SCHEMA, [curves]))
-    gallery = Gallery()
-    gallery.consider(one, np.array([0]), classify(without, one, Query(samples=3)))
-    assert [found["forecast"] for found in gallery.records(without, Query(samples=3))] == [None] * 3
+    assert example_of("example", one, without, Query(samples=3)).data["forecast"] is None
 
 
 def test_a_run_forecasts_on_the_command_line(tmp_path: Path, without_figures, supernova_run, capsys) -> None:

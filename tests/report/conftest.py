@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from skysure.report import Figure, standard_figures
+
 CLASSES = ["Ia", "II", "Ibc"]
 
 
@@ -91,7 +93,6 @@ def metrics() -> dict[str, Any]:
                 "Days since detection": column_bins([0, 3, 7, 14, 28, 56, None]),
             },
         },
-        "examples": [example(generator, group, i) for group in ("example", "uncertain", "novel") for i in range(4)],
     }
 
 
@@ -214,36 +215,21 @@ def column_bins(edges: list[float | None]) -> list[dict[str, Any]]:
     return rows
 
 
-def example(generator: np.random.Generator, group: str, position: int) -> dict[str, Any]:
-    bands = ["g", "r", "i", "z"]
-    time = np.sort(generator.uniform(-20, 90, 64))
-    band = generator.integers(0, 4, 64)
-    clock = (time - 2 * band) / (14 + 3 * position)
-    flux = 90 * np.exp(-clock / 1.6) / (1 + np.exp(-clock * 2.5)) * (0.6 + 0.2 * band)
-    error = generator.uniform(3, 7, 64)
-    epochs = np.linspace(0, 80, 25)
-    grown = {"example": 0.97, "uncertain": 0.46, "novel": 0.55}[group]
-    first = 1 / 3 + (grown - 1 / 3) * (1 - np.exp(-epochs / 12)) + generator.normal(0, 0.01, 25)
-    probability = np.stack([first, 0.7 * (1 - first), 0.3 * (1 - first)], axis=1)
-    return {
-        "group": group,
-        "id": f"SN{generator.integers(1000, 99999)}",
-        "title": f"SN {1000 + position} at z = {0.3 + 0.1 * position:.2f}",
-        "truth": None if group == "novel" else CLASSES[0],
-        "time_label": "Days since first detection",
-        "flux_label": "Flux (zero point 27.5)",
-        "bands": bands,
-        "points": {
-            "time": time.tolist(),
-            "band": band.tolist(),
-            "flux": (flux + generator.normal(0, error)).tolist(),
-            "flux_error": error.tolist(),
-        },
-        "epochs": {
-            "time": epochs.tolist(),
-            "classes": CLASSES,
-            "probability": probability.tolist(),
-            "error": (0.06 * np.exp(-epochs / 30)[:, None] * np.ones((1, 3))).tolist(),
-        },
-        "flags": ["out of distribution"] if group == "novel" else [],
-    }
+def draw_line(canvas) -> None:
+    canvas.subplots().plot([0, 1, 0], label="a line")
+
+
+@pytest.fixture
+def figures(metrics) -> list[Figure]:
+    """The figures of an application: the standard ones, and one for each example."""
+    examples = [
+        Figure(
+            f"{group}-1",
+            f"An object: {group}",
+            "Truth: Ia.",
+            lambda canvas: canvas.subplots().plot([0, 1, 0]),
+            section=section,
+        )
+        for group, section in (("example", "examples"), ("uncertain", "uncertain"), ("novel", "novel"))
+    ]
+    return [*standard_figures(metrics), *examples]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from skysure.report import Figure, page, standard_figures
+from skysure.report import Figure, page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -37,16 +37,14 @@ def browser():
 
 
 @pytest.fixture
-def report(run_card, metrics, history, tmp_path):
+def report(run_card, metrics, figures, history, tmp_path):
     """The whole page, with what is hardest to fit: long words and a figure wider than a phone."""
     long = "x" * 300
-    metrics["examples"] = metrics["examples"][::4]
-    metrics["examples"][0]["title"] = long
     metrics["scores"].append({"name": "long", "label": long, "value": 1.0, "wanted": [0, 2], "before": 3.0})
     run_card["settings"][long] = long
     run_card["cite"].append(long)
     wide = Figure("wide", long, long, lambda canvas: canvas.subplots().plot([0, 1]), width=9)
-    figures = [*standard_figures(metrics), wide]
+    figures = [*figures, wide]
     path = tmp_path / "report.html"
     path.write_text(page(run_card, metrics, history, figures), encoding="utf-8")
     return path, len(figures) + 1

@@ -46,8 +46,8 @@ def test_dense_figures_become_pixels():
 
 def test_standard_figures_have_pdfs(metrics):
     arrays = {key: metrics["curves"][key] for key in ("confusion", "coverage")}
-    figures = list(standard_figures({"curves": arrays, "examples": metrics["examples"][:1]}))
-    assert [figure.name for figure in figures] == ["confusion", "coverage", "example-1"]
+    figures = list(standard_figures({"curves": arrays}))
+    assert [figure.name for figure in figures] == ["confusion", "coverage"]
     for figure in figures:
         files = renderings(figure, ("svg", "pdf"))
         assert files == {"svg": render(figure, "svg"), "pdf": render(figure, "pdf")}

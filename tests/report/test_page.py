@@ -38,34 +38,41 @@ class Outline(HTMLParser):
 @pytest.fixture
 def small(metrics):
     """The same evaluation with fewer figures."""
-    arrays = {key: metrics["curves"][key] for key in ("confusion", "sets")}
-    groups = [next(e for e in metrics["examples"] if e["group"] == g) for g in ("example", "uncertain", "novel")]
-    return metrics | {"curves": arrays, "examples": groups}
+    return metrics | {"curves": {key: metrics["curves"][key] for key in ("confusion", "sets")}}
 
 
-def test_sections_come_in_order(run_card, small, history):
-    outline = Outline(page(run_card, small, history, standard_figures(small)))
+@pytest.fixture
+def few(figures):
+    """The figures of the small evaluation."""
+    return [figure for figure in figures if figure.name in ("confusion", "sets") or figure.name.endswith("e-1")
+            or figure.section in ("uncertain", "novel")]  # fmt: skip
+
+
+def test_results_come_before_training(run_card, small, history, few):
+    outline = Outline(page(run_card, small, history, few))
     sections = [
-        "trained",
         "scores",
         "words",
         "results",
         "trust",
-        "training",
         "examples",
         "uncertain",
         "novel",
+        "training",
+        "trained",
         "run",
         "cite",
     ]
     assert [name for name in outline.ids if name in sections] == sections
     figures = [name for name in outline.ids if name.startswith("figure-")]
-    expected = ["confusion", "sets", "history", "example-1", "uncertain-1", "novel-1"]
+    expected = ["confusion", "sets", "example-1", "uncertain-1", "novel-1", "history"]
     assert figures == [f"figure-{name}" for name in expected]
 
 
-def test_what_was_trained_is_told(run_card):
+def test_the_training_data_are_described(run_card):
     text = page(run_card, {})
+    assert "Dataset checksum" in text
+    assert "Ids hash" not in text
     for told in (
         "SPCC: SIMGEN_PUBLIC_DES",
         "21,319",
@@ -85,7 +92,7 @@ def test_parts_stand_in_the_order_of_their_use():
 
 
 def test_another_number_is_another_page(run_card, metrics):
-    bare = metrics | {"curves": {}, "examples": []}
+    bare = metrics | {"curves": {}}
     before = page(run_card, bare)
     changed = json.loads(json.dumps(bare))
     changed["scores"][0]["value"], changed["scores"][0]["low"], changed["scores"][0]["high"] = 88.1, 87.9, 88.3
@@ -128,6 +135,7 @@ def test_a_table_stands_in_its_section_as_text():
         "rows": [["KN", 1448, {"value": 47.92, "low": 40.8, "high": 55.1}], [HOSTILE, 10, None]],
     }  # fmt: skip
     text = page({}, {"tables": [table]})
+    assert "as the points came in" not in text
     novel = text[text.index('id="novel"') :]
     assert "<h3>Kinds</h3>" in novel
     assert re.search(r">KN</th><td[^>]*>1,448</td><td[^>]*>48\u00a0±\u00a07\u00a0%</td>", novel)
@@ -154,26 +162,26 @@ def test_without_truth_the_page_says_so(run_card):
 
 
 def test_hostile_names_are_only_shown(run_card, small, history):
-    small["examples"][0] |= {"id": HOSTILE, "title": HOSTILE, "truth": HOSTILE, "flags": [HOSTILE]}
+    bad = Figure("bad", HOSTILE, HOSTILE, lambda canvas: canvas.subplots(), section="examples")
     small["curves"]["confusion"]["classes"] = [HOSTILE, "II", "Ibc"]
     small |= {"title": HOSTILE, "noun": HOSTILE, "nouns": HOSTILE, "part": HOSTILE}
     run_card |= {"cite": [HOSTILE], "parts": {HOSTILE: 3}, "settings": {HOSTILE: HOSTILE}, "preset": HOSTILE}
-    text = page(run_card, small, history, standard_figures(small))
+    text = page(run_card, small, history, [*standard_figures(small), bad], more=[HOSTILE])
     outline = Outline(text)
     assert not {"script", "img", "iframe", "object", "foreignObject", "link"} & outline.tags
     assert outline.handlers == []
     assert "&lt;script&gt;" in text
 
 
-def test_nothing_is_fetched(run_card, small, history):
-    text = page(run_card, small, history, standard_figures(small))
+def test_nothing_is_fetched(run_card, small, history, few):
+    text = page(run_card, small, history, few)
     outline = Outline(text)
     assert all(address.startswith(("#", "data:")) for address in outline.addresses)
     assert not re.search(r"https?://|url\((?!#)|@import", text)
 
 
-def test_ids_are_unique_and_references_resolve(small, history):
-    outline = Outline(page({}, small, history, standard_figures(small)))
+def test_ids_are_unique_and_references_resolve(run_card, small, history, few):
+    outline = Outline(page(run_card, small, history, few))
     assert len(outline.ids) == len(set(outline.ids))
     targets = {address[1:] for address in outline.addresses if address.startswith("#")}
     assert targets <= set(outline.ids)
@@ -185,5 +193,19 @@ def test_a_figure_has_a_text_for_those_who_do_not_see_it():
 
 
 def test_the_page_is_always_the_same(run_card, metrics):
-    bare = metrics | {"curves": {"sets": metrics["curves"]["sets"]}, "examples": metrics["examples"][:1]}
+    bare = metrics | {"curves": {"sets": metrics["curves"]["sets"]}}
     assert page(run_card, bare, figures=standard_figures(bare)) == page(run_card, bare, figures=standard_figures(bare))
+
+
+def test_the_calibration_error_stands_beside_that_of_chance():
+    ece = {"name": "ece", "label": "Expected calibration error", "value": 0.13, "headline": True}
+    ece |= {"expected": 0.115, "expected_low": 0.06, "expected_high": 0.2}
+    text = page({}, {"scores": [ece, {"name": "nll", "label": "NLL", "value": 0.4}], "objects": 30})
+    assert text.count("0.115 (0.0600 to 0.200)") == 2  # on its tile and in the table
+    assert "If perfectly calibrated" in text
+    assert "If perfectly calibrated" not in page({}, {"scores": [{"name": "nll", "label": "NLL", "value": 0.4}]})
+
+
+def test_sentences_of_the_application_follow_the_common_ones():
+    text = page({}, {"is_ood": {"count": 1, "of": 9}}, more=["Half of the stars are <b>bright</b>."])
+    assert text.index("out of distribution") < text.index("Half of the stars are &lt;b&gt;bright")

@@ -1,5 +1,5 @@
-"""What an evaluation holds, and the scores that every application is proven with."""
+"""What an evaluation holds, and the scores of classes, values and episodes that every application shares."""
 
-from .evaluation import Evaluation
+from .evaluation import Column, Curve, Evaluation, Example, Score, Table
 
-__all__ = ["Evaluation"]
+__all__ = ["Column", "Curve", "Evaluation", "Example", "Score", "Table"]

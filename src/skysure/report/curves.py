@@ -31,7 +31,7 @@ def confusion(curve: Curve) -> Figure:
     Parameters
     ----------
     curve : dict
-        `{"classes": [name], "counts": [[count]]}`, a row a true class, a column an answer.
+        `{"classes": [name], "counts": [[count]]}`, one row per true class, one column per predicted class.
     """
     classes = [style.short(name) for name in curve["classes"]]
     counts = np.asarray(curve["counts"], dtype=float)
@@ -57,14 +57,14 @@ def confusion(curve: Curve) -> Figure:
                 text.set(ha="right", rotation_mode="anchor")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.set(xlabel="Answer", ylabel="Truth")
+        axes.set(xlabel="Predicted class", ylabel="True class")
 
-    caption = f"{number(counts.sum())} objects; per cent of each row. Right answers lie on the diagonal."
+    caption = f"{number(counts.sum())} objects; shares are those of a row. Correct classifications lie on the diagonal."
     return Figure("confusion", "Confusion matrix", caption, draw, width=6.6 if many else 4.2, height=size)
 
 
 def roc(curves: Sequence[Curve]) -> Figure:
-    """Share found against share of false alarms as the threshold moves.
+    """ROC curves: true-positive rate against false-positive rate as the threshold moves.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def roc(curves: Sequence[Curve]) -> Figure:
         for i, curve in enumerate(curves):
             x = np.asarray(curve["false_positive"], dtype=float)
             y = np.asarray(curve["true_positive"], dtype=float)
-            x = np.maximum(x, 1e-6) if logarithmic else x  # a logarithm has no place for zero
+            x = np.maximum(x, 1e-6) if logarithmic else x  # the logarithm of zero is not finite
             line = style.LINES[(i + i // 7) % 7]
             axes.plot(x, y, color=style.colour(i), linestyle=line, label=_area_label(curve))
         if logarithmic:
@@ -92,26 +92,26 @@ def roc(curves: Sequence[Curve]) -> Figure:
         else:
             axes.xaxis.set_major_formatter(style.in_percent)
         axes.yaxis.set_major_formatter(style.in_percent)
-        axes.set(xlabel="Others taken for it", ylabel="Found", ylim=(0, 1.02))
+        axes.set(xlabel="False-positive rate", ylabel="True-positive rate", ylim=(0, 1.02))
         beside = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
         style.legend(axes, **(beside if many else {"loc": "lower left" if logarithmic else "lower right"}))
 
-    caption = "Share of a class found against share of the others wrongly taken for it; dotted: by chance."
-    title, width = "Found against false alarms (ROC)", 6.6 if many else Figure.width
+    caption = "Each class against the rest, with the area under its curve; dotted: a random classifier."
+    title, width = "ROC curves", 6.6 if many else Figure.width
     return Figure("roc", title, caption, draw, width=width)
 
 
 def reliability(curve: Curve) -> Figure:
-    """Observed frequency against the probability given, before and after calibration.
+    """Reliability diagram: observed frequency against predicted probability, before and after calibration.
 
     Parameters
     ----------
     curve : dict
         `{"of": class or None, "before": bins or None, "after": bins}` with bins
         `{"predicted": [mean probability], "observed": [fraction], "low", "high", "n": [count]}`;
-        `of` None means the probability of the answer given.
+        `of` None: the probability of the most probable class.
     """
-    subject = f"P({style.short(curve['of'])})" if curve.get("of") else "Probability of the answer"
+    subject = f"P({style.short(curve['of'])})" if curve.get("of") else "Probability of the most probable class"
 
     def draw(canvas: Canvas) -> None:
         axes, below = canvas.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -135,33 +135,33 @@ def reliability(curve: Curve) -> Figure:
         below.set_yscale("log")
         below.yaxis.set_major_formatter(lambda count, _: number(count))
         below.set(ylim=(0.7, None), ylabel="Count")
-        below.set_xlabel(f"{subject} given", parse_math=False)
+        below.set_xlabel(subject, parse_math=False)
 
     error = f"after {100 * expected_error(curve['after']):.2g} %"
     if curve.get("before"):
         error = f"before {100 * expected_error(curve['before']):.2g} %, {error}"
-    caption = f"On the dotted line a probability is kept. Mean distance from it: {error}. Band: 68.3 %."
-    return Figure("reliability", "Are probabilities kept?", caption, draw, height=3.8, section="trust")
+    caption = f"Dotted: calibrated probabilities. Expected calibration error in these bins: {error}. Band: 68.3 %."
+    return Figure("reliability", "Reliability diagram", caption, draw, height=3.8, section="trust")
 
 
 def coverage(curve: Curve) -> Figure:
-    """Actual against nominal coverage of the intervals.
+    """Empirical against nominal coverage of the intervals.
 
     Parameters
     ----------
     curve : dict
         `{"nominal": [], "actual": [], "low": [], "high": [], "n": count, "before": [] or None}`.
     """
-    draw = _against_nominal(curve, "Truth inside")
+    draw = _against_nominal(curve, "Empirical coverage")
     caption = (
-        f"Share of {number(curve['n'])} truths inside the central intervals, and its distance from what they "
-        "claim. Grey: 95.5 % of perfectly calibrated runs of this size."
+        f"Share of {number(curve['n'])} truths inside the central intervals, and its difference from the nominal "
+        "coverage. Grey: 95.5 % of perfectly calibrated models lie inside for as many objects."
     )
-    return Figure("coverage", "Do the intervals hold the truth?", caption, draw, height=3.8, section="trust")
+    return Figure("coverage", "Coverage of the intervals", caption, draw, height=3.8, section="trust")
 
 
 def prediction_sets(curve: Curve) -> Figure:
-    """Actual against nominal coverage of prediction sets, and their mean size.
+    """Empirical against nominal coverage of prediction sets, and their mean size.
 
     Parameters
     ----------
@@ -169,13 +169,13 @@ def prediction_sets(curve: Curve) -> Figure:
         As for `coverage`, with `"size": [mean number of classes] or None`.
     """
     sizes = curve.get("size")
-    draw = _against_nominal(curve, "True class inside", sizes)
-    mean = " Beside the points: the mean number of classes in a set." if sizes else ""
+    draw = _against_nominal(curve, "Empirical coverage", sizes)
+    mean = " Beside the points: mean set size." if sizes else ""
     caption = (
-        f"Share of {number(curve['n'])} sets of classes that hold the true one, against the share promised. "
-        f"Grey: 95.5 % of perfectly calibrated runs of this size.{mean}"
+        f"Share of {number(curve['n'])} prediction sets that hold the true class, against their nominal coverage. "
+        f"Grey: 95.5 % of perfectly calibrated models lie inside for as many objects.{mean}"
     )
-    title = "Do the prediction sets hold the true class?"
+    title = "Coverage of the prediction sets"
     return Figure("sets", title, caption, draw, height=3.8, section="trust")
 
 
@@ -193,7 +193,7 @@ def _against_nominal(curve: Curve, label: str, sizes: Sequence[float] | None = N
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(style.in_percent)
         style.legend(axes, loc="upper left")
-        below.set(xlabel="Claimed", ylabel="Difference [%]")
+        below.set(xlabel="Nominal coverage", ylabel="Difference [%]")
 
     return draw
 

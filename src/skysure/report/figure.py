@@ -17,7 +17,7 @@ from skysure.errors import InputError
 from . import style
 
 Format = Literal["svg", "png", "pdf"]
-SECTIONS = ("results", "trust", "training", "examples", "uncertain", "novel")
+SECTIONS = ("results", "trust", "examples", "uncertain", "novel", "training")
 DENSE = 3_000  # points above which an artist is drawn as pixels, so that the page stays small
 
 

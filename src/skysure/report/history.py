@@ -1,4 +1,4 @@
-"""How a training went, epoch by epoch."""
+"""The history of a training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PANELS = {"Loss": ("loss", "nll"), "Dropout rate": ("dropout", "rate_"), "Retur
 
 
 def training_history(rows: Sequence[dict[str, Any]]) -> Figure | None:
-    """Losses, dropout rates, returns and other records against the epoch; None where nothing is to draw.
+    """Losses, dropout rates, returns and other records against the epoch; None without values.
 
     Parameters
     ----------
     rows : sequence of dict
-        A row an epoch, as `history.csv` holds them. Columns with "loss" or "nll" in their name share a panel,
+        One row per epoch, as `history.csv` holds them. Columns with "loss" or "nll" in their name share a panel,
         so do those with "dropout" or "rate_", and those with "return" or "reward"; `seconds*` and `learning_rate*` are
         left out; any other column has its own panel.
     """
@@ -79,9 +79,9 @@ def _best(rows: Sequence[dict[str, Any]], epochs: Sequence[float]) -> str:
     return ""
 
 
-def _value(given: Any) -> float:
+def _value(cell: Any) -> float:
     """A number, or NaN for an empty cell or text."""
     try:
-        return float(given)
+        return float(cell)
     except (TypeError, ValueError):
         return math.nan

@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens from disk, without network and without script."""
+"""The evaluation report: one HTML file that opens from disk, without network and without script."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from .quantities import measured, number, with_error
 from .sentences import counted, sentences
 
 HEADINGS = {
-    "results": ("Results", "What the network answers, held against the truth."),
-    "trust": ("How far to trust it", "Whether its probabilities and error bars keep what they promise."),
-    "training": ("Training", "How the fit went, epoch by epoch."),
-    "examples": ("Examples", "What was measured, and what the network made of it as the points came in."),
-    "uncertain": ("The most uncertain", "Where the network itself is least sure."),
-    "novel": ("The most novel", "What is least like the training set: here an answer means least."),
+    "results": ("Results", "Predictions compared with the truth."),
+    "trust": ("Calibration", "Whether probabilities and error bars agree with the observed frequencies."),
+    "examples": ("Examples", "Single objects with their predictions."),
+    "uncertain": ("Most uncertain objects", "Those with the largest predictive uncertainty."),
+    "novel": ("Most novel objects", "Those farthest from the training data: their predictions are least reliable."),
+    "training": ("Training", "Losses and other records, epoch by epoch."),
 }
+LABELS = {"ids_hash": "Dataset checksum"}
+"""Labels of entries of run.toml whose name says too little."""
 
 
 def page(
@@ -31,21 +33,24 @@ def page(
     history: Sequence[Mapping[str, Any]] | None = None,
     figures: Iterable[Figure] = (),
     drawn: Mapping[str, bytes] | None = None,
+    more: Iterable[str] = (),
 ) -> str:
-    """The report of a run as HTML; whatever a number is missing for is left out.
+    """The report of a run as HTML; what has no numbers is left out.
 
     Parameters
     ----------
     run_card : mapping
-        What `run.toml` holds: settings, data, parts, seed, versions, how to cite.
+        Content of `run.toml`: settings, data, parts, seed, versions, how to cite.
     evaluation_metrics : mapping
-        What `metrics.json` holds: scores, curves, examples.
+        Content of `metrics.json` (`Evaluation.metrics`): scores, curves, tables.
     history : sequence of mappings, optional
         The rows of `history.csv`.
     figures : iterable of Figure
-        What the application draws; each goes to its section.
+        The figures of the application; each stands in its section.
     drawn : mapping of str to bytes, optional
-        The SVG of figures that are drawn already, by name.
+        The SVG of figures that are already drawn, by name.
+    more : iterable of str
+        Sentences of the application, computed from the evaluation; they follow the common ones.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def page(
             headline=[score for score in scores if score["headline"]],
             scores=scores,
             against=metrics.get("against"),
-            sentences=sentences(metrics),
+            sentences=[*sentences(metrics), *more],
             sections=_sections(shown, metrics.get("tables") or (), drawn or {}),
             run_toml=tomli_w.dumps(_without_none(card)) if card else "",
             cite=_as_list(card.get("cite")),
@@ -131,6 +136,7 @@ def _score(score: Mapping[str, Any]) -> dict[str, Any]:
         "help": score.get("help") or "",
         "headline": bool(score.get("headline")),
         "before": _plain(score.get("before"), unit),
+        "expected": _expected(score, unit),
         "against": _plain(score.get("against"), unit),
         "wanted": _range(wanted[0], wanted[1], unit),
         "met": _inside(value, wanted[0], wanted[1]),
@@ -141,8 +147,16 @@ def _plain(value: float | None, unit: str) -> str:
     return f"{number(value)} {unit}".strip() if value is not None else ""
 
 
+def _expected(score: Mapping[str, Any], unit: str) -> str:
+    """What a perfectly calibrated model of the same size scores: its median and the range of chance."""
+    middle, low, high = (score.get(f"expected{end}") for end in ("", "_low", "_high"))
+    if middle is None or low is None or high is None:
+        return ""
+    return f"{number(middle)} ({number(low)} to {number(high)}) {unit}".strip()
+
+
 def _range(low: float | None, high: float | None, unit: str) -> str:
-    """What was wanted, with the digits it was given.
+    """The aim of a score, with the digits it was given.
 
     >>> _range(97, None, "%"), _range(0.09, 0.11, "")
     ('at least 97 %', '0.09 to 0.11')
@@ -161,20 +175,20 @@ def _inside(value: float | None, low: float | None, high: float | None) -> bool 
 
 
 def _facts(card: dict[str, Any]) -> list[tuple[str, str]]:
-    """What stands at the top of run.toml, and its table on the data, as labels and values."""
+    """The top of run.toml and its table on the data, as labels and values."""
     data = card.get("data") or {}
     on_data = {"data": data} if isinstance(data, str) else {key: _text(value, True) for key, value in data.items()}
     left_out = {"format", "cite", "data", "title"}
     top = {key: value for key, value in card.items() if key not in left_out and not isinstance(value, dict)}
-    found = {key: _text(value) for key, value in (on_data | top).items() if value is not None}
-    return [(_label(key), text) for key, text in found.items() if text]
+    facts = {key: _text(value) for key, value in (on_data | top).items() if value is not None}
+    return [(LABELS.get(key, _label(key)), text) for key, text in facts.items() if text]
 
 
 def _parts(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Counts by part, in the order in which the parts are used."""
     order = ("train", "validation", "calibration", "test")
-    known = sorted(parts, key=lambda name: order.index(name) if name in order else len(order))
-    return [{"name": name, "n": number(parts[name]), "share": max(parts[name], 0)} for name in known]
+    names = sorted(parts, key=lambda name: order.index(name) if name in order else len(order))
+    return [{"name": name, "n": number(parts[name]), "share": max(parts[name], 0)} for name in names]
 
 
 def _tables(card: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -195,11 +209,11 @@ def _sections(
 ) -> list[dict[str, Any]]:
     sections = []
     for name in SECTIONS:
-        mine = [figure for figure in figures if figure.section == name]
+        placed = [figure for figure in figures if figure.section == name]
         listed = [_table(table) for table in tables if table.get("section", "results") == name]
-        if mine or listed:
+        if placed or listed:
             heading, lead = HEADINGS[name]
-            shown = [{"figure": f, "svg": inline_svg(f, drawn.get(f.name)), "wide": f.width > 5} for f in mine]
+            shown = [{"figure": f, "svg": inline_svg(f, drawn.get(f.name)), "wide": f.width > 5} for f in placed]
             sections.append({"name": name, "heading": heading, "lead": lead, "figures": shown, "tables": listed})
     return sections
 

@@ -1,42 +1,42 @@
-"""What the numbers of an evaluation say, in plain sentences computed from them."""
+"""What the numbers of an evaluation mean, in plain sentences computed from them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scipy.stats import norm
 
 from .quantities import decimals, measured, number, percent, with_error
+from .verdicts import EXPECTED_ERROR, band_of, few, judge
 
-Metrics = dict[str, Any]
+Metrics = Mapping[str, Any]
 
 
 def sentences(metrics: Metrics) -> list[str]:
-    """Sentences on coverage, classes, calibration, early answers, uncertainty, novelty; a missing number says nothing.
+    """Sentences on coverage, classes, calibration, uncertainty and out-of-distribution objects, as the numbers allow.
 
     Parameters
     ----------
-    metrics : dict
+    metrics : mapping
         The evaluation as `metrics.json` holds it.
 
     >>> sentences({"noun": "star", "is_ood": {"count": 12, "of": 500}})
     ['12 of 500 stars (2.4 %) are out of distribution.']
     """
-    said = (
-        _intervals, _sets, _classes, _probability, _expected_error, _bins, _early, _uncertainty, _out_of_distribution,
-        _kinds, _left_out,
+    topics = (
+        _intervals, _sets, _classes, _probability, _calibration_error, _calibration_harm, _bins, _uncertainty,
+        _out_of_distribution, _unknown_classes, _left_out,
     )  # fmt: skip
-    return [sentence for say in said for sentence in say(metrics)]
+    return [sentence for topic in topics for sentence in topic(metrics)]
 
 
 def width_factor(nominal: float, actual: float) -> float:
-    """How much wider intervals are than the errors they stand for, from their coverage.
+    """Width of intervals relative to the correct width, from their coverage.
 
-    Under a Gaussian of standard deviation s, intervals that claim probability p and hold the truth with
-    probability c have the width z(c) s / (z(p) s) of the right ones, z(q) the (1 + q)/2 quantile of the
-    standard normal.
+    For Gaussian errors, intervals of nominal coverage p and empirical coverage c have the width z(c) / z(p) relative
+    to the correct ones, with z(q) the (1 + q)/2 quantile of the standard normal.
 
     >>> round(width_factor(0.68, 0.712), 3)
     1.068
@@ -45,7 +45,7 @@ def width_factor(nominal: float, actual: float) -> float:
 
 
 def expected_error(bins: dict[str, list[float]]) -> float:
-    """Mean distance of a probability from the frequency it stands for, over reliability bins.
+    """Expected calibration error: mean distance of probability and observed frequency, over reliability bins.
 
     >>> round(expected_error({"predicted": [0.2, 0.8], "observed": [0.3, 0.8], "n": [10, 30]}), 4)
     0.025
@@ -66,23 +66,27 @@ def _plural(metrics: Metrics) -> str:
 
 
 def _intervals(metrics: Metrics) -> Iterator[str]:
+    """Coverage of the 1 and 2 sigma intervals, and how far their width is off."""
     curve = metrics.get("curves", {}).get("coverage")
     for nominal in (0.683, 0.955) if curve else ():
         point = _at(curve, nominal)
-        if point is None:
-            continue
-        start = f"The {100 * nominal:.3g} % intervals hold the truth for {_share(point)} of "
-        yield f"{start}{counted(metrics, curve['n'])}{_before(point)}: {_width(nominal, point)}."
+        if point is not None:
+            share = f"{_share(point)} of {counted(metrics, curve['n'])}{_before(point)}"
+            yield f"The {100 * nominal:.3g} % intervals hold the truth for {share}: {_width(metrics, nominal, point)}."
 
 
-def _width(nominal: float, point: dict[str, float]) -> str:
-    actual, low, high = point["actual"], point["low"], point["high"]
+def _width(metrics: Metrics, nominal: float, point: dict[str, float]) -> str:
+    """The verdict on intervals: their width and its error where coverage determines it."""
+    actual, low, high, n = point["actual"], point["low"], point["high"], int(point["n"])
+    verdict = judge(actual, nominal, band_of(point, nominal, n))
+    if verdict == "too few":
+        return few(n, _plural(metrics))
     if actual in (0.0, 1.0):
-        return f"{'all' if actual else 'none'} of them, so their width cannot be told"
+        return f"{'all' if actual else 'none'} of them, so their width cannot be determined"
     factor, *ends = (100 * width_factor(nominal, share) for share in (actual, low, min(high, 1 - 1e-9)))
-    if abs(actual - nominal) <= (high - low):
+    if verdict == "consistent":
         half = (ends[1] - ends[0]) / 2
-        return f"their width is right within its error of {number(half, decimals(half))} %"
+        return f"coverage is consistent with nominal, and their width is correct to ± {number(half, decimals(half))} %"
     if factor > 100:
         return f"they are {' '.join(with_error(factor - 100, ends[0] - 100, ends[1] - 100))} % too wide"
     return f"they are {' '.join(with_error(100 - factor, 100 - ends[1], 100 - ends[0]))} % too narrow"
@@ -93,35 +97,41 @@ def _sets(metrics: Metrics) -> Iterator[str]:
     point = _at(curve, 0.9) if curve else None
     if point is None:
         return
-    size = f", with {point['size']:.2f} classes on average" if "size" in point else ""
-    gap = point["actual"] - 0.9
-    if "band_low" in point:  # of a calibrated model, by chance alone
-        fair = point["band_low"] <= point["actual"] <= point["band_high"]
-    else:
-        fair = abs(gap) <= point["high"] - point["low"]
-    verdict = "as promised" if fair else "more" if gap > 0 else "less"
-    verdict += "" if verdict == "as promised" else " than promised"
+    size = f", with a mean set size of {point['size']:.2f}" if "size" in point else ""
+    n = int(point["n"])
+    verdict = judge(point["actual"], 0.9, band_of(point, 0.9, n))
+    text = {"consistent": "coverage is consistent with nominal", "too few": _too_few(metrics, curve, 0.9, n)}
+    text |= {side: f"coverage is {side} nominal, by more than chance explains" for side in ("above", "below")}
     yield (
-        f"Prediction sets at 90 % hold the true class for {_share(point)} of "
-        f"{counted(metrics, curve['n'])}{_before(point)}{size}: {verdict}."
+        f"Prediction sets of 90 % nominal coverage hold the true class for {_share(point)} of "
+        f"{counted(metrics, n)}{_before(point)}{size}: {text[verdict]}."
     )
 
 
+def _too_few(metrics: Metrics, curve: Mapping[str, Any], nominal: float, n: int) -> str:
+    """Which objects are too few: those of the test part, or those that set the levels."""
+    test_alone = judge(nominal, nominal, band_of({}, nominal, n))
+    if test_alone == "consistent" and curve.get("calibrated_on"):
+        return few(curve["calibrated_on"], "calibration objects")
+    return few(n, _plural(metrics))
+
+
 def _classes(metrics: Metrics) -> Iterator[str]:
-    """That sets promise nothing for each class, with the two classes, if any, that they surely hold least and most."""
+    """That coverage is nominal for all classes together, with the two classes of surely lowest and highest coverage."""
     for table in _tables(metrics, "classes"):
-        held = dict(zip(table["Class"], table["In the set"], strict=True))
-        if len(held) > 1:
-            surest = min(held, key=lambda name: held[name]["high"]), max(held, key=lambda name: held[name]["low"])
-            least, most = (f"{measured(**held[name], unit='%')} of {name}" for name in surest)
-            apart = f": sets hold {least} and {most}" if least != most else ""
+        coverage = dict(zip(table.get("class", ()), table.get("coverage", ()), strict=True))
+        if len(coverage) > 1:
+            ends = min(coverage, key=lambda k: coverage[k]["high"]), max(coverage, key=lambda k: coverage[k]["low"])
+            lowest, highest = (f"{measured(**coverage[name], unit='%')} of {name}" for name in ends)
+            range_ = f": sets hold the true class for {lowest} and {highest}" if lowest != highest else ""
             yield (
-                f"The {100 * table['wanted']:.3g} % are promised for all {_plural(metrics)} together, "
-                f"not for each class{apart}."
+                f"The nominal coverage of {100 * table['wanted']:.3g} % is that of all {_plural(metrics)} together, "
+                f"not of each class{range_}."
             )
 
 
 def _probability(metrics: Metrics) -> Iterator[str]:
+    """One bin of the reliability diagram in words: the one nearest to 80 %."""
     curve = metrics.get("curves", {}).get("reliability")
     filled = [i for i, n in enumerate(curve["after"]["n"]) if n >= 10] if curve else []
     if not filled:
@@ -131,63 +141,104 @@ def _probability(metrics: Metrics) -> Iterator[str]:
     share = percent(bins["observed"][i], bins["low"][i], bins["high"][i])
     of, near, n = curve.get("of"), f"{bins['predicted'][i]:.2f}", counted(metrics, bins["n"][i])
     if of:
-        yield f"Of {n} given P({of}) near {near}, {share} are {of}."
+        yield f"Of {n} with P({of}) near {near}, {share} are {of}."
     else:
-        yield f"Of {n} whose answer was given a probability near {near}, {share} were right."
+        yield f"Of {n} whose most probable class has a probability near {near}, {share} are classified correctly."
 
 
-def _expected_error(metrics: Metrics) -> Iterator[str]:
-    after, before = _ece(metrics)
+def _calibration_error(metrics: Metrics) -> Iterator[str]:
+    """The expected calibration error beside that of a perfectly calibrated model of the same size."""
+    score = _score(metrics, "ece")
+    scale = 0.01 if score.get("unit") == "%" else 1.0
+    after, before, low, middle, high = (
+        scale * score[key] if score.get(key) is not None else None
+        for key in ("value", "before", "expected_low", "expected", "expected_high")
+    )
+    if after is None:
+        curve = metrics.get("curves", {}).get("reliability") or {}
+        after, before = (expected_error(curve[key]) if curve.get(key) else None for key in ("after", "before"))
     if after is None or math.isnan(after):
         return
-    text = f"the expected error of a probability is {_two_digits(after)}"
-    if before is None:
-        yield f"{text[0].upper()}{text[1:]}."
-    else:
-        yield f"After calibration {text}, before {_two_digits(before)}."
+    text = f"The expected calibration error is {_two_digits(after)}"
+    text += f" (before calibration {_two_digits(before)})" if before is not None else ""
+    if low is None or middle is None or high is None:
+        yield f"{text}."
+        return
+    size = f" on {counted(metrics, int(metrics['objects']))}" if metrics.get("objects") else ""
+    chance = f"{_two_digits(middle)} by chance ({100 * low:.2g} to {100 * high:.2g} %)"
+    yield f"{text}; a perfectly calibrated model has {chance}{size}: {_error_verdict(metrics, after, high)}."
 
 
-def _ece(metrics: Metrics) -> tuple[float | None, float | None]:
-    """The expected calibration error after and before: the score of that name, else from the curve."""
-    for score in metrics.get("scores") or ():
-        if score["name"] == "ece" and score.get("value") is not None:
-            scale = 0.01 if score.get("unit") == "%" else 1.0
-            before = score.get("before")
-            return scale * score["value"], scale * before if before is not None else None
-    curve = metrics.get("curves", {}).get("reliability") or {}
-    after, before = (expected_error(curve[key]) if curve.get(key) else None for key in ("after", "before"))
-    return after, before
+def _error_verdict(metrics: Metrics, error: float, chance: float) -> str:
+    if error > chance:
+        return "the probabilities are off by more than chance explains"
+    if chance > EXPECTED_ERROR:
+        return few(int(metrics.get("objects") or 0), _plural(metrics))
+    return "consistent with perfect calibration"
+
+
+_HIGHER_IS_BETTER = {"nll": False, "brier": False, "crps": False, "log_likelihood": True}
+
+
+def _calibration_harm(metrics: Metrics) -> Iterator[str]:
+    """The scores that calibration makes worse, and whether by more than chance."""
+    for name, higher in _HIGHER_IS_BETTER.items():
+        score = _score(metrics, name)
+        value, before, sign = score.get("value"), score.get("before"), -1 if higher else 1
+        if value is None or before is None or sign * (value - before) <= 0:
+            continue
+        label, unit = score["label"][0].lower() + score["label"][1:], score.get("unit") or ""
+        numbers = f"{number(value)} {unit}".strip() + f", {number(before)} before"
+        ends = [sign * score[key] for key in ("change_low", "change_high") if score.get(key) is not None]
+        if len(ends) == 2 and min(ends) - (max(ends) - min(ends)) / 2 <= 0:
+            yield f"Calibration does not improve the {label} ({numbers}); the change is within chance."
+        else:
+            yield f"Calibration makes the {label} worse: {numbers}."
 
 
 _PANELS = {
-    "coverage": ("wanted", "the sets hold the true class", "Sets keep their promise"),
-    "accuracy": ("confidence", "answers are right", "The probability of an answer is kept"),
+    "coverage": ("wanted", "prediction sets hold the true class", "coverage of prediction sets"),
+    "accuracy": ("confidence", "classifications are correct", "accuracy"),
 }
 
 
 def _bins(metrics: Metrics) -> Iterator[str]:
-    """Which bin of a column lies outside its band; the worst one of each column."""
+    """Of each column the bin farthest outside its band; else whether the bins are consistent with nominal."""
     columns = metrics.get("curves", {}).get("by") or {}
-    for panel, (claim, found, kept) in _PANELS.items():
+    for panel, (claim, event, label) in _PANELS.items():
         banded = {c: [b for b in bins if b.get(f"{panel}_band_low") is not None] for c, bins in columns.items()}
-        outside = {c: [b for b in bins if _beyond(b, panel) > 0] for c, bins in banded.items() if bins}
-        if fine := [column[0].lower() + column[1:] for column, bins in outside.items() if not bins]:
-            yield f"{kept} within chance in all bins of {_listed(fine)}."
+        outside = {c: [b for b in bins if _excess(b, panel) > 0] for c, bins in banded.items() if bins}
+        unresolved = {c: [b for b in banded[c] if _verdict(b, panel, claim) == "too few"] for c in outside}
+        consistent = [_lower(c) for c, bins in outside.items() if not bins and not unresolved[c]]
+        if consistent:
+            yield f"The {label} is consistent with nominal in all bins of {_listed(consistent)}."
         for column, bins in outside.items():
             if bins:
-                worst = max(bins, key=lambda b: _beyond(b, panel))
-                share = percent(worst[panel], worst[f"{panel}_low"], worst[f"{panel}_high"])
-                chance = " to ".join(f"{100 * worst[f'{panel}_band_{end}']:.1f}" for end in ("low", "high"))
-                count = f"{len(bins)} of {len(banded[column])} bins {'is' if len(bins) == 1 else 'are'} outside"
-                yield (
-                    f"{column} {_range(worst)}: {found} for {share}, where {100 * worst[claim]:.3g} % were claimed and "
-                    f"chance explains {chance} %; {count}."
-                )
+                yield _worst_bin(column, bins, len(banded[column]), panel, claim, event)
+            elif unresolved[column]:
+                count = f"{len(unresolved[column])} of {len(banded[column])} bins"
+                fewest = min(b["n"] for b in unresolved[column])
+                yield f"The {label} by {_lower(column)}: in {count} {few(fewest, _plural(metrics))}."
 
 
-def _beyond(bin: dict[str, Any], panel: str) -> float:
+def _worst_bin(column: str, bins: list[dict], count: int, panel: str, claim: str, event: str) -> str:
+    worst = max(bins, key=lambda b: _excess(b, panel))
+    share = percent(worst[panel], worst[f"{panel}_low"], worst[f"{panel}_high"])
+    band = " to ".join(f"{100 * worst[f'{panel}_band_{end}']:.1f}" for end in ("low", "high"))
+    outside = f"{len(bins)} of {count} bins {'is' if len(bins) == 1 else 'are'} outside"
+    return (
+        f"{column} {_range(worst)}: {event} for {share}, nominal {100 * worst[claim]:.3g} %, where chance explains "
+        f"{band} %; {outside}."
+    )
+
+
+def _excess(bin: dict[str, Any], panel: str) -> float:
     """How far a share lies outside its band; not above 0 inside."""
     return max(bin[f"{panel}_band_low"] - bin[panel], bin[panel] - bin[f"{panel}_band_high"])
+
+
+def _verdict(bin: dict[str, Any], panel: str, claim: str) -> str:
+    return judge(bin[panel], bin[claim], (bin[f"{panel}_band_low"], bin[f"{panel}_band_high"]))
 
 
 def _range(bin: dict[str, Any]) -> str:
@@ -200,45 +251,13 @@ def _range(bin: dict[str, Any]) -> str:
     return f"up to {high}" if low is None else f"above {low}" if high is None else f"{low} to {high}"
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _early(metrics: Metrics) -> Iterator[str]:
-    curve = metrics.get("curves", {}).get("early")
-    if not curve:
-        return
-    days, single, noun = curve["days"], curve["single"], _plural(metrics)
-    reached = [k for k, share in enumerate(single) if share >= 0.5]
-    if not reached:
-        yield f"{days[-1]:g} days after detection {100 * single[-1]:.0f} % of the {noun} have a set of one class."
-    elif (k := reached[0]) == 0:
-        yield f"On the day of detection {100 * single[0]:.0f} % of the {noun} have a set of one class."
-    else:
-        day = round(days[k] - (days[k] - days[k - 1]) * (single[k] - 0.5) / (single[k] - single[k - 1]))
-        when = f"{day} day{'s' * (day > 1)} after" if day else "on the day of"
-        yield f"Half of the {noun} have a set of one class {when} detection."
-    if 10 in days and days[-1] > 10:
-        k = days.index(10)
-        right = f"{_on_day(curve, 'accuracy', k)} (after {days[-1]:g} days {_on_day(curve, 'accuracy', -1)})"
-        more = ""
-        if all(curve.get(name, {k: None})[k] is not None for name in ("completeness", "purity")):
-            purity = _on_day(curve, "purity", k)
-            more = f"; {_on_day(curve, 'completeness', k)} of {curve['of']} are found with a purity of {purity}"
-        yield f"10 days after detection answers are right for {right}{more}."
-
-
-def _on_day(curve: dict[str, Any], name: str, k: int) -> str:
-    return percent(*(curve[f"{name}{end}"][k] for end in ("", "_low", "_high")))
-
-
 def _uncertainty(metrics: Metrics) -> Iterator[str]:
     parts = metrics.get("uncertainty")
     if parts and parts["aleatoric"] + parts["epistemic"] > 0:
         share = 100 * parts["aleatoric"] / (parts["aleatoric"] + parts["epistemic"])
         yield (
             f"Of the predictive {parts['measure']}, {share:.0f} % is aleatoric (noise in the data) and "
-            f"{100 - share:.0f} % epistemic (ignorance of the model)."
+            f"{100 - share:.0f} % epistemic (uncertainty of the model)."
         )
 
 
@@ -250,21 +269,21 @@ def _out_of_distribution(metrics: Metrics) -> Iterator[str]:
         yield f"{whole} {'is' if count == 1 else 'are'} out of distribution."
 
 
-def _kinds(metrics: Metrics) -> Iterator[str]:
-    for table in _tables(metrics, "kinds"):
-        cells = zip(table["Kind"], table["Known"], table["Flagged"], strict=True)
-        flagged = {kind: share for kind, known, share in cells if known == "no"}
-        by_share = sorted(flagged, key=lambda kind: -flagged[kind]["value"])
-        if shares := [f"{kind} {measured(**flagged[kind], unit='%')}" for kind in by_share]:
-            yield f"Of kinds that no class has, flagged as unlike: {_listed(shares)}."
+def _unknown_classes(metrics: Metrics) -> Iterator[str]:
+    for table in _tables(metrics, "unknown"):
+        cells = zip(table["label"], table["known"], table["flagged"], strict=True)
+        flagged = {label: share for label, known, share in cells if known == "no"}
+        order = sorted(flagged, key=lambda label: -flagged[label]["value"])
+        if shares := [f"{label} {measured(**flagged[label], unit='%')}" for label in order]:
+            yield f"Out-of-distribution classes, share flagged: {_listed(shares)}."
 
 
 def _tables(metrics: Metrics, name: str) -> Iterator[dict[str, Any]]:
-    """The tables of this name, as the supernovae write them, with their columns by label."""
+    """The tables of this name with their columns as lists, by the names of the columns."""
     for table in metrics.get("tables") or ():
         if table["name"] == name and table["rows"]:
-            labels = (column["label"] for column in table["columns"])
-            yield {**table, **dict(zip(labels, zip(*table["rows"], strict=True), strict=True))}
+            names = [column.get("name", column["label"]) for column in table["columns"]]
+            yield {**table, **dict(zip(names, zip(*table["rows"], strict=True), strict=True))}
 
 
 def _left_out(metrics: Metrics) -> Iterator[str]:
@@ -279,11 +298,11 @@ def _left_out(metrics: Metrics) -> Iterator[str]:
 
 def _at(curve: dict[str, Any], nominal: float) -> dict[str, float] | None:
     """The point of a coverage curve at this nominal coverage."""
-    found = [i for i, value in enumerate(curve["nominal"]) if abs(value - nominal) < 5e-4]
-    if not found:
+    index = next((i for i, value in enumerate(curve["nominal"]) if abs(value - nominal) < 5e-4), None)
+    if index is None:
         return None
     keys = (key for key in ("actual", "low", "high", "before", "size", "band_low", "band_high") if curve.get(key))
-    return {key: curve[key][found[0]] for key in keys}
+    return {key: curve[key][index] for key in keys} | {"n": curve["n"]}
 
 
 def _share(point: dict[str, float]) -> str:
@@ -301,3 +320,16 @@ def _two_digits(fraction: float) -> str:
     ('0.83 %', '2.4 %', '24 %')
     """
     return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"
+
+
+def _score(metrics: Metrics, name: str) -> Mapping[str, Any]:
+    """The score of this name; empty where there is none."""
+    return next((score for score in metrics.get("scores") or () if score["name"] == name), {})
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

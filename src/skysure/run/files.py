@@ -11,12 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load_file
 from torch import Tensor
 
 from skysure.data.targets import replacing
 from skysure.errors import InputError
+from skysure.evaluation.arrays import join_arrays, split_arrays
+
+ARRAYS = "metrics.safetensors"
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
@@ -35,20 +40,31 @@ def read_history(folder: Path) -> list[dict[str, float]]:
         return [{k: float(v) for k, v in row.items() if v != ""} for row in csv.DictReader(lines)]
 
 
-def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    """Write `metrics.json`; numbers that are not finite become null."""
-    write_text(folder / "metrics.json", json.dumps(_finite(metrics), indent=1) + "\n")
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write `metrics.json`, and large arrays to `metrics.safetensors`; numbers that are not finite become null."""
+    plain, arrays = split_arrays(metrics)
+    path = folder / ARRAYS
+    if arrays:
+        write_bytes(path, save_arrays(arrays))
+    write_text(folder / "metrics.json", json.dumps(_finite(plain), indent=1) + "\n")
+    if not arrays:
+        path.unlink(missing_ok=True)
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """Read `metrics.json` of a run."""
+    """Read `metrics.json` of a run, with the arrays of `metrics.safetensors` where it refers to them."""
     path = folder / "metrics.json"
     if not path.is_file():
         raise InputError(f"{path}: no such file", "an evaluated run", "", f"skysure evaluate {folder}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: {error}", "valid JSON", "an edit by hand") from None
+    return join_arrays(metrics, _read_arrays(folder / ARRAYS))
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in read_tensors(path).items()} if path.is_file() else {}
 
 
 def write_text(path: Path, text: str) -> None:

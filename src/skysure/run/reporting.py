@@ -1,4 +1,4 @@
-"""From numbers to a page: `metrics.json`, `report.html`, the figures."""
+"""From an evaluation to files: `metrics.json` with `metrics.safetensors`, `report.html`, the figures."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from .files import read_history, read_metrics, write_bytes, write_metrics, write
 
 
 def report_of(folder: str | Path) -> Path:
-    """Make `report.html` anew from what lies in a run or evaluation folder; gives its path."""
+    """Write `report.html` of a run or evaluation folder again, from the files in it; gives its path."""
     write_report(Path(folder))
     return Path(folder) / "report.html"
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Write `metrics.json`, and from it `report.html` and the figures as PDF."""
+    """Write the numbers and arrays of an evaluation, and from them the report and the figures as PDF."""
     write_metrics(folder, evaluation.metrics)
     write_report(folder)
 
 
 def write_report(folder: Path) -> None:
-    """Make the report of a folder anew from what lies in it."""
-    content = layers.load_toml(folder / "run.toml")
-    metrics = read_metrics(folder)
-    figures = list(application(content["application"]).figures(Evaluation(metrics)))
+    """Write the report of a folder from the files in it."""
+    card = layers.load_toml(folder / "run.toml")
+    evaluation = Evaluation.from_metrics(read_metrics(folder))
+    module = application(card["application"])
+    figures = list(module.figures(evaluation))
     drawn = {figure.name: renderings(figure, ("svg", "pdf")) for figure in figures}
     svg = {name: files["svg"] for name, files in drawn.items()}
-    write_text(folder / "report.html", page(content, metrics, read_history(folder), figures, svg))
+    offered = getattr(module, "sentences", None)  # a verb that an application may lack
+    more = list(offered(evaluation)) if offered else []
+    html = page(card, evaluation.metrics, read_history(folder), figures, svg, more)
+    write_text(folder / "report.html", html)
     (folder / "figures").mkdir(exist_ok=True)
     for name, files in drawn.items():
         write_bytes(folder / "figures" / f"{name}.pdf", files["pdf"])

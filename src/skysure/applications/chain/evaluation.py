@@ -1,4 +1,4 @@
-"""What the agents learned, held against the exact answer."""
+"""Evaluation of the agents: learned values and policies against the exact ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import beta
 
 from skysure.application import presets
-from skysure.evaluation import Evaluation
+from skysure.evaluation import Curve, Evaluation, Score
+from skysure.evaluation.episodes import central_band, score_return, score_success
 from skysure.predictions import Actions
 
 from .environments import ChainVector, States, environment
@@ -22,11 +22,10 @@ from .training import train
 from .truth import best_return, by_discount, exact_values, random_return
 
 NEAR = 0.99  # share of the best return from which a policy counts as optimal
-ONE_SIGMA = (0.1585, 0.8415)
 
 
 def evaluate(model: Agents, environment: ChainVector, query: Query) -> Evaluation:
-    """Hold the learned values and policies against the exact ones.
+    """Compare the learned values and policies with the exact ones.
 
     Nothing is sampled: the return of every agent's greedy policy is computed by linear algebra.
 
@@ -41,33 +40,31 @@ def evaluate(model: Agents, environment: ChainVector, query: Query) -> Evaluatio
     q_star = exact_values(settings, settings.discount)
     learned = predict(model, States(np.arange(settings.length)), query)
     best = best_return(settings)
-    beside = {name: course_of(other) for name, other in others(settings)} if query.beside else {}
+    beside = {name: returns_of(other) for name, other in others(settings)} if query.beside else {}
     ranked = sorted(beside.items(), key=lambda item: -item[1][-1].mean())
-    courses = {"this run": model.return_history.cpu().numpy(), **dict(ranked)}
-    metrics = {
-        "application": "chain",
-        "title": "Agents on a chain",
-        "objects": settings.agents,
-        "noun": "agent",
-        "scores": scores(courses["this run"][-1], best, random_return(settings), learned, q_star),
-        "curves": {
-            "learning": learning(courses, best, random_return(settings)),
-            "values": {
-                "discount": settings.discount,
-                "actions": list(model.actions),
-                "exact": q_star.T.tolist(),
-                "learned": learned.values.T.tolist(),
-                "error": learned.values_error.T.tolist(),
-                "best_probability": learned.best_probability.tolist(),
-            },
-            "discounts": by_discount(settings) | {"horizon": settings.horizon},
-        },
+    returns = {"this run": model.return_history.cpu().numpy(), **dict(ranked)}
+    values = {
+        "discount": settings.discount,
+        "actions": list(model.actions),
+        "exact": q_star.T.tolist(),
+        "learned": learned.values.T.tolist(),
+        "error": learned.values_error.T.tolist(),
+        "best_probability": learned.best_probability.tolist(),
     }
-    return Evaluation(metrics)
+    random = random_return(settings)
+    return Evaluation(
+        "chain", "Agents on a chain", objects=settings.agents, noun="agent",
+        scores=tuple(scores(returns["this run"][-1], best, random, learned, q_star)),
+        curves=(
+            Curve("learning", learning(returns, best, random)),
+            Curve("values", values),
+            Curve("discounts", by_discount(settings) | {"horizon": settings.horizon}),
+        ),
+    )  # fmt: skip
 
 
 def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """Give the presets on the same chain under the same discount, and the default, where they differ."""
+    """The presets on the same chain with the same discount, and the default, where they differ."""
     own = Settings()
     default = {"learning_rate": own.learning_rate, "learning_rate_power": own.learning_rate_power}
     default |= {"epsilon": own.epsilon, "epsilon_decay": own.epsilon_decay, "placement": own.placement}
@@ -77,8 +74,8 @@ def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
             yield name, other
 
 
-def course_of(settings: Settings) -> Float[np.ndarray, "episode agent"]:
-    """Train other agents, and give the exact return of their greedy policies after each episode."""
+def returns_of(settings: Settings) -> Float[np.ndarray, "episode agent"]:
+    """Train other agents; the exact return of their greedy policies after each episode."""
     *_, last = train(environment(settings), settings)
     return last.tensors["model.return_history"].numpy()
 
@@ -89,70 +86,43 @@ def scores(
     random: float,
     learned: Actions,
     q_star: Float[np.ndarray, "state action"],
-) -> list[dict[str, Any]]:
-    """Give the numbers that sum up a run."""
-    share, low, high = proportion(int((returns >= NEAR * best).sum()), len(returns))
-    mean, error = float(returns.mean()), float(returns.std(ddof=1) / np.sqrt(len(returns)))
+) -> Iterator[Score]:
+    """The scores of a run."""
     distance = learned.values - q_star
     with np.errstate(divide="ignore", invalid="ignore"):
         pulls = np.abs(distance) / learned.values_error
-    right = np.where(learned.values.argmax(axis=1) == q_star.argmax(axis=1), 1.0, 0.0)
-    return [
-        _score("return", "Return of the learned policies", mean, mean - error, mean + error,
-               wanted=[round(NEAR * best, 1), None], headline=True,
-               help="Exact mean over an episode from the first state; error of the mean over agents."),
-        _score("optimal", "Agents within 1 % of the best return", 100 * share, 100 * low, 100 * high, unit="%",
-               headline=True, wanted=[95, None]),
-        _score("best", "Return of the best policy, exact", best, digits=1),
-        _score("random", "Return of random actions, exact", random, digits=1),
-        _score("states", "States whose best action was found", 100 * float(right.mean()), unit="%"),
-        _score("agreement", "Lowest probability that the best action is best",
-               float(learned.best_probability.min()), digits=2,
-               help="Share of the agents that prefer it, in the state where they agree least."),
-        _score("distance", "Distance of the learned values from the exact ones, rms",
-               float(np.sqrt((distance**2).mean()))),
-        _score("pull", "Largest distance in units of the error", float(pulls.max()), digits=2),
-    ]  # fmt: skip
+    correct = learned.values.argmax(axis=1) == q_star.argmax(axis=1)
+    yield score_return(
+        returns, label="Return of the learned policies", wanted=(round(NEAR * best, 1), None), headline=True,
+        help="exact mean over an episode from the first state; the error is that of the mean over agents",
+    )  # fmt: skip
+    yield score_success(
+        returns, NEAR * best, label="Agents within 1 % of the best return", headline=True, wanted=(95, None)
+    )
+    yield Score("best", "Return of the best policy, exact", best, digits=1)
+    yield Score("random", "Return of random actions, exact", random, digits=1)
+    yield Score("states", "States whose best action is learned", 100 * float(correct.mean()), unit="%")
+    yield Score("agreement", "Lowest probability that the best action is best", float(learned.best_probability.min()),
+                digits=2, help="share of the agents that prefer it, in the state where they agree least")  # fmt: skip
+    yield Score("distance", "Root mean square error of the learned values", float(np.sqrt((distance**2).mean())))
+    yield Score("pull", "Largest error in units of the standard deviation between agents", float(pulls.max()), digits=2)
 
 
-def proportion(hits: int, n: int) -> tuple[float, float, float]:
-    """Give a share of agents with its 68.3 % interval.
-
-    The interval is Jeffreys' (Brown, Cai & DasGupta 2001, equation 8), closed where all or none hit.
-
-    >>> [round(x, 3) for x in proportion(100, 100)]
-    [1.0, 0.99, 1.0]
-    """
-    low, high = beta.ppf(ONE_SIGMA, hits + 0.5, n - hits + 0.5)
-    return hits / n, float(low) if hits else 0.0, float(high) if hits < n else 1.0
-
-
-def learning(courses: dict[str, np.ndarray], best: float, random: float) -> dict[str, Any]:
-    """Give each rule's course as a mean and the central 68 % of its agents, and where they end."""
-    return {
-        "best": best,
-        "random": random,
-        "rules": [
-            {
-                "name": name,
-                "mean": return_history.mean(axis=1).tolist(),
-                "low": np.quantile(return_history, ONE_SIGMA[0], axis=1).tolist(),
-                "high": np.quantile(return_history, ONE_SIGMA[1], axis=1).tolist(),
-                "ends": [[float(value), int(n)] for value, n in counted(return_history[-1])],
-                "optimal": float((return_history[-1] >= NEAR * best).mean()),
-            }
-            for name, return_history in courses.items()
-        ],
-    }
+def learning(returns: dict[str, np.ndarray], best: float, random: float) -> dict[str, Any]:
+    """Returns of each rule after every episode: mean, central 68.3 % of its agents, and the final policies."""
+    rules = [
+        {
+            "name": name,
+            **central_band(history),
+            "ends": [[float(value), int(n)] for value, n in count_returns(history[-1])],
+            "optimal": float((history[-1] >= NEAR * best).mean()),
+        }
+        for name, history in returns.items()
+    ]
+    return {"best": best, "random": random, "rules": rules}
 
 
-def counted(returns: Float[np.ndarray, " agent"]) -> Iterator[tuple[float, int]]:
-    """Count the agents that end with each return; equal policies may differ in the last bits."""
+def count_returns(returns: Float[np.ndarray, " agent"]) -> Iterator[tuple[float, int]]:
+    """Count the agents by final return, rounded: equal policies may differ in the last bits."""
     values, counts = np.unique(returns.round(3), return_counts=True)
     return zip(values, counts, strict=True)
-
-
-def _score(
-    name: str, label: str, value: float, low: float | None = None, high: float | None = None, **more: Any
-) -> dict[str, Any]:
-    return {"name": name, "label": label, "value": value, "low": low, "high": high, "unit": ""} | more

@@ -18,16 +18,16 @@ BALANCE = LinearSegmentedColormap.from_list("balance", [BACKWARD, "white", FORWA
 
 
 def figures(evaluation: Evaluation) -> Iterator[Figure]:
-    """Draw how the agents learned, where they ended, what they know, and what there was to know."""
-    curves = evaluation.metrics["curves"]
-    yield learning(curves["learning"])
-    yield ends(curves["learning"])
-    yield values(curves["values"])
-    yield policies(curves["discounts"], curves["values"]["discount"])
+    """Learning curves, final policies, learned values, and the best policy against the discount."""
+    returns, learned = evaluation.curve("learning"), evaluation.curve("values")
+    yield learning(returns)
+    yield ends(returns)
+    yield values(learned)
+    yield policies(evaluation.curve("discounts"), learned["discount"])
 
 
 def learning(curve: dict[str, Any]) -> Figure:
-    """Exact return of the greedy policies after every episode, a panel a rule."""
+    """Exact return of the greedy policies after every episode, one panel per learning rule."""
     rules = curve["rules"]
 
     def draw(canvas: Canvas) -> None:
@@ -47,16 +47,15 @@ def learning(curve: dict[str, Any]) -> Figure:
         canvas.supylabel("Return of the greedy policy", fontsize=9.5)
 
     caption = (
-        "Means over the agents, and bands that hold the central 68 % of them. After each episode the policy that "
-        "an agent would follow without exploring is evaluated exactly; dashed: the best there is, "
-        f"{curve['best']:,.1f}."
+        "Mean over the agents, and the band of the central 68.3 % of them. After each episode the greedy policy of "
+        f"every agent is evaluated exactly; dashed: the best policy, {curve['best']:,.1f}."
     )
     height = 1.1 + 1.4 * ((len(rules) + 1) // 2)
-    return Figure("learning", "How they learn", caption, draw, width=4.6, height=height)
+    return Figure("learning", "Learning curves", caption, draw, width=4.6, height=height)
 
 
 def ends(curve: dict[str, Any]) -> Figure:
-    """Where the agents of each rule end: a dot a policy, its area the number of agents."""
+    """Final policies of the agents of each rule: one dot per policy, its area the number of agents."""
     rules = curve["rules"]
     total = sum(n for _, n in rules[0]["ends"])
 
@@ -76,16 +75,16 @@ def ends(curve: dict[str, Any]) -> Figure:
         axes.set_xlim(-0.6, len(rules) + 0.2)
 
     caption = (
-        f"Each dot is a policy, its area the share of the {total:,} agents that ended with it; above, the share "
-        "that came within 1 % of the best. The lecture's agent stops exploring in a state after its first reward "
-        "there, and freezes on whatever paid first. With exploration and a step size of 0.8 the last slip "
-        "outweighs all that came before. A small step, or one that shrinks with the visits, averages the slips."
+        f"Each dot is a policy, its area the share of the {total:,} agents that end with it; above, the share within "
+        "1 % of the best return. The lecture's agent stops exploring in a state after its first reward there, and "
+        "keeps the action that was rewarded first. With exploration and a step size of 0.8 the last slip outweighs "
+        "all earlier ones. A small step size, or one that shrinks with the number of visits, averages over the slips."
     )
-    return Figure("ends", "Where they end", caption, draw, width=4.6, height=3.7)
+    return Figure("ends", "Final policies", caption, draw, width=4.6, height=3.7)
 
 
 def values(curve: dict[str, Any]) -> Figure:
-    """Learned values with their scatter beside the exact ones."""
+    """Learned values with their standard deviation between agents, beside the exact values."""
     states = np.arange(len(curve["exact"][0]))
 
     def draw(canvas: Canvas) -> None:
@@ -106,11 +105,11 @@ def values(curve: dict[str, Any]) -> Figure:
         canvas.legend(loc="outside lower center", ncols=3, columnspacing=1.2, handletextpad=0.5)
 
     caption = (
-        "Points are means over the agents, their error bars the scatter between agents, black bars the exact "
-        "solution of Bellman's equation. The numbers above are the share of agents that prefer the action which "
-        "looks best: errors that both actions share harm no decision."
+        "Points are means over the agents, error bars the standard deviation between agents, black bars the exact "
+        "solution of Bellman's equation. The numbers above are the share of agents that prefer the action with the "
+        "highest mean: errors common to both actions change no decision."
     )
-    return Figure("values", "What they know", caption, draw, width=4.6, height=3.9, section="trust")
+    return Figure("values", "Learned values", caption, draw, width=4.6, height=3.9, section="trust")
 
 
 def policies(curve: dict[str, Any], discount: float) -> Figure:
@@ -138,16 +137,16 @@ def policies(curve: dict[str, Any], discount: float) -> Figure:
             axes.axvline(discount, color=style.BLACK, ls=":", lw=1.2)
 
     caption = (
-        "Exact. Below, the best action of each state; the deeper the colour, the more of the value the other "
-        "action loses. Above, what the policy collects in an episode without a discount: shortsighted agents "
-        "take the small reward at once. Dots: γ = 1, the sum over the "
-        f"{curve['horizon']:,} steps that an episode lasts. Dotted: γ = {discount:g}, that of this run."
+        "Exact. Below, the best action of each state; the deeper the colour, the larger the relative loss of the other "
+        "action. Above, the undiscounted return of this policy in an episode: with a small discount factor agents take "
+        f"the small reward at once. Dots: γ = 1, the sum over the {curve['horizon']:,} steps of an episode. Dotted: "
+        f"γ = {discount:g}, the discount of this run."
     )
-    return Figure("policies", "What there is to know", caption, draw, width=4.6, height=4.3, section="trust")
+    return Figure("policies", "Best policy against the discount", caption, draw, width=4.6, height=4.3, section="trust")
 
 
 def _turn(axes: Axes, state: int, gamma: np.ndarray, forward: np.ndarray) -> None:
-    """Write the best action into a row of the map, at either side of where it turns."""
+    """Write the best action into a row of the map, on both sides of where it changes."""
     turns = np.flatnonzero(forward[1:] != forward[:-1])
     names = np.where(forward, "forward", "backward")
     for k in turns:

@@ -1,4 +1,4 @@
-"""What there is to learn on the chain, exactly: the values, the best policy, and how it turns with the discount."""
+"""The exact solution of the chain: values, best policy, and how it depends on the discount."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISCOUNTS = np.arange(0, 1, 0.005)
 
 
 def exact_values(settings: Settings, discount: float) -> Float[np.ndarray, "state action"]:
-    """Give Q*; without a discount, the sum over the episode that begins."""
+    """Q*; for a discount of 1, of the undiscounted return over an episode."""
     transition, reward = process(settings)
     if discount == 1:
         return finite_optimal_values(transition, reward, settings.horizon)
@@ -30,29 +30,29 @@ def exact_values(settings: Settings, discount: float) -> Float[np.ndarray, "stat
 
 
 def best_return(settings: Settings) -> float:
-    """Give the mean return over an episode of the best of all policies that look at the state alone."""
+    """Mean return over an episode of the best stationary deterministic policy."""
     transition, reward = process(settings)
     policies = deterministic_policies(settings.length, 2)
     return float(policy_values(transition, reward, policies, settings.horizon)[:, 0].max())
 
 
 def random_return(settings: Settings) -> float:
-    """Give the mean return over an episode of actions drawn at random: a process of one, mean, action."""
+    """Mean return over an episode of uniformly random actions: a process with one action, their mean."""
     transition, reward = process(settings)
-    paid = np.broadcast_to(mean_reward(transition, reward).mean(axis=1)[:, None, None], transition[:, :1].shape)
+    mean_rewards = np.broadcast_to(mean_reward(transition, reward).mean(axis=1)[:, None, None], transition[:, :1].shape)
     policy = np.zeros((1, settings.length), dtype=int)
     mean_transition = transition.mean(axis=1, keepdims=True)
-    return float(policy_values(mean_transition, paid, policy, settings.horizon)[0, 0])
+    return float(policy_values(mean_transition, mean_rewards, policy, settings.horizon)[0, 0])
 
 
 def by_discount(settings: Settings) -> dict[str, Any]:
-    """Give the best action of each state against the discount, and what it collects in an episode.
+    """The best action of each state against the discount, and its return in an episode.
 
     Returns
     -------
     dict
-        "discount"; "advantage" (state, discount), what forward is worth above backward, as a share of the
-        better one; "return" over an episode, undiscounted. The last discount is 1, with the episode's horizon.
+        "discount"; "advantage" (state, discount), value of forward minus backward, as a share of the larger one;
+        "return" over an episode, undiscounted. The last discount is 1, with the episode's horizon.
     """
     transition, reward = process(settings)
     discounts = [*DISCOUNTS.tolist(), 1.0]

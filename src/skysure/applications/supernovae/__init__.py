@@ -15,6 +15,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "simulator": ["simulate"],
         "source": ["from_table", "inspect", "read"],
         "training": ["train"],
+        "wording": ["sentences"],
     },
 )
 __all__ = ["PAPERS", "Query", "Schema", "Settings", *_verbs]

@@ -10,118 +10,113 @@ import numpy as np
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
+from skysure.evaluation import Example
+from skysure.evaluation.gallery import rank_classes
 from skysure.predictions import Classes
 
 from .batches import nights, targets
 from .forecasts.prediction import forecast
 from .forecasts.scores import COVERAGE
 from .networks import Classifier
-from .prediction import classify, taken
+from .prediction import classify
 from .settings import Query
 
-SHOWN = 6
 LONG = 30.0
 """Days since the trigger from which a light curve is long enough to be an example."""
-GROUPS = ("example", "uncertain", "novel")
 FORECAST_AFTER, FORECAST_DAYS = 10.0, 30
 """Days after the trigger from which an example is forecast if not asked otherwise, and for how many."""
 
 
-class Gallery:
-    """The light curves to show, of all that were considered; holds a few at a time."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, list[tuple[float, LightCurves]]] = {group: [] for group in GROUPS}
-
-    def consider(self, chunk: LightCurves, owner: np.ndarray, found: Classes) -> None:
-        """Keep objects of a chunk that go before those held so far."""
-        novelty = np.nan_to_num(found.ood_percentile) if found.ood_percentile is not None else np.zeros(len(owner))
-        ranks = {
-            "example": _spread(found.best) - 100.0 * (found.rows["days_since_trigger"] < LONG),
-            "uncertain": found.aleatoric + found.epistemic,
-            "novel": novelty + 1e-3 * found.epistemic,
-        }
-        for group, rank in ranks.items():
-            best = np.argsort(-rank, kind="stable")[:SHOWN]
-            self.held[group] += [(float(rank[k]), chunk[owner[k : k + 1]]) for k in best]
-            self.held[group] = sorted(self.held[group], key=lambda pair: -pair[0])[:SHOWN]
-
-    def records(self, model: Classifier, query: Query) -> list[dict[str, Any]]:
-        """Give them as the report reads them, with the probabilities at every night and an early forecast."""
-        ahead = early_forecast(query) if model.horizons is not None else None
-        return [record(group, curves, model, query, ahead) for group in GROUPS for _, curves in self.held[group]]
+def rank(prediction: Classes) -> dict[str, np.ndarray]:
+    """Rank the rows of a prediction for each group of the gallery; long light curves are the better examples."""
+    ranks = rank_classes(prediction)
+    return ranks | {"example": ranks["example"] - 100.0 * (prediction.rows["days_since_trigger"] < LONG)}
 
 
-def _spread(best: np.ndarray) -> np.ndarray:
-    """Rank the first object of each class above the second of each, and so on."""
-    seen = np.zeros(len(best))
-    for k in np.unique(best):
-        seen[best == k] = -np.arange((best == k).sum())
-    return seen
+def example_of(group: str, curves: LightCurves, model: Classifier, query: Query) -> Example:
+    """One light curve with the probabilities at every night, and an early forecast where the model forecasts."""
+    return describe(group, curves, model, query, early_forecast(query) if model.horizons is not None else None)
 
 
 def early_forecast(query: Query) -> Query:
-    """Give the question for the forecast that an example shows."""
+    """The query of the forecast that an example shows."""
     epoch = query.at_epoch if np.isfinite(query.until) else f"{FORECAST_AFTER:g}"
     return replace(query, forecast=f"{FORECAST_DAYS}d", at_epoch=epoch, coverage=COVERAGE)
 
 
-def record(
-    group: str, curves: LightCurves, model: Classifier, query: Query, ahead: Query | None = None
-) -> dict[str, Any]:
-    """Describe one light curve and how its probabilities came about, with what is forecast where `ahead` asks."""
-    known, trigger = curves.in_bands(model.bands), nights(curves, model.bands, model.settings).trigger[0]
-    then = curves.select_points(curves.time - trigger <= query.until)
-    found = classify(model, then, replace(query, at_epoch="all", forecast=""))
-    triggered = bool(np.isfinite(trigger))
-    time = known.time - (trigger if triggered else known.time.min(initial=np.inf))
-    seen = time >= -model.settings.before
+def describe(group: str, curves: LightCurves, model: Classifier, query: Query, ahead: Query | None = None) -> Example:
+    """One light curve with the probabilities at every night, and with the forecast that `ahead` asks for.
+
+    `data` holds "class" (that of the truth, where its name is another), "time_label", "flux_label", "bands", "points",
+    "epochs" (None where too little was observed to classify) and "forecast", as `plots.probability_in_time` reads them.
+    """
+    trigger = nights(curves, model.bands, model.settings).trigger[0]
+    before = curves.select_points(curves.time - trigger <= query.until)
+    prediction = classify(model, before, replace(query, at_epoch="all", forecast=""))
+    assert prediction.quality_flags is not None
+    assert prediction.is_ood is not None
+    flags = [str(flag) for flag in prediction.quality_flags[-1:] if flag]
+    flags += ["out of distribution"] * bool(prediction.is_ood[-1])
     label = str(curves.objects["label"][0]) if "label" in curves.objects else ""
-    assert found.quality_flags is not None
-    assert found.is_ood is not None
-    flags = [str(f) for f in found.quality_flags[-1:] if f] + ["out of distribution"] * bool(found.is_ood[-1])
-    found = taken(found, np.flatnonzero(np.isfinite(found.rows["days_since_trigger"])))
-    return {
-        "group": group, "id": str(curves.ids[0]), "title": titled(curves), "truth": label or None,
-        "class": next((model.classes[k] for k in targets(np.array([label]), model.classes) if k >= 0), None),
-        "time_label": f"Days since first {'detection' if triggered else 'point'}",
+    classes = [model.classes[k] for k in targets(np.array([label]), model.classes) if k >= 0]
+    data = {
+        "class": classes[0] if classes else None,
+        "time_label": f"Days since first {'detection' if np.isfinite(trigger) else 'point'}",
         "flux_label": "Flux (zero point 27.5)", "bands": list(model.bands),
-        "points": {
-            "time": time[seen].round(3).tolist(), "band": known.band[seen].tolist(),
-            "flux": known.flux[seen].round(3).tolist(), "flux_error": known.flux_error[seen].round(3).tolist(),
-        },
-        "epochs": {
-            "time": found.rows["days_since_trigger"].round(3).tolist(), "classes": list(model.classes),
-            "probability": found.probability.round(4).tolist(), "error": found.probability_error.round(4).tolist(),
-        } if len(found) else None,
-        "forecast": expected(model, curves, ahead) if ahead else None, "flags": flags,
+        "points": points_of(curves, model, trigger), "epochs": epochs_of(prediction, model.classes),
+        "forecast": forecast_of(model, curves, ahead) if ahead else None,
+    }  # fmt: skip
+    return Example(group, str(curves.ids[0]), title_of(curves), label or None, tuple(flags), data)
+
+
+def points_of(curves: LightCurves, model: Classifier, trigger: float) -> dict[str, list]:
+    """The points that the model reads; time in days since the trigger, or since the first point without one."""
+    points = curves.in_bands(model.bands)
+    time = points.time - (trigger if np.isfinite(trigger) else points.time.min(initial=np.inf))
+    mask = time >= -model.settings.before
+    return {
+        "time": time[mask].round(3).tolist(), "band": points.band[mask].tolist(),
+        "flux": points.flux[mask].round(3).tolist(), "flux_error": points.flux_error[mask].round(3).tolist(),
     }  # fmt: skip
 
 
-def expected(model: Classifier, curves: LightCurves, query: Query) -> dict[str, Any] | None:
-    """Describe what is forecast of one light curve, as the report draws it; None where too little is known.
-
-    Times are days since the first detection, fluxes at zero point 27.5, a row a band.
-    """
-    found = forecast(model, curves, query)
-    if found.low is None or not np.isfinite(found.low).all():
+def epochs_of(prediction: Classes, classes: tuple[str, ...]) -> dict[str, Any] | None:
+    """Probabilities at every night with their errors; None where no night can be classified."""
+    mask = np.isfinite(prediction.rows["days_since_trigger"])
+    if not mask.any():
         return None
-    bands, start = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
-    assert found.high is not None
+    return {
+        "time": prediction.rows["days_since_trigger"][mask].round(3).tolist(), "classes": list(classes),
+        "probability": prediction.probability[mask].round(4).tolist(),
+        "error": prediction.probability_error[mask].round(4).tolist(),
+    }  # fmt: skip
+
+
+def forecast_of(model: Classifier, curves: LightCurves, query: Query) -> dict[str, Any] | None:
+    """The forecast of one light curve; None where too little was observed.
+
+    Times are days since the first detection, fluxes at zero point 27.5, one row per band.
+    """
+    prediction = forecast(model, curves, query)
+    if not np.isfinite(prediction.mean).all():
+        return None
+    bands, trigger = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
+    assert prediction.low is not None
+    assert prediction.high is not None
 
     def by_band(values: np.ndarray) -> list[list[float]]:
         return (values[:, 0] / NANOJANSKY_PER_FLUX).reshape(-1, bands).T.round(3).tolist()
 
-    time = found.rows["mjd"][::bands] - start
+    time = prediction.rows["mjd"][::bands] - trigger
     return {
         "time": time.round(3).tolist(), "from": round(float(time[0] - 1), 3), "coverage": query.coverage,
-        "flux": by_band(found.mean), "low": by_band(found.low), "high": by_band(found.high),
+        "flux": by_band(prediction.mean), "low": by_band(prediction.low), "high": by_band(prediction.high),
     }  # fmt: skip
 
 
-def titled(curves: LightCurves) -> str:
-    """Name a light curve, with its redshift where there is one."""
+def title_of(curves: LightCurves) -> str:
+    """Id and redshift of a light curve."""
     z, error = float(curves.column("redshift")[0]), float(curves.column("redshift_error")[0])
     digits = 3 if not error > 0 else min(max(2, ceil(-log10(error))), 5)
-    known = f", z = {z:.{digits}f}" if z > 0 else ""
-    return f"{curves.ids[0]}{known}" + (f" ± {error:.{digits}f}" if known and error > 0 else "")
+    redshift = f", z = {z:.{digits}f}" if z > 0 else ""
+    return f"{curves.ids[0]}{redshift}" + (f" ± {error:.{digits}f}" if redshift and error > 0 else "")

@@ -1,80 +1,136 @@
-"""Scores of class probabilities, sets and novelty with their intervals, as the report reads them."""
+"""From the rows of an evaluation to its scores, curves and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from skysure.methods.calibration import ranking, scores
-from skysure.methods.calibration.coverage import wilson_interval
-from skysure.methods.calibration.intervals import with_interval
+from skysure.data.sources import TEST
+from skysure.evaluation import Curve, Evaluation, Example, Score, Table
+from skysure.evaluation import classes as of_classes
+from skysure.evaluation.bins import shares_by_bin
+from skysure.evaluation.tables import table_by_class, table_of_unknown
+from skysure.methods.calibration.bins import equal_count_edges
+from skysure.methods.calibration.coverage import effective_size
 
+from .early import Early
+from .forecasts.scores import Outlook
+from .networks import STAGES, Classifier
 from .settings import Query
 
-RESAMPLES = 400
+LEVELS = (0.5, 0.6, 0.683, 0.8, 0.9, 0.95, 0.99)
+BINS = 6
+FEWEST_REDSHIFTS = 20
+Rows = dict[str, np.ndarray]
 
 
-def score_list(
-    rows: dict[str, np.ndarray], classes: tuple[str, ...], query: Query, first: str | None
-) -> list[dict[str, Any]]:
-    """Give all scores with their bootstrap intervals, those of probabilities also before calibration.
+def evaluate_rows(
+    model: Classifier, rows: Rows, staged: Rows, early: Early, outlook: Outlook, examples: tuple[Example, ...],
+    query: Query,
+) -> Evaluation:  # fmt: skip
+    """Score all rows: of whole light curves, and of one night in each stage.
 
-    Scores of two classes are those of the `first` one against the rest; None: that of all classes alike.
+    Where the settings name the classes, the first one is also scored against the rest.
     """
-    p, before, truth = rows["probability"], rows["before"], rows["truth"]
-    held = rows["prediction_set"][np.arange(len(truth)), truth]
-    if first is not None:
-        chosen = against_the_rest(p[:, 0], truth == 0, first)
+    until = query.until
+    seen = f"{until:g} days after the first detection" if np.isfinite(until) else "from their light curves"
+    known = rows["truth"] >= 0
+    evaluation = Evaluation(
+        "supernovae", f"Classes of supernovae {seen}", TEST, len(known), "light curve", truth=bool(known.any()),
+        examples=examples, facts=_facts(rows),
+    )  # fmt: skip
+    scores, curves, tables = [], [], []
+    if known.any():
+        first = model.classes[0] if model.settings.classes else None
+        labelled = {name: values[known] for name, values in rows.items()}
+        staged = {name: values[staged["truth"] >= 0] for name, values in staged.items()}
+        scores = list(score_rows(rows, labelled, model.classes, query, first))
+        curves = list(curves_of(labelled, staged, model.classes, query, early.objects, first))
+        curves.append(Curve("early", early.curve(first, query.coverage, until)))
+        tables = list(tables_of(rows, labelled, model.classes, query, first))
+    return replace(
+        evaluation, scores=(*scores, *outlook.scores()), curves=(*curves, *outlook.curves()), tables=tuple(tables)
+    )
+
+
+def _facts(rows: Rows) -> dict[str, Any]:
+    entropy = {name: float(rows[name].mean()) for name in ("aleatoric", "epistemic")}
+    flagged = {"count": int(rows["is_ood"].sum()), "of": len(rows["is_ood"])}
+    return {"is_ood": flagged, "uncertainty": {"measure": "entropy", **entropy}}
+
+
+def score_rows(
+    rows: Rows, labelled: Rows, classes: tuple[str, ...], query: Query, first: str | None
+) -> Iterator[Score]:
+    """Scores of the classes, of the `first` one against the rest, of the sets, and of out-of-distribution detection."""
+    p, truth = labelled["probability"], labelled["truth"]
+    if first is None:
+        yield from of_classes.score_ranking(p, truth)
     else:
-        label, said = "Area under the ROC curve, mean of the classes", "all classes alike, however rare"
-        chosen = [_score("macro_auc", label, ranking.macro_auc, p, truth, headline=True, help=said)]
-    many = [
-        *chosen,
-        _score("accuracy", f"Accuracy, {len(classes)} classes", scores.accuracy, p, truth, unit="%", headline=True),
-        _score("nll", "Negative log-likelihood", scores.nll, p, truth, unit="nat", before=scores.nll(before, truth)),
-        _score("brier", "Brier score", scores.brier, p, truth, before=scores.brier(before, truth)),
-        _score("ece", "Expected calibration error", scores.ece, p, truth, headline=True,
-               before=scores.ece(before, truth)),
-        _score("set_coverage", f"Coverage of the {100 * query.coverage:g} % sets", scores.mean_of,
-               held.astype(float), unit="%", headline=True),
-        _score("set_size", "Classes in a set", scores.mean_of, rows["prediction_set"].sum(1).astype(float)),
-    ]  # fmt: skip
-    return [row for row in many if np.isfinite(row["value"])]
+        yield from of_classes.score_one_class(p[:, 0], truth == 0, first)
+    yield from of_classes.score_classes(p, truth, labelled["before"])
+    yield from of_classes.score_sets(labelled["prediction_set"], truth, query.coverage)
+    used = _has_label(rows)
+    percentile, is_ood, unknown = (
+        column[used] for column in (rows["ood_percentile"], rows["is_ood"], rows["truth"] < 0)
+    )
+    yield from of_classes.score_out_of_distribution(percentile, is_ood, unknown)
 
 
-def against_the_rest(p: np.ndarray, positive: np.ndarray, first: str) -> list[dict[str, Any]]:
-    """Score the choice of one class, where its probability is above one half."""
-    selected = p > 0.5
-    right = (selected == positive).astype(float)
-    return [
-        _score(f"accuracy_{first}", f"Accuracy, {first} against the rest", scores.mean_of, right,
-               unit="%", headline=True, help=f"{first} where its probability is above one half"),
-        _score(f"auc_{first}", f"Area under the ROC curve of {first}", ranking.auc, p, positive, headline=True),
-        _score(f"f1_{first}", "Figure of merit of the challenge", ranking.figure_of_merit, selected, positive,
-               help="completeness times purity with false ones counted three times"),
-        _score(f"purity_{first}", f"Purity of {first}", ranking.purity, selected, positive, unit="%"),
-        _score(f"completeness_{first}", f"Completeness of {first}", ranking.completeness, selected, positive,
-               unit="%"),
-    ]  # fmt: skip
+def tables_of(rows: Rows, labelled: Rows, classes: tuple[str, ...], query: Query, first: str | None) -> Iterator[Table]:
+    """Tables by class, and of the classes that the model does not know where there are some."""
+    p, sets = labelled["probability"], labelled["prediction_set"]
+    yield table_by_class(p, labelled["truth"], sets, classes, query.coverage, "light curves")
+    if (_has_label(rows) & (rows["truth"] < 0)).any():
+        columns = [rows[name] for name in ("label", "truth", "probability", "ood_percentile", "is_ood")]
+        yield table_of_unknown(*columns, classes, first, "light curves")
 
 
-def novelty_scores(known: dict[str, np.ndarray], strange: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Score how well kinds that no class holds are told from the others."""
-    flagged, n = int(strange["is_ood"].sum()), len(strange["is_ood"])
-    low, high = wilson_interval(flagged, n)
-    novelty = np.nan_to_num(np.concatenate([known["ood_percentile"], strange["ood_percentile"]]))
-    new = np.arange(len(novelty)) >= len(known["ood_percentile"])
-    return [
-        {"name": "unknown_flagged", "label": "Unknown kinds flagged as unlike", "unit": "%",
-         "value": 100 * flagged / n, "low": 100 * low, "high": 100 * high},
-        {"name": "unknown_auroc", "label": "Novelty: area under the ROC curve",
-         "value": float(ranking.auc(novelty, new))},
-    ]  # fmt: skip
+def _has_label(rows: Rows) -> np.ndarray:
+    return (rows["truth"] >= 0) | (rows["label"] != "")
 
 
-def _score(name: str, label: str, function: Callable, *arrays: np.ndarray, unit: str = "", **more: Any) -> dict:
-    found, factor = with_interval(function, *arrays, resamples=RESAMPLES), 100 if unit == "%" else 1
-    values = {"value": found.value * factor, "low": found.low * factor, "high": found.high * factor}
-    return {"name": name, "label": label, "unit": unit} | values | more
+def curves_of(
+    rows: Rows, staged: Rows, classes: tuple[str, ...], query: Query, objects: np.ndarray, first: str | None
+) -> Iterator[Curve]:
+    """What the figures draw; `objects`, shape (stage, level), set each level of the prediction sets."""
+    p, truth = rows["probability"], rows["truth"]
+    yield of_classes.confusion_curve(p, truth, classes)
+    if len(np.unique(truth)) > 1:
+        yield of_classes.roc_curves(p, truth, classes)
+    yield of_classes.reliability(p, truth, rows["before"], (0, first) if first else None)
+    yield of_classes.set_curve(rows["sets"], truth, LEVELS, calibrated_on(rows["level"], objects))
+    snr = rows["snr"]
+    by = {"Largest signal-to-noise ratio": by_bin(rows, snr, equal_count_edges(snr, BINS), query, objects)}
+    if staged:
+        by["Days since detection"] = by_bin(staged, staged["days"], np.array(STAGES), query, objects)
+    redshift = rows["redshift"]
+    if np.isfinite(redshift).sum() > FEWEST_REDSHIFTS:
+        by["Redshift"] = by_bin(rows, redshift, equal_count_edges(redshift, BINS), query, objects)
+    yield Curve("by", by)
+
+
+def by_bin(
+    rows: Rows, column: np.ndarray, edges: np.ndarray, query: Query, objects: np.ndarray
+) -> list[dict[str, Any]]:
+    """Accuracy and coverage in bins of a column, with the bands of a model calibrated on so many `objects`."""
+    p, truth, level = rows["probability"], rows["truth"], rows["level"]
+    return shares_by_bin(
+        column, edges, correct=p.argmax(1) == truth, confidence=p.max(1),
+        hits=rows["prediction_set"][np.arange(len(truth)), truth], nominal=query.coverage,
+        scaled_on=lambda index: scaled_on(level[index], objects),
+        calibrated_on=lambda index: calibrated_on(level[index], objects),
+    )  # fmt: skip
+
+
+def calibrated_on(level: np.ndarray, objects: np.ndarray) -> int | None:
+    """Effective number of calibration objects behind the sets of some rows: those that set each level of each stage."""
+    return effective_size(np.bincount(level[level >= 0], minlength=objects.size), objects.ravel())
+
+
+def scaled_on(level: np.ndarray, objects: np.ndarray) -> int | None:
+    """Effective number of calibration objects behind the probabilities of some rows: all those of each stage."""
+    return effective_size(np.bincount(level[level >= 0] // objects.shape[1], minlength=len(objects)), objects[:, -1])
