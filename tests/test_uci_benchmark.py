@@ -116,7 +116,7 @@ def test_tabm_is_a_loop_over_members_with_shared_matrices(uci):
     for own in network.parameters():
         own.data += 0.3 * torch.randn_like(own)
     x, outputs = torch.randn(7, 5), []
-    first, _, _, second, _, _, last = network.layers
+    first, _, second, _, last = network.layers
     for m in range(4):
         hidden = x
         for layer in (first, second):
@@ -131,7 +131,7 @@ def test_members_of_tabm_start_apart_by_signs_of_the_inputs_alone(uci):
 
     first, second = (layer for layer in uci_tabm.TabM(6).layers if isinstance(layer, uci_tabm.SharedLinear))
     assert first.r.abs().eq(1).all()
-    assert len({tuple(signs.tolist()) for signs in first.r}) > 16
+    assert len({tuple(signs.tolist()) for signs in first.r}) > 4
     assert torch.cat([first.s, second.r, second.s], 1).eq(1).all()
 
 
