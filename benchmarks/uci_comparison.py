@@ -7,11 +7,13 @@ training rows, here 1 / 9:
     error = s sqrt(1 / n + 1 / 9),    interval = mean(d) ± t_{n-1}(0.975) error
 
 Ahead is a set whose interval is above 0; half the interval is the smallest difference that so many splits can show.
+The counts are also given without the correction.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def corrected_error(differences: np.ndarray) -> float:
 
 def smallest_difference(differences: np.ndarray) -> float:
     """Half the corrected 95 % interval."""
-    return float(t.ppf(0.975, len(differences) - 1)) * corrected_error(differences)
+    return _quantile(differences) * corrected_error(differences)
 
 
 def compare(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -48,13 +50,21 @@ def compare(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if all(measure in splits for measure in measures.values()):
             gains[name] = {m: splits[measures["dropout"]] - splits[measures[m]] for m in COMPETITORS}
             compared += [line for m, gain in gains[name].items() for line in _lines(name, m, gain)]
-    ahead = [name for name, of in gains.items() if all(gain.mean() > smallest_difference(gain) for gain in of.values())]
-    behind = [name for name, of in gains.items() if any(-g.mean() > smallest_difference(g) for g in of.values())]
-    return [
-        *compared,
-        row("sets_ahead_of_ensemble_and_tabm", len(ahead), "sets", n=len(gains), note=", ".join(ahead)),
-        row("sets_behind_ensemble_or_tabm", len(behind), "sets", n=len(gains), note=", ".join(behind)),
-    ]
+    limits = {"": smallest_difference, "_uncorrected": lambda gain: _quantile(gain) * standard_error(gain)}
+    return [*compared, *(line for name, limit in limits.items() for line in _counts(gains, name, limit))]
+
+
+def _counts(
+    gains: dict[str, dict[str, np.ndarray]], suffix: str, limit: Callable[[np.ndarray], float]
+) -> list[dict[str, Any]]:
+    ahead = [name for name, of in gains.items() if all(gain.mean() > limit(gain) for gain in of.values())]
+    behind = [name for name, of in gains.items() if any(-gain.mean() > limit(gain) for gain in of.values())]
+    counts = {"sets_ahead_of_ensemble_and_tabm": ahead, "sets_behind_ensemble_or_tabm": behind}
+    return [row(m + suffix, len(sets), "sets", n=len(gains), note=", ".join(sets)) for m, sets in counts.items()]
+
+
+def _quantile(gain: np.ndarray) -> float:
+    return float(t.ppf(0.975, len(gain) - 1))
 
 
 def _lines(name: str, competitor: str, gain: np.ndarray) -> list[dict[str, Any]]:
