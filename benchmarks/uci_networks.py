@@ -1,93 +1,117 @@
 """The one rule by which the networks of the UCI benchmark are built, trained and calibrated, for all sets.
 
-Built: two hidden layers of 100 units (GELU), a mean and a log variance. Weights start as He's and have the prior
-N(0, 1 / l²) with l = 0.3 sqrt(inputs of the layer); what the second and third layer read is dropped, at rates that
-are learned. The variance has a floor, that of the rounding of the targets.
+Networks: two hidden layers of 100 units (GELU), a mean and a log variance. Weights start as He's and have the prior
+N(0, 1 / l²) with l = 0.3 sqrt(inputs of the layer); the inputs of the second and third layer are dropped, at rates
+that are learned. The variance has a floor, that of the rounding of the targets.
 
-Trained: beta-NLL (Seitzer et al. 2022, arXiv:2203.09168; beta 0.5, its weights of mean 1 in each batch, so that KL / N
-keeps its share), Adam, the same number of steps for every set, no early stopping.
+Training: beta-NLL (Seitzer et al. 2022, arXiv:2203.09168; beta 0.5, its weights of mean 1 in each batch, so that KL / N
+keeps its share), Adam, max(2000, N / 4) steps of 64 rows: 16 epochs or more. No early stopping.
 
-Calibrated: one factor on the spread, from a second network of the split that has not seen 20 % of its training part
-(500 rows at most), by these. The first network keeps the whole training part.
+Prediction: three networks for each split, each trained without another fifth of the training part. The prediction is
+the mixture of their samples. Width and tails are calibrated on the three fifths left out, each predicted by the network
+that has not seen it (uci_predictions.py).
 
-All networks of a set train in one pass, as members of an `Ensemble` that draw rows of their own.
+All networks of a set train in one pass, as members of an `Ensemble` with a batch each.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skysure.methods.calibration import VarianceScaling, pit, pit_hits
 from skysure.methods.dropout import Dropout, noise
 from skysure.methods.ensembles import Ensemble, clip_member_gradients
-from skysure.methods.likelihoods import mixture_nll
 from skysure.methods.variational import kl
 from skysure.training import schedule, seeded
+from uci_predictions import Predicted, calibrate
 from uci_splits import Splits
 
 HIDDEN, RELATIVE_LENGTH, BETA = 100, 0.3, 0.5
-STEPS, BATCH, LEARNING_RATE, WARM_UP = 2000, 64, 0.01, 0.1
-SAMPLES, MEMBERS = 100, 5
-HELD_OUT, HELD_ROWS = 0.2, 500
+STEPS, STEPS_PER_ROW, BATCH, LEARNING_RATE, WARM_UP = 2000, 0.25, 64, 0.01, 0.1
+NETWORKS, FOLDS, SAMPLES = 3, 5, 20
+MEMBERS, HELD_OUT, HELD_ROWS, CHECKS = 5, 0.2, 500, 20
+ENSEMBLE_STEPS = 1.1  # times the steps of our networks: as much CPU time
+CHUNK = 500
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """Predictions as Gaussian mixtures, in units of the training targets: (split, sample, object)."""
-
-    mean: Tensor
-    std: Tensor
-
-    def scores(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Log-likelihood of the mixture [nat], error of its mean, coverage of its central 68.3 %, for each split."""
-        mean, std = (a.double().movedim(1, 0) for a in (self.mean, self.std))
-        truth, scale = splits.new_y.double(), splits.scale.double()
-        nll = mixture_nll(0.5 * ((truth - mean) / std).square() + std.log() + 0.5 * math.log(2 * math.pi))
-        inside = pit_hits(pit(mean.numpy(), std.numpy(), truth.numpy()), 0.683)
-        return {
-            "log_likelihood": (-nll.mean(1) - scale.log()).numpy(),
-            "rmse": ((mean.mean(0) - truth).square().mean(1).sqrt() * scale).numpy(),
-            "coverage_683": inside.mean(1),
-        }
+def steps_for(rows: int) -> int:
+    """Number of training steps for N training rows."""
+    return max(STEPS, round(STEPS_PER_ROW * rows))
 
 
-def dropout_predictions(splits: Splits, steps: int = STEPS, seed: int = 0) -> tuple[Predicted, dict[str, float]]:
-    """Concrete dropout: of each split a network to keep, and one to calibrate it by; also what was learned."""
+def dropout_predictions(splits: Splits, steps: int | None = None, seed: int = 0) -> tuple[Predicted, dict[str, float]]:
+    """Concrete dropout, cross-fitted; also what was learned: mean rates, and width and tails of the calibration."""
+    count, rows = splits.y.shape
+    seen, held = folds(count, rows, seed)
+    own = torch.arange(count).repeat(NETWORKS)
+    networks = built(len(own), splits.x.shape[-1], 0.1, seed)
+    for _ in training(networks, splits, own, seen, steps or steps_for(rows), seed):
+        pass
+    inputs, new = torch.cat([splits.new_x[own], of_rows(splits.x[own], held)], 1), splits.new_x.shape[1]
+    mean, std = sampled(networks, inputs, splits.floor[own], seed)
+
+    def joined(values: Tensor, axis: int) -> Tensor:
+        """Join the networks of each split along the samples (1) or the rows (2)."""
+        return torch.cat(values.unflatten(0, (NETWORKS, count)).unbind(), axis)
+
+    predicted = Predicted(joined(mean[..., :new], 1), joined(std[..., :new], 1))
+    by = Predicted(joined(mean[..., new:], 2), joined(std[..., new:], 2))
+    truth = torch.cat(splits.y[own].gather(1, held).unflatten(0, (NETWORKS, count)).unbind(), 1)
+    calibrated, (log_f, log_excess, logit) = calibrate(predicted, by, truth, splits.floor)
+    learned = networks.network
+    rates = {f"rate_{k}": float(learned[2 * k - 2].mask.rate.detach().mean()) for k in (2, 3)}
+    widths = {"factor": log_f.exp(), "wider": 1 + log_excess.exp(), "share": logit.sigmoid()}
+    return calibrated, rates | {name: float(values.mean()) for name, values in widths.items()}
+
+
+def ensemble_predictions(splits: Splits, steps: int | None = None, seed: int = 1) -> Predicted:
+    """Deep ensembles (Lakshminarayanan et al. 2017): such networks without dropout, stopped early and calibrated.
+
+    None trains on the rows by which the best of `CHECKS` states of each member is kept and the mixture is calibrated.
+    """
     count, rows = splits.y.shape
     seen, held = parted(count, rows, seed)
-    whole = torch.arange(rows).expand(count, -1)
-    networks = built(2 * count, splits.x.shape[-1], 0.1, seed)
-    trained(networks, splits, torch.arange(count).repeat(2), [*whole, *seen], steps, seed)
-    some, new = held.shape[1], splits.new_x.shape[1]
-    every = torch.arange(max(some, new))  # both networks run in one pass: the shorter part begins anew at its end
-    inputs = torch.cat([splits.new_x[:, every % new], of_rows(splits.x, held)[:, every % some]])
-    mean, std = sampled(networks, inputs, splits.floor.repeat(2), seed)
-    by, learned = Predicted(mean[count:, :, :some], std[count:, :, :some]), networks.network
-    predicted, factors = calibrated(Predicted(mean[:count, :, :new], std[:count, :, :new]), by, splits, held)
-    rates = {f"rate_{k}": float(learned[2 * k - 2].mask.rate[:count].mean().detach()) for k in (2, 3)}
-    return predicted, rates | {"factor": float(factors.mean())}
+    own = torch.arange(count).repeat(MEMBERS)
+    networks, best = built(len(own), splits.x.shape[-1], 0.0, seed), Best(len(own))
+    steps = steps or round(ENSEMBLE_STEPS * steps_for(rows))
+    unseen, truth, floor = of_rows(splits.x, held)[own], splits.y.gather(1, held), splits.floor[own]
+    for step in training(networks, splits, own, [*seen] * MEMBERS, steps, seed):
+        if step % (steps // CHECKS) == 0:
+            mean, std = predict(networks, unseen, floor)
+            best.keep(networks, (0.5 * ((truth[own] - mean) / std).square() + std.log()).mean(1))
+    networks.load_state_dict(best.tensors)
+    inputs, some = torch.cat([unseen, splits.new_x[own]], 1), held.shape[1]
+    mean, std = (a.unflatten(0, (MEMBERS, count)).movedim(0, 1) for a in predict(networks, inputs, floor))
+    by = Predicted(mean[..., :some], std[..., :some])
+    return calibrate(Predicted(mean[..., some:], std[..., some:]), by, truth, splits.floor)[0]
 
 
-def ensemble_predictions(splits: Splits, steps: int = STEPS, seed: int = 1) -> Predicted:
-    """Deep ensembles (Lakshminarayanan et al. 2017): such networks without dropout; none sees the calibration rows."""
-    count, rows = splits.y.shape
-    seen, held = parted(count, rows, seed)
-    networks = built(MEMBERS * count, splits.x.shape[-1], 0.0, seed)
-    trained(networks, splits, torch.arange(count).repeat(MEMBERS), [*seen] * MEMBERS, steps, seed)
-    inputs = torch.cat([of_rows(splits.x, held), splits.new_x], 1)
-    with torch.no_grad():
-        outputs = networks.eval()(inputs.repeat(MEMBERS, 1, 1), per_member=True)
-    mean, std = (
-        a.unflatten(0, (MEMBERS, count)).movedim(0, 1) for a in gaussian(outputs, splits.floor.repeat(MEMBERS))
-    )
-    some = held.shape[1]
-    by = Predicted(mean[:, :, :some], std[:, :, :some])
-    return calibrated(Predicted(mean[:, :, some:], std[:, :, some:]), by, splits, held)[0]
+class Best:
+    """The tensors of each network when its loss on rows held out was least."""
+
+    def __init__(self, networks: int) -> None:
+        self.loss, self.tensors = torch.full((networks,), math.inf), {}
+
+    def keep(self, networks: nn.Module, loss: Tensor) -> None:
+        """Keep the networks, along the first axis of the tensors, that are better than before; one network: all."""
+        better, self.loss = loss < self.loss, torch.minimum(loss, self.loss)
+        for name, tensor in networks.state_dict().items():
+            choice = better.reshape(-1, *[1] * (tensor.ndim - 1)) if tensor.ndim else better[0]
+            self.tensors[name] = torch.where(choice, tensor, self.tensors.get(name, tensor))
+
+
+def folds(count: int, rows: int, seed: int) -> tuple[list[Tensor], Tensor]:
+    """Deal the rows of each split: rows to train on and (network, row) to calibrate on, network by network."""
+    with seeded(seed, 1):
+        order = torch.stack([torch.randperm(rows) for _ in range(count)])
+    size, seen, held = rows // FOLDS, [], []
+    for start in range(0, NETWORKS * size, size):
+        held.append(order[:, start : start + size])
+        seen += [*torch.cat([order[:, :start], order[:, start + size :]], 1)]
+    return seen, torch.cat(held)
 
 
 def parted(count: int, rows: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -118,11 +142,13 @@ def built(members: int, features: int, rate: float, seed: int) -> Ensemble:
         return Ensemble([network() for _ in range(members)])
 
 
-def trained(networks: Ensemble, splits: Splits, own: Tensor, seen: list[Tensor], steps: int, seed: int) -> None:
-    """Train every member on its rows `seen` of its split `own`, all in one pass."""
+def training(
+    networks: Ensemble, splits: Splits, own: Tensor, seen: list[Tensor], steps: int, seed: int
+) -> Iterator[int]:
+    """Train every member on its rows `seen` of its split `own`, all in one pass; yield the number of steps done."""
     counts = torch.tensor([len(rows) for rows in seen])
     pool = nn.utils.rnn.pad_sequence(seen, batch_first=True)
-    optimiser = torch.optim.Adam(networks.parameters())
+    optimiser = torch.optim.Adam(networks.parameters(), fused=True)
     networks.train(any(layer.mask.learned for layer in networks.modules() if isinstance(layer, Dropout)))
     floor, batch = splits.floor[own], min(BATCH, int(counts.min()))
     with seeded(seed, 3):
@@ -135,6 +161,7 @@ def trained(networks: Ensemble, splits: Splits, own: Tensor, seen: list[Tensor],
             loss.backward()
             clip_member_gradients(networks, 1.0)
             optimiser.step()
+            yield step + 1
 
 
 def gaussian(outputs: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,28 +176,25 @@ def beta_nll(mean: Tensor, std: Tensor, truth: Tensor, beta: float = BETA) -> Te
     return (nll * weight / weight.mean(-1, keepdim=True)).mean(-1)
 
 
+def predict(networks: Ensemble, inputs: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each member for its own inputs: (member, object)."""
+    with torch.no_grad():
+        each = [gaussian(networks(part, own=True), floor) for part in inputs.split(CHUNK, 1)]
+    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
+
+
 def sampled(networks: Ensemble, inputs: Tensor, floor: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Draw each member for its own inputs, with hard masks: (member, sample, object)."""
     networks.eval()
     draws, rows = [], torch.arange(inputs.shape[1])
-    with torch.no_grad():
-        for sample in range(SAMPLES):
-            with noise(networks, seed, samples=sample, rows=rows):
-                draws.append(gaussian(networks(inputs, per_member=True), floor))
+    for sample in range(SAMPLES):
+        parts = []
+        for part, chunk in zip(inputs.split(CHUNK, 1), rows.split(CHUNK), strict=True):
+            with noise(networks, seed, samples=sample, rows=chunk):
+                parts.append(predict(networks, part, floor))
+        draws.append([torch.cat(values, 1) for values in zip(*parts, strict=True)])
     means, stds = zip(*draws, strict=True)
     return torch.stack(means, 1), torch.stack(stds, 1)
-
-
-def calibrated(predicted: Predicted, by: Predicted, splits: Splits, held: Tensor) -> tuple[Predicted, Tensor]:
-    """Scale the spread of each split by what its held-out rows ask for; never below the floor."""
-    truth, made, factors = splits.y.gather(1, held), [], []
-    for k in range(len(truth)):
-        scaling = VarianceScaling(1).fit(by.mean[k, ..., None], by.std[k, ..., None], truth[k, :, None])
-        mean, std = scaling(predicted.mean[k, ..., None], predicted.std[k, ..., None])
-        made.append((mean[..., 0], std[..., 0].clamp(min=float(splits.floor[k]))))
-        factors.append(scaling.factor[0])
-    means, stds = zip(*made, strict=True)
-    return Predicted(torch.stack(means), torch.stack(stds)), torch.stack(factors)
 
 
 def of_rows(x: Tensor, rows: Tensor) -> Tensor:

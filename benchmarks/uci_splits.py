@@ -18,7 +18,9 @@ SETS = {
     "concrete": "concrete",
     "energy": "energy",
     "kin8nm": "kin8nm",
+    "naval": "naval-propulsion-plant",
     "power": "power-plant",
+    "protein": "protein-tertiary-structure",
     "wine": "wine-quality-red",
     "yacht": "yacht",
 }
@@ -49,13 +51,20 @@ class Splits:
     floor: Tensor
 
 
-def read_splits(name: str, count: int = 20) -> Splits:
-    """Read the first splits of a set."""
+def read_splits(name: str, count: int = 20, inner: bool = False) -> Splits:
+    """Read the first splits of a set; `inner`: cut their training parts 80/20 anew, and leave out the test rows."""
     folder = DATA / SETS[name]
     table = np.loadtxt(folder / "data.txt")
     x, y = table[:, _rows(folder / "index_features.txt")], table[:, _rows(folder / "index_target.txt")[0]]
+    count = min(count, int(_rows(folder / "n_splits.txt")[0]))
     parts = [tuple(_rows(folder / f"index_{part}_{i}.txt") for part in ("train", "test")) for i in range(count)]
-    return stacked(x, y, parts)
+    return stacked(x, y, [_cut(train, i) for i, (train, _) in enumerate(parts)] if inner else parts)
+
+
+def _cut(train: np.ndarray, split: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.random.default_rng(100 + split).permutation(train)
+    some = round(0.8 * len(rows))
+    return rows[:some], rows[some:]
 
 
 def stacked(x: np.ndarray, y: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> Splits:

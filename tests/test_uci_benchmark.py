@@ -55,6 +55,29 @@ def test_the_rows_that_calibrate_are_not_trained_on(uci):
     assert uci[1].parted(1, 7000, seed=5)[1].shape[1] == 500
 
 
+def test_every_network_leaves_out_a_fifth_of_its_own(uci):
+    seen, held = uci[1].folds(2, 101, seed=5)
+    assert len(seen) == len(held) == 2 * uci[1].NETWORKS
+    for mine, others in zip(seen, held, strict=True):
+        assert sorted([*mine.tolist(), *others.tolist()]) == list(range(101))
+    assert all(len(set(held[k::2].flatten().tolist())) == held[k::2].numel() for k in (0, 1))
+
+
+def test_steps_grow_with_the_rows_and_stay_as_they_were_on_small_sets(uci):
+    steps = [uci[1].steps_for(rows) for rows in (277, 455, 1439, 7373, 8611, 10741, 41157)]
+    assert steps == sorted(steps)
+    assert steps[:4] == [2000] * 4
+    assert steps[-1] * uci[1].BATCH >= 15 * 41157  # 15 epochs, where 2000 steps are 3
+
+
+def test_the_best_state_of_each_network_is_kept(uci):
+    networks, best = torch.nn.Linear(1, 3), uci[1].Best(3)
+    for value, losses in ((1.0, [1.0, 5.0, 3.0]), (2.0, [2.0, 4.0, 3.0]), (3.0, [0.5, 9.0, 9.0])):
+        torch.nn.init.constant_(networks.bias, value)
+        best.keep(networks, torch.tensor(losses))
+    assert best.tensors["bias"].tolist() == [3.0, 2.0, 1.0]
+
+
 def test_weighted_losses_are_the_likelihood_at_0_and_squared_errors_at_1(uci):
     torch.manual_seed(1)
     truth, std = torch.randn(1, 8), torch.rand(1, 8) + 0.5
@@ -77,9 +100,84 @@ def test_scores_are_in_the_units_of_the_targets(uci):
     assert scores["coverage_683"][0] == np.mean(np.abs(residual) < y[:50].std())
 
 
-def test_published_results_are_those_of_twenty_splits_and_agree_with_their_table():
+def test_published_results_are_those_of_single_splits_and_agree_with_their_table():
     published = json.loads((ROOT / "tests" / "truths" / "uci.json").read_text())["sets"]
     for of_set in published.values():
-        for score, printed in of_set["ten_networks"].items():
-            assert len(of_set[score]) == 20
+        for score, printed in of_set.get("ten_networks", of_set["one_network"]).items():
+            assert len(of_set[score]) == (5 if of_set is published["protein"] else 20)
             assert np.mean(of_set[score]) == pytest.approx(printed, abs=0.0071)  # 0.697 is printed as 0.69
+
+
+def test_tabm_is_a_loop_over_members_with_shared_matrices(uci):
+    import uci_tabm
+
+    torch.manual_seed(0)
+    network = uci_tabm.TabM(5, members=4).eval()
+    for own in network.parameters():
+        own.data += 0.3 * torch.randn_like(own)
+    x, outputs = torch.randn(7, 5), []
+    first, _, second, _, last = network.layers
+    for m in range(4):
+        hidden = x
+        for layer in (first, second):
+            scaled = layer.s[m][:, None] * layer.weight.T * layer.r[m]  # the member's own matrix
+            hidden = torch.relu(hidden @ scaled.T + layer.bias[m])
+        outputs.append(hidden @ last.weight[m] + last.bias[m])
+    assert torch.allclose(network(x), torch.stack(outputs), atol=1e-5)
+
+
+def test_members_of_tabm_start_apart_by_signs_of_the_inputs_alone(uci):
+    import uci_tabm
+
+    first, second = (layer for layer in uci_tabm.TabM(6).layers if isinstance(layer, uci_tabm.SharedLinear))
+    assert first.r.abs().eq(1).all()
+    assert len({tuple(signs.tolist()) for signs in first.r}) > 4
+    assert torch.cat([first.s, second.r, second.s], 1).eq(1).all()
+
+
+def test_tails_are_found_where_there_are_some(uci):
+    import uci_predictions
+
+    rng = np.random.default_rng(1)
+    wide = rng.random(20_000) < 0.1
+    truth = torch.tensor(rng.normal(0, np.where(wide, 6.0, 2.0)))[None]
+    by = uci_predictions.Predicted(torch.zeros(1, 1, 20_000), torch.ones(1, 1, 20_000))
+    calibrated, (log_f, log_excess, logit) = uci_predictions.calibrate(by, by, truth, torch.tensor([0.01]))
+    assert float(log_f.exp()) == pytest.approx(2.0, rel=0.05)
+    assert float(1 + log_excess.exp()) == pytest.approx(3.0, rel=0.1)
+    assert float(logit.sigmoid()) == pytest.approx(0.1, abs=0.02)
+    density = 0.9 * np.exp(-0.5 / 4) / 2 + 0.1 * np.exp(-0.5 / 36) / 6
+    expected = np.log(density / np.sqrt(2 * np.pi))
+    assert float(calibrated.log_density(torch.ones(1, 20_000))[0, 0]) == pytest.approx(expected, abs=0.02)
+
+
+def test_no_component_is_narrower_than_the_floor(uci):
+    import uci_predictions
+
+    by = uci_predictions.Predicted(torch.zeros(1, 2, 50), torch.full((1, 2, 50), 0.3))
+    calibrated, _ = uci_predictions.calibrate(by, by, torch.zeros(1, 50), torch.tensor([0.29]))
+    assert float(calibrated.std.min()) == pytest.approx(0.29)
+    assert calibrated.weights().exp().sum(1).item() == pytest.approx(1)
+
+
+def test_a_difference_counts_once_it_exceeds_what_shared_rows_hide(uci):
+    import uci_comparison
+
+    gain = np.array([0.1, -0.1] * 10)
+    s = np.sqrt(20 / 19) * 0.1
+    assert uci_comparison.smallest_difference(gain) == pytest.approx(2.0930 * s * np.sqrt(1 / 20 + 1 / 9), rel=1e-4)
+
+    def rows(measure, values):
+        return {"measure": f"{measure}_boston", "splits": list(values)}
+
+    ours = gain + 1
+    found = uci_comparison.compare(
+        [
+            rows("log_likelihood", ours),
+            rows("ensemble_log_likelihood", np.zeros(20)),
+            rows("tabm_log_likelihood", np.full(20, 0.95)),
+        ]
+    )
+    values = {row["measure"]: row["value"] for row in found}
+    assert values["log_likelihood_over_ensemble_boston"] == pytest.approx(1)
+    assert (values["sets_ahead_of_ensemble_and_tabm"], values["sets_behind_ensemble_or_tabm"]) == (0, 0)
