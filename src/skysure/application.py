@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from .errors import InputError, SettingsError, nearest
 from .settings import build, load_toml, table_of
@@ -233,15 +233,16 @@ class Application:
     sentences = Verb[Sentences]()
     play = Verb[Play]()
 
-    def __init__(self, name: str, module: Declares | ModuleType, package: str = "skysure") -> None:
+    def __init__(self, name: str, module: ModuleType, package: str = "skysure") -> None:
         self.name, self.module, self.package = name, module, package
         if missing := [fact for fact in DECLARED if not self.offers(fact)]:
             raise InputError(
                 f"application '{name}' of the package {package} has no {missing[0]}", ", ".join(DECLARED),
                 "the package was written for another version of skysure", f"upgrade {package}",
             )  # fmt: skip
-        self.PAPERS: tuple[str, ...] = module.PAPERS
-        self.Settings, self.Query, self.Schema = module.Settings, module.Query, module.Schema
+        declared = cast(Declares, module)
+        self.PAPERS, self.Query = declared.PAPERS, declared.Query
+        self.Settings, self.Schema = declared.Settings, declared.Schema
 
     @property
     def is_agent(self) -> bool:

@@ -18,7 +18,7 @@ from skysure.data.split import hash_of_ids, write_parts
 from skysure.errors import InputError, SettingsError
 from skysure.evaluation import Evaluation
 from skysure.settings import load_toml, plain, without_none
-from skysure.training import State
+from skysure.training.state import State
 
 from .checkpoints import Checkpoints
 from .directory import Run, new_card, save_run

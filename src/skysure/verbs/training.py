@@ -13,7 +13,7 @@ from skysure.data.sources import TRAIN, Source, SplitSource
 from skysure.errors import InputError
 from skysure.run.directory import Run, load_run, load_weights
 from skysure.run.session import IN_MEMORY, SIMULATED, Session, require_replaceable
-from skysure.training import State, prefixed
+from skysure.training.state import State, prefixed
 
 from .exclusions import left_out, note_few, tell_left_out
 from .inputs import Paths, accelerator_on, is_source, listed, load, open_data, open_environment, paths_of
