@@ -53,18 +53,18 @@ class SimulatedSource(Source):
     def chunks(self, part: str | None = None) -> Iterator[Any]:
         """Draw the objects of a part; without parts, every part is the whole."""
         if self.n is not None:
-            return iter(self._cache.kept) if self._cache.kept is not None else self._drawn(self.seed, self.n)
+            return iter(self._cache.kept) if self._cache.kept is not None else self._draw_chunks(self.seed, self.n)
         if part in (None, TRAIN):
-            return self._drawn(self.seed, None)
-        return self._drawn(seed_of_part(self.seed, part), self._size(part))
+            return self._draw_chunks(self.seed, None)
+        return self._draw_chunks(seed_of_part(self.seed, part), self._size(part))
 
     def index(self, progress: Callable[[int], None] | None = None) -> Index:
         """Return ids and groups; the first call draws all objects and keeps them where they fit into memory."""
         if self.n is None:
             raise InputError("the index of an endless simulation", "a number of objects", "", "simulate(settings, n)")
-        return cached_index(self, lambda: self._cache.keep(self._drawn(self.seed, self.n)), progress)
+        return cached_index(self, lambda: self._cache.keep(self._draw_chunks(self.seed, self.n)), progress)
 
-    def _drawn(self, seed: int, n: int | None) -> Iterator[Any]:
+    def _draw_chunks(self, seed: int, n: int | None) -> Iterator[Any]:
         left, block, first = n, 0, 0
         while left is None or left > 0:
             chunk = self.draw(seed, block, first)

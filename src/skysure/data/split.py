@@ -80,7 +80,7 @@ def assign_parts(
     >>> assign_parts(["a", "b", "c", "d"], train=None, validation=1, calibration=0, test=0.25, seed=1).tolist()
     ['train', 'train', 'validation', 'test']
     """
-    ids = _unique(ids)
+    ids = _require_unique(ids)
     names = _group_names(ids, groups)
     families, family, members = np.unique(names, return_inverse=True, return_counts=True)
     sizes = {"train": train, "validation": validation, "calibration": calibration, "test": test}
@@ -106,7 +106,7 @@ def assign_parts(
     return parts
 
 
-def _unique(ids: Iterable[str]) -> np.ndarray:
+def _require_unique(ids: Iterable[str]) -> np.ndarray:
     ids = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids)).astype(str)
     values, times = np.unique(ids, return_counts=True)
     if len(values) < len(ids):
@@ -178,24 +178,24 @@ def part_counts(n: int, sizes: dict[str, Size]) -> dict[str, int]:
     rest = [part for part, size in sizes.items() if size is None]
     if len(rest) > 1:
         raise contradiction(f"{' and '.join(rest)} cannot both be the rest")
-    if wrong := [part for part, size in sizes.items() if size is not None and not _possible(size)]:
+    if wrong := [part for part, size in sizes.items() if size is not None and not _is_size(size)]:
         raise contradiction(f"{wrong[0]} is neither a fraction nor a number of objects")
     exact = {part: size if size >= 1 else size * n for part, size in sizes.items() if size is not None}
     if not rest and abs(sum(exact.values()) - n) > 1e-6 * n:
         raise contradiction(f"they sum to {sum(exact.values()):.10g} objects")
-    counts = _rounded(exact, n) if not rest else {part: int(size + 0.5) for part, size in exact.items()}
+    counts = _round_counts(exact, n) if not rest else {part: int(size + 0.5) for part, size in exact.items()}
     counts |= {part: n - sum(counts.values()) for part in rest}
     if lacking := [part for part, size in sizes.items() if size != 0 and counts[part] < 1]:
         raise contradiction(f"nothing is left for {lacking[0]}")
     return {part: counts[part] for part in sizes}
 
 
-def _possible(size: float) -> bool:
+def _is_size(size: float) -> bool:
     """Whether a size is a fraction or a count; 1.0 could be either and is refused."""
     return 0 <= size < 1 or (size > 0 and float(size).is_integer() and not (size == 1 and isinstance(size, float)))
 
 
-def _rounded(exact: dict[str, float], n: int) -> dict[str, int]:
+def _round_counts(exact: dict[str, float], n: int) -> dict[str, int]:
     """Round so that the sum is n: what the floors leave goes to the largest remainders."""
     counts = {part: int(size + 1e-9) for part, size in exact.items()}
     by_remainder = sorted(exact, key=lambda part: counts[part] - exact[part])

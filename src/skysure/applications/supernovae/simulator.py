@@ -1,4 +1,4 @@
-"""Simulated supernovae as a survey would deliver them: drawn, observed, noisy, selected."""
+"""Simulated supernovae as a survey observes them: with its cadence, noise and selection."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .simulation.selection import found_by, spectrum_chance
 from .simulation.surveys import SURVEYS, Seasons, Survey, draw_seasons
 
 CANDIDATES = 4096
-"""Explosions drawn at a time; those that the survey finds make one chunk."""
+"""Explosions drawn at a time; those that the survey detects make one chunk."""
 PILOT = 2026
-"""Seed of the objects whose ranges stand for those of the whole simulation."""
+"""Seed of the objects from which the ranges of the schema are estimated."""
 SEASONS = 64
-"""Seasons of fields drawn with them, each with its own weather."""
+"""Observing seasons of fields drawn for a block, each with its own weather."""
 
 
 def simulate(settings: Settings, n: int | None, seed: int) -> SimulatedSource:
     """Simulate `n` detected supernovae of settings.survey; None: endless for training, fixed for the other parts.
 
-    Object k is the same whatever `n` is. With settings.unknowns also kinds that no class holds.
+    Object k does not depend on `n`. With settings.unknowns also kinds that belong to no class.
     """
     survey = SURVEYS[settings.survey]
     kinds = ("Ia", "II", "Ibc", *(("SLSN", "TDE", "KN") if settings.unknowns else ()))
@@ -39,7 +39,7 @@ def simulate(settings: Settings, n: int | None, seed: int) -> SimulatedSource:
 
 
 def _ranges(survey: Survey, photoz: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Least and largest redshift, and the middle 98 % of the errors of the fluxes, of some simulated objects."""
+    """Range of the redshifts, and central 98 % of the flux errors, of a pilot simulation."""
     pilot = LightCurves.concat([draw_block(survey, PILOT, block, photoz=photoz) for block in range(4)])
     z = pilot.column("redshift")
     span = (float(np.nanmin(z)), float(np.nanmax(z))) if np.isfinite(z).any() else Schema.redshift
@@ -69,7 +69,7 @@ def simulate_lightcurves(
     -------
     LightCurves
         Columns of objects: id, label, subtype, redshift and redshift_error (of the host), ra, dec, mwebv, group;
-        and as truths that no classifier may see true_redshift, peak_mjd and spectroscopic (whether the biased
+        and truths that are no input of a classifier: true_redshift, peak_mjd and spectroscopic (whether the biased
         selection of `selection.spectrum_chance` would have taken a spectrum).
 
     Examples
@@ -85,41 +85,40 @@ def simulate_lightcurves(
 def draw_block(
     survey: Survey, seed: int, block: int, first: int = 0, unknowns: bool = False, photoz: str = "good"
 ) -> LightCurves:
-    """Draw one block of explosions and give those that the survey finds; `first` numbers the first of them."""
+    """Draw one block of explosions and return those that the survey detects, numbered from `first` on."""
     rng = np.random.default_rng([seed, block])
     seasons = draw_seasons(survey, SEASONS, rng)
     season = rng.integers(SEASONS, size=CANDIDATES)
     explosions = draw_explosions(survey, seasons.start[season], seasons.end[season], unknowns, rng)
-    worth = np.flatnonzero(_may_be_found(explosions, seasons, season))
-    explosions, season = explosions[worth], season[worth]
+    bright = np.flatnonzero(_is_detectable(explosions, seasons, season))
+    explosions, season = explosions[bright], season[bright]
     peak = explosions.peak_time()
     owner, visit = _visits_in_window(explosions, seasons, season, peak, rng)
     time, band = seasons.time[visit], seasons.band[visit].astype(np.int64)
-    clean = explosions.flux(owner, time, band)
-    flux, error = observe(clean, seasons.sky_error[visit], survey, rng)
-    found = found_by(survey, flux / error, owner, time, band, len(worth), rng)
+    flux, error = observe(explosions.flux(owner, time, band), seasons.sky_error[visit], survey, rng)
+    detected = found_by(survey, flux / error, owner, time, band, len(bright), rng)
     curves = LightCurves(
         _objects(explosions, seasons, season, peak, photoz, rng),
-        np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(worth)))]),
+        np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(bright)))]),
         time, seasons.band[visit], flux, error, survey.passbands.names,
-    )[found]  # fmt: skip
+    )[detected]  # fmt: skip
     names = np.array([f"{survey.name}-{seed}-{first + k}" for k in range(len(curves))])
     curves.objects.update(id=names, group=names)
     return curves
 
 
 def observe(
-    clean: np.ndarray, sky_error: np.ndarray, survey: Survey, rng: np.random.Generator
+    true_flux: np.ndarray, sky_error: np.ndarray, survey: Survey, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add noise of sky, photons and calibration to clean fluxes; gives fluxes and the errors a survey would state."""
-    noise = np.sqrt(sky_error**2 + survey.photon * clean + (survey.calibration * clean) ** 2)
-    flux = clean + noise * rng.standard_normal(len(clean))
-    seen = np.maximum(flux, 0.0)
-    return flux, np.sqrt(sky_error**2 + survey.photon * seen + (survey.calibration * seen) ** 2)
+    """Add noise of sky, photons and calibration to true fluxes; return fluxes and the errors a survey would state."""
+    noise = np.sqrt(sky_error**2 + survey.photon * true_flux + (survey.calibration * true_flux) ** 2)
+    flux = true_flux + noise * rng.standard_normal(len(true_flux))
+    positive = np.maximum(flux, 0.0)
+    return flux, np.sqrt(sky_error**2 + survey.photon * positive + (survey.calibration * positive) ** 2)
 
 
-def _may_be_found(explosions: Explosions, seasons: Seasons, season: np.ndarray) -> np.ndarray:
-    """Whether noise could lift the second best band over S/N 5: spares the points of the hopeless."""
+def _is_detectable(explosions: Explosions, seasons: Seasons, season: np.ndarray) -> np.ndarray:
+    """Whether noise could raise the second best band above S/N 5; the others need not be observed."""
     bands, n = explosions.wavelength.shape[1], len(explosions)
     phase = np.array([0.0, 6.0, 13.0, 22.0, 40.0, 75.0])
     time = explosions.origin[:, None] + phase * (1 + explosions.redshift)[:, None]
@@ -135,7 +134,7 @@ def _may_be_found(explosions: Explosions, seasons: Seasons, season: np.ndarray) 
 def _visits_in_window(
     explosions: Explosions, seasons: Seasons, season: np.ndarray, peak: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points of each object: the visits of its season inside an observer's window that knows no redshift."""
+    """Points of each object: the visits of its season in a window of observed time, whatever the redshift."""
     n = len(explosions)
     counts = np.diff(seasons.offsets)[season]
     owner = np.repeat(np.arange(n), counts)
@@ -166,11 +165,11 @@ def _objects(
         "redshift": redshift, "redshift_error": redshift_error,
         "ra": ra % 360, "dec": dec, "mwebv": explosions.mwebv,
         "true_redshift": explosions.redshift, "peak_mjd": peak,
-        "spectroscopic": _typed(explosions, peak, rng),
+        "spectroscopic": _has_spectrum(explosions, peak, rng),
     }  # fmt: skip
 
 
-def _typed(explosions: Explosions, peak: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _has_spectrum(explosions: Explosions, peak: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     names = [2, 3] if explosions.wavelength.shape[1] == 6 else [1, 2]
     rows = np.arange(len(explosions))
     with np.errstate(divide="ignore"):

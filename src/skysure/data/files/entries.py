@@ -62,7 +62,7 @@ class Entry:
                 for _, stream in _members(self.path, {self.member}):
                     yield stream
                     return
-            with _decompressed(open(self.path, "rb")) as stream:
+            with _decompress(open(self.path, "rb")) as stream:
                 yield stream
 
     @property
@@ -100,7 +100,7 @@ def walk(paths: Iterable[str | Path], within_folders: bool = True) -> Iterator[t
     for pattern in paths:
         path = Path(pattern)
         if path.is_dir():
-            for file in _folder(path):
+            for file in _files_in_folder(path):
                 yield from _expand(file, explicit=False, unpack=within_folders)
         elif path.exists():
             yield from _expand(path, explicit=True)
@@ -147,7 +147,7 @@ def compression(head: bytes) -> str:
 
 
 @contextmanager
-def _decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
+def _decompress(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     """Read through the compression, if there is one, and close the file in the end."""
     with raw:
         kind = compression(raw.read(8))
@@ -160,7 +160,7 @@ def _decompressed(raw: IO[bytes]) -> Iterator[IO[bytes]]:
                 yield stream
 
 
-def _folder(folder: Path) -> Iterator[Path]:
+def _files_in_folder(folder: Path) -> Iterator[Path]:
     """Files of a folder in order of name; of a HATS catalogue, only the partitions of its primary table."""
     names = sorted(os.listdir(folder))
     partitions = [n for n in names if re.match(r"(Norder|Dir)=", n)]
@@ -177,7 +177,7 @@ def _folder(folder: Path) -> Iterator[Path]:
             continue
         path = folder / name
         if path.is_dir():
-            yield from _folder(path)
+            yield from _files_in_folder(path)
         else:
             yield path
 
@@ -187,7 +187,7 @@ def _expand(path: Path, explicit: bool, unpack: bool = True) -> Iterator[tuple[E
         with open(path, "rb") as raw:
             packed = compression(raw.read(8))
             raw.seek(0)
-            with _decompressed(raw) as stream:
+            with _decompress(raw) as stream:
                 head = stream.read(HEAD)
         claimed = SUFFIXES.get(path.suffix.lower(), "")
         if claimed in ("gzip", "xz", "bzip2") and packed != claimed:
@@ -208,17 +208,17 @@ def _members(path: Path, wanted: set[str] | None = None) -> Iterator[tuple[str, 
         with zipfile.ZipFile(path) as pack:
             for info in pack.infolist():
                 if not info.is_dir() and (wanted is None or info.filename in wanted):
-                    with _decompressed(io.BytesIO(_unzipped(pack, info))) as plain:
+                    with _decompress(io.BytesIO(_unzip(pack, info))) as plain:
                         yield info.filename, plain
         return
-    with _decompressed(open(path, "rb")) as stream, tarfile.open(fileobj=stream, mode="r|") as pack:
+    with _decompress(open(path, "rb")) as stream, tarfile.open(fileobj=stream, mode="r|") as pack:
         for info in pack:
             if info.isfile() and (wanted is None or info.name in wanted):
-                with _decompressed(io.BytesIO(pack.extractfile(info).read())) as plain:  # type: ignore[union-attr]
+                with _decompress(io.BytesIO(pack.extractfile(info).read())) as plain:  # type: ignore[union-attr]
                     yield info.name, plain
 
 
-def _unzipped(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _unzip(pack: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         return pack.read(info)
     except RuntimeError as error:  # a password, or a way of packing that Python does not know

@@ -42,12 +42,12 @@ class ParquetTable:
         size = 2048 if any(pa.types.is_nested(self.schema[c]) for c in columns) else BATCH
         with self._open() as file:
             rows = [file.metadata.row_group(k).num_rows for k in range(file.metadata.num_row_groups)]
-            for groups in _together(rows, size):
+            for groups in _batches_of_row_groups(rows, size):
                 names = [*columns, *(self._masks[c] for c in columns if c in self._masks)]
                 for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=names, use_threads=False):
-                    yield self._unmasked(batch, columns) if len(names) > len(columns) else batch
+                    yield self._unmask(batch, columns) if len(names) > len(columns) else batch
 
-    def _unmasked(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    def _unmask(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         values = [
             pc.if_else(batch[self._masks[c]], pa.scalar(None, batch[c].type), batch[c])
             if c in self._masks
@@ -73,7 +73,7 @@ class ParquetTable:
             ) from None  # fmt: skip
 
 
-def _together(rows: Sequence[int], size: int) -> Iterator[list[int]]:
+def _batches_of_row_groups(rows: Sequence[int], size: int) -> Iterator[list[int]]:
     """Row groups to read with one reader: Arrow keeps in memory what a reader has passed, so each reads few."""
     groups: list[int] = []
     for k in range(len(rows)):

@@ -84,7 +84,7 @@ class Block:
             {int(f) + k: why for p, f in zip(parts, firsts, strict=False) for k, why in p.reasons.items()},
         )
 
-    def regrouped(self) -> Block:
+    def regroup(self) -> Block:
         """Bring the runs that share an id together, in order of first appearance."""
         _, first, owner = np.unique(self.ids, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int64)

@@ -33,7 +33,7 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
             scale = 10 ** (0.4 * (ZERO_POINT - numbers(batch[of["zero_point"][0]])[0]))
         flux, error = flux * scale, error * (scale * columns.error_scale)
     else:
-        flux, error, flux_text, error_text = _from_magnitudes(columns, batch)
+        flux, error, flux_text, error_text = _convert_magnitudes(columns, batch)
     band = _band_codes(columns, batch[of["band"][0]])
     flaw = np.zeros(len(time), np.int8)
     flaw[band < 0] = BAND
@@ -43,7 +43,7 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
         flaw[~(np.abs(values) < HUGE)] = NAN + k
     for k, text in reversed(list(enumerate((time_text, flux_text, error_text)))):
         flaw[text] = TEXT + k
-    return Points(time, band, flux, error, flaw, rows), _kept(columns, batch, len(time))
+    return Points(time, band, flux, error, flaw, rows), _mask_to_keep(columns, batch, len(time))
 
 
 def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict[str, np.ndarray], dict[int, str]]:
@@ -90,7 +90,7 @@ def _plain_column(values: pa.Array) -> np.ndarray:
 
 def _times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
     if columns.time_format not in ("mjd", "jd"):
-        return _parsed_times(columns, values)
+        return _parse_times(columns, values)
     time, text = numbers(values)
     if len(time) and text.all():
         raise InputError(
@@ -108,7 +108,7 @@ def _times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
     return (time - 2400000.5 if columns.time_format == "jd" else time), text
 
 
-def _parsed_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
+def _parse_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
     from astropy.time import Time
 
     codes, names = texts(values)
@@ -130,7 +130,7 @@ def _numeric(names: np.ndarray) -> bool:
     return True
 
 
-def _from_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.ndarray, ...]:
+def _convert_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.ndarray, ...]:
     """Magnitudes (AB) to flux: f = 10^(0.4 (27.5 - m)), and its error f ln(10) / 2.5 times that of m."""
     mag, mag_text = numbers(batch[columns.of["mag"][0]])
     mag_error, error_text = numbers(batch[columns.of["mag_error"][0]])
@@ -152,7 +152,7 @@ def _band_codes(columns: Columns, values: object) -> np.ndarray:
     return np.array(index, np.int16)[codes]
 
 
-def _kept(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:
+def _mask_to_keep(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:
     kept = np.ones(n, bool)
     for name, values in columns.reading.keep.items():
         if name in batch:

@@ -36,7 +36,7 @@ def propose(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | 
     InputError
         Where a file does not exist, is damaged, or holds no light curves.
     """
-    return _proposed(plan.make(paths, Reading.of(reading)))
+    return _propose_from(plan.make(paths, Reading.of(reading)))
 
 
 def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Findings:
@@ -63,7 +63,7 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
         files = plan.make(paths, Reading.of(reading))
         recognised = True
         facts["formats"], tables = files.formats, tuple(_tables(files))
-        proposed = Reading.of(reading) if reading else _proposed(files)
+        proposed = Reading.of(reading) if reading else _propose_from(files)
         candidates, hints = open_columns(files, proposed), open_hints(proposed)
         files = plan.make(paths, proposed)
         problems = checks.find_problems(files, all_bands=True)
@@ -84,7 +84,7 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
     if proposed.dialect:
         return {}
     full = replace(proposed, dialect="plain")
-    types = {name: kind for table, names, _ in _named(files) for name, kind in _types(table, names).items()}
+    types = {name: kind for table, names, _ in _tables_with_names(files) for name, kind in _types(table, names).items()}
     used = {name for column in full.columns for name in full.names_of(column)} | {*full.carry, *full.keep}
     free = {name: kind for name, kind in types.items() if name not in used}
     out: dict[str, tuple[str, ...]] = {}
@@ -150,14 +150,14 @@ def _tables(files: Plan) -> list[TableFindings]:
     return out
 
 
-def _proposed(files: Plan) -> Reading:
+def _propose_from(files: Plan) -> Reading:
     """Write down what the names of columns say; unknown bands are mapped where their name is clear."""
     reading = files.kept
     if reading.dialect or not (files.long or files.nested):
         return reading
     columns: dict[str, str | tuple[str, ...]] = {}
     unit, bands, jd = "", {}, False
-    for table, names, column in _named(files):
+    for table, names, column in _tables_with_names(files):
         for ours in (*POINT_COLUMNS, *OBJECT_COLUMNS):
             theirs = _find_clear(files.reading, names, ours)
             if theirs and ours not in columns and not (ours.startswith("mag") and "flux" in columns):
@@ -165,7 +165,7 @@ def _proposed(files: Plan) -> Reading:
         unit = unit or names.get(str(columns.get("flux", "")), "")
         jd = jd or plain(str(columns.get("time", ""))) in ("jd", "hjd", "bjd")
         if column is not None and "band" in columns:
-            bands |= _guessed_bands(table, str(columns["band"]), column)
+            bands |= _guess_bands(table, str(columns["band"]), column)
     return replace(
         reading, columns={**columns, **reading.columns}, bands={**bands, **reading.bands},
         unit=reading.unit or (unit if reading.zero_point is None else ""),
@@ -173,7 +173,7 @@ def _proposed(files: Plan) -> Reading:
     )  # fmt: skip
 
 
-def _named(files: Plan) -> list[tuple[Table, dict[str, str], str | None]]:
+def _tables_with_names(files: Plan) -> list[tuple[Table, dict[str, str], str | None]]:
     """Tables with all their names, and the nested column of points ("" for none, None for tables of objects)."""
     out: list[tuple[Table, dict[str, str], str | None]] = [(t, t.units, "") for t in files.long]
     for table, column in files.nested:
@@ -190,7 +190,7 @@ def _find_clear(reading: Reading, names: dict[str, str], ours: str) -> tuple[str
         return ()
 
 
-def _guessed_bands(table: Table, name: str, column: str) -> dict[str, str]:
+def _guess_bands(table: Table, name: str, column: str) -> dict[str, str]:
     """Map the names of bands that are not ours, where they are clear."""
     names = sorted(band_names_in(table, name, column or None))
     return {n: guess for n in names if n not in BANDS and (guess := guess_band(n))}

@@ -106,7 +106,7 @@ def _heads(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray) ->
 
 
 def _join(parts: list[Block]) -> Block:
-    return Block.concat(parts).regrouped() if len(parts) > 1 else parts[0]
+    return Block.concat(parts).regroup() if len(parts) > 1 else parts[0]
 
 
 def _file_id(table: Table) -> str:

@@ -59,17 +59,17 @@ def make(paths: Sequence[str | Path], user: Reading) -> Plan:
     InputError
         Where a file does not exist, is damaged or not what its name says; where nothing holds light curves.
     """
-    plan = _placed(paths, user, within_folders=False)
+    plan = _make_from(paths, user, within_folders=False)
     if plan.archives and not plan.found:
-        plan = _placed(paths, user, within_folders=True)
+        plan = _make_from(paths, user, within_folders=True)
     if not plan.found:
-        _nothing(plan, paths)
+        _raise_nothing_readable(plan, paths)
     return plan
 
 
-def _placed(paths: Sequence[str | Path], user: Reading, within_folders: bool) -> Plan:
+def _make_from(paths: Sequence[str | Path], user: Reading, within_folders: bool) -> Plan:
     plan = Plan(user)
-    tables, fits = _sorted(plan, walk(paths, within_folders))
+    tables, fits = _sort_by_format(plan, walk(paths, within_folders))
     phots = {e.leaf: e for e in fits if snana_fits.kind_of(e) == "phot"}
     for entry in fits:
         kind = snana_fits.kind_of(entry)
@@ -86,7 +86,7 @@ def _placed(paths: Sequence[str | Path], user: Reading, within_folders: bool) ->
     return plan
 
 
-def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Table], list[Entry]]:
+def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Table], list[Entry]]:
     """Sort files by format; tables are opened, files of other kinds are skipped or refused."""
     tables: list[Table] = []
     fits: list[Entry] = []
@@ -97,7 +97,7 @@ def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Tabl
         seen.add((entry.path.resolve(), entry.member))
         kind = kind_of(entry, head)
         if kind == "list" and entry.explicit:
-            more, others = _sorted(plan, walk(_listed(entry)))
+            more, others = _sort_by_format(plan, walk(_files_in_list(entry)))
             tables, fits = tables + more, fits + others
         elif kind == "ignore":
             with entry.open() as stream:
@@ -118,7 +118,7 @@ def _sorted(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Tabl
     return tables, fits
 
 
-def _listed(entry: Entry) -> list[Path]:
+def _files_in_list(entry: Entry) -> list[Path]:
     """Files that a .LIST names, beside it, packed or not."""
     with entry.open() as stream:
         names = stream.read().decode("latin-1").split()
@@ -172,7 +172,7 @@ def _has(reading: Reading, table: Table, *columns: str) -> bool:
         return True
 
 
-def _nothing(plan: Plan, paths: Sequence[str | Path]) -> None:
+def _raise_nothing_readable(plan: Plan, paths: Sequence[str | Path]) -> None:
     if plan.objects:
         table = plan.objects[0]
         resolve_points(table.entry.name, plan.reading, plan.user, table.units)

@@ -112,7 +112,7 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     files = np.array([e.name for e, _ in group])
     headers = dict.fromkeys(key for p in parsed for key in p.header)
     if not parsed[0].names:
-        return _without_points(ids, files, reasons)
+        return _block_without_points(ids, files, reasons)
     names = parsed[0].names
     units = dict.fromkeys((*names, *headers), "")
     columns = resolve_points(group[0][0].name, reading, user, units)
@@ -131,7 +131,7 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     return Block(ids, offsets, points if kept.all() else points[kept], objects, files, more | reasons)
 
 
-def _without_points(ids: np.ndarray, files: np.ndarray, reasons: dict[int, str]) -> Block:
+def _block_without_points(ids: np.ndarray, files: np.ndarray, reasons: dict[int, str]) -> Block:
     empty = np.zeros(0)
     points = Points(empty, empty.astype(np.int16), empty, empty, empty.astype(np.int8), empty.astype(np.int64))
     return Block(ids, np.zeros(len(ids) + 1, np.int64), points, {}, files, reasons)

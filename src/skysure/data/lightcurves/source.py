@@ -91,7 +91,7 @@ class LightCurveSource:
     @cached_property
     def facts(self) -> Facts:
         """Bands, classes and columns that occur, and how many objects and points; walks through all once."""
-        return gather(self)
+        return summarise(self)
 
     def chunks(self, size: int = 4096) -> Iterator[LightCurves]:
         """Walk through the objects, `size` at a time (the last chunk may have fewer)."""
@@ -104,10 +104,10 @@ class LightCurveSource:
                 whole = LightCurves.concat(waiting)
                 full = len(whole) // size * size
                 for start in range(0, full, size):
-                    yield _with_own_bands(whole[start : start + size])
+                    yield _drop_unused_bands(whole[start : start + size])
                 waiting = [whole[full:]] if full < len(whole) else []
         if waiting:
-            yield _with_own_bands(LightCurves.concat(waiting))
+            yield _drop_unused_bands(LightCurves.concat(waiting))
 
     def _note(self, text: str, count: int) -> None:
         self._notes[text] += count
@@ -181,7 +181,7 @@ class LightCurveSource:
         return scattered, rows
 
     def _long_blocks(self) -> Iterator[Block]:
-        """Read long tables in order; where rows are scattered, gather a share of the objects at a time."""
+        """Read long tables in order; where rows are scattered, summarise a share of the objects at a time."""
         if not self._plan.long:
             return
         pairs = list(zip(self._plan.long, self._columns, strict=True))
@@ -197,7 +197,7 @@ class LightCurveSource:
                 for table, columns in pairs
                 for block in long.blocks(table, columns)
             ]
-            whole = Block.concat(parts).regrouped()
+            whole = Block.concat(parts).regroup()
             for start in range(0, len(whole), JOINED):
                 yield whole.take(np.arange(start, min(start + JOINED, len(whole))))
 
@@ -222,7 +222,7 @@ def open_lightcurves(
     return LightCurveSource(paths, reading)
 
 
-def gather(source: LightCurveSource) -> Facts:
+def summarise(source: LightCurveSource) -> Facts:
     """Walk through a source and summarise it."""
     facts = Facts()
     bands, classes, columns = Counter(), Counter(), {}
@@ -264,7 +264,7 @@ def _fill_constants(block: Block, reading: Reading) -> None:
             block.objects[name] = np.where(np.isnan(own), value, own)
 
 
-def _with_own_bands(curves: LightCurves) -> LightCurves:
+def _drop_unused_bands(curves: LightCurves) -> LightCurves:
     """Index only the bands that occur in these objects, in order of wavelength."""
     used = np.unique(curves.band)
     names = [curves.bands[k] for k in used]

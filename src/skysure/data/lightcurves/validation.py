@@ -44,11 +44,11 @@ def clean(
         The sound objects, with only the bands that occur.
     list of Rejected
     """
-    block = _without_droppable(block, reading, notes)
+    block = _drop_points(block, reading, notes)
     points, counts = block.points, np.diff(block.offsets)
     owner = np.repeat(np.arange(len(block)), counts)
     order = _order(points.time, owner, notes)
-    doubled = _doubled(block, owner, order)
+    doubled = _repeated_points(block, owner, order)
     if doubled.any():
         notes("points that occur twice were taken once", int(doubled.sum()))
     counts = np.bincount(owner[~doubled], minlength=len(block))
@@ -73,7 +73,7 @@ def clean(
     return curves, rejected
 
 
-def _without_droppable(block: Block, reading: Reading, notes: Callable[[str, int], None]) -> Block:
+def _drop_points(block: Block, reading: Reading, notes: Callable[[str, int], None]) -> Block:
     """Drop points without a number or without a positive error, where the reading says so."""
     flaw = block.points.flaw
     drop = np.zeros(len(flaw), bool)
@@ -98,7 +98,7 @@ def _order(time: np.ndarray, owner: np.ndarray, notes: Callable[[str, int], None
     return np.lexsort((time, owner))
 
 
-def _doubled(block: Block, owner: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _repeated_points(block: Block, owner: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Points that repeat another one of their object in time, band, flux and error."""
     p = block.points
     time, who = p.time[order], owner[order]
