@@ -68,6 +68,19 @@ class Fluxes:
         """Give the distribution of measurements with these errors, shape (row,)."""
         return replace(self, std=torch.hypot(self.std, torch.from_numpy(error)))
 
+    def measured_with(self, errors: np.ndarray) -> Fluxes:
+        """Give the distribution of measurements whose error is one of several, equally likely, shape (row, error).
+
+        Those that are NaN are none. Errors differ by a factor of a few from night to night: with their median for all
+        of them, intervals of 90 % held 84 % of simulated measurements.
+        """
+        known = torch.from_numpy(np.isfinite(errors))
+        weight = (known / known.sum(1, keepdim=True)).T.double()
+        error = torch.from_numpy(np.nan_to_num(errors, nan=1.0)).T.double()
+        share = (self.share[:, None] * weight).flatten(0, 1)
+        std = torch.hypot(self.std[:, None].expand(-1, len(error), -1), error).flatten(0, 1)
+        return replace(self, share=share, mean=self.mean.repeat_interleave(len(error), 0), std=std)
+
     def surprise(self, flux: np.ndarray) -> Tensor:
         """How unlikely fluxes are, -log p(f) - log std [nat], shape (row,): no more for a wide forecast than a narrow.
 
