@@ -17,7 +17,7 @@ from skysure.applications.supernovae import Query, Schema, Settings, calibrate, 
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.examples import Gallery, early_forecast, record
 from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, last_measurement
-from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
+from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons
 from skysure.applications.supernovae.forecasts.later import later, next_points
 from skysure.applications.supernovae.forecasts.prediction import WITHHELD, fluxes_at, last_errors
 from skysure.applications.supernovae.forecasts.scores import Outlook, over_objects
@@ -29,6 +29,7 @@ from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
 from skysure.methods.calibration import crps_of_each
+from skysure.methods.calibration.mixtures import combine_samples
 from skysure.predictions import Values
 from skysure.settings import build
 
@@ -245,7 +246,7 @@ def test_samples_are_gathered_without_loss_of_mean_or_variance() -> None:
     generator = torch.Generator().manual_seed(0)
     samples = torch.randn(40, 5, 3, 3, generator=generator)
     samples[..., 0, :] = samples[..., 0, :].log_softmax(-1)
-    found = gathered(np.arange(5.0), [samples[:20], samples[20:]])
+    found = combine_samples(np.arange(5.0), [samples[:20], samples[20:]])
     weight, mean, variance = samples[..., 0, :].exp(), samples[..., 1, :], samples[..., 2, :].exp()
     centre = (weight * mean).sum(-1).mean(0)
     total = (weight * (variance + (mean - centre[:, None]) ** 2)).sum(-1).mean(0)
