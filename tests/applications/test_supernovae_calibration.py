@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network
+from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, train
 from skysure.applications.supernovae.batches import nights
-from skysure.applications.supernovae.calibration import Rows, best_width, held_back
+from skysure.applications.supernovae.calibration import Rows, best_width, brier, by_object, held_back
+from skysure.applications.supernovae.inference import answers, every
 from skysure.applications.supernovae.networks import LEVELS, STAGES
-from skysure.applications.supernovae.prediction import answers, every, level_of
+from skysure.applications.supernovae.prediction import level_of
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.sources import InMemorySource
+from skysure.errors import InputError
 from skysure.methods.calibration import VectorScaling, predictive_nll
 
 CLASSES, PHASES = 3, 2
@@ -27,7 +29,13 @@ def drawn(n: int, seed: int, shift: float = 0.0) -> Rows:
     truth = torch.multinomial(logits[0].softmax(-1), 1, generator=generator)[:, 0]
     moved = logits + torch.tensor([shift, 0.0, -shift])
     return Rows(
-        torch.arange(n) % PHASES, truth, moved.expand(20, -1, -1), torch.zeros(n, 1), torch.zeros(n), torch.ones(n, 2)
+        torch.arange(n) % PHASES,
+        truth,
+        moved.expand(20, -1, -1),
+        torch.zeros(n, 1),
+        torch.zeros(n),
+        torch.ones(n, 2),
+        torch.arange(n),
     )
 
 
@@ -50,6 +58,39 @@ def test_the_width_chosen_serves_new_objects_nearly_as_well_as_the_best(shift: f
                 losses[name] += float(predictive_nll(scaling(new.logits[:1, fresh]), new.truth[fresh])) / 6
     assert losses["chosen"] < min(losses["wide"], losses["none"]) + 0.002
     assert max(losses["wide"], losses["none"]) > losses["chosen"] + 0.002
+
+
+def test_a_calibrated_network_is_left_alone_and_never_made_worse() -> None:
+    """Of networks that are calibrated exactly nearly all stay as they are; new objects have no worse scores."""
+    new = drawn(20_000, 98)
+    widths = [best_width(drawn(150, seed), CLASSES) for seed in range(5)]
+    assert widths.count(0.0) >= 4
+    for seed, width in enumerate(widths):
+        rows = drawn(150, seed)
+        for k in range(PHASES):
+            mine, fresh = rows.stage == k, new.stage == k
+            scaling = VectorScaling(CLASSES, width).fit(rows.logits[:, mine], rows.truth[mine])
+            before, after = (
+                x.double().softmax(-1).mean(0) for x in (new.logits[:1, fresh], scaling(new.logits[:1, fresh]))
+            )
+            assert brier(after, new.truth[fresh]) < brier(before, new.truth[fresh]) + 0.005
+
+
+def test_a_gain_that_one_object_makes_is_chance() -> None:
+    values = torch.tensor([1.0, 2.0, 5.0, -1.0])
+    assert by_object(values, torch.tensor([7, 3, 7, 3])).tolist() == [1.0, 6.0]
+
+
+@pytest.mark.parametrize("wanted", ["9 labelled", "all 60 labelled"])
+def test_too_few_labels_fail_at_once(wanted: str) -> None:
+    curves = simulate_lightcurves(200, seed=5)
+    schema = Schema(bands=curves.bands, classes=("Ia", "II", "Ibc"))
+    one_class = np.flatnonzero(curves.objects["label"] == "II")[:60]
+    few = curves[:9] if wanted.startswith("9") else curves[one_class]
+    source, settings = InMemorySource(schema, [few]), Settings(hidden=8, head=8)
+    for fail in (lambda: calibrate(network(settings, schema).eval(), source), lambda: next(train(source, settings))):
+        with pytest.raises(InputError, match=wanted):
+            fail()
 
 
 def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:

@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
 from skysure.applications.supernovae.batches import nights, tensors
 from skysure.applications.supernovae.examples import describe, early_forecast, example_of
 from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, last_measurement
-from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons, gathered
+from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons
 from skysure.applications.supernovae.forecasts.later import later, next_points
-from skysure.applications.supernovae.forecasts.prediction import fluxes_at
+from skysure.applications.supernovae.forecasts.prediction import WITHHELD, fluxes_at, last_errors
 from skysure.applications.supernovae.forecasts.scores import Outlook, over_objects
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
@@ -28,7 +28,9 @@ from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
 from skysure.methods.calibration import crps_of_each
+from skysure.methods.calibration.mixtures import combine_samples
 from skysure.predictions import Values
+from skysure.settings import build
 
 SMALL = Settings(hidden=8, head=8, rate=0.2, forecast=0.5)
 SCHEMA = Schema(bands=("g", "r", "i", "z"), classes=("Ia", "II", "Ibc"))
@@ -129,6 +131,88 @@ def test_days_that_cannot_be_forecast(wrong: str) -> None:
         Query(forecast=wrong)
 
 
+@pytest.mark.parametrize("value", [30, 30.0, "30", "30d", np.int64(30)])
+def test_days_are_numbers_or_texts(value) -> None:
+    assert Query(forecast=value) == build(Query, {"forecast": value}) == Query(forecast="30d")
+    assert Query(forecast=value).days == 30
+
+
+@pytest.mark.parametrize("value", [10, 10.0, "10", "1e1", np.float32(10)])
+def test_an_epoch_is_a_number_or_a_text(value) -> None:
+    assert Query(at_epoch=value) == build(Query, {"at_epoch": value})
+    assert Query(at_epoch=value).until == 10
+
+
+@pytest.mark.parametrize("wrong", [True, -1, "soon", float("nan"), [10]])
+def test_epochs_that_make_no_sense(wrong) -> None:
+    with pytest.raises(SettingsError, match="at_epoch"):
+        Query(at_epoch=wrong)
+
+
+def test_whole_light_curves_are_the_default() -> None:
+    assert Query() == Query(at_epoch="", forecast="") == Query(at_epoch=None, forecast=None)
+    assert Query().until == np.inf
+    assert Query(at_epoch="all").until == np.inf
+
+
+def test_kilonovae_out_of_distribution_have_no_errors() -> None:
+    """Their fluxes were forecast below zero, with narrow intervals."""
+    model = skysure.load("supernovae-griz").model.eval()
+    curves = simulate_lightcurves(6000, seed=3, unknowns=True)
+    kilonovae = curves[np.flatnonzero(curves.objects["label"] == "KN")]
+    found, classes = (predict(model, kilonovae, Query(samples=3, forecast=f)) for f in (5, None))
+    assert isinstance(found, Values)
+    is_ood = found.is_ood.reshape(len(kilonovae), -1)
+    assert (is_ood == classes.is_ood[:, None]).all()
+    assert np.array_equal(found.ood_percentile[::20], classes.ood_percentile, equal_nan=True)
+    assert is_ood.mean() > 0.4
+    for values in (found.low, found.high, found.measured_low, found.measured_high, found.predictive[..., 0]):
+        assert np.isnan(values[found.is_ood]).all()
+        assert np.isfinite(values[~found.is_ood & np.isfinite(found.mean[:, 0])]).all()
+    assert (np.char.find(found.quality_flags, WITHHELD) >= 0).tolist() == found.is_ood.tolist()
+    assert np.isfinite(found.mean[found.is_ood]).all()
+
+
+def test_the_errors_of_the_last_measurements_of_each_band() -> None:
+    measured, error = np.ones((1, 9, 3), np.float32), np.arange(1.0, 28.0, dtype=np.float32).reshape(1, 9, 3)
+    measured[0, 7:, 1] = 0
+    measured[0, :, 2] = 0  # not seen in this band
+    found = last_errors({"measured": torch.from_numpy(measured), "flux_error": torch.from_numpy(error)})[0]
+    of_each = [error[0, 1:, 0], error[0, :7, 1]]
+    for values, wanted in zip(found, [*of_each, [np.median(np.concatenate(of_each))]], strict=True):
+        assert np.sort(values[np.isfinite(values)]).tolist() == np.sort(wanted).tolist()
+
+
+def test_measurements_of_several_errors_are_a_mixture_of_those_of_each() -> None:
+    fluxes = Fluxes(
+        np.ones(2), torch.tensor([[0.3, 1.0], [0.7, 0.0]]).double(), torch.tensor([[0.0, 5.0], [4.0, 1.0]]).double(),
+        torch.ones(2, 2).double(), torch.zeros(2).double(),
+    )  # fmt: skip
+    found = fluxes.measured_with(np.array([[1.0, 3.0, np.nan], [2.0, np.nan, np.nan]]))
+    each = [fluxes.measured(np.full(2, e)).variance[k] for k, e in ((0, 1.0), (0, 3.0), (1, 2.0))]
+    assert torch.allclose(found.centre, fluxes.centre)
+    assert found.variance.tolist() == pytest.approx([float(each[0] + each[1]) / 2, float(each[2])])
+
+
+@pytest.mark.parametrize("coverage", [0.683, 0.9])
+def test_intervals_of_what_will_be_measured_hold_it_as_often_as_they_say(coverage: float) -> None:
+    """One later point an object, with the error that is expected from its last ones."""
+    model = skysure.load("supernovae-griz").model.eval()
+    curves = simulate_lightcurves(1500, seed=77, photoz="realistic")
+    later = next_points(curves, model.bands, model.settings, 1, np.random.default_rng(2))
+    owner = np.arange(len(later.known))
+    assert np.array_equal(later.owner, owner)
+    query = Query(samples=10)
+    fluxes = fluxes_at(model, later.known, owner, later.time, later.band, query)
+    errors = last_errors(tensors(nights(later.known, model.bands, model.settings)))[owner, later.band]
+    low, high = model.horizons.interval(fluxes.measured_with(errors), coverage)
+    hits, n = int(((low <= later.flux) & (later.flux <= high)).sum()), len(owner)
+    few, many = binom.ppf([1e-3, 1 - 1e-3], n, coverage)
+    assert few - 0.02 * n <= hits <= many + 0.02 * n  # calibrated on 3,000 other objects
+    low, high = model.horizons.interval(fluxes, coverage)
+    assert ((low <= later.flux) & (later.flux <= high)).sum() < hits  # those of the source are narrower
+
+
 def test_questions_and_settings_that_contradict() -> None:
     assert Query(forecast="30").days == Query(forecast="30d").days == 30
     with pytest.raises(SettingsError, match="at_epoch"):
@@ -161,7 +245,7 @@ def test_samples_are_gathered_without_loss_of_mean_or_variance() -> None:
     generator = torch.Generator().manual_seed(0)
     samples = torch.randn(40, 5, 3, 3, generator=generator)
     samples[..., 0, :] = samples[..., 0, :].log_softmax(-1)
-    found = gathered(np.arange(5.0), [samples[:20], samples[20:]])
+    found = combine_samples(np.arange(5.0), [samples[:20], samples[20:]])
     weight, mean, variance = samples[..., 0, :].exp(), samples[..., 1, :], samples[..., 2, :].exp()
     centre = (weight * mean).sum(-1).mean(0)
     total = (weight * (variance + (mean - centre[:, None]) ** 2)).sum(-1).mean(0)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from skysure.data.sources import CALIBRATION, TRAIN
-from skysure.errors import InputError
 from skysure.methods.calibration import VectorScaling, cross_fit
 
 from .batches import Nights
@@ -20,12 +19,12 @@ from .forecasts.surprise import Surprise
 from .inference import answers, surprise_of
 from .networks import STAGES, Classifier
 from .settings import Query
-from .training import labelled
+from .training import check_labels, labelled
 
 SAMPLES = 100
 """Posterior samples that the calibration is fitted on."""
-WIDTHS = (1.0, 0.3, 0.1, 0.0)
-"""Widths of the priors of the scaling, from that for another survey to no scaling at all."""
+WIDTHS = (1.0, 0.3, 0.1)
+"""Widths of the priors of the scaling, from that for another survey to nearly none; 0 is no scaling."""
 
 
 def calibrate(model: Classifier, source: Any) -> None:
@@ -38,17 +37,12 @@ def calibrate(model: Classifier, source: Any) -> None:
 
     Raises
     ------
-    Fault
-        Where the calibration part has no labelled light curve, or those of one class only.
+    InputError
+        Where the calibration part has fewer than 10 labelled light curves, or those of one class only.
     """
     copies = model.settings.redshifting if has(source, TRAIN) else 0  # a survey calibrated on later is taken as it is
     given, truth = labelled(source, CALIBRATION, model, copies)
-    if len(np.unique(truth)) == 1:
-        raise InputError(
-            f"all {len(truth)} light curves to calibrate on are {model.classes[truth[0]]}", "several classes",
-            "a sample selected by class: the probabilities would all become its own",
-            "add labelled objects of the other classes, simulated ones if need be",
-        )  # fmt: skip
+    check_labels(truth, CALIBRATION, model)
     learned = rows_of(model, *labelled(source, TRAIN, model, copies), samples=2) if has(source, TRAIN) else None
     if model.horizons is not None:
         calibrate_forecasts(model, given)
@@ -79,6 +73,7 @@ class Rows:
     summary: Tensor
     surprise: Tensor
     columns: Tensor
+    owner: Tensor
 
 
 def rows_of(
@@ -94,17 +89,43 @@ def rows_of(
         torch.cat([a.summary for a in found]).cpu(),
         torch.cat([a.surprise for a in found]).cpu(),
         torch.cat([a.columns for a in found]).cpu(),
+        torch.from_numpy(np.concatenate([a.owner for a in found])),
     )
 
 
 def best_width(rows: Rows, classes: int) -> float:
-    """Choose the width of the priors by the likelihood of rows that were held back, on every tenth sample."""
+    """Choose the width of the priors by rows that were held back, on every tenth sample; 0 leaves the network alone.
+
+    A scaling is applied only where it gains more log-likelihood than the standard error of the gain over objects, and
+    has no worse Brier score: else chance alone could have chosen it.
+    """
     few = replace(rows, logits=rows.logits[::10])
+    plain = held_back(few, classes, 0.0)
+    gains = {0.0: 0.0}
+    for width in WIDTHS:
+        scaled = held_back(few, classes, width)
+        gain = by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
+        error = float(gain.std() * len(gain) ** 0.5)
+        if float(gain.sum()) > error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
+            gains[width] = float(gain.sum())
+    return max(gains, key=lambda width: gains[width])
 
-    def likelihood(width: float) -> float:
-        return float(held_back(few, classes, width).gather(1, rows.truth[:, None]).log().sum())
 
-    return max(WIDTHS, key=likelihood)
+def log_likelihood(probability: Tensor, truth: Tensor) -> Tensor:
+    """Log-likelihood of each row [nat]."""
+    return probability.gather(1, truth[:, None])[:, 0].clamp(min=1e-300).log()
+
+
+def brier(probability: Tensor, truth: Tensor) -> float:
+    """Mean squared error of probabilities, summed over classes."""
+    one_hot = torch.nn.functional.one_hot(truth, probability.shape[1])
+    return float((probability - one_hot).square().sum(1).mean())
+
+
+def by_object(values: Tensor, owner: Tensor) -> Tensor:
+    """Sum values over the rows of each object, which are not independent."""
+    _, which = owner.unique(return_inverse=True)
+    return values.new_zeros(int(which.max()) + 1).index_add_(0, which, values)
 
 
 def held_back(rows: Rows, classes: int, width: float) -> Tensor:

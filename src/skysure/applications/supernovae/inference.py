@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from skysure.methods.dropout import masks
 from skysure.methods.sampling import sample
+from skysure.methods.staged import Stage
 
 from .batches import Batch, Nights, by_length
 from .encoding import Encoded, encode
 from .forecasts.surprise import Surprise
-from .networks import STAGES, Classifier, Network, Stage
+from .networks import STAGES, Classifier, Network
 from .parallel import in_parallel
 from .settings import Query
 

@@ -8,13 +8,11 @@ from itertools import accumulate
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from skysure.methods.calibration.binned_conformal import NestedBinnedConformal
-from skysure.methods.calibration.scaling import VectorScaling
 from skysure.methods.dropout import Dropout, TiedDropout
-from skysure.methods.novelty import EmpiricalPValue, FeatureDistance, fisher_combined
+from skysure.methods.staged import Stage
 from skysure.training import seeded
 
 from .batches import Batch, Nights
@@ -85,47 +83,6 @@ def until(
     later = (torch.arange(states.shape[1], device=states.device) > night[:, None])[..., None]
     mean = states.masked_fill(later, 0.0).sum(1) / (night + 1)[:, None]
     return torch.cat([mean, states.masked_fill(later, -torch.inf).amax(1)], -1)
-
-
-class Stage(nn.Module):
-    """What turns logits into answers, for light curves seen for about as long: scaling, sets, novelty.
-
-    Early answers are less sure and rest on other features than late ones; one calibration cannot fit both. Nor can
-    prediction sets of one level be right for faint light curves and bright ones, near and far.
-    """
-
-    def __init__(self, features: int, classes: int, forecasts: bool) -> None:
-        super().__init__()
-        self.scaling = VectorScaling(classes)
-        self.sets = NestedBinnedConformal(*LEVELS)
-        self.distance = FeatureDistance(features, classes)
-        self.surprise_p_value, self.combined_p_value = (
-            (EmpiricalPValue(), EmpiricalPValue()) if forecasts else (None, None)
-        )
-
-    def calibrate_novelty(self, summary: Tensor, surprise: Tensor) -> None:
-        """Compare later objects with these, of which none was trained on."""
-        self.distance.calibrate(summary)
-        if self.surprise_p_value is not None and self.combined_p_value is not None:
-            self.surprise_p_value.fit(surprise.to(self.surprise_p_value.bounds))
-            self.combined_p_value.fit(self._combine(self.distance(summary.to(self.distance.centre)), surprise))
-
-    def novelty(
-        self, summary: Float[Tensor, "row unit"], surprise: Float[Tensor, " row"], quantile: float
-    ) -> tuple[Float[Tensor, " row"], Bool[Tensor, " row"]]:
-        """Give how unlike the training set each row is, as a share of calibration objects, and whether unlike enough.
-
-        That is by what the network made of it; where it forecasts, also by how surprising its course was.
-        """
-        distance = self.distance(summary)
-        if self.combined_p_value is None:
-            return self.distance.ood_percentile(distance), self.distance.is_ood(distance, quantile)
-        value = self._combine(distance, surprise)
-        return self.combined_p_value(value), self.combined_p_value.exceeds(value, quantile)
-
-    def _combine(self, distance: Tensor, surprise: Tensor) -> Tensor:
-        assert self.surprise_p_value is not None
-        return fisher_combined(self.distance.ood_percentile(distance), self.surprise_p_value(surprise.to(distance)))
 
 
 class Recurrent(nn.Module):
@@ -260,7 +217,7 @@ class Classifier(nn.Module):
         self.networks = nn.ModuleList(Network(settings, len(bands), count) for _ in range(settings.members))
         self.register_buffer("frequency", torch.full((count,), 1 / count))
         self.stages = nn.ModuleList(
-            Stage(self.encoder.units, count, bool(settings.forecast)) for _ in range(len(STAGES) + 1)
+            Stage(self.encoder.units, count, LEVELS, bool(settings.forecast)) for _ in range(len(STAGES) + 1)
         )
         self.horizons = Horizons() if settings.forecast else None
 

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
-from skysure.data.sources import TRAIN, VALIDATION
+from skysure.data.sources import CALIBRATION, TRAIN, VALIDATION
 from skysure.errors import InputError
 from skysure.training import State, combine, fit
 
@@ -26,6 +26,9 @@ from .networks import Classifier, network
 from .redshifting import redshifted
 from .settings import Settings
 
+FEWEST = 10
+"""Labelled objects that a training or a calibration needs: fewer cannot calibrate sets of a coverage of 90 %."""
+
 
 def train(
     source: Any, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
@@ -34,11 +37,13 @@ def train(
 
     Raises
     ------
-    Fault
-        Where no training object has a label of one of the classes.
+    InputError
+        Where fewer than 10 training or calibration objects have a label of the classes, or all have the same.
     """
     model = network(settings, source.schema)
+    require_labels(source, CALIBRATION, model)
     held = {part: labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
+    check_labels(held[TRAIN][1], TRAIN, model)
     model.adapt(*held[TRAIN])
     given, truth = held[TRAIN]
 
@@ -85,6 +90,46 @@ def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) 
             "--classes with the names of your labels, or the label column in [reading]",
         )  # fmt: skip
     return Nights.concat([n for n, _ in found]), np.concatenate([truth for _, truth in found])
+
+
+def require_labels(source: Any, part: str, model: Classifier) -> None:
+    """Check that a part has enough labelled objects, and read no further; a part that is absent is not asked for.
+
+    Raises
+    ------
+    InputError
+        See `check_labels`.
+    """
+    truth = np.zeros(0, np.int64)
+    for chunk in source.chunks(part):
+        usable = nights(chunk, model.bands, model.settings).classifiable
+        truth = np.concatenate([truth, of_class(chunk, model)[usable]])
+        if (truth >= 0).sum() >= FEWEST and len(np.unique(truth[truth >= 0])) > 1:
+            return
+    if len(truth):
+        check_labels(truth[truth >= 0], part, model)
+
+
+def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
+    """Check that labelled objects are enough to learn from.
+
+    Raises
+    ------
+    InputError
+        Where they are fewer than 10, or all of one class.
+    """
+    if len(truth) < FEWEST:
+        raise InputError(
+            f"{len(truth)} labelled light curves in the {part} part", f"{FEWEST} at least, with two nights each",
+            f"few objects, or labels other than {', '.join(model.classes)}",
+            "add labelled objects, or give the label column in [reading]",
+        )  # fmt: skip
+    if len(np.unique(truth)) == 1:
+        raise InputError(
+            f"all {len(truth)} labelled light curves of the {part} part are {model.classes[truth[0]]}",
+            "several classes", "a sample selected by class: all probabilities would be those of this class",
+            "add labelled objects of the other classes, simulated ones if need be",
+        )  # fmt: skip
 
 
 def of_class(curves: LightCurves, model: Classifier) -> np.ndarray:

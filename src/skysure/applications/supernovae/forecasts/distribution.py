@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.calibration.mixtures import combine_samples
 from skysure.methods.dropout import masks
 from skysure.methods.sampling import sample
 
@@ -16,7 +17,7 @@ from ..batches import Batch, Nights, by_length
 from ..encoding import Encoded, encode
 from ..networks import Classifier, Network
 from ..settings import Query
-from .horizons import Fluxes, Horizons, gathered
+from .horizons import Fluxes, Horizons
 from .later import Drawn
 
 QUERIES = 16384
@@ -42,7 +43,7 @@ def sampled_forecast(model: Classifier, encoded: Encoded, asked: Drawn, query: Q
         else:
             with torch.no_grad():
                 parts.append(ahead(inputs)[None])
-    return gathered(asked["days"].ravel(), [part.flatten(1, 3).cpu() for part in parts])
+    return combine_samples(asked["days"].ravel(), [part.flatten(1, 3).cpu() for part in parts])
 
 
 def mean_forecast(model: Classifier, encoded: Encoded, asked: Drawn) -> Fluxes:
@@ -52,7 +53,7 @@ def mean_forecast(model: Classifier, encoded: Encoded, asked: Drawn) -> Fluxes:
             Ahead(network)(batch_with(encoded, state, asked)).flatten(0, 2)[None].cpu()
             for network, state in zip(model.networks, encoded.states, strict=True)
         ]
-    return gathered(asked["days"].ravel(), parts)
+    return combine_samples(asked["days"].ravel(), parts)
 
 
 def batch_with(encoded: Encoded, state: Batch, asked: Drawn) -> Batch:

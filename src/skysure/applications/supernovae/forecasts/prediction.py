@@ -30,8 +30,8 @@ LABELS = {
     "days_ahead": Label("Days from the last night that was used to the forecast", "time.interval", "d"),
     "flux": Label("Flux density of the source", "phot.flux.density"),
 }
-RECENT = 5
-"""Last measurements in a band from which the error of the next one is expected."""
+RECENT = 8
+"""Last measurements in a band whose errors stand for that of the next one."""
 ENDS = ("low", "high", "measured_low", "measured_high")
 """Ends of the intervals of the flux of the source, and of the flux that will be measured."""
 WITHHELD = "out of distribution: the errors and intervals of its forecast are withheld"
@@ -95,23 +95,25 @@ def flux_numbers(
     asked = {"cut": cut, "days": np.broadcast_to(days, shape), "band": np.broadcast_to(band, shape)}
     fluxes = horizons(sampled_forecast(model, encoded, asked, query))
     ends = horizons.interval(fluxes, query.coverage)
-    error = expected_error(encoded.batch)[:, band].ravel()
-    measured = horizons.interval(fluxes.measured(error), query.coverage)
+    errors = last_errors(encoded.batch)[:, band].reshape(len(fluxes), RECENT)
+    measured = horizons.interval(fluxes.measured_with(errors), query.coverage)
     parts = (fluxes.centre, fluxes.variance - fluxes.epistemic, fluxes.epistemic)
     return np.stack([*(part.numpy() for part in parts), *ends, *measured]).reshape(7, len(encoded.objects), len(days))
 
 
-def expected_error(batch: Batch) -> Float[np.ndarray, "object band"]:
-    """Expect the error of the next measurement in each band: the median of the last ones.
+def last_errors(batch: Batch) -> Float[np.ndarray, "object band measurement"]:
+    """Give the errors of the last measurements in each band, NaN where there are fewer.
 
-    A band that was not measured yet gets the median of the others.
+    A band that was not measured yet gets the median of those of all bands.
     """
     measured = batch["measured"].cpu().numpy() > 0
-    from_the_end = np.cumsum(measured[:, ::-1], 1)[:, ::-1]
-    error = np.where(measured & (from_the_end <= RECENT), batch["flux_error"].cpu().double().numpy(), np.nan)
-    error = np.ma.masked_invalid(error)
-    each, whole = np.ma.median(error, 1).filled(np.nan), np.ma.median(error, (1, 2)).filled(np.nan)
-    return np.where(np.isfinite(each), each, whole[:, None])
+    rank = np.cumsum(measured[:, ::-1], 1)[:, ::-1]  # 1 is the last
+    one, night, band = np.nonzero(measured & (rank <= RECENT))
+    errors = np.full((*measured[:, 0].shape, RECENT), np.nan)
+    errors[one, band, rank[one, night, band] - 1] = batch["flux_error"].cpu().numpy()[one, night, band]
+    one, band = np.nonzero(np.isnan(errors).all(-1))
+    errors[one, band, 0] = np.ma.median(np.ma.masked_invalid(errors), (1, 2)).filled(np.nan)[one]
+    return errors
 
 
 def fluxes_at(
