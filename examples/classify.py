@@ -1,4 +1,4 @@
-"""Classify light curves that are in memory, with error bars.
+"""Classify light curves that are in memory, with calibrated uncertainties.
 
 python examples/classify.py [RUN]      RUN: a run directory or a shipped model (supernovae-griz)
 """
@@ -8,27 +8,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from astropy.table import Table
+from astropy.table import QTable, unique
 
 import skysure
 
-# Any table with one row a point will do: a dict of arrays, astropy, pandas, pyarrow.
-night = Table.read(Path(__file__).with_name("night.ecsv"))
-curves = skysure.LightCurves.from_table(
-    {
-        "id": night["id"], "time": night["mjd"], "band": night["band"],
-        "flux": night["flux"], "flux_error": night["flux_error"],
-    },
-    zero_point=31.4,  # AB magnitude of 1 nJy
-)  # fmt: skip
+# Any table with one row per observation will do: a dict of arrays, astropy, pandas, Arrow.
+night = QTable.read(Path(__file__).with_name("night.ecsv"))
+hosts = unique(night["id", "redshift", "redshift_error"], keys="id")  # one row per object
+curves = skysure.LightCurves.from_table(night, {"time": "mjd"}, hosts, zero_point=31.4)  # AB magnitude of 1 nJy
 
-classes = skysure.predict(sys.argv[1] if len(sys.argv) > 1 else "supernovae-griz", curves)
+model = sys.argv[1] if len(sys.argv) > 1 else "supernovae-griz"
+prediction = skysure.predict(model, curves, kind=skysure.Classes, coverage=0.9)
 
-for k, name in enumerate(classes.rows["id"]):
-    best = classes.best[k]
-    p, error = classes.probability[k, best], classes.probability_error[k, best]
-    inside = ", ".join(c for c, member in zip(classes.classes, classes.prediction_set[k], strict=True) if member)
-    warning = "  out of distribution" if classes.is_ood[k] else ""
-    print(f"{name}: {classes.classes[best]} with {p:.2f} ± {error:.2f}; 90 % set: {inside or 'none'}{warning}")
+for k, name in enumerate(prediction.rows["id"]):
+    best = prediction.best[k]
+    p, error = prediction.probability[k, best], prediction.probability_error[k, best]
+    possible = [c for c, inside in zip(prediction.classes, prediction.prediction_set[k], strict=True) if inside]
+    warning = "  out of distribution" if prediction.is_ood[k] else ""
+    text = f"{prediction.classes[best]} with {p:.2f} ± {error:.2f}; 90 % set: {', '.join(possible) or 'none'}"
+    print(f"{name} (z = {prediction.rows['redshift'][k]:.2f}): {text}{warning}")
 
-classes.to_table().write("classes.fits", overwrite=True)
+prediction.to_table().write("classes.fits", overwrite=True)  # with units, descriptions and UCDs

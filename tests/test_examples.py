@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skysure
@@ -38,12 +39,15 @@ def test_classify(
     monkeypatch.chdir(tmp_path)
     said = run("classify.py", str(small_run), monkeypatch=monkeypatch, capsys=capsys)
     assert said.count("90 % set") == 30
-    assert len(read_table(tmp_path / "classes.fits")) == 30
+    table, night = read_table(tmp_path / "classes.fits"), read_table(EXAMPLES / "night.ecsv")
+    assert len(table) == 30
+    redshifts = dict(zip(night["id"].tolist(), night["redshift"].tolist(), strict=True))
+    np.testing.assert_array_equal(table["redshift"], [redshifts[name] for name in table["id"]])
 
 
 def test_any_network(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     said = run("any_network.py", "20", monkeypatch=monkeypatch, capsys=capsys)
-    assert said.count("(ignorance)") == 3
+    assert said.count("(epistemic)") == 3
 
 
 def test_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,8 @@ def table_of(columns: Iterable[Column]) -> QTable:
     table = QTable()
     for name, values, description, ucd, unit in columns:
         table[name] = np.asarray(values) << u.Unit(unit) if unit else values
-        info = table[name].info
+        column: Any = table[name]
+        info = column.info
         info.description = description or None
         if ucd:
             info.meta = {"ucd": ucd}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from astropy.table import QTable
@@ -16,9 +17,6 @@ from skysure.errors import InputError
 
 from .columns import Column, Label, row_columns, table_of
 from .rows import axes, take
-
-if TYPE_CHECKING:
-    import pandas
 
 SHOWN = 10
 """Rows that a notebook shows."""
@@ -66,8 +64,8 @@ class Prediction(ABC):
         """Give the prediction as scalar columns with units, descriptions and UCDs; see docs/predictions.md."""
         return table_of(chain(row_columns(self.rows, self.labels), self.columns(), self._shared_columns()))
 
-    def to_pandas(self) -> pandas.DataFrame:
-        """Give `to_table()` as a pandas DataFrame, without units.
+    def to_pandas(self) -> Any:
+        """Give `to_table()` as a `pandas.DataFrame`, without units.
 
         Raises
         ------
@@ -75,7 +73,7 @@ class Prediction(ABC):
             Where pandas is not installed.
         """
         try:
-            import pandas
+            pandas = import_module("pandas")
         except ModuleNotFoundError:
             raise InputError("pandas is not installed", "pandas, for to_pandas()", "", "pip install pandas") from None
         table = self.to_table()
@@ -86,7 +84,7 @@ class Prediction(ABC):
 
     def _repr_html_(self) -> str:
         table = self[:SHOWN].to_table()
-        columns = {name: table[name] for name in table.colnames}
+        columns: dict[str, Any] = {name: table[name] for name in table.colnames}
         more = f", the first {SHOWN}" if len(self) > SHOWN else ""
         return html_table(f"{type(self).__name__}: {self._summary()}{more}", columns)
 

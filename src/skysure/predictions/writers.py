@@ -82,13 +82,16 @@ class Writer(Protocol):
     @property
     def rows(self) -> int:
         """Number of rows (of a page: objects) written so far."""
+        ...
 
     @property
     def is_full(self) -> bool:
         """Whether it needs no further answers."""
+        ...
 
     def has(self, key: str) -> bool:
         """Whether an interrupted prediction has written the chunk of this key already."""
+        ...
 
     def write(self, answer: Answer) -> None:
         """Add an answer."""
