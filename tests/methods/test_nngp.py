@@ -225,7 +225,7 @@ def test_other_faults():
         with pytest.raises(InputError, match="labels"):
             NNGP(classes=3).fit(x, labels)
     for words in ({"activation": "tanh"}, {"normalise": "all"}):
-        with pytest.raises(InputError, match="misspelt"):
+        with pytest.raises(InputError, match="spelling mistake"):
             NNGP(**words)
     with pytest.raises(InputError, match="without hyperparameters"):
         NNGP().condition(x, y)

@@ -139,5 +139,5 @@ def test_coverage_is_kept_where_truths_repeat(std, dtype):
 def test_a_calibration_part_without_truths_is_a_fault():
     mean, std = torch.zeros(1, 2, 1), torch.ones(1, 2, 1)
     for truth in (torch.zeros(0, 1), torch.full((2, 1), torch.nan)):
-        with pytest.raises(InputError, match="truths"):
+        with pytest.raises(InputError, match="true values"):
             QuantileScaling(1).fit(mean[:, : len(truth)], std[:, : len(truth)], truth)
