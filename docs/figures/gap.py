@@ -34,8 +34,8 @@ def draw_accuracy(axes: Axes, rows: dict[str, dict]) -> None:
             x, y, error = points(rows, f"{cell}_{gap_range}_")
             fill = color if gap_range == "accuracy" else "white"
             axes.errorbar(x, y, error, ls=line, marker=marker, ms=5, mfc=fill, color=color, label=label)
-    axes.plot([], [], "-", color=style.BLACK, label="trained up to this gap")
-    axes.plot([], [], ":", color=style.BLACK, label="trained on this gap only")
+    axes.plot([], [], "-", color=style.BLACK, label="up to this gap")
+    axes.plot([], [], ":", color=style.BLACK, label="only this gap")
     axes.axhline(MOST_COMMON, color=style.BLACK, lw=0.7)
     axes.text(1000, MOST_COMMON + 0.015, "always Spanish", ha="right", fontsize=8)
     axes.set(xscale="log", ylim=(0, 1.04), xlabel="words between country and language", ylabel="accuracy")
