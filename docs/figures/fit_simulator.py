@@ -1,8 +1,8 @@
 """Fit the populations of the supernova simulator to half of the supernova challenge (SPCC): those of even id.
 
-Each core-collapse template of the challenge is fitted with a cooling photosphere; the mean, the three main common
-axes and the remaining scatter of the parameters of a type are what `populations.py` holds (rounded, and there
-widened in brightness). SKYSURE_DATA names the folder that holds spcc/*.parquet. Takes some minutes.
+Each core-collapse template of the challenge is fitted with a cooling photosphere. For each type, `populations.py` holds
+the mean of the parameters, their three principal axes and the remaining scatter (rounded, and wider in brightness).
+SKYSURE_DATA names the folder with spcc/*.parquet. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from skysure.applications.supernovae.simulation.spectra import COOLING, LOGARITH
 
 MOST_OBJECTS = 120
 BANDS = passbands("des")
-# where fits start and where the data say nothing: type II, then Ib/c; the last number is the scatter allowed
+# prior, also the start of the fits: mean for type II, mean for Ib/c, standard deviation
 PRIOR = {
     "magnitude": (-17.5, -17.5, 3.0), "rise": (1.6, 2.2, 0.5), "power": (0.6, 0.6, 0.3),
     "decline": (0.01, 0.03, 0.03), "bend": (4.4, 3.8, 0.3), "tail": (0.015, 0.015, 0.01),
@@ -34,7 +34,7 @@ PRIOR = {
 
 
 class Template(NamedTuple):
-    """Points of the objects of one template: rest-frame days from the stated peak, and what dims each node."""
+    """Observations of one template: rest-frame days from the peak, and the dimming at each wavelength node."""
 
     number: int
     kind: str
@@ -47,38 +47,38 @@ class Template(NamedTuple):
 
 
 def templates(folder: Path) -> Iterator[Template]:
-    """Give the core-collapse templates, each with the points of some of its objects of even id."""
+    """Core-collapse templates, each with the observations of some of its objects of even id."""
     objects, points = (pq.read_table(folder / f"{name}.parquet") for name in ("objects", "lightcurves"))
     ids, number = objects["object_id"].to_numpy(), objects["template"].to_numpy()
-    kinds = np.array(objects["type"].to_pylist())
+    types = np.array(objects["type"].to_pylist())
     points = points.filter(points["flux_error"].to_numpy() > 0)
     of = points["object_id"].to_numpy()
     band = np.array([BANDS.names.index(b) for b in points["band"].to_pylist()])
     for template in np.unique(number[number > 0]):
-        chosen = np.flatnonzero((number == template) & (ids % 2 == 0))[:MOST_OBJECTS]
-        here = np.flatnonzero(np.isin(of, ids[chosen]))
-        sorter = chosen[np.argsort(ids[chosen])]
+        selected = np.flatnonzero((number == template) & (ids % 2 == 0))[:MOST_OBJECTS]
+        here = np.flatnonzero(np.isin(of, ids[selected]))
+        sorter = selected[np.argsort(ids[selected])]
         row = sorter[np.searchsorted(ids[sorter], of[here])]
         redshift = objects["redshift"].to_numpy()[row]
         days = points["mjd"].to_numpy()[here] - objects["peak_mjd"].to_numpy()[row]
         dust = objects["mwebv"].to_numpy()[row, None] * extinction(BANDS.wavelength)[band[here]]
         distance = distance_modulus(redshift) - 2.5 * np.log10(1 + redshift)
         yield Template(
-            int(template), str(kinds[chosen[0]]), np.searchsorted(ids[sorter], of[here]), days / (1 + redshift),
+            int(template), str(types[selected[0]]), np.searchsorted(ids[sorter], of[here]), days / (1 + redshift),
             BANDS.wavelength[band[here]] / (1 + redshift)[:, None], distance[:, None] + dust,
             points["flux"].to_numpy()[here], points["flux_error"].to_numpy()[here],
         )  # fmt: skip
 
 
 def model(x: np.ndarray, t: Template) -> np.ndarray:
-    """Fluxes of a template for parameters in the order of `COOLING`, and the day of the explosion."""
+    """Fluxes of a template for parameters in the order of `COOLING`, followed by the day of the explosion."""
     shape = {n: np.exp(v) if n in LOGARITHMIC else v for n, v in zip(COOLING, x[:-1], strict=True)}
     magnitude = cooling_magnitude((t.phase - x[-1])[:, None], t.wavelength, shape) + t.dimming
     return 10 ** (0.4 * (27.5 - np.minimum(magnitude, 99.0))) @ BANDS.weight
 
 
 def fit(t: Template, free_brightness: bool) -> tuple[np.ndarray, float]:
-    """Fit one template; gives parameters (brightness last fitted per object where free) and chi² a point."""
+    """Fit one template; returns the parameters and chi² per observation."""
     centre = np.array([p[0 if t.kind.startswith("II") else 1] for p in PRIOR.values()])
     width = np.array([p[2] for p in PRIOR.values()])
 
@@ -87,26 +87,26 @@ def fit(t: Template, free_brightness: bool) -> tuple[np.ndarray, float]:
         if free_brightness:
             flux = flux * amplitudes(flux, t)[t.owner]
         misfit = (t.flux - flux) / np.hypot(t.error, 0.05 * flux)
-        # beyond four sigma a point counts by the root of its distance
+        # beyond four sigma the residual grows as the square root
         misfit = np.sign(misfit) * np.where(np.abs(misfit) < 4, np.abs(misfit), 4 * np.sqrt(np.abs(misfit) / 4))
-        beliefs = 3 * np.append((x[:-1] - centre) / width, (x[-1] + 16) / 7)
-        return np.concatenate([misfit, beliefs])
+        prior_terms = 3 * np.append((x[:-1] - centre) / width, (x[-1] + 16) / 7)
+        return np.concatenate([misfit, prior_terms])
 
-    # explosions start on a grid of days: the first days of the rise make the fit bumpy
-    tries = [least_squares(residuals, np.append(centre, day), max_nfev=60, x_scale="jac") for day in (-22, -14, -7)]
-    best = min(tries, key=lambda found: found.cost)
+    # several initial days of the explosion: the early rise gives the fit local minima
+    fits = [least_squares(residuals, np.append(centre, day), max_nfev=60, x_scale="jac") for day in (-22, -14, -7)]
+    best = min(fits, key=lambda result: result.cost)
     return best.x, float((best.fun[: len(t.flux)] ** 2).mean())
 
 
 def amplitudes(flux: np.ndarray, t: Template) -> np.ndarray:
-    """Best factor of brightness of each object."""
+    """Best-fitting brightness factor of each object."""
     weight = t.error**-2.0
-    top = np.bincount(t.owner, weight * flux * t.flux)
-    return np.clip(top / np.maximum(np.bincount(t.owner, weight * flux**2), 1e-12), 0.05, 20)
+    numerator = np.bincount(t.owner, weight * flux * t.flux)
+    return np.clip(numerator / np.maximum(np.bincount(t.owner, weight * flux**2), 1e-12), 0.05, 20)
 
 
 def describe(rows: np.ndarray, axes: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give mean, remaining scatter and the main axes of rows of parameters, outliers drawn in to 2.5 sigma."""
+    """Mean, remaining scatter and principal axes of rows of parameters, with outliers clipped to 2.5 sigma."""
     middle = np.median(rows, axis=0)
     reach = 2.5 * 1.4826 * np.median(np.abs(rows - middle), axis=0) + 1e-9
     rows = np.clip(rows, middle - reach, middle + reach)
@@ -118,12 +118,12 @@ def describe(rows: np.ndarray, axes: int = 3) -> tuple[np.ndarray, np.ndarray, n
 
 if __name__ == "__main__":
     np.set_printoptions(precision=3, suppress=True, linewidth=110)
-    fitted: dict[str, list[np.ndarray]] = {"II": [], "Ibc": []}
+    by_type: dict[str, list[np.ndarray]] = {"II": [], "Ibc": []}
     for t in templates(Path(os.environ.get("SKYSURE_DATA", "data")) / "spcc"):
-        x, chi2 = fit(t, free_brightness=t.number <= 4)  # those four were given a scatter of brightness
+        x, chi2 = fit(t, free_brightness=t.number <= 4)  # those four have a scatter of brightness in the challenge
         print(f"{t.number:2d} {t.kind:4s} chi2 {chi2:.2f}", x, flush=True)
         if t.kind in ("II", "IIP", "Ib", "Ic", "Ibc") and t.number not in (17, 20):  # these two are IIn
-            fitted["II" if t.kind.startswith("II") else "Ibc"].append(x[:-1])
-    for name, rows in fitted.items():
+            by_type["II" if t.kind.startswith("II") else "Ibc"].append(x[:-1])
+    for name, rows in by_type.items():
         for title, values in zip(("mean", "scatter", "axes"), describe(np.array(rows)), strict=True):
             print(name, title, values, sep="\n")

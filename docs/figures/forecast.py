@@ -1,7 +1,9 @@
-"""Draw `forecast.png`: three supernovae of the SPCC as they were expected ten days after detection.
+"""Draw `forecast.png`: forecasts of three supernovae of the SPCC, ten days after detection.
 
-python docs/figures/forecast.py RUN, a run that forecasts, trained on the SPCC (as benchmarks/forecasting.py leaves one
-in runs/forecasting_spcc). Shown are the best measured objects of its test part, one of each class.
+    python docs/figures/forecast.py RUN
+
+RUN: a run with forecasts, trained on the SPCC (runs/forecasting_spcc, from `python benchmarks/forecasting.py`). Shows
+the objects of its test part with the highest signal-to-noise ratio, one per class.
 """
 
 from __future__ import annotations
@@ -38,10 +40,10 @@ def draw(axes: Axes, example: dict) -> None:
         color, mark = style.band_colour(name, k), style.MARKERS[k]
         axes.fill_between(ahead["time"], ahead["low"][k], ahead["high"][k], color=color, alpha=0.2, lw=0)
         axes.plot(ahead["time"], ahead["flux"][k], color=color, lw=1)
-        for some, fill, label in ((known, color, name), (~known, "white", None)):
-            mine = (band == k) & some
+        for selection, fill, label in ((known, color, name), (~known, "white", None)):
+            mask = (band == k) & selection
             axes.errorbar(
-                time[mine], flux[mine], error[mine], fmt=mark, ms=3.5, mfc=fill, color=color, lw=0.8, label=label
+                time[mask], flux[mask], error[mask], fmt=mark, ms=3.5, mfc=fill, color=color, lw=0.8, label=label
             )
     axes.axvline(ahead["from"], color=style.GREY, lw=0.7, ls=":")
     axes.set(xlim=(-15, ahead["time"][-1] + 3), title=example["truth"], xlabel="days since first detection")

@@ -1,4 +1,4 @@
-"""Draw `gap.png`: how far back recurrent cells learn, from `benchmarks/results/gap.json`.
+"""Draw `gap.png`: how far back recurrent cells learn to remember, from `benchmarks/results/gap.json`.
 
 python docs/figures/gap.py
 """
@@ -19,20 +19,20 @@ from skysure.report import style
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "gap.json"
 CELLS = {"rnn": ("RNN", style.ORANGE, "s"), "lstm": ("LSTM", style.BLUE, "o"), "gru": ("GRU", style.GREEN, "^")}
 MOST_COMMON = 6 / 40
-"""Share of the commonest language: six of forty countries speak Spanish."""
+"""Accuracy of the most frequent language: six of forty countries speak Spanish."""
 
 
 def points(rows: dict[str, dict], prefix: str) -> tuple[list[int], list[float], list[float]]:
-    """Give the numbers that end the names of rows, their values and errors."""
-    found = sorted((int(name.removeprefix(prefix)), row) for name, row in rows.items() if name.startswith(prefix))
-    return [x for x, _ in found], [r["value"] for _, r in found], [r["error"] or 0.0 for _, r in found]
+    """Numbers at the end of the measures with a prefix, and the values and errors of their rows."""
+    numbered = sorted((int(name.removeprefix(prefix)), row) for name, row in rows.items() if name.startswith(prefix))
+    return [x for x, _ in numbered], [r["value"] for _, r in numbered], [r["error"] or 0.0 for _, r in numbered]
 
 
 def draw_accuracy(axes: Axes, rows: dict[str, dict]) -> None:
     for cell, (name, color, marker) in CELLS.items():
-        for diet, line, label in (("accuracy", "-", name), ("only", ":", None)):
-            x, y, error = points(rows, f"{cell}_{diet}_")
-            fill = color if diet == "accuracy" else "white"
+        for gap_range, line, label in (("accuracy", "-", name), ("only", ":", None)):
+            x, y, error = points(rows, f"{cell}_{gap_range}_")
+            fill = color if gap_range == "accuracy" else "white"
             axes.errorbar(x, y, error, ls=line, marker=marker, ms=5, mfc=fill, color=color, label=label)
     axes.plot([], [], "-", color=style.BLACK, label="up to this gap")
     axes.plot([], [], ":", color=style.BLACK, label="only this gap")
@@ -46,13 +46,13 @@ def draw_accuracy(axes: Axes, rows: dict[str, dict]) -> None:
 
 def draw_gradients(axes: Axes, rows: dict[str, dict]) -> None:
     for cell, (name, color, marker) in CELLS.items():
-        for when, line, label in (("torch", ":", None), ("start", "--", None), ("trained", "-", name)):
-            x, y, _ = points(rows, f"{cell}_gradient_{when}_")
+        for stage, line, label in (("torch", ":", None), ("start", "--", None), ("trained", "-", name)):
+            x, y, _ = points(rows, f"{cell}_gradient_{stage}_")
             axes.plot([0, *x[:-1]], [1.0, *y[:-1]], line, color=color, label=label)
         axes.plot(x[-1], y[-1], marker, color=color, clip_on=True)
     axes.annotate("the country,\nafter training", (200, 0.3), (168, 1e-3), ha="center", fontsize=8,
                   arrowprops={"arrowstyle": "-", "lw": 0.7})  # fmt: skip
-    for line, label in (("-", "after training"), ("--", "at the start"), (":", "as torch starts")):
+    for line, label in (("-", "after training"), ("--", "initial weights"), (":", "torch's initial weights")):
         axes.plot([], [], line, color=style.BLACK, label=label)
     axes.set(yscale="log", ylim=(1e-12, 30), xlim=(0, 207), xlabel="lag in words", ylabel="gradient (last word: 1)")
     axes.legend(loc="lower right")

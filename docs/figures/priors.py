@@ -1,9 +1,9 @@
-"""Draw `priors.png`: functions of networks that have seen nothing, for growing widths and in the limit.
+"""Draw `priors.png`: functions of untrained networks, for increasing widths and in the limit.
 
 python docs/figures/priors.py
 
-Two hidden ReLU layers. Rows: weights as torch initialises them; N(0, s_w^2 / fan-in); N(0, 1/l^2), which weight decay
-stands for; one network of the second kind under dropout. The last column is the limit, a Gaussian process.
+Two hidden ReLU layers. Rows: torch's initialisation; N(0, s_w^2 / fan-in); N(0, 1/l^2), the prior of weight decay; one
+network of the second row under dropout. The last column is the limit, a Gaussian process.
 """
 
 from __future__ import annotations
@@ -33,74 +33,74 @@ X = T.double()
 
 
 def network(width: int, rate: float = 0.0) -> nn.Module:
-    """Two hidden layers, the last dropped."""
+    """Two hidden layers, with dropout before the output."""
     last = Dropout(nn.Linear(width, 1), rate, narrow=True)
     return nn.Sequential(nn.Linear(1, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last)
 
 
 def initialised(width: int) -> Tensor:
-    """Networks as torch makes them, each from a seed of its own."""
-    drawn = []
+    """Functions of networks with torch's initial weights, each with its own seed."""
+    outputs = []
     with torch.random.fork_rng():
         for seed in range(DRAWS):
             torch.manual_seed(seed)
-            drawn.append(network(width).eval()(T).detach())
-    return torch.stack(drawn)
+            outputs.append(network(width).eval()(T).detach())
+    return torch.stack(outputs)
 
 
 def scaled(width: int) -> Tensor:
-    """Variances that shrink with the fan-in."""
+    """Functions of networks whose weight variances scale as one over the fan-in."""
     return sample_prior(network(width), T, DRAWS, seed=1, **SCALED)
 
 
 def decayed(width: int) -> Tensor:
-    """One variance for all weights."""
+    """Functions of networks with one variance for all weights."""
     return sample_prior(network(width), T, DRAWS, seed=1, length_scale=1.0, bias_variance=1.0)
 
 
 def dropped(width: int) -> Tensor:
-    """One random network under eight sets of masks, about its mean."""
+    """Functions of one random network under eight sets of masks, minus its mean."""
     model = network(width, RATE)
     model.load_state_dict(prior_weights(model, 2, **SCALED), strict=False)
     return sample(model, T, DRAWS, seed=1, shared=True) - model.eval()(T).detach()
 
 
 def limits() -> dict[str, Tensor]:
-    """Covariances of the infinitely wide."""
+    """Covariances of infinitely wide networks."""
     prior = relu_kernel(X, X, 2, **SCALED)
-    # torch draws from uniform distributions of variance 1 / (3 fan-in), biases too: of these the first layer's remain,
-    # and with its fan-in of 1 its units are not Gaussian. Their moments are a mean over w and b.
+    # torch draws weights and biases from uniform distributions of variance 1 / (3 fan-in). In the limit only the biases
+    # of the first layer matter, whose fan-in of 1 makes its units non-Gaussian: their moments are a mean over w and b.
     w, b = torch.meshgrid(*[(torch.arange(200, dtype=X.dtype) + 0.5) / 100 - 1] * 2, indexing="ij")
     units = torch.relu(w.reshape(-1) * X + b.reshape(-1))
-    second = units @ units.T / (3 * units.shape[1])
-    variance = second.diagonal()
+    moment = units @ units.T / (3 * units.shape[1])
+    variance = moment.diagonal()
     last = RATE / (1 - RATE) * (prior - SCALED["bias_variance"])
-    return {"initialised": relu_moment(second, variance[:, None], variance) / 3, "scaled": prior, "dropped": last}
+    return {"initialised": relu_moment(moment, variance[:, None], variance) / 3, "scaled": prior, "dropped": last}
 
 
 def functions_of(covariance: Tensor) -> Tensor:
-    """Draw from a Gaussian process."""
+    """Draw functions from a Gaussian process."""
     values, vectors = torch.linalg.eigh(covariance)
     noise = torch.randn(len(covariance), DRAWS, generator=torch.Generator().manual_seed(3), dtype=covariance.dtype)
     return (vectors * values.clamp(min=0).sqrt() @ noise).T
 
 
 def panel(axes: Axes, functions: Tensor, covariance: Tensor | None) -> None:
-    """Eight functions, over two standard deviations of the limit."""
+    """Plot eight functions, and two standard deviations of the limit."""
     if covariance is not None:
         std = covariance.diagonal().sqrt()
         axes.fill_between(T[:, 0], -2 * std, 2 * std, color=style.SKY, alpha=0.35, lw=0)
         axes.set_ylim(-3.6 * float(std.max()), 3.6 * float(std.max()))
     else:
-        # Without a limit each width has a scale of its own.
-        most = 1.1 * float(functions.abs().max())
-        axes.set_ylim(-most, most)
+        # Without a limit each width has its own scale.
+        bound = 1.1 * float(functions.abs().max())
+        axes.set_ylim(-bound, bound)
     axes.plot(T[:, 0], functions.T, color=style.BLUE, lw=0.8, alpha=0.8)
     axes.set(xlim=(-3, 3), xticks=[-2, 0, 2])
 
 
 def draw() -> Figure:
-    """Draw a row a prior, a column a width."""
+    """Draw one row per prior and one column per width."""
     figure = Figure(figsize=(11, 7.4), layout="constrained")
     grid = figure.subplots(4, 5, sharex=True)
     limit = limits()
@@ -110,18 +110,18 @@ def draw() -> Figure:
         "N(0, 1): weight decay": decayed,
         f"dropout, p = {RATE}": dropped,
     }
-    for line, (name, functions) in zip(grid, rows.items(), strict=True):
+    for axes_row, (name, functions) in zip(grid, rows.items(), strict=True):
         covariance = limit.get(functions.__name__)
-        for axes, width in zip(line, WIDTHS, strict=False):
+        for axes, width in zip(axes_row, WIDTHS, strict=False):
             panel(axes, functions(width)[..., 0], covariance)
         if covariance is None:
-            line[-1].axis("off")
-            line[-1].text(0.5, 0.5, "no limit", ha="center", va="center", transform=line[-1].transAxes)
+            axes_row[-1].axis("off")
+            axes_row[-1].text(0.5, 0.5, "no limit", ha="center", va="center", transform=axes_row[-1].transAxes)
         else:
-            panel(line[-1], functions_of(covariance), covariance)
-            for axes in line[1:]:
+            panel(axes_row[-1], functions_of(covariance), covariance)
+            for axes in axes_row[1:]:
                 axes.set_yticklabels([])
-        line[0].set_ylabel(name)
+        axes_row[0].set_ylabel(name)
     for axes, title in zip(grid[0], [*(f"width {width}" for width in WIDTHS), "limit"], strict=True):
         axes.set_title(title)
     figure.supxlabel("x; shaded: two standard deviations of the limit", fontsize=10)

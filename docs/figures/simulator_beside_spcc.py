@@ -1,7 +1,7 @@
-"""Draw the statistics of simulated supernovae beside those of the supernova challenge (SPCC).
+"""Draw statistics of simulated supernovae and of the supernova challenge (SPCC).
 
-Needs the challenge's light curves: SKYSURE_DATA names the folder that holds spcc/objects.parquet and
-spcc/lightcurves.parquet. Only objects of odd id are shown: the simulator was fitted to the others.
+SKYSURE_DATA names the folder with spcc/objects.parquet and spcc/lightcurves.parquet. Only objects of odd id are shown:
+the simulator was fitted to the others.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ def read_challenge(folder: Path) -> LightCurves:
     """Read the challenge's light curves of odd id, with the labels Ia, II, Ibc."""
     objects = pq.read_table(folder / "objects.parquet")
     odd = objects["object_id"].to_numpy() % 2 == 1
-    kinds = np.array([str(kind) for kind in objects["type"].to_pylist()])
-    label = np.where(kinds == "Ia", "Ia", np.where(np.char.startswith(kinds, "II"), "II", "Ibc"))
+    types = np.array([str(kind) for kind in objects["type"].to_pylist()])
+    label = np.where(types == "Ia", "Ia", np.where(np.char.startswith(types, "II"), "II", "Ibc"))
     columns = {"id": objects["object_id"].to_numpy(), "redshift": objects["host_photoz"].to_numpy()}
     points = pq.read_table(folder / "lightcurves.parquet")
-    good = (points["object_id"].to_numpy() % 2 == 1) & (points["flux_error"].to_numpy() > 0)
+    valid = (points["object_id"].to_numpy() % 2 == 1) & (points["flux_error"].to_numpy() > 0)
     return LightCurves.from_table(
-        points.filter(good), {"id": "object_id", "time": "mjd"},
+        points.filter(valid), {"id": "object_id", "time": "mjd"},
         {name: values[odd] for name, values in (columns | {"label": label}).items()},
         zero_point=27.5,
     ).in_bands(("g", "r", "i", "z"))  # fmt: skip
 
 
 def draw(simulated: LightCurves, challenge: LightCurves) -> Figure:
-    """Draw a histogram a quantity: outlines for the challenge, filled for ours, a colour a type."""
+    """Draw one histogram per quantity: filled for ours, outlines for the challenge, one colour per type."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
-    ours, theirs = summary(simulated), summary(challenge)
+    our_statistics, challenge_statistics = summary(simulated), summary(challenge)
     for axes, (name, title, limits) in zip(figure.subplots(3, 4).flat, PANELS, strict=True):
         bins = np.linspace(*limits, 31)
         for label, colour in COLOURS.items():
             for curves, numbers, style in (
-                (simulated, ours, {"histtype": "stepfilled", "alpha": 0.3}),
-                (challenge, theirs, {"histtype": "step", "linewidth": 1.3}),
+                (simulated, our_statistics, {"histtype": "stepfilled", "alpha": 0.3}),
+                (challenge, challenge_statistics, {"histtype": "step", "linewidth": 1.3}),
             ):
                 values = numbers[name][curves.objects["label"] == label]
                 weight = np.full(len(values), 1 / len(curves))

@@ -1,8 +1,8 @@
-"""Draw `variational.png`: Bayesian linear regression, exactly, by mean field and by dropout.
+"""Draw `variational.png`: Bayesian linear regression, exact, with mean field and with dropout.
 
 python docs/figures/variational.py
 
-Left two: two weights whose inputs are correlated. Right two: twenty weights, as data arrive.
+Above: two weights with correlated inputs. Below: twenty weights, and the dependence on the number of objects.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ COLOURS = {"exact": style.BLACK, "mean field": style.VERMILLION, "dropout": styl
 LINES = {"exact": "-", "mean field": "--", "dropout": "-."}
 
 
-def measured(objects: int, weights: int, correlation: float, noise: float) -> Regression:
-    """Inputs of variance 1 that share a part, and targets from weights of the prior N(0, 1)."""
+def simulate_regression(objects: int, weights: int, correlation: float, noise: float) -> Regression:
+    """Simulate correlated inputs of variance 1, and targets with weights drawn from the prior N(0, 1)."""
     rng = np.random.default_rng(1)
     truth = rng.normal(size=weights)
     shared = rng.normal(size=(objects, 1))
@@ -35,18 +35,22 @@ def measured(objects: int, weights: int, correlation: float, noise: float) -> Re
     return Regression(torch.tensor(x), torch.tensor(x @ truth + noise * rng.normal(size=objects)), noise, 1.0)
 
 
-def dropped(data: Regression, rate: float, width: float = WIDTH) -> Weights:
-    """Dropout's q at its best weights."""
+def dropout_posterior(data: Regression, rate: float, width: float = WIDTH) -> Weights:
+    """Approximate posterior of dropout at its best weights."""
     return linear.dropout(linear.dropout_mean(data, rate), rate, width)
 
 
 def approximations(data: Regression) -> dict[str, Weights]:
-    """The three distributions of the weights."""
-    return {"exact": linear.exact(data), "mean field": linear.mean_field(data), "dropout": dropped(data, RATE)}
+    """The three posteriors of the weights."""
+    return {
+        "exact": linear.exact(data),
+        "mean field": linear.mean_field(data),
+        "dropout": dropout_posterior(data, RATE),
+    }
 
 
-def plane(axes: Axes, data: Regression) -> None:
-    """Ellipses of two standard deviations, and the four points of dropout."""
+def draw_weights(axes: Axes, data: Regression) -> None:
+    """Draw ellipses of two standard deviations, and the four points of dropout."""
     turn = torch.linspace(0, 2 * torch.pi, 200, dtype=torch.float64)
     circle = torch.stack([turn.cos(), turn.sin()])
     q = approximations(data)
@@ -62,8 +66,8 @@ def plane(axes: Axes, data: Regression) -> None:
     axes.legend(loc="lower left")
 
 
-def directions(axes: Axes, data: Regression) -> None:
-    """Epistemic standard deviation for inputs of length 1 in all directions."""
+def draw_directions(axes: Axes, data: Regression) -> None:
+    """Draw the epistemic standard deviation for inputs of length 1 in all directions."""
     angle = torch.linspace(0, torch.pi, 181, dtype=torch.float64)
     for name, q in approximations(data).items():
         _, variance = linear.predict(q, torch.stack([angle.cos(), angle.sin()], 1))
@@ -74,14 +78,14 @@ def directions(axes: Axes, data: Regression) -> None:
     axes.set_xticks([0, 45, 90, 135, 180], ["0°", "45°\nalong", "90°", "135°\nacross", "180°"])
 
 
-def bounds(axes: Axes, data: Regression) -> None:
-    """ELBO of dropout by rate, below the evidence and the ELBO of mean field."""
+def draw_bounds(axes: Axes, data: Regression) -> None:
+    """Draw the ELBO of dropout against the rate, with the evidence and the ELBO of mean field."""
     rates = torch.linspace(0.0, 0.6, 121).tolist()
     axes.axhline(float(linear.log_evidence(data)), color=COLOURS["exact"], label="log evidence = exact")
     field = linear.elbo(data, linear.mean_field(data))
     axes.axhline(float(field), ls=LINES["mean field"], color=COLOURS["mean field"], label="mean field")
     for width, colour in ((WIDE, style.SKY), (WIDTH, COLOURS["dropout"])):
-        bound = [float(linear.elbo(data, dropped(data, rate, width))) for rate in rates]
+        bound = [float(linear.elbo(data, dropout_posterior(data, rate, width))) for rate in rates]
         axes.plot(rates, bound, LINES["dropout"], color=colour, label=f"dropout, width {width}")
         best = int(np.argmax(bound))
         axes.plot(rates[best], bound[best], "o", color=colour)
@@ -89,20 +93,20 @@ def bounds(axes: Axes, data: Regression) -> None:
     axes.legend(loc="center left")
 
 
-def arrivals(axes: Axes) -> None:
-    """Epistemic standard deviation over the training inputs as objects arrive."""
+def draw_data_size(axes: Axes) -> None:
+    """Draw the epistemic standard deviation at the training inputs against the number of objects."""
     counts = np.unique(np.logspace(0.5, 4, 22).astype(int))
     rates = torch.logspace(-8, -0.3, 80).tolist()
-    found: dict[str, list[float]] = {"exact": [], "mean field": [], "dropout": [], "dropout, learned p": []}
+    deviations: dict[str, list[float]] = {"exact": [], "mean field": [], "dropout": [], "dropout, learned p": []}
     for n in counts:
-        data = measured(int(n), 20, 0.5, 3.0)
-        several = approximations(data)
-        each = [dropped(data, rate) for rate in rates]
-        several["dropout, learned p"] = max(each, key=lambda q: float(linear.elbo(data, q)))
-        at = measured(10_000, 20, 0.5, 3.0).x[-200:]
-        for name, q in several.items():
-            found[name].append(float(linear.predict(q, at)[1].mean().sqrt()))
-    for name, std in found.items():
+        data = simulate_regression(int(n), 20, 0.5, 3.0)
+        posteriors = approximations(data)
+        by_rate = [dropout_posterior(data, rate) for rate in rates]
+        posteriors["dropout, learned p"] = max(by_rate, key=lambda q: float(linear.elbo(data, q)))
+        at = simulate_regression(10_000, 20, 0.5, 3.0).x[-200:]
+        for name, q in posteriors.items():
+            deviations[name].append(float(linear.predict(q, at)[1].mean().sqrt()))
+    for name, std in deviations.items():
         kind = name.split(",")[0]
         label = f"dropout, p = {RATE}" if name == "dropout" else name
         axes.plot(counts, std, ":" if "learned" in name else LINES[kind], color=COLOURS[kind], label=label)
@@ -115,11 +119,11 @@ def draw() -> Figure:
     """Draw the four panels."""
     figure = Figure(figsize=(10, 7), layout="constrained")
     axes = figure.subplots(2, 2)
-    two = measured(20, 2, 0.9, 1.0)
-    plane(axes[0, 0], two)
-    directions(axes[0, 1], two)
-    bounds(axes[1, 0], measured(60, 20, 0.5, 3.0))
-    arrivals(axes[1, 1])
+    two = simulate_regression(20, 2, 0.9, 1.0)
+    draw_weights(axes[0, 0], two)
+    draw_directions(axes[0, 1], two)
+    draw_bounds(axes[1, 0], simulate_regression(60, 20, 0.5, 3.0))
+    draw_data_size(axes[1, 1])
     return figure
 
 
