@@ -56,7 +56,7 @@ def of_interval(name: str, label: str, interval: Interval, unit: str = "", **fac
     return Score(name, label, interval.value, interval.low, interval.high, unit, **facts)
 
 
-def expect_calibrated(score: Callable[..., Any], probability: np.ndarray) -> dict[str, float]:
+def expect_calibrated(score: Callable[..., Any], probability: np.ndarray) -> dict[str, Any]:
     """What a perfectly calibrated model with these probabilities scores: fields of a `Score`."""
     draws = 400 if len(probability) < MANY else 100
     interval = calibrated_resample(score, probability, resamples=draws)
