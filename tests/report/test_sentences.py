@@ -167,9 +167,9 @@ def test_bins_of_few_objects_get_no_verdict():
     row = metrics["curves"]["by"]["Redshift"][0]
     row |= {"n": 30, "coverage_band_low": 0.73, "coverage_band_high": 1.0}
     found = sentences(metrics)
-    assert found[0] == "The coverage of prediction sets by largest signal-to-noise ratio: in 1 of 3 bins too few " \
-        "objects to tell (N = 30)."  # fmt: skip
-    assert found[1].startswith("The coverage of prediction sets by redshift: in 1 of 2 bins too few objects to tell")
+    columns = "largest signal-to-noise ratio and redshift"
+    small = f"The coverage of prediction sets in bins of {columns}: too few objects to tell (N = 30 in the smallest)."
+    assert found == [small, f"The accuracy is consistent with nominal in all bins of {columns}."]
 
 
 def test_the_bin_farthest_outside_its_band_is_named():
@@ -231,6 +231,8 @@ def test_the_calibration_error_is_told_beside_that_of_chance():
     (said,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30))
     assert said == "The expected calibration error is 13 %; a perfectly calibrated model has 12 % by chance " \
         "(7 to 19 %) on 30 objects: too few objects to tell (N = 30)."  # fmt: skip
+    (said,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30) | {"curves": {"confusion": {"counts": [[20, 3], [0, 4]]}}})
+    assert said.endswith("on 27 objects: too few objects to tell (N = 27).")  # three without a true class
     (said,) = sentences(ece(0.013, (0.008, 0.011, 0.016), 4000))
     assert said.endswith("has 1.1 % by chance (0.8 to 1.6 %) on 4,000 objects: consistent with perfect calibration.")
     (said,) = sentences(ece(0.05, (0.008, 0.011, 0.016), 4000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 Interval = tuple[float | None, float | None]
@@ -202,12 +202,6 @@ class Evaluation:
             examples=tuple(_example_from(example) for example in metrics.get("examples") or ()),
             facts={key: value for key, value in metrics.items() if key not in (*names, *_LISTS)},
         )
-
-    def with_facts(self, **facts: Any) -> Evaluation:
-        """The same with more facts; those named as a field ("part", "objects", ...) replace it."""
-        own = {key: value for key, value in facts.items() if key in {f.name for f in fields(self)}}
-        rest = {key: value for key, value in facts.items() if key not in own}
-        return replace(self, **own, facts={**self.facts, **rest})
 
     def score(self, name: str) -> Score:
         """The score of this name; KeyError where there is none."""

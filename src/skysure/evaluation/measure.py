@@ -12,6 +12,8 @@ from skysure.methods.calibration import Interval, calibrated_resample, with_inte
 from .evaluation import Score
 
 RESAMPLES = 400
+MANY = 10_000
+"""Rows from which fewer labels are drawn for the score of a calibrated model: its band is narrow."""
 
 
 def measure(
@@ -54,9 +56,10 @@ def of_interval(name: str, label: str, interval: Interval, unit: str = "", **fac
     return Score(name, label, interval.value, interval.low, interval.high, unit, **facts)
 
 
-def expect_calibrated(score: Callable[..., Any], probability: np.ndarray) -> dict[str, float]:
+def expect_calibrated(score: Callable[..., Any], probability: np.ndarray) -> dict[str, Any]:
     """What a perfectly calibrated model with these probabilities scores: fields of a `Score`."""
-    interval = calibrated_resample(score, probability)
+    draws = 400 if len(probability) < MANY else 100
+    interval = calibrated_resample(score, probability, resamples=draws)
     return {"expected": interval.value, "expected_low": interval.low, "expected_high": interval.high}
 
 

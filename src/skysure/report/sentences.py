@@ -164,7 +164,7 @@ def _calibration_error(metrics: Metrics) -> Iterator[str]:
     if low is None or middle is None or high is None:
         yield f"{text}."
         return
-    size = f" on {counted(metrics, int(metrics['objects']))}" if metrics.get("objects") else ""
+    size = f" on {counted(metrics, n)}" if (n := _labelled(metrics)) else ""
     chance = f"{_two_digits(middle)} by chance ({100 * low:.2g} to {100 * high:.2g} %)"
     yield f"{text}; a perfectly calibrated model has {chance}{size}: {_error_verdict(metrics, after, high)}."
 
@@ -173,8 +173,14 @@ def _error_verdict(metrics: Metrics, error: float, chance: float) -> str:
     if error > chance:
         return "the probabilities are off by more than chance explains"
     if chance > EXPECTED_ERROR:
-        return few(int(metrics.get("objects") or 0), _plural(metrics))
+        return few(_labelled(metrics), _plural(metrics))
     return "consistent with perfect calibration"
+
+
+def _labelled(metrics: Metrics) -> int:
+    """How many objects have a true class: those of the confusion matrix, or all."""
+    counts = metrics.get("curves", {}).get("confusion", {}).get("counts")
+    return int(sum(map(sum, counts))) if counts is not None else int(metrics.get("objects") or 0)
 
 
 _HIGHER_IS_BETTER = {"nll": False, "brier": False, "crps": False, "log_likelihood": True}
@@ -215,10 +221,10 @@ def _bins(metrics: Metrics) -> Iterator[str]:
         for column, bins in outside.items():
             if bins:
                 yield _worst_bin(column, bins, len(banded[column]), panel, claim, event)
-            elif unresolved[column]:
-                count = f"{len(unresolved[column])} of {len(banded[column])} bins"
-                fewest = min(b["n"] for b in unresolved[column])
-                yield f"The {label} by {_lower(column)}: in {count} {few(fewest, _plural(metrics))}."
+        if small := {c: bins for c, bins in unresolved.items() if bins and not outside[c]}:
+            fewest = min(b["n"] for bins in small.values() for b in bins)
+            names = _listed([_lower(c) for c in small])
+            yield f"The {label} in bins of {names}: {few(fewest, _plural(metrics), ' in the smallest')}."
 
 
 def _worst_bin(column: str, bins: list[dict], count: int, panel: str, claim: str, event: str) -> str:

@@ -47,10 +47,10 @@ def band_of(point: Mapping[str, Any], nominal: float, n: int) -> tuple[float, fl
     return float(low) / n, float(high) / n
 
 
-def few(n: int, noun: str = "objects") -> str:
+def few(n: int, noun: str = "objects", where: str = "") -> str:
     """Say that no verdict is possible.
 
     >>> few(30)
     'too few objects to tell (N = 30)'
     """
-    return f"too few {noun} to tell (N = {n:,})"
+    return f"too few {noun} to tell (N = {n:,}{where})"
