@@ -100,7 +100,7 @@ def require_free(out: Path, *, force: bool = False) -> None:
         raise InputError(f"{out} exists", "an unused name", "an earlier run", "--force replaces it")
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"{parent} is not a folder that can be written to", "an existing folder", "a misspelling")
+        raise InputError(f"{parent}: no folder that can be written to", "an existing folder", "a misspelling")
 
 
 def _finite(value: Any) -> Any:
