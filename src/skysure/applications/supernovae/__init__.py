@@ -13,7 +13,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "plots": ["draw", "figures"],
         "prediction": ["predict"],
         "simulator": ["simulate"],
-        "source": ["inspect", "read"],
+        "source": ["from_table", "inspect", "read"],
         "training": ["train"],
     },
 )
