@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skysure import verbs
+from skysure.applications import supernovae
 from skysure.applications.supernovae.settings import Settings
 from skysure.applications.supernovae.simulator import simulate, simulate_lightcurves
 from skysure.applications.supernovae.source import LightCurveFiles
@@ -17,6 +18,7 @@ from skysure.data.lightcurves import LightCurves, open_lightcurves
 from skysure.data.lightcurves.source import LightCurveSource
 from skysure.data.results.writer import ResultWriter
 from skysure.data.sources import PARTS, ChunkCache, InMemorySource
+from skysure.errors import InputError
 from skysure.verbs.split import in_parts
 
 SIZES = {"train": None, "validation": 5, "calibration": 5, "test": 5}
@@ -96,3 +98,14 @@ def test_an_endless_simulation_has_fixed_parts_for_all_but_training() -> None:
     assert sum(map(len, tests)) == 2000
     assert sum(map(len, source.chunks("validation"))) == 30
     assert not set(first.ids) & {i for c in tests for i in c.ids}
+
+
+def test_a_table_in_memory_is_read_by_a_reading() -> None:
+    table = {"name": ["a", "a"], "mjd": [1.0, 2.0], "band": ["g", "r"], "f": [3.0, 4.0], "f_err": [1.0, 1.0],
+             "z_phot": [0.5, 0.5], "host": ["M 31", "M 31"]}  # fmt: skip
+    columns = {"id": "name", "flux": "f", "flux_error": "f_err", "redshift": ["z_spec", "z_phot"]}
+    curves = supernovae.from_table(table, {"columns": columns, "unit": "uJy", "carry": ["host"]})
+    np.testing.assert_allclose(curves.flux, np.array([3.0, 4.0]) * 10 ** (0.4 * (27.5 - 23.9)), rtol=1e-4)
+    assert (curves.column("redshift").tolist(), curves.carried["host"].tolist()) == ([0.5], ["M 31"])
+    with pytest.raises(InputError, match="bands, of a table in memory"):
+        supernovae.from_table(table, {"columns": columns, "zero_point": 27.5, "bands": {"lsst_g": "g"}})

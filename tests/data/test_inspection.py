@@ -77,6 +77,21 @@ def test_ambiguous_columns_do_not_hide_other_problems(tmp_path: Path) -> None:
     assert any("no column 'band'" in problem for problem in problems)
 
 
+def test_all_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", table())
+    (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:300])
+    (tmp_path / "c.parquet").write_bytes(b"<html>404</html>")
+    found = verbs.inspect([str(tmp_path)])
+    assert found["kind"] == "light curves"
+    assert len(found["problems"]) == 3
+    assert any("b.parquet" in p and "truncated" in p for p in found["problems"])
+    assert any("c.parquet" in p and "web page" in p for p in found["problems"])
+    assert any("a.parquet" in p and "zero_point" in p for p in found["problems"])
+    error = refusal(tmp_path)
+    assert "b.parquet" in error.problem
+    assert "c.parquet" in error.problem
+
+
 def test_an_error_of_many_lists_some_and_counts_the_rest() -> None:
     problems = Problems()
     for k in [*range(30), 0]:

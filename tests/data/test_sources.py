@@ -14,6 +14,7 @@ from skysure.data.simulated import SimulatedSource
 from skysure.data.sources import ChunkCache, InMemorySource, SplitSource, memory_size
 from skysure.data.split import Split
 from skysure.errors import InputError
+from skysure.verbs.unseen import Unseen
 
 
 def curves(names: str) -> LightCurves:
@@ -122,3 +123,23 @@ def test_an_endless_simulation_trains_without_end_and_is_fixed_elsewhere() -> No
         source.chunks("calibration")
     with pytest.raises(InputError, match="endless"):
         source.index()
+
+
+# parts that a run has seen
+
+
+def test_what_a_run_has_seen_is_missing_from_index_and_chunks_and_counted() -> None:
+    chunk = curves("abcdef")
+    chunk.objects["group"] = np.array(["", "", "x", "x", "y", ""])
+    split = Split(np.array(["a", "c", "e"]), np.array(["", "x", "y"]), np.array(["train", "calibration", "test"]))
+    source = Unseen(InMemorySource("schema", [chunk]), split)
+    assert source.index().ids.tolist() == ["b", "e", "f"]
+    assert source.dropped == 3
+    assert [c.ids.tolist() for c in source.chunks()] == [["b", "e", "f"]]
+    assert Unseen(source, Split(np.array(["b"]), np.array([""]), np.array(["train"]))).index().ids.tolist() == [
+        "e",
+        "f",
+    ]
+    nested = Unseen(source, Split(np.array(["b"]), np.array([""]), np.array(["train"])))
+    assert [c.ids.tolist() for c in SplitSource(nested, split).chunks("test")] == [["e"]]
+    assert nested.dropped == 4

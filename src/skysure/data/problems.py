@@ -49,8 +49,12 @@ class Problems:
         try:
             yield
         except InputError as error:
-            texts = {str(e) for e in self.errors}
-            self.errors += [e for e in errors_in(error) if str(e) not in texts]
+            self.add(*errors_in(error))
+
+    def add(self, *errors: InputError) -> None:
+        """Add errors that are not in the list yet."""
+        texts = {str(error) for error in self.errors}
+        self.errors += [error for error in errors if str(error) not in texts]
 
     def raise_all(self) -> None:
         """Raise what was collected, if anything was."""

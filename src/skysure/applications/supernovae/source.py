@@ -12,6 +12,7 @@ from astropy import units as u
 
 from skysure.data.findings import Findings
 from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
+from skysure.data.lightcurves.memory_columns import column_names
 from skysure.data.lightcurves.reading import Reading
 from skysure.data.sources import ChunkCache, Index, InMemorySource, Source, cached_index
 from skysure.errors import InputError
@@ -34,6 +35,29 @@ def read(data: Sequence[str | LightCurves], reading: Reading | Mapping[str, Any]
     return LightCurveFiles(
         InMemorySource(None, chunks) if chunks else open_lightcurves([str(d) for d in data], reading)
     )
+
+
+def from_table(table: Any, reading: Reading | Mapping[str, Any] | None = None) -> LightCurves:
+    """Build light curves from a table in memory; of a reading, its columns, unit or zero point, and `carry` count.
+
+    Raises
+    ------
+    InputError
+        Where the reading has other fields, or as `LightCurves.from_table` says.
+    """
+    reading = Reading.of(reading)
+    if others := set(reading.to_toml()) - {"columns", "unit", "zero_point", "carry"}:
+        raise InputError(
+            f"[reading] {', '.join(sorted(others))}, of a table in memory", "columns, unit, zero_point, carry",
+            "the fields are for files", "change the table before, and give reading = {}",
+        )  # fmt: skip
+    names = column_names(table)
+    columns = {}
+    for column in reading.columns:
+        options = reading.names_of(column)
+        columns[column] = next((name for name in options if name in names), options[0])
+    zero_point = (1 * u.Unit(reading.unit)).to_value(u.ABmag) if reading.unit else reading.zero_point
+    return LightCurves.from_table(table, columns, zero_point=zero_point, carry=reading.carry)
 
 
 def inspect(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> Findings:

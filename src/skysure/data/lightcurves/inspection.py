@@ -60,13 +60,12 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
     tables: tuple[TableFindings, ...] = ()
     proposed, candidates, hints, recognised = None, {}, {}, False
     with problems.collect():
-        files = plan.make(paths, Reading.of(reading))
-        recognised = True
+        files = plan.make(paths, Reading.of(reading), problems)
+        recognised = files.found
         facts["formats"], tables = files.formats, tuple(_tables(files))
         proposed = Reading.of(reading) if reading else _propose_from(files)
         candidates, hints = open_columns(files, proposed), open_hints(proposed)
-        files = plan.make(paths, proposed)
-        problems = checks.find_problems(files, all_bands=True)
+        problems.add(*checks.find_problems(plan.make(paths, proposed, problems), all_bands=True).errors)
         if not problems.errors:
             facts |= _facts_of(LightCurveSource(paths, proposed))
     return Findings(

@@ -30,13 +30,7 @@ def arrays_of_table(
             f"columns of different lengths ({lengths})", "one row per observation", "columns of two tables"
         )
     time = _mjd(points["time"])
-    factors = _flux_factors(names["flux"], points["flux"], points["flux_error"], zero_point)
-    flux, error = (finite_numbers(points[n], n) * f for n, f in zip(("flux", "flux_error"), factors, strict=True))
-    if not (error > 0).all():
-        raise InputError(
-            f"flux_error: row {int(np.argmin(error > 0))} is not positive", "a standard error above zero",
-            "a missing value written as 0 or -9", "drop those rows",
-        )  # fmt: skip
+    flux, error = _fluxes(names["flux"], points["flux"], points["flux_error"], zero_point)
     (owner, ids), (band, bands) = (category_codes(points[n], n) for n in ("id", "band"))
     order = np.lexsort((time, owner))
     counts = np.bincount(owner, minlength=len(ids))
@@ -107,6 +101,18 @@ def _mjd(values: Any) -> np.ndarray:
             f"time around {np.median(days):.1f}", "MJD", "the values look like JD", "subtract 2400000.5",
         )  # fmt: skip
     return days
+
+
+def _fluxes(name: str, flux: Any, error: Any, zero_point: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Fluxes and their errors at zero point 27.5."""
+    factor, error_factor = _flux_factors(name, flux, error, zero_point)
+    fluxes, errors = finite_numbers(flux, "flux") * factor, finite_numbers(error, "flux_error") * error_factor
+    if not (errors > 0).all():
+        raise InputError(
+            f"flux_error: row {int(np.argmin(errors > 0))} is not positive", "a standard error above zero",
+            "a missing value written as 0 or -9", "drop those rows",
+        )  # fmt: skip
+    return fluxes, errors
 
 
 def _flux_factors(name: str, flux: Any, error: Any, zero_point: float | None) -> tuple[float, float]:

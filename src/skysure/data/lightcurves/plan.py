@@ -9,6 +9,7 @@ from pathlib import Path
 from skysure.data.files.entries import Entry, file_errors, walk
 from skysure.data.files.kinds import TABLES, check_claim, is_foreign
 from skysure.data.files.tables import Table, open_table
+from skysure.data.problems import Problems
 from skysure.errors import InputError
 
 from . import nested, snana_fits
@@ -39,6 +40,7 @@ class Plan:
     snana: Reading = field(default_factory=Reading)
 
     alone: list[Entry] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
 
     @property
     def found(self) -> bool:
@@ -51,8 +53,10 @@ class Plan:
         return replace(self.user, dialect=self.reading.dialect)
 
 
-def make(paths: Sequence[str | Path], user: Reading) -> Plan:
+def make(paths: Sequence[str | Path], user: Reading, problems: Problems | None = None) -> Plan:
     """Look at the head of every file and decide what it is.
+
+    Files that cannot be used are added to `problems` and left out; without `problems` they raise.
 
     Raises
     ------
@@ -62,8 +66,12 @@ def make(paths: Sequence[str | Path], user: Reading) -> Plan:
     plan = _make_from(paths, user, within_folders=False)
     if plan.archives and not plan.found:
         plan = _make_from(paths, user, within_folders=True)
-    if not plan.found:
+    if not plan.found and not plan.problems.errors:
         _raise_nothing_readable(plan, paths)
+    if problems is None:
+        plan.problems.raise_all()
+    else:
+        problems.add(*plan.problems.errors)
     return plan
 
 
@@ -81,7 +89,8 @@ def _make_from(paths: Sequence[str | Path], user: Reading, within_folders: bool)
             plan.skipped.append(entry.leaf)
     _settle_readings(plan, tables)
     for table in tables:
-        _place(plan, table)
+        with plan.problems.collect():
+            _place(plan, table)
     plan.alone = list(phots.values()) if not plan.heads else []
     return plan
 
@@ -107,14 +116,15 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
         elif not entry.explicit and is_foreign(entry, kind, READABLE):
             plan.skipped.append(entry.leaf)
         else:
-            check_claim(entry, kind, EXPECTED, READABLE)
-            plan.formats[kind] = plan.formats.get(kind, 0) + 1
-            if kind == "snana":
-                plan.texts.append(entry)
-            elif kind == "fits":
-                fits.append(entry)
-            else:
-                tables.append(open_table(entry, kind))
+            with plan.problems.collect():
+                check_claim(entry, kind, EXPECTED, READABLE)
+                plan.formats[kind] = plan.formats.get(kind, 0) + 1
+                if kind == "snana":
+                    plan.texts.append(entry)
+                elif kind == "fits":
+                    fits.append(entry)
+                else:
+                    tables.append(open_table(entry, kind))
     return tables, fits
 
 
