@@ -20,12 +20,12 @@ curves = skysure.LightCurves.from_table(night, {"time": "mjd"}, hosts, zero_poin
 model = sys.argv[1] if len(sys.argv) > 1 else "supernovae-griz"
 prediction = skysure.predict(model, curves, kind=skysure.Classes, coverage=0.9)
 
-for k, name in enumerate(prediction.rows["id"]):
+for k, (name, z) in enumerate(zip(prediction.rows["id"], curves.column("redshift"), strict=True)):
     best = prediction.best[k]
     p, error = prediction.probability[k, best], prediction.probability_error[k, best]
     possible = [c for c, inside in zip(prediction.classes, prediction.prediction_set[k], strict=True) if inside]
     warning = "  out of distribution" if prediction.is_ood[k] else ""
     text = f"{prediction.classes[best]} with {p:.2f} ± {error:.2f}; 90 % set: {', '.join(possible) or 'none'}"
-    print(f"{name} (z = {prediction.rows['redshift'][k]:.2f}): {text}{warning}")
+    print(f"{name} (z = {z:.2f}): {text}{warning}")
 
 prediction.to_table().write("classes.fits", overwrite=True)  # with units, descriptions and UCDs

@@ -6,7 +6,6 @@ import runpy
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import skysure
@@ -39,10 +38,10 @@ def test_classify(
     monkeypatch.chdir(tmp_path)
     said = run("classify.py", str(small_run), monkeypatch=monkeypatch, capsys=capsys)
     assert said.count("90 % set") == 30
-    table, night = read_table(tmp_path / "classes.fits"), read_table(EXAMPLES / "night.ecsv")
-    assert len(table) == 30
-    redshifts = dict(zip(night["id"].tolist(), night["redshift"].tolist(), strict=True))
-    np.testing.assert_array_equal(table["redshift"], [redshifts[name] for name in table["id"]])
+    assert len(read_table(tmp_path / "classes.fits")) == 30
+    night = read_table(EXAMPLES / "night.ecsv")
+    for name, z in zip(night["id"], night["redshift"], strict=True):
+        assert f"{name} (z = {z:.2f})" in said
 
 
 def test_any_network(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

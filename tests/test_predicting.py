@@ -55,6 +55,12 @@ def test_columns_follow_the_id_and_repeat_with_it() -> None:
     assert table["host"].info.description == "Copied from the data"
 
 
+def test_a_chunk_may_say_which_columns() -> None:
+    data = chunk(["a"], ra=[2.0], label=["Ia"])
+    data.carried = {"ra": data.objects["ra"]}  # type: ignore[attr-defined]
+    assert list(ObjectColumns().add(classes(["a"], mjd=[1.0]), data).rows) == ["id", "ra", "mjd"]
+
+
 def test_a_column_of_the_prediction_is_not_overwritten() -> None:
     data = chunk(["a"], predicted_class=["II?"], mjd=[7.0], p_Ia=[0.1])
     table = ObjectColumns().add(classes(["a"], mjd=[1.0]), data).to_table()
@@ -140,7 +146,7 @@ def test_columns_of_a_file_reach_the_table(night: Table, run: skysure.Run, tmp_p
     out = tmp_path / "forecast.parquet"
     skysure.predict(run, [tmp_path / "night.ecsv"], out, samples=3, reading={"carry": ["host"]}, forecast="2d")
     table = read_table(out)
-    assert {"ra", "host", "redshift", "days_ahead"} <= set(table.colnames)
+    assert {"ra", "host", "days_ahead"} <= set(table.colnames)
     assert table.colnames[0] == "id"
     assert all(host == f"NGC {name[-1]}" for name, host in zip(table["id"], table["host"], strict=True))
     assert str(table["ra"].unit) == "deg"

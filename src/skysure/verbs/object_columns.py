@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ COPIED = Label("Copied from the data")
 
 
 class ObjectColumns:
-    """Copies the columns in `chunk.objects` to predictions, after the id; a chunk without `objects` has none.
+    """Copies columns of objects to predictions, after the id: `chunk.carried` or, without it, all in `chunk.objects`.
 
     The columns and their types are those of the first chunk, so that all chunks of a table have the same ones. A value
     that a later chunk lacks is missing (NaN, ""); a column that only later chunks have is not copied.
@@ -28,8 +29,8 @@ class ObjectColumns:
     def note(self, chunk: Any) -> None:
         """Take the columns from a chunk, if it is the first one."""
         if self._is_text is None:
-            objects = getattr(chunk, "objects", None) or {}
-            self._is_text = {n: np.asarray(v).dtype.kind in "UOS" for n, v in objects.items() if n != "id"}
+            columns = _columns(chunk)
+            self._is_text = {n: np.asarray(v).dtype.kind in "UOS" for n, v in columns.items() if n != "id"}
 
     def add(self, prediction: P, chunk: Any) -> P:
         """Return the prediction with the columns of its objects.
@@ -42,7 +43,7 @@ class ObjectColumns:
             return prediction
         if self._reserved is None:
             self._reserved = frozenset(map(str.lower, prediction[:0].to_table().colnames))
-        index = _index(chunk.objects["id"], prediction.rows["id"])
+        index = _index(chunk.ids, prediction.rows["id"])
         columns, labels = {}, dict(prediction.labels)
         for name, is_text in self._is_text.items():
             ours = f"data_{name}" if name.lower() in self._reserved else name
@@ -50,6 +51,12 @@ class ObjectColumns:
             labels.setdefault(ours, Label.known(ours) or COPIED)
         rows = {"id": prediction.rows["id"]} | columns | prediction.rows
         return replace(prediction, rows=rows, labels=labels)
+
+
+def _columns(chunk: Any) -> Mapping[str, np.ndarray]:
+    """Give the columns that a chunk has for its objects, by name; none where it has neither attribute."""
+    carried = getattr(chunk, "carried", None)
+    return getattr(chunk, "objects", {}) if carried is None else carried
 
 
 def _index(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -61,9 +68,10 @@ def _index(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def _values(chunk: Any, name: str, is_text: bool) -> np.ndarray:
-    if name not in chunk.objects:
+    columns = _columns(chunk)
+    if name not in columns:
         return np.full(len(chunk), "" if is_text else np.nan)
-    values = np.asarray(chunk.objects[name])
+    values = np.asarray(columns[name])
     if is_text == (values.dtype.kind in "UOS"):
         return values
     if is_text:

@@ -1,4 +1,4 @@
-"""Tables of results: one module a format, written in chunks, all of them or none."""
+"""Tables of results: one module per format; written in chunks, all files or none."""
 
 import lazy_loader
 

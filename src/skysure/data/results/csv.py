@@ -1,7 +1,7 @@
 """CSV (RFC 4180) for spreadsheets and scripts: names in the first line, no units, no types, empty where missing.
 
-NaN is written empty, which every reader takes for missing. Read back, a column `id` stays text ("007" keeps its
-zeros); other columns are what they look like.
+NaN is written as an empty field, which readers understand as missing. When read back, a column `id` stays text ("007"
+keeps its zeros); the types of other columns are inferred.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ TRUTH = pa.array(["False", "True"])
 
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream a line of names and the rows."""
+    """Write a line of names, then the rows."""
     file.write(names_line(layout))
     for batch in batches:
-        write_rows(file, _nan_emptied(batch))
+        write_rows(file, _nan_to_null(batch))
 
 
 def names_line(layout: Layout) -> bytes:
-    """Return the names of the columns as the first line, quoted where they have to be."""
+    """Return the first line: the names of the columns, quoted where necessary."""
     quoted = [
         '"' + c.name.replace('"', '""') + '"' if set(c.name) & set(',"\n\r #') else c.name for c in layout.columns
     ]
@@ -45,17 +45,17 @@ def write_rows(file: IO[bytes], batch: pa.Table) -> None:
     arrow_csv.write_csv(batch, file, arrow_csv.WriteOptions(include_header=False, quoting_style="needed"))
 
 
-def _nan_emptied(batch: pa.Table) -> pa.Table:
+def _nan_to_null(batch: pa.Table) -> pa.Table:
     for i, field in enumerate(batch.schema):
         if pa.types.is_floating(field.type):
             values = batch.column(i)
-            kept = pc.if_else(pc.is_nan(values), pa.scalar(None, field.type), values)
-            batch = batch.set_column(i, field.name, kept)
+            values = pc.if_else(pc.is_nan(values), pa.scalar(None, field.type), values)
+            batch = batch.set_column(i, field.name, values)
     return batch
 
 
 def count(file: IO[bytes]) -> int:
-    """Return the number of rows: line ends after the first that stand outside quotes."""
+    """Return the number of rows: line ends outside quotes, without that of the names."""
     lines, inside = 0, False
     while len(block := np.frombuffer(file.read(1 << 18), "u1")):
         quoted = np.logical_xor.accumulate(block == ord('"')) ^ inside
@@ -65,7 +65,7 @@ def count(file: IO[bytes]) -> int:
 
 
 def read(path: Path) -> QTable:
-    """Read a table; what is missing is NaN in a column of floats, "" in text and masked elsewhere."""
+    """Read a table; missing values are NaN in columns of floats, "" in text and masked elsewhere."""
     table = Table.read(path, format="ascii.csv", converters={"id": str})
     for name in table.colnames:
         table.replace_column(name, _column(table[name]))
@@ -78,7 +78,7 @@ def _column(column: Column) -> Column:
             return Column(np.full(len(column), np.nan), column.name)
         if column.dtype.kind in "fU":
             column = column.filled(np.nan if column.dtype.kind == "f" else "")
-    if column.dtype.kind == "U" and {"True", "False"} >= (found := set(np.unique(column))) - {""} != set():
+    if column.dtype.kind == "U" and {"True", "False"} >= (texts := set(np.unique(column))) - {""} != set():
         truth = MaskedColumn(column == "True", column.name, mask=column == "")
-        return truth if "" in found else truth.filled()
+        return truth if "" in texts else truth.filled()
     return column

@@ -1,6 +1,6 @@
-"""ECSV (astropy's APE 6): text with a header that keeps types, units, descriptions and metadata.
+"""ECSV (astropy's APE 6): text with a header of types, units, descriptions, UCDs and metadata.
 
-Blanks at either end of a text are written, and lost when astropy reads them.
+Blanks at either end of a text are written, but astropy drops them when it reads.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .layout import Layout
 
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream the header and the rows."""
+    """Write the header, then the rows."""
     table = layout.template()
-    about = {"cols": list(table.itercols()), "delimiter": ",", "schema": "astropy-2.0"}
+    header = {"cols": list(table.itercols()), "delimiter": ",", "schema": "astropy-2.0"}
     if table.meta:
-        about["meta"] = dict(table.meta)
-    lines = ["%ECSV 1.0", "---", *meta.get_yaml_from_header(about)]
+        header["meta"] = dict(table.meta)
+    lines = ["%ECSV 1.0", "---", *meta.get_yaml_from_header(header)]
     file.write("".join(f"# {line}\n" for line in lines).encode() + csv.names_line(layout))
     for batch in batches:
         csv.write_rows(file, batch)
@@ -38,7 +38,7 @@ def count(file: IO[bytes]) -> int:
 
 
 def read(path: Path) -> QTable:
-    """Read a table with its units; text that is missing is ""."""
+    """Read a table with units; missing text is ""."""
     table = QTable.read(path, format="ascii.ecsv")
     for name in table.colnames:
         if table[name].dtype.kind == "U" and isinstance(table[name], MaskedColumn):

@@ -1,9 +1,9 @@
-"""FITS binary tables (FITS Standard 4.0, section 7.3), written row by row behind a header that is right at once.
+"""FITS binary tables (FITS Standard 4.0, section 7.3): the header first, then row by row.
 
 Text in FITS is printable ASCII. Where any text of a table is not (a name such as "η Car", a line break, a blank
 at the end), the text of the whole table is percent-encoded as in a web address, "%CE%B7 Car", and the card
-`PCTENC = T` says so; `read` turns it back. Metadata are one card, `SKYSURE`, holding JSON. A float that is missing
-is NaN, a whole number TNULL; a truth value that is missing is undefined, which astropy reads as False.
+`PCTENC = T` says so; `read` decodes it. Descriptions are TCOMMn and UCDs TUCDn; metadata are one card, `SKYSURE`, with
+JSON. A missing float is NaN, a missing integer TNULL, a missing boolean undefined, which astropy reads as False.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CODES = {"bool": "L", "int16": "I", "int32": "J", "int64": "K", "float": "E", "d
 
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream a primary header without data and one table extension."""
+    """Write a primary header without data and one table extension."""
     encoded = not all(c.plain and percent.encode(c.name) == c.name for c in layout.columns)
     widths = [max(c.encoded if encoded else c.chars, 1) for c in layout.columns]
     kinds = [f"S{w}" if c.text else records.big_endian(c) for c, w in zip(layout.columns, widths, strict=True)]
@@ -70,7 +70,7 @@ def _header(layout: Layout, dtype: np.dtype, encoded: bool) -> fits.Header:
 
 
 def _unit(unit: str) -> str:
-    """Return the unit in the words of FITS, or in astropy's where FITS has none."""
+    """Return the unit as FITS writes it, or as astropy does where FITS has no such unit."""
     try:
         return u.Unit(unit).to_string("fits")
     except ValueError:
@@ -82,18 +82,18 @@ def _null(column: Column) -> int:
 
 
 def count(file: IO[bytes]) -> int:
-    """Return the number of rows after checking that the file has the length that its headers promise."""
+    """Return the number of rows, after checking the length of the file against its headers."""
     fits.Header.fromfile(file)
     header = fits.Header.fromfile(file)
-    wanted = -(-header["NAXIS1"] * header["NAXIS2"] // BLOCK) * BLOCK
+    expected = -(-header["NAXIS1"] * header["NAXIS2"] // BLOCK) * BLOCK
     length = sum(len(block) for block in iter(lambda: file.read(1 << 20), b""))
-    if length != wanted:
-        raise ValueError(f"{length} bytes of data where {wanted} were announced")
+    if length != expected:
+        raise ValueError(f"{length} bytes of data instead of {expected}")
     return header["NAXIS2"]
 
 
 def read(path: Path) -> QTable:
-    """Read the first table of a file; whole numbers that are missing come back masked, floats as NaN."""
+    """Read the first table of a file; missing integers are masked, missing floats NaN."""
     table = Table.read(path, format="fits", hdu=1, mask_invalid=False, unit_parse_strict="silent")
     table.convert_bytestring_to_unicode()
     encoded = bool(table.meta.pop("PCTENC", False))

@@ -1,7 +1,7 @@
-"""Parquet: what astropy, pyarrow, pandas, polars and TOPCAT open; units and descriptions as astropy keeps them.
+"""Parquet, which astropy, pyarrow, pandas, polars and TOPCAT open.
 
-The keys `table_meta_yaml` and `table::len::NAME` are those of astropy's own writer; each field carries its unit
-and description once more for readers of arrow. A float that is missing is NaN.
+The keys `table_meta_yaml` and `table::len::NAME` are those of astropy's own writer; the metadata of each field repeat
+unit, description and UCD for readers of Arrow. A missing float is NaN.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ROW_GROUP = 32_768
 
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream the batches, some of them to a row group."""
+    """Write the batches, several to a row group."""
     fields = []
     for c in layout.columns:
-        about = {k: v for k, v in (("unit", c.unit), ("description", c.description), ("ucd", c.ucd)) if v}
-        fields.append(pa.field(c.name, c.type, metadata=about or None))
+        facts = {k: v for k, v in (("unit", c.unit), ("description", c.description), ("ucd", c.ucd)) if v}
+        fields.append(pa.field(c.name, c.type, metadata=facts or None))
     keys = {f"table::len::{c.name}": str(max(c.chars, 1)) for c in layout.columns if c.text}
     keys["table_meta_yaml"] = "\n".join(meta.get_yaml_from_table(layout.template()))
     schema = pa.schema(fields, metadata=keys)
@@ -48,18 +48,18 @@ def count(file: IO[bytes]) -> int:
 
 
 def read(path: Path) -> QTable:
-    """Read a table with its units; whole numbers and truth values that are missing come back masked."""
+    """Read a table with units; missing integers and booleans are masked."""
     with path.open("rb") as file:
-        found = pq.read_table(file)
-    yaml = (found.schema.metadata or {}).get(b"table_meta_yaml")
+        table = pq.read_table(file)
+    yaml = (table.schema.metadata or {}).get(b"table_meta_yaml")
     header = meta.get_header_from_yaml(yaml.decode().split("\n")) if yaml else {"datatype": []}
-    about = {column["name"]: column for column in header["datatype"]}
-    columns = [_column(name, found[name], about.get(name, {})) for name in found.column_names]
+    facts = {column["name"]: column for column in header["datatype"]}
+    columns = [_column(name, table[name], facts.get(name, {})) for name in table.column_names]
     return QTable(Table(columns, meta=dict(header.get("meta", {}))), copy=False)
 
 
-def _column(name: str, values: pa.ChunkedArray, about: dict[str, Any]) -> AstropyColumn:
-    labels = {"name": name} | {key: about.get(key) for key in ("unit", "description", "meta")}
+def _column(name: str, values: pa.ChunkedArray, facts: dict[str, Any]) -> AstropyColumn:
+    labels = {"name": name} | {key: facts.get(key) for key in ("unit", "description", "meta")}
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return AstropyColumn(values.fill_null("").to_numpy().astype(str), **labels)
     if pa.types.is_floating(values.type) or not values.null_count:

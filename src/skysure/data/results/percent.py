@@ -7,27 +7,27 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-UNFIT = r"[^ -~]| $"  # blanks at the end do not count in FITS, so one that does is encoded
-KEPT = "".join(chr(i) for i in range(ord(" "), ord("~") + 1) if chr(i) != "%")
+UNSAFE = r"[^ -~]| $"  # FITS ignores blanks at the end of text, so they are encoded
+SAFE = "".join(chr(i) for i in range(ord(" "), ord("~") + 1) if chr(i) != "%")
 
 
 def plain(values: pa.ChunkedArray) -> bool:
-    """Return whether all values are printable ASCII without a blank at the end."""
-    return not pc.any(pc.match_substring_regex(values, UNFIT)).as_py()
+    """Whether all values are printable ASCII without a blank at the end."""
+    return not pc.any(pc.match_substring_regex(values, UNSAFE)).as_py()
 
 
 def encode(text: str) -> str:
-    """Percent-encode what is not printable ASCII, a percent sign, and a blank at the end.
+    """Percent-encode characters that are not printable ASCII, percent signs, and a blank at the end.
 
     >>> encode("η Car"), encode("100 % ")
     ('%CE%B7 Car', '100 %25%20')
     """
-    encoded = quote(text, safe=KEPT)
+    encoded = quote(text, safe=SAFE)
     return encoded[:-1] + "%20" if encoded.endswith(" ") else encoded
 
 
 def encoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Percent-encode each value; one by one only where it has to be."""
+    """Percent-encode each value; one by one only where necessary."""
     if plain(values):
         return pc.replace_substring(values, "%", "%25")
     return pa.chunked_array([pa.array([encode(text) for text in values.to_pylist()], pa.string())])

@@ -12,22 +12,22 @@ TRUTH = np.frombuffer(b"FT", "u1")
 
 
 def big_endian(column: Column) -> str:
-    """Return the NumPy type that a number or truth value has in a record."""
+    """Return the NumPy type of a number or boolean in a record."""
     return "u1" if pa.types.is_boolean(column.type) else column.dtype.newbyteorder(">").str
 
 
 def cells(column: Column, values: pa.ChunkedArray, *, width: int, missing: int) -> np.ndarray:
-    """Return the values as they go into records.
+    """Return values as they are stored in records.
 
     Parameters
     ----------
     column : Column
     values : pyarrow.ChunkedArray
-        Text has to be ASCII.
+        Text must be ASCII.
     width : int
-        Bytes of text, padded with NUL.
+        Length of text in bytes, padded with NUL.
     missing : int
-        What stands for a whole number that is missing; a truth value is T, F or, missing, NUL.
+        The integer that stands for a missing one; booleans are T, F or, where missing, NUL.
     """
     if column.text:
         padded = pc.ascii_rpad(values.combine_chunks(), width, padding="\0")

@@ -1,7 +1,7 @@
-"""Finished chunks set aside in `OUT.partial/` until the whole table can be written: one arrow file a chunk.
+"""Finished chunks, kept in `OUT.partial/` until the whole table can be written: one Arrow file per chunk.
 
-A format with fixed widths or a row count in its header (FITS, VOTable) has to see all rows before it writes the
-first; a run that was interrupted wants its finished chunks back. One folder serves both.
+A format with fixed widths or a row count in its header (FITS, VOTable) needs all rows before it can write the first,
+and an interrupted run is resumed from its finished chunks. One folder serves both.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ BATCH = 8_192  # rows that are in memory at a time while a table is written
 
 
 class Spool:
-    """A folder of chunks, in the order in which they came, and what run they belong to.
+    """A folder of chunks in their order, and the run they belong to.
 
     Parameters
     ----------
     folder : Path
     identity : mapping or None
-        What makes two runs the same (JSON); None: the chunks are of no use to a later run.
+        What makes two runs the same (JSON); None: the run cannot be resumed.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any] | None) -> None:
         self.folder = folder
         self.identity = None if identity is None else json.dumps(identity, sort_keys=True, default=str)
-        self.schema: pa.Schema | None = None  # a kind that changes from chunk to chunk becomes the wider one
+        self.schema: pa.Schema | None = None  # a type that differs between chunks becomes the wider one
         self.keys: set[str] = set()
         self.parts = self.rows = 0
 
     def begin(self) -> None:
-        """Make the folder and note whose it is."""
+        """Make the folder, and write the identity of the run into it."""
         self.folder.mkdir()
         if self.identity is not None:
             (self.folder / "run.json").write_text(self.identity)
 
-    def found(self) -> str | None:
-        """Return the identity of the run that left the folder, None where it cannot be resumed."""
+    def identity_on_disk(self) -> str | None:
+        """Return the identity of the run that left the folder; None where it cannot be resumed."""
         note = self.folder / "run.json"
         return note.read_text() if note.exists() else None
 
     def resume(self) -> None:
-        """Take up the chunks that lie there; from the first damaged one on they are made again."""
-        parts, sound = sorted(self.folder.glob("*.arrow")), True
+        """Use the chunks in the folder; the first damaged one and all after it are removed, to be made again."""
+        parts, is_intact = sorted(self.folder.glob("*.arrow")), True
         for i, part in enumerate(parts):
             try:
-                sound = sound and part == self._part(i) and self._count(part)
+                is_intact = is_intact and part == self._part(i) and self._add_part(part)
             except (pa.ArrowInvalid, OSError):
-                sound = False
-            if not sound:
+                is_intact = False
+            if not is_intact:
                 part.unlink()
 
-    def _count(self, part: Path) -> bool:
+    def _add_part(self, part: Path) -> bool:
         with part.open("rb") as file:
             reader = pa.ipc.open_file(file)
             self.rows += sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
@@ -68,9 +68,9 @@ class Spool:
     def _note(self, schema: pa.Schema) -> None:
         self.keys.add((schema.metadata or {}).get(b"key", b"").decode())
         self.parts += 1
-        self.schema = self._joined(schema.remove_metadata())
+        self.schema = self._unify(schema.remove_metadata())
 
-    def _joined(self, schema: pa.Schema) -> pa.Schema:
+    def _unify(self, schema: pa.Schema) -> pa.Schema:
         if self.schema is None or self.schema.equals(schema):
             return schema
         try:
@@ -78,18 +78,18 @@ class Spool:
         except pa.ArrowTypeError as error:
             raise InputError(
                 f"a chunk with {', '.join(f'{f.name} ({f.type})' for f in schema)}",
-                "the kinds of the chunks before it",
+                "the types of the chunks before it",
                 str(error),
-                "give every chunk numbers, truth values or text in the same columns",
+                "give every chunk numbers, booleans or text in the same columns",
             ) from error
 
     def _part(self, i: int) -> Path:
         return self.folder / f"{i:08d}.arrow"
 
     def append(self, table: pa.Table, key: str) -> None:
-        """Set a chunk aside; it counts as done once it has its name."""
+        """Save a chunk; it counts as done once it has its final name."""
         part = self._part(self.parts)
-        self._joined(table.schema)  # what does not fit is told before it is kept
+        self._unify(table.schema)  # raises before the chunk is saved
         table = table.replace_schema_metadata({"key": key})
         unfinished = part.with_suffix(".unfinished")
         with unfinished.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
@@ -99,31 +99,31 @@ class Spool:
         self._note(table.schema)
 
     def batches(self, names: list[str]) -> Iterator[pa.Table]:
-        """Walk the named columns in batches of equal size, however the chunks were cut."""
+        """Iterate over columns in batches of equal size, whatever the sizes of the chunks."""
         waiting: list[pa.Table] = []
-        held = 0
+        rows = 0
         for i in range(self.parts):
             waiting.append(self._chunk(i, names))
-            held += len(waiting[-1])
-            while held >= BATCH:
+            rows += len(waiting[-1])
+            while rows >= BATCH:
                 whole = pa.concat_tables(waiting)
                 yield whole[:BATCH].combine_chunks()
-                waiting, held = [whole[BATCH:]], held - BATCH
-        if held:
+                waiting, rows = [whole[BATCH:]], rows - BATCH
+        if rows:
             yield pa.concat_tables(waiting).combine_chunks()
 
     def _chunk(self, i: int, names: list[str]) -> pa.Table:
         assert self.schema is not None
-        wanted = [self.schema.get_field_index(name) for name in names]
+        indices = [self.schema.get_field_index(name) for name in names]
         with self._part(i).open("rb") as file:
-            options = pa.ipc.IpcReadOptions(included_fields=wanted)
+            options = pa.ipc.IpcReadOptions(included_fields=indices)
             chunk = pa.ipc.open_file(file, options=options).read_all()
         return chunk.select(names).cast(pa.schema([self.schema.field(name) for name in names]))
 
     def remove(self) -> None:
-        """Remove the folder; a file in it that is not ours is left, and then an OSError says so."""
+        """Remove the folder; raises OSError, and keeps it, where it holds a file that is not ours."""
         if self.folder.exists():
-            for ours in ("*.arrow", "*.unfinished", "run.json"):
-                for file in self.folder.glob(ours):
+            for pattern in ("*.arrow", "*.unfinished", "run.json"):
+                for file in self.folder.glob(pattern):
                     file.unlink()
             self.folder.rmdir()

@@ -1,7 +1,7 @@
-"""The files a result table can become: one module a format, each offering `write`, `count` and `read`.
+"""Formats of result tables by suffix: one module per format, each with `write`, `count` and `read`.
 
-`write(file, layout, batches)` streams, `count(file)` walks a finished file and says how many rows it holds,
-`read(path)` gives an astropy table. `file` is a binary stream; compression is the business of the caller.
+`write(file, layout, batches)` writes batch by batch, `count(file)` counts the rows of a finished file, `read(path)`
+returns an astropy table. `file` is a binary stream; the caller compresses it.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ SUFFIXES = {
 
 
 def suffix_of(path: Path) -> str:
-    """Return the suffix of `path` that decides its format; a Fault offers the nearest where there is none."""
+    """Return the suffix that decides the format of a table; raises InputError with the nearest ones if unknown."""
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
         if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
             return suffix
-    given = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
     raise InputError(
-        f"{path}: {given or 'no suffix'}",
-        "a suffix that says which kind of table to write or read",
-        nearest(given, SUFFIXES) if given else "known: " + ", ".join(SUFFIXES),
+        f"{path}: {f'unknown suffix {suffix}' if suffix else 'no suffix'}",
+        "the suffix of a table: " + " ".join(SUFFIXES),
+        nearest(suffix, SUFFIXES) if suffix else "",
         f"name it, for instance, {path.name.split('.')[0] or 'table'}.parquet",
     )
 
 
 def format_of(path: Path) -> ModuleType:
-    """Return the module that writes and reads tables of the kind that the suffix of `path` names."""
+    """Return the module that writes and reads the format that the suffix of `path` names."""
     return import_module(f"{__package__}.{SUFFIXES[suffix_of(path)]}")

@@ -1,7 +1,7 @@
-"""VOTable 1.4 (IVOA Recommendation of 2019) with BINARY2 in base64: every value survives, and it can be streamed.
+"""VOTable 1.4 (IVOA Recommendation of 2019) with BINARY2 in base64, which is exact and can be written in batches.
 
-Text is `char` where all of a column is printable ASCII, else `unicodeChar`. What is missing is flagged as null
-(floats are NaN instead, text is empty). Metadata are INFO elements, which hold text only.
+Text is `char` where a whole column is printable ASCII, else `unicodeChar`. Missing values are flagged as null (floats
+are NaN, text is empty). Metadata are INFO elements, which hold only text.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <RESOURCE type="results">
 """
 TAIL = "\n</STREAM></BINARY2></DATA></TABLE>\n</RESOURCE>\n</VOTABLE>\n"
-LINE = 57  # bytes that become the 76 characters of a line of base64
+LINE = 57  # bytes in a line of base64, which has 76 characters
 
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
-    """Stream the fields, then the records in base64."""
+    """Write the fields, then the records in base64."""
     flags = -(-len(layout.columns) // 8)
     kinds = [f"S{_width(c)}" if c.text else records.big_endian(c) for c in layout.columns]
     dtype = np.dtype([("flags", "u1", (flags,)), *((f"f{i}", kind) for i, kind in enumerate(kinds))])
@@ -82,13 +82,13 @@ def _field(column: Column) -> str:
     else:
         kind = f'"{KINDS[str(column.type)]}"'
     unit = f" unit={quoteattr(_unit(column.unit))}" if column.unit else ""
-    about = f"<DESCRIPTION>{escape(column.description)}</DESCRIPTION>" if column.description else ""
+    description = f"<DESCRIPTION>{escape(column.description)}</DESCRIPTION>" if column.description else ""
     ucd = f" ucd={quoteattr(column.ucd)}" if column.ucd else ""
-    return f"<FIELD name={quoteattr(column.name)} datatype={kind}{unit}{ucd}>{about}</FIELD>"
+    return f"<FIELD name={quoteattr(column.name)} datatype={kind}{unit}{ucd}>{description}</FIELD>"
 
 
 def _unit(unit: str) -> str:
-    """Return the unit in the words of the IVOA, or in astropy's where the IVOA has none."""
+    """Return the unit as the IVOA writes it (VOUnits), or as astropy does where the IVOA has no such unit."""
     try:
         return u.Unit(unit).to_string("vounit")
     except ValueError:
@@ -96,7 +96,7 @@ def _unit(unit: str) -> str:
 
 
 def count(file: IO[bytes]) -> int:
-    """Return the number of rows that the data hold, after walking the XML to its end."""
+    """Return the number of rows in the data, after parsing the XML to its end."""
     fields: list[int] = []
     data = {"characters": 0, "padding": 0}
 

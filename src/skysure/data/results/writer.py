@@ -1,7 +1,7 @@
-"""Tables of results: written in chunks to one or more files at once, all of them or none.
+"""Tables of results: written in chunks to one or more files, all of them or none.
 
-Chunks are set aside in `OUT.partial/` as they come. When the last is there, every file is written under a
-temporary name in its own folder, counted, brought to the disk, and renamed. Memory does not grow with the rows.
+Chunks are saved in `OUT.partial/` as they come. After the last one, every file is written under a temporary name in its
+own folder, its rows are counted, it is synchronised to disk, and renamed. Memory does not grow with the rows.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ REJECTED = ("id", "file", "row", "reason")
 
 
 class ResultWriter:
-    """Write a table of results, chunk by chunk, to files whose suffixes say what they are.
+    """Write a table of results, chunk by chunk, to files in the formats of their suffixes.
 
-    `.parquet`, `.fits`, `.fit`, `.fits.gz`, `.ecsv`, `.csv`, `.csv.gz`, `.vot`, `.votable` and `.xml` are known.
-    On any exception nothing remains. An interruption (KeyboardInterrupt, a killed process) leaves the chunks that
-    were finished in `OUT.partial/` if `identity` is given, and no other file.
+    Suffixes are `.parquet`, `.fits`, `.fit`, `.fits.gz`, `.ecsv`, `.csv`, `.csv.gz`, `.vot`, `.votable` and `.xml`.
+    After an exception no file remains. An interruption (KeyboardInterrupt, a killed process) leaves the finished chunks
+    in `OUT.partial/` if `identity` is given, and no other file.
 
     Parameters
     ----------
     paths : path-like or sequence of path-like
-        The files; `OUT.partial/` lies beside the first.
+        The files; `OUT.partial/` is beside the first.
     force : bool
-        Replace files that exist, and the chunks that an interrupted run left.
+        Replace existing files, and the chunks of an interrupted run.
     metadata : mapping
-        What the table says of itself; text, numbers, or what JSON can hold. CSV keeps none.
+        Metadata of the table: text, numbers, or what JSON can hold. CSV has none.
     identity : mapping, optional
-        What makes two runs the same (run, question, data); a run can be resumed only by its like.
+        What makes two runs the same (model, query, data): only then can one resume the other.
     resume : bool
-        Take up what a run of the same identity left; where there is nothing, start at the beginning.
+        Continue an interrupted run of the same identity; where there is none, start from the beginning.
 
     Raises
     ------
-    Fault
-        A suffix is unknown, a file exists, a folder is missing, not writable or full, there is another run's
-        `OUT.partial/`, or chunks do not fit together.
+    InputError
+        A suffix is unknown, a file exists, a folder is missing, not writable or full, `OUT.partial/` belongs to another
+        run, or chunks do not fit together.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class ResultWriter:
 
     @property
     def rows(self) -> int:
-        """How many rows are done, those of an earlier run included."""
+        """Number of rows so far, with those of the run that is resumed."""
         return self._spool.rows
 
     def __enter__(self) -> Self:
@@ -101,30 +101,30 @@ class ResultWriter:
         return self
 
     def _open_spool(self) -> None:
-        folder, found = self._spool.folder, self._spool.found()
-        if folder.exists() and self._resume and found is not None:
-            if found != self._spool.identity:
+        folder, identity = self._spool.folder, self._spool.identity_on_disk()
+        if folder.exists() and self._resume and identity is not None:
+            if identity != self._spool.identity:
                 raise InputError(
                     f"{folder}: chunks of another run",
                     "the same model, data and options as in the run that was interrupted",
-                    f"it was begun with {found}",
-                    "repeat that command with --resume, or begin anew with --force and without --resume",
+                    f"it was started with {identity}",
+                    "repeat that command with --resume, or start again with --force and without --resume",
                 )
             self._spool.resume()
             return
         if folder.exists() and not self._force:
-            cure = "continue it with --resume, or begin" if found is not None else "begin"
+            fix = "continue it with --resume, or start" if identity is not None else "start"
             raise InputError(
                 f"{folder} exists",
                 "no unfinished run with this output",
-                "a run was interrupted, or another one is writing now",
-                f"{cure} anew with --force",
+                "a run was interrupted, or another one is still writing",
+                f"{fix} again with --force",
             )
         self._spool.remove()
         self._spool.begin()
 
     def has(self, key: str) -> bool:
-        """Return whether the chunk of this key was finished by the run that is being resumed."""
+        """Whether the run that is resumed has finished the chunk of this key."""
         return key in self._spool.keys
 
     def write(self, chunk: Table, key: str = "") -> None:
@@ -133,9 +133,9 @@ class ResultWriter:
         Parameters
         ----------
         chunk : Table or QTable
-            The same names in every chunk; later units are brought to those of the first.
+            With the same names in every chunk; values are converted to the units of the first.
         key : str
-            What to know the chunk by when resuming, for instance the hash of its ids.
+            Identifies the chunk when a run is resumed, for instance the hash of its ids.
         """
         table = layout.arrow_table(chunk, like=self._spool.schema)
         with os_errors(self._spool.folder):
@@ -147,12 +147,12 @@ class ResultWriter:
         try:
             if error is None:
                 self._finish()
-        except BaseException as late:
-            error = late
+        except BaseException as finishing_error:
+            error = finishing_error
             raise
         finally:
-            interrupted = error is not None and not isinstance(error, Exception)
-            if not interrupted or self._spool.identity is None:
+            is_interrupted = error is not None and not isinstance(error, Exception)
+            if not is_interrupted or self._spool.identity is None:
                 with suppress(OSError):
                     self._spool.remove()
 
@@ -162,34 +162,34 @@ class ResultWriter:
             raise InputError(
                 f"no rows for {self.paths[0]}",
                 "at least one chunk",
-                "nothing was given, or every object was set aside",
+                "there were no data, or every object was set aside",
                 f"see {rejected_path(self.paths[0]).name} if there is one",
             )
         texts = [f.name for f in schema if pa.types.is_string(f.type)]
-        walked = self._spool.batches(texts or schema.names[:1])
-        planned = layout.measured(schema, walked, self.metadata)
+        batches = self._spool.batches(texts or schema.names[:1])
+        table_layout = layout.measure(schema, batches, self.metadata)
         with ExitStack() as stack:
             for path in self.paths:
                 file = stack.enter_context(replacing(path))
                 with os_errors(path):
-                    self._write(path, file, planned)
+                    self._write(path, file, table_layout)
 
-    def _write(self, path: Path, file: IO[bytes], planned: layout.Layout) -> None:
-        kind = format_of(path)
-        with _packed(file, path, "wb") as stream:
-            kind.write(stream, planned, self._spool.batches([c.name for c in planned.columns]))
+    def _write(self, path: Path, file: IO[bytes], table_layout: layout.Layout) -> None:
+        table_format = format_of(path)
+        with _compressed(file, path, "wb") as stream:
+            table_format.write(stream, table_layout, self._spool.batches([c.name for c in table_layout.columns]))
         synced(file)
-        with unfinished(path).open("rb") as again, _packed(again, path, "rb") as stream:
+        with unfinished(path).open("rb") as again, _compressed(again, path, "rb") as stream:
             try:
-                found = kind.count(stream)
+                rows = table_format.count(stream)
             except Exception as error:
-                raise OSError(errno.EIO, f"it came back damaged: {error}") from error
-        if found != planned.rows:
-            raise OSError(errno.EIO, f"{found} rows of {planned.rows} arrived on the disk")
+                raise OSError(errno.EIO, f"the written file is damaged: {error}") from error
+        if rows != table_layout.rows:
+            raise OSError(errno.EIO, f"only {rows} rows of {table_layout.rows} are on the disk")
 
 
 @contextmanager
-def _packed(file: IO[bytes], path: Path, mode: str) -> Iterator[IO[bytes]]:
+def _compressed(file: IO[bytes], path: Path, mode: str) -> Iterator[IO[bytes]]:
     if path.suffix.lower() != ".gz":
         yield file
         return
@@ -216,32 +216,32 @@ def read_table(path: str | os.PathLike[str]) -> QTable:
 
     Raises
     ------
-    Fault
-        There is no such file, its suffix is unknown, or it is not what its suffix claims.
+    InputError
+        There is no such file, its suffix is unknown, or its content is of another format.
     """
     path = Path(path)
-    kind = format_of(path)
+    table_format = format_of(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file", "a table of results", "a typing error", "check the name")
     try:
-        return kind.read(path)
+        return table_format.read(path)
     except Exception as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"{path} cannot be read",
-            f"a sound table of the kind {suffix_of(path)}",
-            f"it is damaged, of another kind, or closed to you: {reason}",
-            "write it again, or give it the suffix of what it is",
+            f"an intact table in the format of {suffix_of(path)}",
+            f"it is damaged, of another format, or not readable: {reason}",
+            "write it again, or give it the suffix of its format",
         ) from error
 
 
 def write_rejected(out: str | os.PathLike[str], rows: Iterable[Sequence[Any]]) -> int:
-    """List the objects that were set aside in `OUT.rejected.csv` and return how many; no file where there are none.
+    """List rejected objects in `OUT.rejected.csv` and return their number; no file where there are none.
 
     Parameters
     ----------
     out : path-like
-        The table beside which the list lies; a list that an earlier run left there is replaced.
+        The table beside which the list is written; a list of an earlier run is replaced.
     rows : iterable of (id, file, row, reason)
     """
     path = rejected_path(out)
@@ -255,12 +255,12 @@ def write_rejected(out: str | os.PathLike[str], rows: Iterable[Sequence[Any]]) -
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(REJECTED)
         n = sum(1 for row in chain([first], rows) if writer.writerow(row))
-        text.detach()  # flushed, and left open for `replacing`
+        text.detach()  # flush, and leave the file open for `replacing`
     return n
 
 
 def rejected_path(out: str | os.PathLike[str]) -> Path:
-    """Return where the objects that were set aside are listed.
+    """Return the path of the list of rejected objects.
 
     >>> rejected_path("classes.fits").name
     'classes.fits.rejected.csv'
