@@ -133,7 +133,7 @@ def test_what_is_not_a_number_does_not_run_on():
     assert counts[3] == 8
 
 
-def test_bad_questions_are_faults():
+def test_bad_questions_raise_errors():
     with pytest.raises(InputError, match="tolerance = 0"):
         split_classes_until(network(), X, 0.0, 1)
     with pytest.raises(InputError, match="tolerance = -1"):

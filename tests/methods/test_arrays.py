@@ -107,7 +107,7 @@ def test_several_inputs_need_a_tuple():
         sample(TwoInputs(), DataLoader(pairs, batch_size=8), 4, 1)
 
 
-def test_loaders_that_would_mix_up_objects_are_refused():
+def test_loaders_that_would_mix_up_objects_raise_errors():
     with pytest.raises(InputError, match="shuffle=False"):
         sample(network(), loader(shuffle=True), 4, 1)
     with pytest.raises(InputError, match="one identifier for each object"):

@@ -106,7 +106,7 @@ def test_columns_keep_the_digits_of_dates():
     assert ours.bound(date[[19, 20]], 0.5)[:, 0].tolist() == pytest.approx([0.0, 1.0], rel=2e-6)
 
 
-def test_scores_that_are_missing_are_a_fault():
+def test_scores_that_are_missing_raise_an_error():
     for score in (torch.zeros(0, 1), torch.tensor([[torch.nan]])):
         with pytest.raises(InputError, match="score"):
             BinnedConformal(2).fit(torch.zeros(len(score)), score)

@@ -83,8 +83,8 @@ def test_sets_grow_with_coverage_and_may_be_empty():
         assert (sets.contains(probability, low) <= sets.contains(probability, high)).all()
     assert not sets.contains(probability, 0.0).any()
     assert sets.contains(probability, 1.0).all()
-    torn = torch.tensor([[0.4, 0.3, 0.3]])
-    assert not sets.contains(torn, 0.5).any()
+    disagreement = torch.tensor([[0.4, 0.3, 0.3]])
+    assert not sets.contains(disagreement, 0.5).any()
 
 
 def test_the_bounding_object_is_a_member_whatever_the_type():
@@ -135,7 +135,7 @@ def test_unfitted_intervals_are_gaussian():
         assert ConformalIntervals(1).factor(coverage).item() == pytest.approx(norm.ppf((1 + coverage) / 2), abs=1e-5)
 
 
-def test_bad_calibration_parts_are_faults():
+def test_bad_calibration_parts_raise_errors():
     p, truth = torch.full((4, 2), 0.5), torch.tensor([0, 1, 0, 1])
     for bad_p, bad_truth in ((p[:0], truth[:0]), (p, truth + 1), (p, truth - 1)):
         with pytest.raises(InputError):

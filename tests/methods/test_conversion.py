@@ -224,12 +224,12 @@ class Functional(nn.Module):
         (nn.Dropout(1.0), "rate of 1.0"),
     ],
 )
-def test_what_cannot_be_right_is_a_fault(model, words):
+def test_what_cannot_be_right_raises_an_error(model, words):
     with pytest.raises(InputError, match=words):
         to_bayesian(model)
 
 
-def test_an_object_without_its_batch_is_a_fault():
+def test_an_object_without_its_batch_raises_an_error():
     with pytest.raises(InputError, match="add the axis"):
         to_bayesian(nn.Dropout2d(0.2))(torch.ones(3, 4, 4))
     with pytest.raises(InputError, match="add the axis"):

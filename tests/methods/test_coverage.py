@@ -177,13 +177,13 @@ def test_uniformity_and_coverage_tell_a_calibrated_mixture_from_a_narrow_one():
         assert curve["n"] == 5000
 
 
-def test_percentages_are_a_fault():
+def test_percentages_raise_an_error():
     for nominal in (68.3, -0.1, np.nan, np.array([0.5, 68.3])):
         with pytest.raises(InputError, match="between 0 and 1"):
             coverage_of(np.ones(2, bool), nominal)
 
 
-def test_coverage_of_nothing_is_a_fault():
+def test_coverage_of_nothing_raises_an_error():
     with pytest.raises(InputError, match="no rows"):
         coverage_of(np.zeros(0, bool), 0.9)
 

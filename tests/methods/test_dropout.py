@@ -130,7 +130,7 @@ def test_an_extreme_learned_rate_keeps_finite_gradients():
         assert torch.isfinite(module.mask.logit.grad)
 
 
-def test_what_cannot_be_dropped_is_refused():
+def test_what_cannot_be_dropped_raises_an_error():
     with pytest.raises(InputError, match="no dropout on the first layer"):
         Dropout(nn.Linear(1, 64))
     assert Dropout(nn.Linear(1, 64), narrow=True).mask.features == 1

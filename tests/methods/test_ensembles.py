@@ -373,7 +373,7 @@ def test_functions_need_a_size_and_lists_do_not() -> None:
         Ensemble(lambda: nn.Linear(3, 2), 0)
 
 
-def test_what_is_no_ensemble_is_refused() -> None:
+def test_what_is_no_ensemble_raises_an_error() -> None:
     with pytest.raises(InputError, match="at least one"):
         Ensemble([])
     different = {
@@ -408,7 +408,7 @@ def test_members_may_be_parametrized() -> None:
 
 
 @pytest.mark.parametrize("name", ["dense", "conv2d", "tied gru"])
-def test_inputs_of_their_own_for_other_members_are_a_fault(name: str) -> None:
+def test_inputs_of_their_own_for_other_members_raise_an_error(name: str) -> None:
     members, x = built(name)
     for wrong in (x[:2], torch.cat([x, x]), x[0]):
         with pytest.raises(InputError, match="3 along axis 0"):

@@ -185,7 +185,7 @@ def test_entropy_of_a_masked_weight_is_that_of_its_mixture(apart, rate):
     assert float(q.entropy) == pytest.approx(entropy, abs=1e-9)
 
 
-def test_what_has_no_evidence_is_refused():
+def test_what_has_no_evidence_raises_an_error():
     x, y = torch.zeros(2, 1, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
     for noise, length_scale in ((0.0, 1.0), (1.0, 0.0), (float("nan"), 1.0)):
         with pytest.raises(InputError, match="both above 0"):

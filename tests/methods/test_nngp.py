@@ -212,14 +212,14 @@ def bad_inputs():
 
 
 @pytest.mark.parametrize("name", bad_inputs())
-def test_bad_input_is_a_fault(name):
+def test_bad_input_raises_an_error(name):
     with pytest.raises(InputError):
         NNGP().fit(*bad_inputs()[name])
     with pytest.raises(InputError):
         NNGP().set_hyperparameters(HELD).condition(*bad_inputs()[name])
 
 
-def test_other_faults():
+def test_other_errors():
     x, y = problem()
     for labels in (y, torch.arange(30), torch.arange(30) % 3 - 1):
         with pytest.raises(InputError, match="labels"):
@@ -238,7 +238,7 @@ def test_other_faults():
 
 
 @pytest.mark.parametrize("activation", ["relu", "erf"])
-def test_far_inputs_have_a_finite_answer_or_a_fault(activation):
+def test_far_inputs_have_a_finite_answer_or_raise(activation):
     """Prior and posterior variance of ReLU grow as the square of the input, those of erf end; never a NaN."""
     x, y = problem()
     gp = NNGP(activation).set_hyperparameters(HELD).condition(x, y)
@@ -252,7 +252,7 @@ def test_far_inputs_have_a_finite_answer_or_a_fault(activation):
 
 @pytest.mark.parametrize("normalise", ["columns", "rows"])
 @pytest.mark.parametrize("row", [slice(None), 3])
-def test_numbers_whose_squares_are_none_are_a_fault(normalise, row):
+def test_numbers_whose_squares_are_none_raise_an_error(normalise, row):
     """Their variance is infinite, and they would be left out without a word."""
     x, y = problem()
     gp = NNGP(normalise=normalise).set_hyperparameters(HELD).condition(x, y)

@@ -49,7 +49,7 @@ def test_the_share_of_false_alarms_is_the_law_of_counting():
     assert torch.equal(module.is_ood(distance, 0.99), module.ood_percentile(distance) >= 0.99)
 
 
-def test_novelty_is_the_fraction_of_calibration_objects_less_unlike():
+def test_ood_percentile_is_the_fraction_of_calibration_objects_at_smaller_distance():
     module = FeatureDistance(1, 1)
     module.fitted.fill_(True)
     module.calibrate(torch.arange(1.0, 1000.0)[:, None])
@@ -94,7 +94,7 @@ def test_few_rows_dead_features_and_absent_classes_are_no_trouble():
     assert constant(torch.ones(1, 2)).item() == 0
 
 
-def test_features_that_are_no_numbers_are_unlike():
+def test_features_that_are_nan_are_ood():
     x, _ = classes_in(4, 400, classes=1)
     x = torch.from_numpy(x)
     module = FeatureDistance(4).fit(x[:200]).calibrate(x[200:])
@@ -124,7 +124,7 @@ def test_any_leading_axes():
     assert module.ood_percentile(module(new)).shape == (5, 20)
 
 
-def test_bad_features_are_faults():
+def test_bad_features_raise_errors():
     x, labels = torch.zeros(4, 2), torch.zeros(4, dtype=torch.int64)
     for bad, truth in ((x[:, :1], labels), (x[:0], labels[:0]), (x * torch.nan, labels), (x, labels + 1)):
         with pytest.raises(InputError):

@@ -136,7 +136,7 @@ def test_coverage_is_kept_where_truths_repeat(std, dtype):
             assert ((low <= truth) & (truth <= high)).double().mean() >= coverage
 
 
-def test_a_calibration_part_without_truths_is_a_fault():
+def test_a_calibration_part_without_truths_raises_an_error():
     mean, std = torch.zeros(1, 2, 1), torch.ones(1, 2, 1)
     for truth in (torch.zeros(0, 1), torch.full((2, 1), torch.nan)):
         with pytest.raises(InputError, match="true values"):

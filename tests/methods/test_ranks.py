@@ -31,7 +31,7 @@ def test_ties_are_broken_evenly_and_by_the_seed_alone(seed, levels):
     assert ((below <= found) & (found <= below + equal)).all()
 
 
-def test_placed_ranks_of_many_draws_are_the_transform():
+def test_pit_from_ranks_of_many_draws_is_the_transform():
     rng = np.random.default_rng(1)
     mean, std = rng.normal(size=(1, 40)), rng.uniform(0.5, 2, size=(1, 40))
     truth = mean[0] + std[0] * rng.normal(size=40)
@@ -46,7 +46,7 @@ def conjugate(n, samples, rng, width=1.0, shift=0.0):
     return x / 2 + shift + width * np.sqrt(0.5) * rng.normal(size=(samples, n)), truth
 
 
-def test_ranks_among_other_draws_are_a_fault():
+def test_ranks_among_other_draws_raise_an_error():
     for rank in (np.arange(100), np.array([-1]), np.array([], int)):
         with pytest.raises(InputError, match="ranks"):
             rank_histogram(rank, 50)
@@ -116,6 +116,6 @@ def test_the_law_of_ranks_under_a_known_width_is_that_of_the_transform():
         assert (u < level).mean() == pytest.approx(norm.cdf(0.5 * norm.ppf(level)), abs=0.015)
 
 
-def test_what_is_not_a_number_is_a_fault():
+def test_what_is_not_a_number_raises_an_error():
     with pytest.raises(InputError, match="NaN"):
         ranks(np.zeros((3, 2)), np.array([0.0, np.nan]))

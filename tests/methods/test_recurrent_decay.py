@@ -86,7 +86,7 @@ def test_rates_are_learned():
     assert (module.log_rate.grad != 0).all()
 
 
-def test_what_cannot_decay_is_refused():
+def test_what_cannot_decay_raises_an_error():
     with pytest.raises(InputError, match="batch_first=True"):
         StateDecay(nn.GRU(3, 4), 1.0, 2.0)
     with pytest.raises(InputError, match="0 < shortest <= longest"):
@@ -107,7 +107,7 @@ def test_the_times_of_padding_say_nothing(padded_with):
     assert all(weight.grad.isfinite().all() for weight in module.parameters())
 
 
-def test_a_sequence_without_steps_is_refused():
+def test_a_sequence_without_steps_raises_an_error():
     module = build()
     with pytest.raises(InputError, match="at least one step"):
         module(torch.zeros(2, 0, 3).double(), torch.zeros(2, 0).double())

@@ -38,6 +38,6 @@ def test_a_plain_layer_at_rest_keeps_lengths():
     assert before[-1] < 1e-6 * before[0]
 
 
-def test_a_gate_without_bias_is_refused():
+def test_a_gate_without_bias_raises_an_error():
     with pytest.raises(InputError, match="without biases"):
         init_forget_bias(nn.GRU(3, 6, bias=False))

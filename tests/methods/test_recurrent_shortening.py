@@ -273,7 +273,7 @@ def test_an_object_without_steps_is_padding_beside_others(name):
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_less_than_one_step_is_refused(name):
+def test_less_than_one_step_raises_an_error(name):
     for steps in (0, -1):
         with pytest.raises(InputError, match="at least one"):
             ANSWERS[name](series(), steps)

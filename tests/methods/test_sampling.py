@@ -154,7 +154,7 @@ def test_split_halves_make_the_whole():
     assert isinstance(rest, nn.ModuleList)
 
 
-def test_bad_inputs_are_faults():
+def test_bad_inputs_raise_errors():
     with pytest.raises(InputError, match="to_bayesian"):
         sample(nn.Linear(3, 2), X, 4, 0)
     with pytest.raises(InputError, match="samples = 0"):

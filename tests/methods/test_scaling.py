@@ -159,7 +159,7 @@ def test_variance_scaling_minimises_the_mixture_likelihood_and_scales_all_covari
         torch.testing.assert_close(after[..., None], covariance)
 
 
-def test_bad_calibration_parts_are_faults():
+def test_bad_calibration_parts_raise_errors():
     logits, truth = torch.zeros(1, 3, 2), torch.tensor([0, 1, 1])
     for bad_logits, bad_truth in (
         (logits[:, :0], truth[:0]),

@@ -101,7 +101,7 @@ def test_scores_are_those_of_scoringrules_torchmetrics_and_netcal():
     assert brier(p, y) == pytest.approx(PEERS["brier"], rel=1e-12)
 
 
-def test_unknown_classes_and_percentages_are_faults():
+def test_unknown_classes_and_percentages_raise_errors():
     p = np.array([[0.2, 0.8], [0.7, 0.3]])
     for score in (nll, brier):
         for bad in ([0, -1], [0, 2]):

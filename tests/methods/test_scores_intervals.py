@@ -165,7 +165,7 @@ def test_bands_hold_what_they_say_however_few_the_draws():
     assert 0 < outside <= 800 * 0.02 + 3 * np.sqrt(800 * 0.02)
 
 
-def test_scores_of_nothing_are_faults():
+def test_scores_of_nothing_raise_errors():
     with pytest.raises(InputError, match="no rows"):
         with_interval(accuracy, np.zeros((0, 3)), np.zeros(0, int))
     with pytest.raises(InputError, match="column"):

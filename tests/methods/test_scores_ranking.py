@@ -36,14 +36,14 @@ def test_auc_of_one_kind_is_not_a_number():
     assert np.isnan(auc(np.arange(3.0), np.ones(3, bool)))
 
 
-def test_scores_that_are_not_numbers_are_a_fault():
+def test_scores_that_are_not_numbers_raise_an_error():
     score, positive = np.array([0.1, np.nan, 0.5]), np.array([True, False, True])
     for rank in (auc, aurc):
         with pytest.raises(InputError, match="NaN"):
             rank(score, positive)
 
 
-def test_scores_and_labels_in_the_wrong_order_are_refused():
+def test_scores_and_labels_in_the_wrong_order_raise_errors():
     score, positive = np.array([0.1, 0.7, 0.5]), np.array([1.0, 0.0, 1.0])
     for rank in (auc, roc, lambda a, b: best_threshold(score=a, positive=b)):
         with pytest.raises(InputError, match="in the wrong order"):

@@ -208,7 +208,7 @@ def test_samples_are_the_same_fused_or_stepped(drop_state):
     assert not torch.allclose(own, together, atol=1e-3)
 
 
-def test_what_cannot_be_tied_is_refused():
+def test_what_cannot_be_tied_raises_an_error():
     for layer in (nn.Linear(3, 3), nn.GRU(8, 8, 2, dropout=0.1), nn.LSTM(8, 8, proj_size=3)):
         with pytest.raises(InputError, match="dropout=0 and proj_size=0"):
             TiedDropout(layer)

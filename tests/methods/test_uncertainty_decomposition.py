@@ -30,9 +30,9 @@ def test_entropies_add_up_and_are_those_of_scipy(samples, objects, classes, conc
 def test_extremes_of_classes():
     certain = split_classes(torch.eye(3)[[0, 0]][:, None])
     assert certain.predictive.item() == certain.epistemic.item() == 0
-    torn = split_classes(torch.eye(3)[:, None])
-    assert torn.epistemic.item() == pytest.approx(np.log(3))
-    assert torn.aleatoric.item() == 0
+    disagreement = split_classes(torch.eye(3)[:, None])
+    assert disagreement.epistemic.item() == pytest.approx(np.log(3))
+    assert disagreement.aleatoric.item() == 0
     noisy = split_classes(torch.full((5, 1, 4), 0.25))
     assert noisy.aleatoric.item() == pytest.approx(np.log(4))
     assert noisy.epistemic.item() == 0

@@ -258,7 +258,7 @@ class NNGP(nn.Module):
             raise InputError(
                 f"inputs of shape {tuple(x.shape)} to an NNGP of {len(self.factor)} training rows",
                 f"finite numbers, (object, {self.inputs.shape[1]})",
-                "no call of fit, other features than in training, or missing values",
+                "not fitted, other features than in training, or missing values",
                 "call fit; use the features of the training set; leave out rows with NaN",
             )
         return x
