@@ -96,8 +96,8 @@ def rows_of(
 def best_width(rows: Rows, classes: int) -> float:
     """Choose the width of the priors by rows that were held back, on every tenth sample; 0 leaves the network alone.
 
-    A scaling is applied only where it gains more log-likelihood than the standard error of the gain over objects, and
-    has no worse Brier score: else chance alone could have chosen it.
+    A scaling is applied only where its Brier score is no worse and it gains more log-likelihood than twice the standard
+    error of the gain over objects: less could be chance.
     """
     few = replace(rows, logits=rows.logits[::10])
     plain = held_back(few, classes, 0.0)
@@ -106,7 +106,7 @@ def best_width(rows: Rows, classes: int) -> float:
         scaled = held_back(few, classes, width)
         gain = by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
         error = float(gain.std() * len(gain) ** 0.5)
-        if float(gain.sum()) > error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
+        if float(gain.sum()) > 2 * error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
             gains[width] = float(gain.sum())
     return max(gains, key=lambda width: gains[width])
 
