@@ -28,12 +28,11 @@ WIDTHS = (1.0, 0.3, 0.1)
 
 
 def calibrate(model: Classifier, source: Any) -> None:
-    """Fit scaling and prediction sets on the calibration part, and novelty on the training part where there is one.
+    """Fit scaling and prediction sets on the calibration part, and OOD scores on the training part if there is one.
 
-    Each object gives one row a stage: its last night in the last stage, a random one in those before. How far the
-    scaling may go is decided by all stages together, on objects held back: a network that is nearly calibrated is
-    best left alone, one that comes to another survey is not. After a training with `redshifting` the calibration part
-    has copies too, which stand for the far objects that are to be classified; see `redshifting`.
+    Each object gives one row per stage: its last night in the last stage, a random one in those before. The width of
+    the priors of the scaling is chosen for all stages together, by cross-fitting: see `best_width`. After a training
+    with `redshifting` the calibration part has copies too, which represent distant objects; see `redshifting`.
 
     Raises
     ------
@@ -65,7 +64,7 @@ def calibrate(model: Classifier, source: Any) -> None:
 
 @dataclass(frozen=True)
 class Rows:
-    """Answers for one night of each object and stage, and their truth."""
+    """Logits of one night of each object and stage, and their true classes."""
 
     stage: Tensor
     truth: Tensor
@@ -81,23 +80,23 @@ def rows_of(
 ) -> Rows:
     """Run the network over one night of each object in each stage that it reaches."""
     generator = torch.Generator().manual_seed(model.settings.seed)
-    found = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), surprise))
+    parts = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), surprise))
     return Rows(
-        torch.from_numpy(np.concatenate([a.stage for a in found])),
-        torch.from_numpy(np.concatenate([truth[a.owner] for a in found])),
-        torch.cat([a.logits for a in found], 1).cpu(),
-        torch.cat([a.summary for a in found]).cpu(),
-        torch.cat([a.surprise for a in found]).cpu(),
-        torch.cat([a.columns for a in found]).cpu(),
-        torch.from_numpy(np.concatenate([a.owner for a in found])),
+        torch.from_numpy(np.concatenate([a.stage for a in parts])),
+        torch.from_numpy(np.concatenate([truth[a.owner] for a in parts])),
+        torch.cat([a.logits for a in parts], 1).cpu(),
+        torch.cat([a.summary for a in parts]).cpu(),
+        torch.cat([a.surprise for a in parts]).cpu(),
+        torch.cat([a.columns for a in parts]).cpu(),
+        torch.from_numpy(np.concatenate([a.owner for a in parts])),
     )
 
 
 def best_width(rows: Rows, classes: int) -> float:
     """Choose the width of the priors by rows that were held back, on every tenth sample; 0 leaves the network alone.
 
-    A scaling is applied only where it gains more log-likelihood than the standard error of the gain over objects, and
-    has no worse Brier score: else chance alone could have chosen it.
+    A scaling is applied only where its Brier score is no worse and it gains more log-likelihood than twice the standard
+    error of the gain over objects: less could be chance.
     """
     few = replace(rows, logits=rows.logits[::10])
     plain = held_back(few, classes, 0.0)
@@ -106,7 +105,7 @@ def best_width(rows: Rows, classes: int) -> float:
         scaled = held_back(few, classes, width)
         gain = by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
         error = float(gain.std() * len(gain) ** 0.5)
-        if float(gain.sum()) > error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
+        if float(gain.sum()) > 2 * error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
             gains[width] = float(gain.sum())
     return max(gains, key=lambda width: gains[width])
 
@@ -130,11 +129,11 @@ def by_object(values: Tensor, owner: Tensor) -> Tensor:
 
 def held_back(rows: Rows, classes: int, width: float) -> Tensor:
     """Give probabilities of rows, each by a scaling of its stage that has not seen it, shape (row, class)."""
-    found = torch.empty(len(rows.truth), classes, dtype=torch.float64)
+    probability = torch.empty(len(rows.truth), classes, dtype=torch.float64)
     for k in rows.stage.unique():
-        mine = rows.stage == k
-        found[mine] = cross_fit(partial(VectorScaling, classes, width), rows.logits[:, mine], rows.truth[mine])
-    return found
+        mask = rows.stage == k
+        probability[mask] = cross_fit(partial(VectorScaling, classes, width), rows.logits[:, mask], rows.truth[mask])
+    return probability
 
 
 def one_a_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

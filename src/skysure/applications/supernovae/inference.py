@@ -24,7 +24,7 @@ from .settings import Query
 
 @dataclass(frozen=True)
 class Logits:
-    """What the network says of some nights of some objects, before calibration.
+    """Logits of some nights of some objects, before calibration.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ class Logits:
         Days from the trigger to the night.
     logits : Tensor, shape (sample, row, class)
     summary : Tensor, shape (row, unit)
-        What the dense layers read.
+        Features that the dense layers read.
     columns : Tensor, shape (row, 2)
-        What levels of prediction sets go by: the largest signal-to-noise ratio in a band until that night, and the
-        redshift, NaN where not known.
+        Columns whose bins have prediction sets of their own level: the largest signal-to-noise ratio in a band until
+        that night, and the redshift, NaN where unknown.
     surprise : Tensor, shape (row,)
-        How surprising the light curve was until then; NaN where nobody asked, or nothing is known.
+        Mean surprise of the points until then; NaN where it was not computed, or there is none.
     """
 
     owner: np.ndarray
@@ -56,11 +56,11 @@ class Logits:
 
 
 Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Which nights to answer for: (time, whether there is such a night) to indices of objects and of nights."""
+"""Which nights to predict: (time, mask of nights) to indices of objects and of nights."""
 
 
 def surprise_of(model: Classifier, given: Nights) -> Surprise | None:
-    """Compute how surprising light curves are under the forecasts; None for a model that does not forecast."""
+    """Prepare how surprising light curves are under forecasts; None for a model that does not forecast."""
     return Surprise(given) if model.horizons is not None else None
 
 
@@ -133,7 +133,7 @@ def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
 def run(
     model: Network, state: Batch, row: Tensor, night: Tensor, query: Query
 ) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
-    """Give what the head reads of some nights, without noise, and logits of each sample, which is one function."""
+    """Give the features of some nights without dropout, and the logits of posterior samples, each one function."""
     if model.tied:
         with torch.no_grad():
             summary = model.summary(state)[row, night]

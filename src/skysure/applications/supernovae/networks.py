@@ -1,4 +1,4 @@
-"""The network: normalisation, recurrent layers over nights, a dense head, calibration, prediction sets, novelty."""
+"""The network: normalisation, recurrent layers over nights, a dense head, calibration, prediction sets, OOD score."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Network(nn.Module):
         return {"states": states, "summary": self.encoder.summarised(states, batch)}
 
     def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
-        """Give what the head reads; how unlike that of the training set it is, is the novelty."""
+        """Give the features that the head reads, by which the OOD score goes."""
         return self.encoder(state) if self.tied else state["summary"]
 
     def suffix(self, state: Batch) -> Float[Tensor, "object *night class"]:
@@ -201,7 +201,7 @@ class Classifier(nn.Module):
     """Networks that answer together, and what turns their logits into answers.
 
     Several are a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474): they differ in where
-    they start and in what they are shown when. They are calibrated as one; novelty goes by the first.
+    initialisation and in the order of batches. They are calibrated as one; OOD scores go by the first.
 
     Parameters
     ----------

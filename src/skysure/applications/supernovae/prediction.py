@@ -1,4 +1,4 @@
-"""Light curves to class probabilities with their parts, prediction sets, novelty and flags."""
+"""Light curves to class probabilities with their uncertainties, prediction sets, OOD scores and quality flags."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ STRANGE = "points in the band {}, which this model was not trained for, were lef
 
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
-    """Answer for light curves: class probabilities, or with `forecast` the fluxes to come."""
+    """Predict class probabilities of light curves, or with `forecast` future fluxes."""
     return forecast_with_flags(model, chunk, query) if query.forecast else classify(model, chunk, query)
 
 
 def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> Values:
-    """Forecast, and flag what is outside of what the model was trained for, as classes are."""
-    prediction, given = forecast(model, chunk, query), nights(chunk, model.bands, model.settings, query.until)
+    """Forecast fluxes, with the quality flags that class probabilities have."""
+    given = nights(chunk, model.bands, model.settings, query.until)
+    prediction = forecast(model, chunk, query, given)
     flags = np.where(given.classifiable, _flags(model, given, np.arange(len(chunk))), EARLY)
     flags = np.repeat(joined(flags, strange_bands(chunk, model.bands)), query.days * len(model.bands))
     return replace(prediction, quality_flags=joined(flags, prediction.quality_flags))
 
 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
-    """Class probabilities of light curves: a row an object, or with `at_epoch = "all"` a row a night.
+    """Predict class probabilities of light curves: one row per object, or with `at_epoch = "all"` one per night.
 
-    An object without a trigger or with fewer than two nights gets the frequencies of the training classes, every
-    class as its set, and a flag. With a number as `at_epoch`, nothing that came later after the trigger is seen.
+    An object without a trigger or with fewer than two nights gets the frequencies of the training classes, a prediction
+    set of all classes, and a flag. With a number as `at_epoch`, only data up to so many days after the trigger are used.
     """
     given = nights(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
@@ -74,23 +75,23 @@ def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) ->
 
 def prediction_set(model: Classifier, answer: Logits, probability: Tensor, coverage: float) -> Tensor:
     """Which classes belong to the set of each row, shape (row, class)."""
-    found = torch.zeros_like(probability, dtype=torch.bool)
+    contains = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
-        found[rows] = stage.sets.contains(answer.columns[rows], 1 - probability[rows], coverage)
-    return found
+        contains[rows] = stage.sets.contains(answer.columns[rows], 1 - probability[rows], coverage)
+    return contains
 
 
 def level_of(model: Classifier, answer: Logits) -> np.ndarray:
     """Give which of the bounds of all stages, laid end to end, the set of each row goes by, shape (row,)."""
-    found = np.empty(len(answer.owner), np.int64)
+    level = np.empty(len(answer.owner), np.int64)
     for k in np.unique(answer.stage):
-        mine, sets = answer.stage == k, model.stages[k].sets
-        found[mine] = len(sets.counts) * k + sets.bin_of(answer.columns[torch.from_numpy(mine)]).cpu().numpy()
-    return found
+        rows, sets = answer.stage == k, model.stages[k].sets
+        level[rows] = len(sets.counts) * k + sets.bin_of(answer.columns[torch.from_numpy(rows)]).cpu().numpy()
+    return level
 
 
 def classified(model: Classifier, answer: Logits, query: Query, given: Nights, ids: np.ndarray) -> Classes:
-    """Turn answers into a prediction."""
+    """Calibrate logits and turn them into a prediction."""
     p = probabilities(model, answer)
     if len(p) == 1:
         p = p.expand(2, -1, -1)
@@ -113,7 +114,7 @@ def classified(model: Classifier, answer: Logits, query: Query, given: Nights, i
 
 
 def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nights, ids: np.ndarray) -> Classes:
-    """Give what is known of objects of which too little was seen: how common the classes are."""
+    """Predict the frequencies of the classes for objects with too few data."""
     p = model.frequency.double().cpu().numpy()
     p = p / p.sum()  # to double precision
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()

@@ -66,7 +66,7 @@ def redshifted(
 
     Raises
     ------
-    Fault
+    InputError
         Where there are bands that the survey has not.
     """
     known, z = SURVEYS[survey], curves.column("redshift")

@@ -92,7 +92,7 @@ def calibration_of(model: Classifier) -> Horizons:
 
     Raises
     ------
-    Fault
+    InputError
         Where it has no forecaster.
     """
     if model.horizons is None:

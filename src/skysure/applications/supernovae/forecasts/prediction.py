@@ -37,15 +37,16 @@ ENDS = ("low", "high", "measured_low", "measured_high")
 WITHHELD = "out of distribution: the errors and intervals of its forecast are withheld"
 
 
-def forecast(model: Classifier, chunk: LightCurves, query: Query) -> Values:
-    """Forecast the flux in each band, night by night: a row an object, day and band.
+def forecast(model: Classifier, chunk: LightCurves, query: Query, given: Nights | None = None) -> Values:
+    """Forecast the flux in each band, day by day: one row per object, day and band.
 
-    Days count from the last night that is seen. An object of which too little was seen has no numbers. One that is out
-    of distribution has the mean alone: its errors would rest on calibration objects that are unlike it.
+    Days count from the last night used. An object with too few data has no numbers. One that is out of distribution has
+    only a mean: its errors would rest on calibration objects unlike it. `given` are the nights of the chunk, where they
+    are at hand.
     """
     days = np.repeat(np.arange(1, query.days + 1, dtype=np.float32), len(model.bands))
     band = np.tile(np.arange(len(model.bands)), query.days)
-    given = nights(chunk, model.bands, model.settings, query.until)
+    given = nights(chunk, model.bands, model.settings, query.until) if given is None else given
     numbers, ood_percentile, is_ood = _forecast_objects(model, given, days, band, query)
     unit, each = NANOJANSKY_PER_FLUX, partial(np.repeat, repeats=len(days))
     mean, aleatoric, epistemic, *ends = numbers.reshape(7, -1, 1)
