@@ -67,30 +67,6 @@ def inspect(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | 
     return describe(paths, reading)
 
 
-def from_table(table: Any, reading: Mapping[str, Any]) -> LightCurves:
-    """Build light curves from a table in memory; of a reading, its columns, unit or zero point, and `carry` count.
-
-    Raises
-    ------
-    InputError
-        Where the reading has other fields, or as `LightCurves.from_table` says.
-    """
-    reading = Reading.from_toml(reading)
-    if others := set(reading.to_toml()) - {"columns", "unit", "zero_point", "carry"}:
-        cause = "a table in memory can be changed before"
-        raise InputError(
-            f"[reading] {', '.join(sorted(others))}, of a table in memory", "columns, unit, zero_point, carry", cause
-        )
-    names = list(getattr(table, "column_names", None) or getattr(table, "colnames", None) or table.keys())
-    columns = {}
-    for ours in reading.columns:
-        options = reading.names_of(ours)
-        columns[ours] = next((name for name in options if name in names), options[0])
-    zero_point = (1 * u.Unit(reading.unit)).to_value(u.ABmag) if reading.unit else reading.zero_point
-    more = {"carry": reading.carry} if reading.carry else {}
-    return LightCurves.from_table(table, columns, zero_point=zero_point, **more)
-
-
 @dataclass(frozen=True)
 class LightCurveFiles(Source):
     """A source of light curves in files or in memory.
