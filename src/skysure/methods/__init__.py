@@ -1,4 +1,4 @@
-"""Methods, written once: functions of tensors that know no application."""
+"""Statistical and machine-learning methods as functions of tensors and arrays, independent of applications."""
 
 import lazy_loader
 

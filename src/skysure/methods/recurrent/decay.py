@@ -60,7 +60,7 @@ class StateDecay(nn.Module):
         plain = isinstance(layer, nn.RNNBase) and layer.mode in STEPS and not (layer.dropout or layer.proj_size)
         if not plain or not layer.batch_first or not 0 < shortest <= longest:
             raise InputError(
-                f"Decaying({layer}, {shortest}, {longest})",
+                f"StateDecay({layer}, {shortest}, {longest})",
                 "nn.GRU, nn.LSTM or nn.RNN with batch_first=True, dropout=0, proj_size=0; 0 < shortest <= longest",
                 "a layer with the time axis first, or timescales in the wrong order",
                 "build the layer with batch_first=True and without dropout",

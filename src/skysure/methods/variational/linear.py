@@ -11,7 +11,7 @@ A distribution q(w) enters by its mean m, covariance C and entropy H(q) only. Fo
 With the precision A = X'X / σ² + l², three choices of q (Bishop 2006, "Pattern Recognition and Machine Learning"):
 
     exact       N(m, A⁻¹),  m = A⁻¹ X'y / σ²                          eq. 3.53, 3.54
-    mean field  N(m_j, 1/A_jj) for each weight by itself              eq. 10.12 to 10.15
+    mean field  N(m_j, 1/A_jj) for each weight separately             eq. 10.12 to 10.15
     dropout     w_j = M_j z_j + N(0, width²),  z_j 1 or, with p, 0    Gal and Ghahramani 2016, arXiv:1506.02142
 """
 
