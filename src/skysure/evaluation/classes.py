@@ -114,7 +114,7 @@ def score_out_of_distribution(
 
 def confusion_curve(probability: Probability, truth: Truth, classes: Sequence[str]) -> Curve:
     """Counts of the most probable class, a row per true class."""
-    counts = ranking.confusion(truth, probability.argmax(1), len(classes))
+    counts = ranking.confusion(truth=truth, predicted=probability.argmax(1), classes=len(classes))
     return Curve("confusion", {"classes": list(classes), "counts": counts.tolist()})
 
 
