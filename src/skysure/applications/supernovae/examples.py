@@ -98,10 +98,9 @@ def forecast_of(model: Classifier, curves: LightCurves, query: Query) -> dict[st
     Times are days since the first detection, fluxes at zero point 27.5, one row per band.
     """
     prediction = forecast(model, curves, query)
-    if not np.isfinite(prediction.mean).all():
+    if prediction.low is None or not np.isfinite(prediction.low).all():
         return None
     bands, trigger = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
-    assert prediction.low is not None
     assert prediction.high is not None
 
     def by_band(values: np.ndarray) -> list[list[float]]:
