@@ -30,13 +30,27 @@ P = TypeVar("P", bound=Prediction)
 
 
 @overload
-def predict(run: str | Path | Run, data: Any, out: str | Path | Paths, **options: Any) -> int: ...
+def predict(run: str | Path | Run, data: Any, out: str | Path | Paths, **options: Any) -> int:
+    """Write the prediction to files, and return the number of rows."""
+    ...
+
+
 @overload
-def predict(run: str | Path | Run, data: Any = (), *, kind: type[P], **options: Any) -> P: ...
+def predict(run: str | Path | Run, data: Any = (), *, kind: type[P], **options: Any) -> P:
+    """Return the whole prediction, of the kind that is expected."""
+    ...
+
+
 @overload
-def predict(run: str | Path | Run, data: Any = (), *, forecast: str | float, **options: Any) -> Values: ...
+def predict(run: str | Path | Run, data: Any = (), *, forecast: str | float, **options: Any) -> Values:
+    """Return a forecast, of an application that has them."""
+    ...
+
+
 @overload
-def predict(run: str | Path | Run, data: Any = (), **options: Any) -> Prediction: ...
+def predict(run: str | Path | Run, data: Any = (), **options: Any) -> Prediction:
+    """Return the whole prediction."""
+    ...
 
 
 def predict(
