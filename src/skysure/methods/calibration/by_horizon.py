@@ -12,8 +12,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
-from .quantiles import QuantileScaling
 from .mixtures import Mixtures, Score
+from .quantiles import QuantileScaling
 from .scores import gaussian_mixture_nll
 
 
