@@ -44,13 +44,8 @@ def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     """Predict class probabilities of light curves: one row per object, or with `at_epoch = "all"` one per night.
 
-        An object without a trigger or with fewer than two nights gets the frequencies of the training classes, a prediction
-    <<<<<<< HEAD
-        set of all classes, and a flag. With a number as `at_epoch`, only data up to that many days after the trigger are
-        used.
-    =======
-        set of all classes, and a flag. With a number as `at_epoch`, only data up to so many days after the trigger count.
-    >>>>>>> h-supernovae
+    An object without a trigger or with fewer than two nights gets the frequencies of the training classes, a prediction
+    set of all classes, and a flag. With a number as `at_epoch`, only data up to that many days after the trigger count.
     """
     given = nights(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
