@@ -179,7 +179,7 @@ def beta_nll(mean: Tensor, std: Tensor, truth: Tensor, beta: float = BETA) -> Te
 def predict(networks: Ensemble, inputs: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each member for its own inputs: (member, object)."""
     with torch.no_grad():
-        each = [gaussian(networks(part, own=True), floor) for part in inputs.split(CHUNK, 1)]
+        each = [gaussian(networks(part, per_member=True), floor) for part in inputs.split(CHUNK, 1)]
     return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
 
 
