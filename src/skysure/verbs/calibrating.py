@@ -74,6 +74,7 @@ def calibrate(
     with session.running(force=force, resumable=False):
         fresh = unseen(opened(run, data, reading), run)
         source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, progress)
+        assert isinstance(source, SplitSource)  # `Unseen` has no parts of its own
         note_few(source, notify(progress))
         progress("calibrating", 0, None)
         app.calibrate(model, source)
