@@ -105,12 +105,7 @@ def schedule(progress: float, warm_up: float) -> float:
 class Step:
     """One optimisation step: what it needs, and the running mean of the weights.
 
-    Parameters
-    ----------
-    wrapped : nn.Module
-        The model as the accelerator prepared it.
-    model, optimizer, nll, optimisation, objects, own_batches, accelerator
-        As in `fit`.
+    The arguments are those of `fit`; `wrapped` is the model as the accelerator prepared it.
     """
 
     def __init__(
