@@ -21,7 +21,7 @@ from record import record, row
 from sine import standard_error, train_seeds
 from skysure.application import preset
 from skysure.applications import sine
-from skysure.applications.sine.points import joined
+from skysure.applications.sine.points import Points
 from skysure.data.sources import TEST
 from skysure.methods.dropout import rates
 from skysure.methods.sampling import sample
@@ -70,7 +70,7 @@ def score_seeds(settings: sine.Settings, n: int, kind: str, seeds: int) -> Itera
     """Train several seeds in one batched pass and compare their predictions with the truth."""
     by_name: dict[str, list[float]] = {}
     for model, source in train_seeds(settings, range(seeds)):
-        points = joined(source.chunks(TEST))
+        points = Points.concat(source.chunks(TEST))
         # Each point has its own masks: a few shared masks would rarely drop an input with a small rate.
         outputs = sample(model, torch.as_tensor(points.x, dtype=torch.float32), SAMPLES, seed=0).double()
         mean = (outputs[..., 0] * model.y_scale + model.y_mean).numpy()

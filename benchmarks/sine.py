@@ -21,7 +21,7 @@ from record import record, row
 from skysure.applications import sine
 from skysure.applications.sine import grid, training
 from skysure.applications.sine.functions import truth
-from skysure.applications.sine.points import joined
+from skysure.applications.sine.points import Points
 from skysure.data.sources import TEST, VALIDATION, SplitSource
 from skysure.methods.ensembles import Ensemble
 from skysure.training import Batch, fit
@@ -80,7 +80,7 @@ def scores(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:
             by_name.setdefault(score["name"], []).append(score["value"])
             if score.get("before") is not None:
                 by_name.setdefault(f"{score['name']}_uncalibrated", []).append(score["before"])
-        points = joined(source.chunks(TEST))
+        points = Points.concat(source.chunks(TEST))
         noise = (points.y - truth("sine", points.x)) / settings.sigma
         best = float(np.mean(-0.5 * noise**2 - np.log(settings.sigma) - 0.5 * np.log(2 * np.pi)))
         by_name.setdefault("log_likelihood_lost", []).append(best - by_name["log_likelihood"][-1])
@@ -125,7 +125,7 @@ def choice(settings: sine.Settings, seeds: range) -> Iterator[dict[str, Any]]:
     for seed in seeds:
         own = replace(settings, seed=seed)
         source = split_points(own)
-        points, batches = joined(source.chunks(VALIDATION)), training.batches(source, own)
+        points, batches = Points.concat(source.chunks(VALIDATION)), training.batches(source, own)
         ensemble, ours = grid.ensemble(own, source.schema), sine.network(own, source.schema)
         for model in (ensemble, ours):
             *_, last = training.fit_states(model, batches, own)

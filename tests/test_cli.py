@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -210,6 +212,48 @@ def test_flags_of_reading_are_lines_of_the_table(tmp_path: Path) -> None:
     assert ReadingFlags(column=("id=a", "time = b=c")).table() == {"columns": {"id": "a", "time": "b=c"}}
     with pytest.raises(SettingsError, match="NAME=COLUMN"):
         ReadingFlags(column=("objname",)).table()
+
+
+def test_flags_of_reading_go_over_the_file_else_over_the_run(tmp_path: Path) -> None:
+    of_run = {"unit": "uJy", "time_format": "jd", "columns": {"id": "a", "flux": "f"}}
+    assert ReadingFlags().table(of_run) is None
+    assert ReadingFlags(unit="nJy").table(of_run) == of_run | {"unit": "nJy"}
+    assert ReadingFlags(zero_point=27.5, column=("id=b",)).table(of_run) == {
+        "zero_point": 27.5, "time_format": "jd", "columns": {"id": "b", "flux": "f"},
+    }  # fmt: skip
+    assert of_run == {"unit": "uJy", "time_format": "jd", "columns": {"id": "a", "flux": "f"}}
+    (tmp_path / "r.toml").write_text('[reading]\ntime_format = "mjd"\n')
+    assert ReadingFlags(tmp_path / "r.toml", unit="nJy").table(of_run) == {"unit": "nJy", "time_format": "mjd"}
+
+
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "calibrate"])
+def test_flags_of_reading_keep_the_rest_of_the_reading_of_a_run(
+    say: Say, supernova_run: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    run = replace(verbs.load(supernova_run), reading={"zero_point": 31.4, "columns": {"time": "when"}})
+    readings = []
+
+    def note(run: Any, *arguments: object, reading: Any = None, **options: object) -> int:
+        readings.append(reading)
+        raise InputError("stop here", "the reading")
+
+    monkeypatch.setattr(verbs, "load", lambda path: run)
+    monkeypatch.setattr(verbs, verb, note)
+    words = (verb, supernova_run, "night.csv", "--out", "o.csv")
+    assert say(*words, "--unit", "nJy", "--column", "id=objname")[0] == 1
+    assert say(*words)[0] == 1
+    assert readings == [{"unit": "nJy", "columns": {"time": "when", "id": "objname"}}, None]
+
+
+def test_a_unit_given_by_a_flag_leaves_the_columns_of_the_run(say: Say, run_copy: Path, tmp_path: Path) -> None:
+    content = load_toml(run_copy / "run.toml") | {"reading": {"unit": "mJy", "columns": {"id": "objname"}}}
+    (run_copy / "run.toml").write_text(tomli_w.dumps(content))
+    text = "objname,mjd,band,flux,flux_error\n"
+    text += "".join(f"a,{59000 + day},g,{100 + day},5\n" for day in range(5))
+    (tmp_path / "night.csv").write_text(text)
+    status, _, err = say("predict", run_copy, "night.csv", "--out", "a.csv", "--unit", "nJy", "--samples", "2")
+    assert status == 0, err
+    assert read_table("a.csv")["id"].tolist() == ["a"]
 
 
 def test_flags_of_reading_read_a_file(say: Say, tmp_path: Path) -> None:

@@ -111,8 +111,11 @@ def test_its_fields_are_flags_and_its_verbs_are_commands(say: Say, monkeypatch: 
     monkeypatch.setattr(reporting, "write_report", write_report)
     status, out, err = say("evaluate", "run", "night.parquet", "--json", "--out", "evaluation")
     assert status == 0, err
-    assert {score["name"] for score in json.loads(out)["scores"]} == {"accuracy", "nll", "brier"}
-    assert "Recall" in Path("evaluation", "report.html").read_text()
+    assert {score["name"] for score in json.loads(out)["scores"]} == {
+        "macro_auc", "accuracy", "nll", "brier", "ece", "set_coverage", "set_size",
+    }  # fmt: skip
+    report = Path("evaluation", "report.html").read_text()
+    assert all(title in report for title in ("Recall", "Confusion matrix", "Reliability diagram"))
     assert "galaxies cannot play" in say("play", "run")[2]
 
 
@@ -126,7 +129,7 @@ def test_it_learns_by_the_python_functions(tmp_path: Path, monkeypatch: pytest.M
     assert scores["accuracy"] > 0.9  # the arms are seen by eye; by chance it is 0.5
     fresh = application("galaxies").simulate(run.settings, 200, 2)
     prediction = skysure.predict(run, fresh, coverage=0.95)
-    truth = next(fresh.chunks()).labels
+    truth = next(fresh.chunks()).label
     held = prediction.prediction_set[np.arange(200), [run.schema.classes.index(name) for name in truth]]
     assert held.mean() > 0.88  # 0.95 promised, binomial error 0.015, and that of 120 calibration objects 0.02
     again = skysure.predict(skysure.load(tmp_path / "run"), fresh, coverage=0.95)

@@ -172,9 +172,10 @@ def calibrate(
     from skysure import verbs
 
     with Progress() as progress:
+        trained = verbs.load(run)
         verbs.calibrate(
-            run, data, out, reading=reading.table(), test=test, seed=seed, device=device, force=force,
-            progress=progress,
+            trained, data, out, reading=reading.table(trained.reading), test=test, seed=seed, device=device,
+            force=force, progress=progress,
         )  # fmt: skip
     print_scores(out, as_json=json)
 
@@ -203,9 +204,10 @@ def _predict(defaults: Any) -> Callable[..., None]:
         from skysure import verbs
 
         with Progress() as progress:
+            trained = verbs.load(run)
             rows = verbs.predict(
-                run, data or (), out, reading=reading.table(), resume=resume, device=device, force=force,
-                progress=progress, **values_of(query),
+                trained, data or (), out, reading=reading.table(trained.reading), resume=resume, device=device,
+                force=force, progress=progress, **values_of(query),
             )  # fmt: skip
         what = "object" if all(verbs.is_page(path) for path in out) else "row"
         say(f"{rows:,} {what}{'' if rows == 1 else 's'} in {', '.join(map(str, out))}")
@@ -242,9 +244,10 @@ def _evaluate(defaults: Any) -> Callable[..., None]:
         if folder is None and data:
             folder = Path(f"{Path(run).name}-on-{Path(data[0]).name.split('.')[0]}")
         with Progress() as progress:
+            trained = verbs.load(run)
             verbs.evaluate(
-                run, data or (), against=against, out=folder or "", reading=reading.table(), device=device,
-                force=force, progress=progress, **values_of(query),
+                trained, data or (), against=against, out=folder or "", reading=reading.table(trained.reading),
+                device=device, force=force, progress=progress, **values_of(query),
             )  # fmt: skip
         print_scores(folder or find(run), as_json=json)
 

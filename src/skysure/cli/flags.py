@@ -29,11 +29,11 @@ class ReadingFlags:
     Parameters
     ----------
     reading
-        TOML file with a [reading] table: columns, units, bands.
+        TOML file with a [reading] table: columns, units, bands; by default that of the run.
     zero_point
-        AB magnitude of a flux of one; overrides the file.
+        AB magnitude of a flux of one; overrides the file, or the run.
     unit
-        Unit of the flux, such as nJy; overrides the file.
+        Unit of the flux, such as nJy; overrides the file, or the run.
     column
         NAME=COLUMN, the file's column of a quantity, such as id=objname; repeat for more.
     """
@@ -43,11 +43,11 @@ class ReadingFlags:
     unit: str | None = None
     column: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
 
-    def table(self) -> dict[str, Any] | None:
-        """Give the `[reading]` table: that of the file, with the flags over it; None where nothing is given."""
+    def table(self, of_run: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """Give the `[reading]` table: that of the file, else of the run, with the flags over it; None without flags."""
         if self == NO_READING:
             return None
-        table = {} if self.reading is None else table_of(self.reading, "reading")
+        table = dict(of_run or {}) if self.reading is None else table_of(self.reading, "reading")
         if self.zero_point is not None or self.unit is not None:
             table = {name: value for name, value in table.items() if name not in ("zero_point", "unit")}
         if self.zero_point is not None:

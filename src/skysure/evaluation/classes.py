@@ -124,16 +124,17 @@ def roc_curves(probability: Probability, truth: Truth, classes: Sequence[str]) -
 
 
 def reliability(
-    probability: Probability, truth: Truth, before: Probability, of: tuple[int, str] | None = None
+    probability: Probability, truth: Truth, before: Probability | None = None, of: tuple[int, str] | None = None
 ) -> Curve:
-    """Reliability diagram before and after calibration: of one class (index, name), else of the most probable class."""
+    """Reliability diagram, also before calibration: of one class (index, name), else of the most probable class."""
 
     def curve(p: np.ndarray) -> dict[str, list]:
         if of is None:
             return reliability_curve(p.max(1), p.argmax(1) == truth)
         return reliability_curve(p[:, of[0]], truth == of[0])
 
-    return Curve("reliability", {"of": of[1] if of else None, "before": curve(before), "after": curve(probability)})
+    earlier = None if before is None else curve(before)
+    return Curve("reliability", {"of": of[1] if of else None, "before": earlier, "after": curve(probability)})
 
 
 def set_curve(

@@ -1,8 +1,9 @@
-"""Settings of every supervised application: network, dropout, optimisation, parts."""
+"""Settings of every supervised application, and what may be asked of every network with posterior samples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from skysure.settings import check_ranges
 
@@ -67,6 +68,47 @@ class SupervisedSettings:
         check_ranges(self, ranges | {"seed": (0, 2**63 - 1)})
 
     @property
+    def dropout(self) -> dict[str, Any]:
+        """The arguments of dropout layers."""
+        return {"rate": self.rate, "learned": self.learned_rate, "length_scale": self.length_scale}
+
+    @property
     def optimisation(self) -> Optimisation:
         """How the network is optimised."""
         return Optimisation(self.epochs, self.learning_rate, self.patience)
+
+
+@dataclass(frozen=True)
+class SampledQuery:
+    """What may be asked of a network with posterior samples.
+
+    Parameters
+    ----------
+    samples : int
+        Number of posterior samples.
+    seed : int
+        Seed of the samples.
+    """
+
+    samples: int = 30
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"samples": (2, 10**6), "seed": (0, 2**63 - 1)})
+
+
+@dataclass(frozen=True)
+class ClassQuery(SampledQuery):
+    """What may be asked of a classifier with prediction sets.
+
+    Parameters
+    ----------
+    coverage : float
+        Nominal coverage of the prediction sets.
+    """
+
+    coverage: float = 0.9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ranges(self, {"coverage": (1e-6, 1 - 1e-6)})

@@ -21,7 +21,7 @@ from skysure.run.session import IN_MEMORY, require_replaceable
 from skysure.settings import build
 
 from .exclusions import left_out, require_objects, tell_left_out
-from .inputs import Paths, accelerator_on, any_given, load, open_data, open_environment, opened
+from .inputs import Paths, accelerator_on, any_given, load, open_data, open_environment, open_for_run
 from .progress import Progress, notify, silent
 from .unseen import split_of, unseen
 
@@ -116,7 +116,7 @@ def _test_data(run: Run, data: Any, reading: dict[str, Any]) -> Any:
     if app.is_agent:
         return open_environment(app, run.settings, data)
     if any_given(data):
-        return unseen(opened(run, data, reading), run)
+        return unseen(open_for_run(run, data, reading), run)
     facts, split = run.card.get("data", {}), split_of(run)
     if facts.get("description") == IN_MEMORY:
         raise InputError(

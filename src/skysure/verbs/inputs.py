@@ -44,7 +44,7 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
     Source
         Iterated with `chunks()`.
     """
-    return application(name).read(list(listed(data)), dict(reading or {}))
+    return application(name).read(list(list_data(data)), dict(reading or {}))
 
 
 def open_data(app: Application, settings: Any, data: Sequence[Any], reading: Mapping[str, Any]) -> Source:
@@ -69,12 +69,12 @@ def require_reader(app: Application) -> None:
         raise InputError(f"{app.name} reads no data", "no DATA", cause)
 
 
-def opened(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
+def open_for_run(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
     """Open data for a trained model: paths, chunks in memory, or a source; of agents without data, their states."""
     app = run.verbs
     if is_source(data):
         return data
-    chunks_or_paths = listed(data)
+    chunks_or_paths = list_data(data)
     if not chunks_or_paths and app.offers("read"):
         raise InputError("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
     if chunks_or_paths and not paths_of(chunks_or_paths):
@@ -89,7 +89,7 @@ def is_source(data: Any) -> bool:
     return isinstance(data, Source)
 
 
-def listed(data: Any) -> tuple[Any, ...]:
+def list_data(data: Any) -> tuple[Any, ...]:
     """List what is given, paths as text; nothing for a source."""
     if is_source(data):
         return ()

@@ -22,7 +22,7 @@ from skysure.settings import build, plain
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
-from .inputs import Paths, accelerator_on, listed, load, opened, paths_of
+from .inputs import Paths, accelerator_on, list_data, load, open_for_run, paths_of
 from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
@@ -106,7 +106,7 @@ def predict(
         if not predictions:
             raise no_object(source)
         return _require(kind, concat(predictions))
-    files = [] if _has_table(data) else list(paths_of(listed(data)))
+    files = [] if _has_table(data) else list(paths_of(list_data(data)))
     metadata = _metadata(run, request)
     identity = metadata | {"data": files, "reading": dict(reading)} if files else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
@@ -116,9 +116,9 @@ def predict(
 def _open(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
     """Open data for a run; its application turns tables in memory into chunks."""
     if not _has_table(data):
-        return opened(run, data, reading)
+        return open_for_run(run, data, reading)
     from_table = run.verbs.from_table
-    return opened(run, [from_table(d, reading) if is_table(d) else d for d in _several(data)], reading)
+    return open_for_run(run, [from_table(d, reading) if is_table(d) else d for d in _several(data)], reading)
 
 
 def _several(data: Any) -> list[Any]:

@@ -45,6 +45,6 @@ def simulate(
             done += len(chunk)
             progress("simulating", done, total)
     if ".csv" in Path(out).suffixes and units:
-        listed = ", ".join(f"{column} in {unit}" for column, unit in units.items())
-        notify(progress)(f"CSV keeps no units; here: {listed}. Give them in [reading] to read it")
+        text = ", ".join(f"{column} in {unit}" for column, unit in units.items())
+        notify(progress)(f"CSV keeps no units; here: {text}. Give them in [reading] to read it")
     return done

@@ -16,7 +16,7 @@ from skysure.run.session import IN_MEMORY, SIMULATED, Session, require_replaceab
 from skysure.training.state import State, prefixed
 
 from .exclusions import left_out, note_few, tell_left_out
-from .inputs import Paths, accelerator_on, is_source, listed, load, open_data, open_environment, paths_of
+from .inputs import Paths, accelerator_on, is_source, list_data, load, open_data, open_environment, paths_of
 from .progress import Progress, notify, silent
 from .split import in_parts, sizes_of
 
@@ -101,7 +101,7 @@ def train(
 
 def _session(out: Path, name: str, settings: Any, data: Any, reading: Mapping[str, Any] | None, main: bool) -> Session:
     """Plan the session, which names its data by their paths, or says where else they come from."""
-    files = paths_of(listed(data))
+    files = paths_of(list_data(data))
     simulated = isinstance(data, (list, tuple)) and not data
     origin = "" if files else SIMULATED if simulated else IN_MEMORY
     return Session(out, name, settings, dict(reading or {}), files, origin, main)
@@ -114,7 +114,7 @@ def _open_experience(
     if app.is_agent:
         return open_environment(app, settings, data)
     sizes = sizes_of(settings)
-    source = data if is_source(data) else open_data(app, settings, listed(data), reading)
+    source = data if is_source(data) else open_data(app, settings, list_data(data), reading)
     source = in_parts(source, sizes, settings.seed, progress, grouped=settings.groups)
     if isinstance(source, SplitSource):
         require_enough(source)

@@ -7,12 +7,12 @@ import torch
 from skysure.data.sources import CALIBRATION, Source
 
 from .networks import SineNetwork
-from .points import joined
+from .points import Points
 from .prediction import draws
 from .settings import Query
 
 
 def calibrate(model: SineNetwork, source: Source) -> None:
     """Fit the factor on the calibration part."""
-    points = joined(source.chunks(CALIBRATION))
+    points = Points.concat(source.chunks(CALIBRATION))
     model.calibration.fit(*draws(model, points.x, Query(), calibrated=False), torch.as_tensor(points.y)[:, None])

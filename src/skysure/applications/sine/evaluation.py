@@ -15,7 +15,7 @@ from skysure.evaluation.values import coverage_score, score_values, value_covera
 from . import grid
 from .functions import truth as truth_of
 from .networks import SineNetwork
-from .points import Points, joined
+from .points import Points
 from .prediction import draws, predict
 from .settings import Query
 
@@ -29,7 +29,7 @@ Samples = tuple[np.ndarray, np.ndarray]
 
 def evaluate(model: SineNetwork, source: Source, query: Query) -> Evaluation:
     """Compare predictions with the test part, and draw functions far outside the range of the training data."""
-    points = joined(source.chunks(TEST))
+    points = Points.concat(source.chunks(TEST))
     labelled = points[np.isfinite(points.y)]
     curves, scores, facts = [_functions(model, source, query)], [], {}
     if len(labelled):
@@ -78,7 +78,7 @@ def _functions(model: SineNetwork, source: Source, query: Query) -> Curve:
     low, high = source.schema.low, source.schema.high
     x = np.linspace(low - (high - low), high + (high - low), CURVE_POINTS)
     prediction = predict(model, _at(x), query)
-    training = joined(source.chunks(TRAIN))[:300]
+    training = Points.concat(source.chunks(TRAIN))[:300]
     samples = draws(model, x, replace(query, samples=FUNCTIONS))[0]
     return Curve("functions", {
         "x": x.tolist(), "truth": truth_of(model.function, x).tolist(), "mean": prediction.mean[:, 0].tolist(),

@@ -37,7 +37,7 @@ class SineNetwork(nn.Module):
         self.register_buffer("x_scale", torch.tensor(max((schema.high - schema.low) / 12**0.5, 1e-12)))
         self.register_buffer("y_mean", torch.tensor(schema.mean))
         self.register_buffer("y_scale", torch.tensor(schema.scale))
-        dropout = {"rate": settings.rate, "learned": settings.learned_rate, "length_scale": settings.length_scale}
+        dropout = settings.dropout
         first, width = nn.Linear(1, settings.hidden), settings.hidden
         self.function, self.drops_input = settings.function, settings.drop_input
         self.input = Dropout(first, **dropout, narrow=True) if settings.drop_input else first

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from astropy.table import QTable
 
+from skysure.data.chunks import Chunk
 from skysure.errors import InputError, nearest
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Chunk):
     """Some points; y is NaN where it is unknown.
 
     Parameters
@@ -21,19 +21,8 @@ class Points:
     x, y : ndarray of float64, shape (point,)
     """
 
-    ids: np.ndarray
     x: np.ndarray
     y: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, which: Any) -> Points:
-        return Points(self.ids[which], self.x[which], self.y[which])
-
-    def to_table(self) -> QTable:
-        """Give the points as a table."""
-        return QTable({"id": self.ids, "x": self.x, "y": self.y})
 
 
 def from_table(table: Any, reading: Any = None) -> Points:
@@ -52,9 +41,3 @@ def from_table(table: Any, reading: Any = None) -> Points:
         raise InputError("x is empty or not finite", "finite numbers", "missing values", "drop those rows")
     y = np.asarray(table["y"], np.float64) if "y" in names else np.full(len(x), np.nan)
     return Points(np.asarray(table["id"] if "id" in names else np.arange(len(x))).astype(str), x, y)
-
-
-def joined(chunks: Any) -> Points:
-    """Join chunks into one."""
-    chunks = list(chunks)
-    return Points(*(np.concatenate([getattr(c, name) for c in chunks]) for name in ("ids", "x", "y")))

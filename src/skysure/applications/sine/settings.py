@@ -7,7 +7,7 @@ from typing import Literal
 
 from skysure.errors import SettingsError
 from skysure.settings import check_ranges
-from skysure.training.settings import SupervisedSettings
+from skysure.training.settings import SampledQuery, SupervisedSettings
 
 PAPERS = (
     "Gal, Hron & Kendall 2017, Concrete dropout (arXiv:1705.07832)",
@@ -60,22 +60,10 @@ class Settings(SupervisedSettings):
 
 
 @dataclass(frozen=True)
-class Query:
-    """What may be asked of a trained `sine`.
-
-    Parameters
-    ----------
-    samples : int
-        Posterior samples: functions.
-    seed : int
-        Seed of the samples.
-    """
+class Query(SampledQuery):
+    """What may be asked of a trained `sine`; each posterior sample is a function."""
 
     samples: int = 100
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_ranges(self, {"samples": (2, 10**6), "seed": (0, 2**63 - 1)})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from skysure.data.results.writer import read_table
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, nearest
 
-from .points import Points, joined
+from .points import Points
 from .settings import Schema
 
 COLUMNS = {"id", "x", "y"}
@@ -31,7 +31,7 @@ def read(data: Sequence[str | Points], reading: Any) -> InMemorySource:
     InputError
         Where a file cannot be read, a column is missing, or x is not finite.
     """
-    points = joined(d if isinstance(d, Points) else _points(Path(d)) for d in data)
+    points = Points.concat(d if isinstance(d, Points) else _points(Path(d)) for d in data)
     y = points.y[np.isfinite(points.y)]
     mean, scale = (float(y.mean()), float(y.std()) or 1.0) if len(y) else (0.0, 1.0)
     return InMemorySource(Schema(float(points.x.min()), float(points.x.max()), mean, scale), [points])
@@ -51,7 +51,7 @@ def inspect(paths: Sequence[str | Path], reading: Any = None) -> Findings:
     recognised = bool(tables) and all({"x"} <= set(t.schema) <= COLUMNS for t in tables)
     if recognised and not problems.errors:
         with problems.collect():
-            facts |= _facts(joined(_points(Path(p)) for p in paths))
+            facts |= _facts(Points.concat(_points(Path(p)) for p in paths))
     return Findings(
         "points", recognised, tuple(_table_findings(t) for t in tables), facts,
         problems=tuple(str(error) for error in problems.errors),

@@ -7,18 +7,17 @@ from dataclasses import replace
 from itertools import count
 from time import perf_counter
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from skysure.data.sources import TRAIN, VALIDATION, SplitSource
 from skysure.methods.likelihoods import gaussian_nll
-from skysure.training import Batch, State, combine, fit, prefixed
+from skysure.training import Batch, State, fit, prefixed, shuffled_batches
 
 from .grid import ensemble, row
 from .networks import network
-from .points import joined
+from .points import Points
 from .settings import Schema, Settings
 
 
@@ -60,18 +59,10 @@ def batches(source: SplitSource, settings: Settings) -> Callable[[str, int], lis
     schema: Schema = source.schema
     tensors = {}
     for part in (TRAIN, VALIDATION):
-        points = joined(source.chunks(part))
+        points = Points.concat(source.chunks(part))
         values = {"x": points.x, "y": (points.y - schema.mean) / schema.scale}
         tensors[part] = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in values.items()}
-
-    def batches_of(part: str, epoch: int) -> list[Batch]:
-        index = torch.arange(len(tensors[part]["x"]))
-        if part == TRAIN:
-            order = np.random.default_rng(combine(settings.seed, epoch)).permutation(len(index))
-            index = torch.from_numpy(order)
-        return [{name: t[rows] for name, t in tensors[part].items()} for rows in index.split(settings.batch)]
-
-    return batches_of
+    return shuffled_batches(tensors, settings.batch, settings.seed)
 
 
 def nll(model: nn.Module, batch: Batch) -> Tensor:
@@ -97,6 +88,6 @@ def _with_grid(state: State, last: State, source: SplitSource, settings: Setting
     fixed, ours = ensemble(settings, source.schema), network(settings, source.schema)
     fixed.load_state_dict(last.weights)
     ours.load_state_dict(state.weights)
-    points = joined(source.chunks(VALIDATION))
+    points = Points.concat(source.chunks(VALIDATION))
     rows = torch.stack([row(model, points) for model in [*fixed.members(), ours]])
     return replace(state, tensors=state.tensors | prefixed({"grid": rows, "grid_seconds": seconds}, "best."))

@@ -60,7 +60,7 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     whole, owner = concat(parts), np.concatenate(owners)
     if not set(chunk.bands) <= set(model.bands):
         whole = replace(whole, quality_flags=joined(whole.quality_flags, strange_bands(chunk, model.bands)[owner]))
-    return taken(whole, np.lexsort((np.nan_to_num(whole.rows["days_since_trigger"]), owner)))
+    return whole[np.lexsort((np.nan_to_num(whole.rows["days_since_trigger"]), owner))]
 
 
 def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
@@ -133,22 +133,6 @@ def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nigh
         is_ood=np.zeros(n, bool),
         quality_flags=np.full(n, EARLY),
     )
-
-
-def taken(whole: Classes, order: np.ndarray) -> Classes:
-    """Take rows of a prediction, in an order."""
-    names = (
-        "probability",
-        "probability_error",
-        "aleatoric",
-        "epistemic",
-        "prediction_set",
-        "ood_percentile",
-        "is_ood",
-        "quality_flags",
-    )
-    fields = {name: getattr(whole, name)[order] for name in names}
-    return replace(whole, rows={name: values[order] for name, values in whole.rows.items()}, **fields)
 
 
 def _rows(owner: np.ndarray, days: np.ndarray, given: Nights, ids: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Literal
 from skysure.errors import SettingsError
 from skysure.settings import check_ranges
 from skysure.training.optimisation import Optimisation
-from skysure.training.settings import SupervisedSettings
+from skysure.training.settings import ClassQuery, SupervisedSettings
 
 PAPERS = (
     "Charnock & Moss 2017, Deep recurrent neural networks for supernovae classification (arXiv:1606.07442)",
@@ -164,15 +164,11 @@ class Settings(SupervisedSettings):
 
 
 @dataclass(frozen=True)
-class Query:
-    """What may be asked of a trained supernova classifier.
+class Query(ClassQuery):
+    """What may be asked of a trained supernova classifier; of an ensemble, each network draws the posterior samples.
 
     Parameters
     ----------
-    samples : int
-        Posterior samples: passes with other dropout masks, of each network of an ensemble.
-    coverage : float
-        Share of the objects whose prediction set shall hold the true class.
     at_epoch : float or "all", optional
         A number of days to use only what was known so long after the first detection; "all" for a row at every night.
         By default the whole light curve is used.
@@ -182,21 +178,16 @@ class Query:
         Share of calibration objects with a lower OOD score above which a row is flagged as out of distribution.
     batch : int
         Objects at a time.
-    seed : int
-        Seed of the posterior samples.
     """
 
-    samples: int = 30
-    coverage: float = 0.9
     at_epoch: float | str | None = None
     forecast: float | str | None = None
     ood_level: float = 0.99
     batch: int = 256
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        ranges = {"samples": (2, 10**6), "batch": (1, 10**9), "seed": (0, 2**63 - 1)}
-        check_ranges(self, ranges | dict.fromkeys(("coverage", "ood_level"), (1e-6, 1 - 1e-6)))
+        super().__post_init__()
+        check_ranges(self, {"batch": (1, 10**9), "ood_level": (1e-6, 1 - 1e-6)})
         object.__setattr__(self, "at_epoch", _epoch(self.at_epoch))
         object.__setattr__(self, "forecast", _forecast_days(self.forecast))
         if self.forecast and self.at_epoch == "all":

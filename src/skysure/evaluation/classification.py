@@ -1,0 +1,90 @@
+"""The whole evaluation of a classifier: its scores, curves and tables, from a prediction and the true classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .classes import (
+    Probability,
+    Truth,
+    confusion_curve,
+    reliability,
+    roc_curves,
+    score_classes,
+    score_ranking,
+    score_sets,
+)
+from .evaluation import Curve, Evaluation, Score, Table
+from .tables import table_by_class
+
+if TYPE_CHECKING:
+    from skysure.predictions import Classes
+
+
+def evaluate_classes(
+    prediction: Classes, truth: Truth, before: Probability | None = None, noun: str = "object", **about: Any
+) -> Evaluation:
+    """Compare class probabilities and prediction sets with the true classes.
+
+    Parameters
+    ----------
+    prediction : Classes
+        One row per object.
+    truth : ndarray of int, shape (row,)
+        Index of the true class, -1 where it is unknown: such a row is counted, not scored.
+    before : ndarray, shape (row, class), optional
+        Probabilities before calibration.
+    noun : str
+        What an object is called.
+    **about
+        Other fields of the `Evaluation`: application, title, part, examples.
+
+    Returns
+    -------
+    Evaluation
+        With the curves of `skysure.report.standard_figures`. Where no true class is known it has no scores.
+    """
+    known = truth >= 0
+    evaluation = Evaluation(**about, noun=noun, objects=len(truth), truth=bool(known.any()), facts=_facts(prediction))
+    if not known.any():
+        return evaluation
+    labelled, truth, before = prediction[known], truth[known], None if before is None else before[known]
+    return replace(
+        evaluation,
+        scores=tuple(_scores(labelled, truth, before)),
+        curves=tuple(_curves(labelled, truth, before)),
+        tables=tuple(_tables(labelled, truth, f"{noun}s")),
+    )
+
+
+def _facts(prediction: Classes) -> dict[str, Any]:
+    """Mean uncertainties, and how many rows are out of distribution where the prediction says so."""
+    entropy = {name: float(getattr(prediction, name).mean()) for name in ("aleatoric", "epistemic")}
+    facts: dict[str, Any] = {"uncertainty": {"measure": "entropy", **entropy}}
+    if prediction.is_ood is not None:
+        facts["is_ood"] = {"count": int(prediction.is_ood.sum()), "of": len(prediction)}
+    return facts
+
+
+def _scores(prediction: Classes, truth: Truth, before: Probability | None) -> list[Score]:
+    p = prediction.probability
+    scores = score_ranking(p, truth) + score_classes(p, truth, before)
+    if prediction.prediction_set is not None and prediction.coverage is not None:
+        scores += score_sets(prediction.prediction_set, truth, prediction.coverage)
+    return scores
+
+
+def _curves(prediction: Classes, truth: Truth, before: Probability | None) -> list[Curve]:
+    p, classes = prediction.probability, prediction.classes
+    roc = [roc_curves(p, truth, classes)] if len(np.unique(truth)) > 1 else []
+    return [confusion_curve(p, truth, classes), *roc, reliability(p, truth, before)]
+
+
+def _tables(prediction: Classes, truth: Truth, nouns: str) -> list[Table]:
+    sets, coverage = prediction.prediction_set, prediction.coverage
+    if sets is None or coverage is None:
+        return []
+    return [table_by_class(prediction.probability, truth, sets, prediction.classes, coverage, nouns)]
