@@ -90,13 +90,13 @@ class Nights:
         """Take objects by their indices, in that order."""
         counts = self.counts[which]
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        nights = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
-        flat = {n: getattr(self, n)[nights] for n in ("time", "flux", "flux_error", "measured")}
+        index = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
+        flat = {n: getattr(self, n)[index] for n in ("time", "flux", "flux_error", "measured")}
         rows = {n: getattr(self, n)[which] for n in ("trigger", "redshift", "redshift_error", "position")}
         return Nights(offsets=offsets, **flat, **rows)
 
 
-def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until: float = np.inf) -> Nights:
+def group_by_night(curves: LightCurves, bands: Sequence[str], settings: Settings, until: float = np.inf) -> Nights:
     """Group the points of each night, from `settings.before` days before the trigger on, `until` days after it.
 
     A night is a day centred on the time of the trigger. Points without a positive error are left out.
@@ -175,67 +175,67 @@ def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return place[which]
 
 
-def augmented(given: Nights, settings: Settings, rng: np.random.Generator) -> Nights:
+def augment(nights: Nights, settings: Settings, rng: np.random.Generator) -> Nights:
     """Degrade light curves: noise, missing nights and points, scatter, an early end, a hidden redshift.
 
     The trigger moves with what is left, so that a degraded curve is what a shallower survey would see.
     """
-    size, owner, n = given.flux.shape, given.owner, len(given)
+    size, owner, n = nights.flux.shape, nights.owner, len(nights)
     scale = np.exp(0.4 * np.log(10) * settings.scatter * rng.standard_normal(n))[owner, None]
     added = settings.noise * rng.random((n, 1)) * (rng.random((n, 1)) < 0.5)
-    added = added[owner] * given.flux_error
-    flux = scale * (given.flux + added * rng.standard_normal(size))
-    error = scale * np.hypot(given.flux_error, added)
-    some = given.measured & (rng.random(size) >= 2 * settings.drop_points * rng.random((n, 1))[owner])
+    added = added[owner] * nights.flux_error
+    flux = scale * (nights.flux + added * rng.standard_normal(size))
+    error = scale * np.hypot(nights.flux_error, added)
+    some = nights.measured & (rng.random(size) >= 2 * settings.drop_points * rng.random((n, 1))[owner])
     some &= (rng.random(len(owner)) >= 2 * settings.drop_nights * rng.random(n)[owner])[:, None]
     end = np.where(rng.random(n) < settings.truncate, 80 * rng.random(n), np.inf)
-    some &= (given.time <= end[owner])[:, None]
+    some &= (nights.time <= end[owner])[:, None]
     hidden = settings.hide_redshift * (settings.redshift == "optional") > rng.random(n)
-    shift = given.redshift_error * settings.shift_redshift * rng.standard_normal(n)
-    shifted = np.where(given.redshift == 0, 0.0, np.maximum(given.redshift + shift, 0.005))
+    shift = nights.redshift_error * settings.shift_redshift * rng.standard_normal(n)
+    shifted = np.where(nights.redshift == 0, 0.0, np.maximum(nights.redshift + shift, 0.005))
     redshift = np.where(hidden, np.nan, shifted)
     left = replace(
-        given,
+        nights,
         flux=np.where(some, flux, 0.0).astype(np.float32),
         flux_error=np.where(some, error, 1.0).astype(np.float32),
         measured=some,
         redshift=redshift.astype(np.float32),
     )
-    return retriggered(left.select(some.any(1)), settings)
+    return reset_trigger(left.select(some.any(1)), settings)
 
 
-def retriggered(given: Nights, settings: Settings) -> Nights:
+def reset_trigger(nights: Nights, settings: Settings) -> Nights:
     """Let time count from the first night with high signal to noise again, and drop what is long before."""
-    hit = (triggers(given.flux, given.flux_error, settings) & given.measured).any(1)
-    start = first(given.owner, given.time, hit, len(given))
-    since = given.time - np.where(np.isfinite(start), start, 0.0)[given.owner].astype(np.float32)
-    seen = np.isfinite(start)[given.owner] & (since >= -settings.before)
-    return replace(given, time=since, trigger=given.trigger + start).select(seen)
+    hit = (triggers(nights.flux, nights.flux_error, settings) & nights.measured).any(1)
+    start = first(nights.owner, nights.time, hit, len(nights))
+    since = nights.time - np.where(np.isfinite(start), start, 0.0)[nights.owner].astype(np.float32)
+    seen = np.isfinite(start)[nights.owner] & (since >= -settings.before)
+    return replace(nights, time=since, trigger=nights.trigger + start).select(seen)
 
 
-def tensors(given: Nights) -> dict[str, Tensor]:
+def tensors(nights: Nights) -> dict[str, Tensor]:
     """Pad nights to the longest light curve: tensors with objects along axis 0, nights along axis 1.
 
     "redshift" holds redshift, its error, and whether it is known (-1: as zero, in our Galaxy), shape (object, 3).
     """
-    counts, width = given.counts, given.flux.shape[1]
-    nights = max(int(counts.max(initial=0)), 1)
-    row, step = given.owner, np.arange(len(given.time)) - given.offsets[:-1].repeat(counts)
+    counts, width = nights.counts, nights.flux.shape[1]
+    longest = max(int(counts.max(initial=0)), 1)
+    row, step = nights.owner, np.arange(len(nights.time)) - nights.offsets[:-1].repeat(counts)
 
-    def padded(values: np.ndarray, fill: float) -> Tensor:
-        full = np.full((len(given), nights, *values.shape[1:]), fill, np.float32)
+    def pad(values: np.ndarray, fill: float) -> Tensor:
+        full = np.full((len(nights), longest, *values.shape[1:]), fill, np.float32)
         full[row, step] = values
         return torch.from_numpy(full)
 
-    known = np.where(given.redshift == 0, -1, np.isfinite(given.redshift))
-    redshift = np.stack([np.nan_to_num(given.redshift), np.nan_to_num(given.redshift_error), known], 1)
+    known = np.where(nights.redshift == 0, -1, np.isfinite(nights.redshift))
+    redshift = np.stack([np.nan_to_num(nights.redshift), np.nan_to_num(nights.redshift_error), known], 1)
     return {
-        "time": padded(given.time, 0.0),
-        "flux": padded(given.flux, 0.0).view(len(given), nights, width),
-        "flux_error": padded(given.flux_error, 1.0),
-        "measured": padded(given.measured, 0.0),
+        "time": pad(nights.time, 0.0),
+        "flux": pad(nights.flux, 0.0).view(len(nights), longest, width),
+        "flux_error": pad(nights.flux_error, 1.0),
+        "measured": pad(nights.measured, 0.0),
         "redshift": torch.from_numpy(redshift.astype(np.float32)),
-        "position": torch.from_numpy(given.position),
+        "position": torch.from_numpy(nights.position),
         "nights": torch.from_numpy(counts.astype(np.int64)),
     }
 

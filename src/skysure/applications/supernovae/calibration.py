@@ -19,7 +19,7 @@ from .forecasts.surprise import Surprise
 from .inference import answers, surprise_of
 from .networks import STAGES, Classifier
 from .settings import Query
-from .training import check_labels, labelled
+from .training import check_labels, read_labelled
 
 SAMPLES = 100
 """Posterior samples that the calibration is fitted on."""
@@ -39,16 +39,20 @@ def calibrate(model: Classifier, source: Any) -> None:
     InputError
         Where the calibration part has fewer than 10 labelled light curves, or those of one class only.
     """
-    copies = model.settings.redshifting if has(source, TRAIN) else 0  # a survey calibrated on later is taken as it is
-    given, truth = labelled(source, CALIBRATION, model, copies)
+    copies = (
+        model.settings.redshifting if has_part(source, TRAIN) else 0
+    )  # a survey calibrated on later is taken as it is
+    nights, truth = read_labelled(source, CALIBRATION, model, copies)
     check_labels(truth, CALIBRATION, model)
-    learned = rows_of(model, *labelled(source, TRAIN, model, copies), samples=2) if has(source, TRAIN) else None
+    learned = (
+        rows_of(model, *read_labelled(source, TRAIN, model, copies), samples=2) if has_part(source, TRAIN) else None
+    )
     if model.horizons is not None:
-        calibrate_forecasts(model, given)
-    rows = rows_of(model, given, truth, SAMPLES, surprise_of(model, given))
+        calibrate_forecasts(model, nights)
+    rows = rows_of(model, nights, truth, SAMPLES, surprise_of(model, nights))
     classes = len(model.classes)
     width = best_width(rows, classes)
-    unseen = held_back(rows, classes, width)
+    unseen = out_of_fold(rows, classes, width)
     for k, stage in enumerate(model.stages):
         if learned is not None and (mine := learned.stage == k).sum() > 1:
             stage.distance.fit(learned.summary[mine], learned.truth[mine])
@@ -76,11 +80,13 @@ class Rows:
 
 
 def rows_of(
-    model: Classifier, given: Nights, truth: np.ndarray, samples: int, surprise: Surprise | None = None
+    model: Classifier, nights: Nights, truth: np.ndarray, samples: int, surprise: Surprise | None = None
 ) -> Rows:
     """Run the network over one night of each object in each stage that it reaches."""
     generator = torch.Generator().manual_seed(model.settings.seed)
-    parts = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), surprise))
+    parts = list(
+        answers(model, nights, Query(samples=samples), partial(one_night_per_stage, generator=generator), surprise)
+    )
     return Rows(
         torch.from_numpy(np.concatenate([a.stage for a in parts])),
         torch.from_numpy(np.concatenate([truth[a.owner] for a in parts])),
@@ -99,11 +105,11 @@ def best_width(rows: Rows, classes: int) -> float:
     error of the gain over objects: less could be chance.
     """
     few = replace(rows, logits=rows.logits[::10])
-    plain = held_back(few, classes, 0.0)
+    plain = out_of_fold(few, classes, 0.0)
     gains = {0.0: 0.0}
     for width in WIDTHS:
-        scaled = held_back(few, classes, width)
-        gain = by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
+        scaled = out_of_fold(few, classes, width)
+        gain = sum_by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
         error = float(gain.std() * len(gain) ** 0.5)
         if float(gain.sum()) > 2 * error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
             gains[width] = float(gain.sum())
@@ -121,13 +127,13 @@ def brier(probability: Tensor, truth: Tensor) -> float:
     return float((probability - one_hot).square().sum(1).mean())
 
 
-def by_object(values: Tensor, owner: Tensor) -> Tensor:
+def sum_by_object(values: Tensor, owner: Tensor) -> Tensor:
     """Sum values over the rows of each object, which are not independent."""
     _, which = owner.unique(return_inverse=True)
     return values.new_zeros(int(which.max()) + 1).index_add_(0, which, values)
 
 
-def held_back(rows: Rows, classes: int, width: float) -> Tensor:
+def out_of_fold(rows: Rows, classes: int, width: float) -> Tensor:
     """Give probabilities of rows, each by a scaling of its stage that has not seen it, shape (row, class)."""
     probability = torch.empty(len(rows.truth), classes, dtype=torch.float64)
     for k in rows.stage.unique():
@@ -136,7 +142,7 @@ def held_back(rows: Rows, classes: int, width: float) -> Tensor:
     return probability
 
 
-def one_a_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def one_night_per_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Choose a random night of each object in each stage, the last one in the last; the first of an object never."""
     night = torch.arange(time.shape[1], device=time.device)
     open_to = there & (time > -0.5) & (night > 0)
@@ -152,6 +158,6 @@ def one_a_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tupl
     return torch.cat(rows), torch.cat(nights)
 
 
-def has(source: Any, part: str) -> bool:
+def has_part(source: Any, part: str) -> bool:
     """Whether a source has objects in a part."""
     return next(iter(source.chunks(part)), None) is not None

@@ -59,20 +59,20 @@ Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Which nights to predict: (time, mask of nights) to indices of objects and of nights."""
 
 
-def surprise_of(model: Classifier, given: Nights) -> Surprise | None:
+def surprise_of(model: Classifier, nights: Nights) -> Surprise | None:
     """Prepare how surprising light curves are under forecasts; None for a model that does not forecast."""
-    return Surprise(given) if model.horizons is not None else None
+    return Surprise(nights) if model.horizons is not None else None
 
 
 def answers(
-    model: Classifier, given: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
+    model: Classifier, nights: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
 ) -> Iterator[Logits]:
     """Run the network over the objects that can be classified, batch by batch.
 
     Parameters
     ----------
     model : Classifier
-    given : Nights
+    nights : Nights
     query : Query
         Its samples, seed and batch.
     choose : Choice
@@ -80,8 +80,8 @@ def answers(
         Of the same light curves, where the OOD score is wanted.
     """
     model.eval()
-    versions = model.encoder.versions(given, query.seed)
-    batches = by_length(np.where(given.classifiable, given.counts, 0), query.batch)
+    versions = model.encoder.versions(nights, query.seed)
+    batches = by_length(np.where(nights.classifiable, nights.counts, 0), query.batch)
 
     def logits_of(model: Classifier, objects: np.ndarray) -> Logits | None:
         encoded = (encode(model, version, objects) for version in versions)

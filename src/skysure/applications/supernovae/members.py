@@ -11,8 +11,8 @@ from skysure.training import State, copy_to_cpu, prefixed, unprefixed
 from .networks import Classifier
 
 
-def in_turn(
-    model: Classifier, fitted: Callable[[int, State | None], Iterator[State]], state: State | None
+def train_members(
+    model: Classifier, train_member: Callable[[int, State | None], Iterator[State]], state: State | None
 ) -> Iterator[State]:
     """Train every network of a model in place; a state an epoch, of all of them.
 
@@ -30,7 +30,7 @@ def in_turn(
         first = state.counters.get("member", 0)
         own = _state_of(first, state) if "own_epoch" in state.counters else None
     for member in range(first, len(model.networks)):
-        for now in fitted(member, own):
+        for now in train_member(member, own):
             yield _state_of_all(model, member, now)
         own = None
 

@@ -69,17 +69,17 @@ def features(batch: Batch, scale: Float[Tensor, " band"]) -> Float[Tensor, "obje
     return torch.cat([b * measured for b in bands] + [torch.stack(nights, -1)], -1)
 
 
-def running(states: Float[Tensor, "object night unit"]) -> Float[Tensor, "object night 2*unit"]:
+def running_mean_and_max(states: Float[Tensor, "object night unit"]) -> Float[Tensor, "object night 2*unit"]:
     """Give mean and maximum over the nights so far."""
     count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=states.dtype)
     largest = torch.stack(list(accumulate(states.unbind(1), torch.maximum)), 1)  # several times as fast as cummax
     return torch.cat([states.cumsum(1) / count[:, None], largest], -1)
 
 
-def until(
+def mean_and_max_until(
     states: Float[Tensor, "object night unit"], night: Int64[Tensor, " object"]
 ) -> Float[Tensor, "object 2*unit"]:
-    """Give mean and maximum over the nights until one of each object: `running` of that night, for less."""
+    """Give mean and maximum over the nights until one of each object: `running_mean_and_max` of that night, for less."""
     later = (torch.arange(states.shape[1], device=states.device) > night[:, None])[..., None]
     mean = states.masked_fill(later, 0.0).sum(1) / (night + 1)[:, None]
     return torch.cat([mean, states.masked_fill(later, -torch.inf).amax(1)], -1)
@@ -106,7 +106,7 @@ class Recurrent(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give the summary of all nights, or of the night "at" of each object."""
-        return self.summarised(self.states(batch), batch)
+        return self.summarise(self.states(batch), batch)
 
     def states(self, batch: Batch) -> Float[Tensor, "object night unit"]:
         """Give the states of the last layer at all nights."""
@@ -117,23 +117,23 @@ class Recurrent(nn.Module):
                 x = x + y.float() if k else y.float()
         return x
 
-    def summarised(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
+    def summarise(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give mean and maximum of the states so far, and the redshift."""
         redshift = batch["redshift"] * batch["redshift"][:, 2:].abs()
         if "at" in batch:
-            return torch.cat([until(x, batch["at"]), redshift], -1)
-        return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
+            return torch.cat([mean_and_max_until(x, batch["at"]), redshift], -1)
+        return torch.cat([running_mean_and_max(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
 
-    def adapt(self, given: Nights) -> None:
+    def adapt(self, nights: Nights) -> None:
         """Take the scale of the fluxes from training objects: three median errors of each band."""
         for k in range(len(self.scale)):
-            errors = given.flux_error[given.measured[:, k], k]
+            errors = nights.flux_error[nights.measured[:, k], k]
             if len(errors):
                 self.scale[k] = 3 * float(np.median(errors))
 
-    def versions(self, given: Nights, seed: int) -> list[Nights]:
+    def versions(self, nights: Nights, seed: int) -> list[Nights]:
         """Give the light curves as this network reads them: as they are."""
-        return [given]
+        return [nights]
 
 
 class Network(nn.Module):
@@ -168,7 +168,7 @@ class Network(nn.Module):
         if self.forecaster is None:
             return {"summary": self.encoder(batch)}
         states = self.encoder.states(batch)
-        return {"states": states, "summary": self.encoder.summarised(states, batch)}
+        return {"states": states, "summary": self.encoder.summarise(states, batch)}
 
     def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
         """Give the features that the head reads, by which the OOD score goes."""
@@ -185,7 +185,7 @@ class Network(nn.Module):
     def with_forecast(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Give the logits of all nights, and what is forecast at the cuts of the batch; one pass for both."""
         states = self.encoder.states(batch)
-        summary = self.encoder.summarised(states, batch)
+        summary = self.encoder.summarise(states, batch)
         ahead = self.forecaster.prefix(states, summary, batch, self.encoder.scale.mean())
         return self.head(summary), self.forecaster.suffix(ahead)
 
@@ -193,7 +193,7 @@ class Network(nn.Module):
         """Compute what comes before the first random layer of the forecaster, from a batch with what `prefix` gave."""
         if self.tied:
             states = self.encoder.states(batch)
-            batch = batch | {"states": states, "summary": self.encoder.summarised(states, batch)}
+            batch = batch | {"states": states, "summary": self.encoder.summarise(states, batch)}
         return self.forecaster.prefix(batch["states"], batch["summary"], batch, self.encoder.scale.mean())
 
 
@@ -226,14 +226,14 @@ class Classifier(nn.Module):
         """What reads light curves in the first network; the others' are alike."""
         return self.networks[0].encoder
 
-    def adapt(self, given: Nights, truth: np.ndarray) -> None:
+    def adapt(self, nights: Nights, truth: np.ndarray) -> None:
         """Take the scale of the fluxes and the frequencies of the classes from training objects."""
         for member in self.networks:
-            member.encoder.adapt(given)
+            member.encoder.adapt(nights)
         counts = np.bincount(truth, minlength=len(self.classes))
         self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
 
-    def begun_with(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def initial_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the tensors to begin with from those of a run that may have fewer networks, or more.
 
         Networks that it lacks begin afresh, but for the scale of the fluxes, and so does what forecasts.
@@ -281,5 +281,5 @@ def network(settings: Settings, schema: Schema) -> Classifier:
 
 
 def warm_start(model: Classifier, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors with which a classifier starts from those of another run; see `Classifier.begun_with`."""
-    return model.begun_with(tensors)
+    """Give the tensors with which a classifier starts from those of another run; see `Classifier.initial_tensors`."""
+    return model.initial_tensors(tensors)

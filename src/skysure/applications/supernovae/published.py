@@ -56,15 +56,15 @@ class CharnockMoss(nn.Module):
         mean = x.cumsum(1) / count[:, None]
         return mean[torch.arange(len(x)), batch["at"]] if "at" in batch else mean
 
-    def adapt(self, given: Nights) -> None:
+    def adapt(self, nights: Nights) -> None:
         """Take nothing: inputs are read as they come."""
 
-    def versions(self, given: Nights, seed: int) -> list[Nights]:
+    def versions(self, nights: Nights, seed: int) -> list[Nights]:
         """Give the copies of the light curves, filled at random."""
-        return [filled(given, seed, copy) for copy in range(COPIES)]
+        return [filled(nights, seed, copy) for copy in range(COPIES)]
 
 
-def filled(given: Nights, seed: int, copy: int) -> Nights:
+def filled(nights: Nights, seed: int, copy: int) -> Nights:
     """Fill what was not measured with random numbers between the neighbours of the same band.
 
     Before the first and after the last measurement the nearest is copied; a band without any is 0, flux and error.
@@ -75,21 +75,21 @@ def filled(given: Nights, seed: int, copy: int) -> Nights:
     Table 1 of the paper: three nights in griz, and no i in the second; i2 is drawn between i1 and i3.
 
     >>> from skysure.data.lightcurves import LightCurves
-    >>> from skysure.applications.supernovae.batches import nights
+    >>> from skysure.applications.supernovae.batches import group_by_night
     >>> table = {"id": ["sn"] * 11, "time": [1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3], "band": [*"griz", *"grz", *"griz"],
     ...          "flux": [11, 21, 31, 41, 12, 22, 42, 13, 23, 33, 43], "flux_error": [1.0] * 11}
-    >>> given = nights(LightCurves.from_table(table, zero_point=27.5), "griz", Settings())
+    >>> nights = group_by_night(LightCurves.from_table(table, zero_point=27.5), "griz", Settings())
     >>> for copy in range(COPIES):
-    ...     i1, i2, i3 = filled(given, 0, copy).flux[:, 2]
+    ...     i1, i2, i3 = filled(nights, 0, copy).flux[:, 2]
     ...     assert 31 == i1 < i2 < i3 == 33
     """
-    night, bands = np.arange(len(given.time)), given.flux.shape[1]
-    first, end = given.offsets[:-1][given.owner], given.offsets[1:][given.owner] - 1
-    rows = given.trigger.view(np.int64)[given.owner] + (night - first)
+    night, bands = np.arange(len(nights.time)), nights.flux.shape[1]
+    first, end = nights.offsets[:-1][nights.owner], nights.offsets[1:][nights.owner] - 1
+    rows = nights.trigger.view(np.int64)[nights.owner] + (night - first)
     u = uniform(keys(seed, torch.tensor([copy]), torch.from_numpy(rows)), 0, 2 * bands)[0].numpy()
-    filled = {"flux": given.flux.copy(), "flux_error": given.flux_error.copy()}
+    filled = {"flux": nights.flux.copy(), "flux_error": nights.flux_error.copy()}
     for k in range(bands):
-        seen = given.measured[:, k]
+        seen = nights.measured[:, k]
         before = np.maximum.accumulate(np.where(seen, night, -1))
         after = np.minimum.accumulate(np.where(seen, night, len(night))[::-1])[::-1]
         left = np.where(before >= first, before, after)
@@ -99,4 +99,4 @@ def filled(given: Nights, seed: int, copy: int) -> Nights:
             low, high = values[left[some], k], values[right[some], k]
             values[~seen, k] = 0.0
             values[some, k] = low + u[some, j * bands + k] * (high - low)
-    return replace(given, **filled)
+    return replace(nights, **filled)

@@ -26,19 +26,19 @@ from skysure.data.lightcurves import LightCurves
 from skysure.errors import InputError
 
 from .simulation.cosmology import distance_modulus
-from .simulation.selection import found_by
+from .simulation.selection import is_detected
 from .simulation.surveys import SURVEYS, Survey
 from .simulator import observe
 
-BREADTH = 6000.0
+WAVELENGTH_SCALE = 6000.0
 """Wavelengths over which the flux of a supernova changes [Å], as in avocado."""
-FURTHEST = 4.0
+MAX_REDSHIFT = 4.0
 """Redshift up to which distances are known."""
-TRIES = 10
+ATTEMPTS = 10
 """Redshifts tried for a copy that the survey would find."""
 
 
-def redshifted(
+def add_redshifted_copies(
     curves: LightCurves, copies: int, *, survey: str = "des", farthest: float = 1.5, seed: int = 0
 ) -> LightCurves:
     """Give light curves and, after each, up to `copies` of it moved to higher redshifts.
@@ -82,21 +82,21 @@ def redshifted(
     found, original = [replace(curves, objects=curves.objects | {"group": group})], list(range(len(curves)))
     good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
     usable = found[0].select_points(good)
-    for k in np.flatnonzero((z > 0) & (z < FURTHEST) & (usable.counts > 0)).tolist():
-        one, reach = usable[k : k + 1], min(farthest, (1 + FURTHEST) / (1 + z[k]))
-        surface, sky = Surface.through(one, known), sky_error(one, known)
+    for k in np.flatnonzero((z > 0) & (z < MAX_REDSHIFT) & (usable.counts > 0)).tolist():
+        one, reach = usable[k : k + 1], min(farthest, (1 + MAX_REDSHIFT) / (1 + z[k]))
+        surface, sky = Surface.fit(one, known), sky_error(one, known)
         rng = np.random.default_rng([seed, *one.ids[0].encode()])
         for copy in range(copies):
-            for _ in range(TRIES):
-                moved = seen_from(one, surface, sky, reach ** rng.random(), known, rng)
-                if found_by(known, moved.flux / moved.flux_error, moved.owner, moved.time, moved.band, 1, rng).all():
+            for _ in range(ATTEMPTS):
+                moved = redshift_curve(one, surface, sky, reach ** rng.random(), known, rng)
+                if is_detected(known, moved.flux / moved.flux_error, moved.owner, moved.time, moved.band, 1, rng).all():
                     found.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
                     original.append(k)
                     break
     return LightCurves.concat(found)[np.argsort(original, kind="stable")]
 
 
-def seen_from(
+def redshift_curve(
     one: LightCurves, surface: Surface, sky: np.ndarray, stretch: float, survey: Survey, rng: np.random.Generator
 ) -> LightCurves:
     """Give one light curve as seen from where wavelengths are `stretch` times longer, with new noise."""
@@ -144,7 +144,7 @@ class Surface:
     scale: float
 
     @classmethod
-    def through(cls, one: LightCurves, survey: Survey) -> Surface:
+    def fit(cls, one: LightCurves, survey: Survey) -> Surface:
         """Fit one light curve."""
         wavelength = wavelengths(survey)[one.band]
         brightest = np.abs(one.flux[np.argmax(one.flux / one.flux_error)])
@@ -166,5 +166,5 @@ def _kernel(
     time: np.ndarray, wavelength: np.ndarray, other_time: np.ndarray, other_wavelength: np.ndarray, scale: float
 ) -> np.ndarray:
     apart = np.sqrt(3) * np.abs(time[:, None] - other_time) / scale
-    beside = np.sqrt(3) * np.abs(wavelength[:, None] - other_wavelength) / BREADTH
+    beside = np.sqrt(3) * np.abs(wavelength[:, None] - other_wavelength) / WAVELENGTH_SCALE
     return (1 + apart) * (1 + beside) * np.exp(-apart - beside)

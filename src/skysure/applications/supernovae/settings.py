@@ -20,7 +20,7 @@ PAPERS = (
 )
 """What to cite beside skysure."""
 
-FURTHEST = 60.0
+MAX_DAYS_AHEAD = 60.0
 """Days ahead up to which forecasts are learned."""
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -257,8 +257,8 @@ def _forecast_days(value: float | str | None) -> int | None:
     if value is None or value == "":
         return None
     days = _number(value.strip().removesuffix("d") if isinstance(value, str) else value)
-    if days not in range(1, int(FURTHEST) + 1):
-        expected = f"whole days, from 1d to {FURTHEST:g}d"
+    if days not in range(1, int(MAX_DAYS_AHEAD) + 1):
+        expected = f"whole days, from 1d to {MAX_DAYS_AHEAD:g}d"
         raise SettingsError(f"forecast = {value!r}", expected, "", "--forecast 30d")
     return int(days)
 

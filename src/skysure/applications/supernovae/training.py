@@ -18,15 +18,15 @@ from skysure.data.sources import CALIBRATION, TRAIN, VALIDATION
 from skysure.errors import InputError
 from skysure.training import State, combine, fit
 
-from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
+from .batches import Batch, Nights, augment, by_length, group_by_night, targets, tensors
 from .forecasts.forecaster import forecast_nll
-from .forecasts.later import Drawn, later
-from .members import in_turn
+from .forecasts.later import LaterPoints, draw_later_points
+from .members import train_members
 from .networks import Classifier, network
-from .redshifting import redshifted
+from .redshifting import add_redshifted_copies
 from .settings import Settings
 
-FEWEST = 10
+MIN_LABELLED = 10
 """Labelled objects that a training or a calibration needs: fewer cannot calibrate sets of a coverage of 90 %."""
 
 
@@ -42,22 +42,22 @@ def train(
     """
     model = network(settings, source.schema)
     require_labels(source, CALIBRATION, model)
-    held = {part: labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
+    held = {part: read_labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
     check_labels(held[TRAIN][1], TRAIN, model)
     model.adapt(*held[TRAIN])
-    given, truth = held[TRAIN]
+    nights, truth = held[TRAIN]
 
-    def fitted(member: int, before: State | None) -> Iterator[State]:
+    def train_member(member: int, before: State | None) -> Iterator[State]:
         seed = combine(settings.seed, member) if member else settings.seed
 
-        def batches(part: str, epoch: int) -> Padded:
+        def batches(part: str, epoch: int) -> PaddedBatches:
             if part != TRAIN:
-                some, label = copied(model, *held[part])
-                drawn = asked(some, settings, np.random.default_rng(settings.seed))
-                return padded(some, label, settings.batch, drawn=drawn)
+                some, label = make_versions(model, *held[part])
+                drawn = draw_targets(some, settings, np.random.default_rng(settings.seed))
+                return make_batches(some, label, settings.batch, drawn=drawn)
             rng = np.random.default_rng(combine(seed, epoch))
-            some, label = copied(model, augmented(given, settings, rng), truth)
-            return padded(some, label, settings.batch, rng, asked(some, settings, rng))
+            some, label = make_versions(model, augment(nights, settings, rng), truth)
+            return make_batches(some, label, settings.batch, rng, draw_targets(some, settings, rng))
 
         loss = partial(nll, every_epoch=settings.every_epoch, forecast=settings.forecast)
         return fit(
@@ -65,10 +65,10 @@ def train(
             objects=len(truth), seed=seed, state=before, accelerator=accelerator,
         )  # fmt: skip
 
-    yield from in_turn(model, fitted, state)
+    yield from train_members(model, train_member, state)
 
 
-def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
+def read_labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
     """Give the nights and classes of the objects of a part that can be classified and whose class is known.
 
     With them come `copies` of each, moved to higher redshifts, the same however the source is cut into chunks.
@@ -77,11 +77,13 @@ def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) 
     for chunk in source.chunks(part):
         truth = of_class(chunk, model)
         if copies:
-            chunk = redshifted(chunk[truth >= 0], copies, survey=model.settings.survey, seed=model.settings.seed)
+            chunk = add_redshifted_copies(
+                chunk[truth >= 0], copies, survey=model.settings.survey, seed=model.settings.seed
+            )
             truth = of_class(chunk, model)
-        given = nights(chunk, model.bands, model.settings)
-        use = np.flatnonzero((truth >= 0) & given.classifiable)
-        found.append((given[use], truth[use]))
+        nights = group_by_night(chunk, model.bands, model.settings)
+        use = np.flatnonzero((truth >= 0) & nights.classifiable)
+        found.append((nights[use], truth[use]))
     if not sum(len(truth) for _, truth in found):
         raise InputError(
             f"no light curve of the part '{part}' has a label of the classes {', '.join(model.classes)}",
@@ -102,9 +104,9 @@ def require_labels(source: Any, part: str, model: Classifier) -> None:
     """
     truth = np.zeros(0, np.int64)
     for chunk in source.chunks(part):
-        usable = nights(chunk, model.bands, model.settings).classifiable
+        usable = group_by_night(chunk, model.bands, model.settings).classifiable
         truth = np.concatenate([truth, of_class(chunk, model)[usable]])
-        if (truth >= 0).sum() >= FEWEST and len(np.unique(truth[truth >= 0])) > 1:
+        if (truth >= 0).sum() >= MIN_LABELLED and len(np.unique(truth[truth >= 0])) > 1:
             return
     if len(truth):
         check_labels(truth[truth >= 0], part, model)
@@ -118,9 +120,9 @@ def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
     InputError
         Where they are fewer than 10, or all of one class.
     """
-    if len(truth) < FEWEST:
+    if len(truth) < MIN_LABELLED:
         raise InputError(
-            f"{len(truth)} labelled light curves in the {part} part", f"{FEWEST} at least, with two nights each",
+            f"{len(truth)} labelled light curves in the {part} part", f"{MIN_LABELLED} at least, with two nights each",
             f"few objects, or labels other than {', '.join(model.classes)}",
             "add labelled objects, or give the label column in [reading]",
         )  # fmt: skip
@@ -137,25 +139,25 @@ def of_class(curves: LightCurves, model: Classifier) -> np.ndarray:
     return targets(curves.objects.get("label", np.full(len(curves), "")), model.classes)
 
 
-def copied(model: Classifier, given: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
+def make_versions(model: Classifier, nights: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
     """Give light curves as the network reads them, each once or in several versions."""
-    versions = model.encoder.versions(given, model.settings.seed)
+    versions = model.encoder.versions(nights, model.settings.seed)
     return Nights.concat(versions), np.tile(truth, len(versions))
 
 
-def asked(given: Nights, settings: Settings, rng: np.random.Generator) -> Drawn:
+def draw_targets(nights: Nights, settings: Settings, rng: np.random.Generator) -> LaterPoints:
     """Draw the later points to forecast, where that is trained."""
-    return later(given, settings.cuts, rng) if settings.forecast else {}
+    return draw_later_points(nights, settings.cuts, rng) if settings.forecast else {}
 
 
 @dataclass(frozen=True)
-class Padded:
+class PaddedBatches:
     """Batches of padded light curves with their class as "truth", made when they are walked."""
 
-    given: Nights
+    nights: Nights
     truth: np.ndarray
     parts: list[np.ndarray]
-    drawn: Drawn
+    drawn: LaterPoints
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -163,15 +165,19 @@ class Padded:
     def __iter__(self) -> Iterator[Batch]:
         for some in self.parts:
             more = self.drawn | {"truth": self.truth}
-            yield tensors(self.given[some]) | {name: torch.from_numpy(values[some]) for name, values in more.items()}
+            yield tensors(self.nights[some]) | {name: torch.from_numpy(values[some]) for name, values in more.items()}
 
 
-def padded(
-    given: Nights, truth: np.ndarray, batch: int, rng: np.random.Generator | None = None, drawn: Drawn | None = None
-) -> Padded:
+def make_batches(
+    nights: Nights,
+    truth: np.ndarray,
+    batch: int,
+    rng: np.random.Generator | None = None,
+    drawn: LaterPoints | None = None,
+) -> PaddedBatches:
     """Batch the objects that can be classified; shuffled with `rng`, with what is `drawn` for each beside."""
-    parts = list(by_length(np.where(given.classifiable, given.counts, 0), batch, rng))
-    return Padded(given, truth, parts, drawn or {})
+    parts = list(by_length(np.where(nights.classifiable, nights.counts, 0), batch, rng))
+    return PaddedBatches(nights, truth, parts, drawn or {})
 
 
 def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0, forecast: float = 0.0) -> Tensor:

@@ -15,7 +15,7 @@ def detection_chance(snr: np.ndarray) -> np.ndarray:
     return np.interp(snr, [3.9 - 0.06 * 5.4 / 0.94, 3.9, 9.3], [0.0, 0.06, 1.0])
 
 
-def found_by(
+def is_detected(
     survey: Survey, snr: np.ndarray, owner: np.ndarray, time: np.ndarray, band: np.ndarray, n: int,
     rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
