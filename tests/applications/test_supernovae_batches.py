@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysure.applications.supernovae import Settings, batches
-from skysure.applications.supernovae.published import filled
+from skysure.applications.supernovae.published import fill_bands
 from skysure.data.lightcurves import LightCurves
 
 BANDS = ("g", "r", "i")
@@ -210,9 +210,9 @@ def test_joined_nights_are_those_of_the_joined_curves() -> None:
 
 def test_filling_stays_between_neighbours() -> None:
     found = batches.group_by_night(random_curves(11, most=60), BANDS, Settings())
-    full, again = filled(found, 0, 0), filled(found, 0, 0)
+    full, again = fill_bands(found, 0, 0), fill_bands(found, 0, 0)
     assert np.array_equal(full.flux, again.flux)
-    assert not np.array_equal(full.flux, filled(found, 0, 1).flux)
+    assert not np.array_equal(full.flux, fill_bands(found, 0, 1).flux)
     assert np.array_equal(full.flux[found.measured], found.flux[found.measured])
     for k in range(len(found)):
         for band in range(3):
@@ -223,4 +223,4 @@ def test_filling_stays_between_neighbours() -> None:
                 values = found.flux[near, band] if near else np.zeros(1)
                 assert values.min() - 1e-4 <= full.flux[row, band] <= values.max() + 1e-4
     part = np.array([4, 1])
-    assert np.array_equal(filled(found[part], 0, 0).flux, filled(found, 0, 0)[part].flux)
+    assert np.array_equal(fill_bands(found[part], 0, 0).flux, fill_bands(found, 0, 0)[part].flux)

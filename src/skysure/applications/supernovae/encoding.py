@@ -1,4 +1,4 @@
-"""What comes before the first random layer, computed once for class probabilities, surprise and forecasts."""
+"""The part before the first random layer, computed once for class probabilities, surprise and forecasts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .networks import Classifier
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch of light curves as the networks read them.
+    """A batch of light curves and the deterministic part of each network.
 
     Parameters
     ----------

@@ -28,12 +28,12 @@ UNKNOWN_BAND = "points in the band {}, which this model was not trained for, wer
 
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
-    """Predict class probabilities of light curves, or with `forecast` future fluxes."""
+    """Predict class probabilities of light curves, or with `query.forecast` future fluxes."""
     return forecast_with_flags(model, chunk, query) if query.forecast else classify(model, chunk, query)
 
 
 def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> Values:
-    """Forecast fluxes, with the quality flags that class probabilities have."""
+    """Forecast fluxes, with the same quality flags as class probabilities."""
     nights = group_by_night(chunk, model.bands, model.settings, query.until)
     prediction = forecast(model, chunk, query, nights)
     flags = np.where(nights.classifiable, _flags(model, nights, np.arange(len(chunk))), TOO_FEW_POINTS)
@@ -44,8 +44,9 @@ def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     """Predict class probabilities of light curves: one row per object, or with `at_epoch = "all"` one per night.
 
-    An object without a trigger or with fewer than two nights gets the frequencies of the training classes, a prediction
-    set of all classes, and a flag. With a number as `at_epoch`, only data up to that many days after the trigger count.
+    An object without a trigger or with fewer than two nights gets the class frequencies of the training set, a
+    prediction set of all classes, and a flag. With a number as `at_epoch`, only data up to that many days after the
+    trigger are used.
     """
     nights = group_by_night(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
@@ -66,7 +67,7 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
 
 
 def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
-    """Class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
+    """Give class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
     logits = answer.logits
     if calibrated:
         logits = logits.clone()
@@ -76,7 +77,7 @@ def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) ->
 
 
 def prediction_set(model: Classifier, answer: Logits, probability: Tensor, coverage: float) -> Tensor:
-    """Which classes belong to the set of each row, shape (row, class)."""
+    """Give the membership of each class in the prediction set of each row, shape (row, class)."""
     contains = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
         contains[rows] = stage.sets.contains(answer.columns[rows], 1 - probability[rows], coverage)
@@ -84,7 +85,7 @@ def prediction_set(model: Classifier, answer: Logits, probability: Tensor, cover
 
 
 def level_of(model: Classifier, answer: Logits) -> np.ndarray:
-    """Give which of the bounds of all stages, laid end to end, the set of each row goes by, shape (row,)."""
+    """Give the index of the set level of each row, over the levels of all stages in order, shape (row,)."""
     level = np.empty(len(answer.owner), np.int64)
     for k in np.unique(answer.stage):
         rows, sets = answer.stage == k, model.stages[k].sets
@@ -116,7 +117,7 @@ def predict_classes(model: Classifier, answer: Logits, query: Query, nights: Nig
 
 
 def class_frequencies(model: Classifier, owner: np.ndarray, query: Query, nights: Nights, ids: np.ndarray) -> Classes:
-    """Predict the frequencies of the classes for objects with too few data."""
+    """Predict the class frequencies for objects with too few data."""
     p = model.frequency.double().cpu().numpy()
     p = p / p.sum()  # to double precision
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()
@@ -159,9 +160,9 @@ def _rows(owner: np.ndarray, days: np.ndarray, nights: Nights, ids: np.ndarray) 
 
 def flag_unknown_bands(chunk: LightCurves, bands: Sequence[str]) -> np.ndarray:
     """Flag the objects with points in bands that a model was not trained for, shape (object,)."""
-    strange = [k for k, band in enumerate(chunk.bands) if band not in bands]
+    unknown = [k for k, band in enumerate(chunk.bands) if band not in bands]
     flags = np.full(len(chunk), "", object)
-    for k in strange:
+    for k in unknown:
         with_points = np.unique(chunk.owner[chunk.band == k])
         flags[with_points] = join_flags(
             flags[with_points], np.full(len(with_points), UNKNOWN_BAND.format(chunk.bands[k]))
@@ -170,7 +171,7 @@ def flag_unknown_bands(chunk: LightCurves, bands: Sequence[str]) -> np.ndarray:
 
 
 def join_flags(flags: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Join two arrays of flags, row by row; "" is none."""
+    """Join two arrays of flags, row by row; "" is no flag."""
     return np.array(["; ".join(filter(None, pair)) for pair in zip(flags.tolist(), more.tolist(), strict=True)], str)
 
 

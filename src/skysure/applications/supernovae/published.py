@@ -1,18 +1,18 @@
-"""The network of Charnock and Moss 2017 (ApJL 837, L28; arXiv:1606.07442), model A, as far as it is not a mistake.
+"""The network of Charnock and Moss 2017 (ApJL 837, L28; arXiv:1606.07442), model A, with corrections.
 
-Theirs: LSTM layers of 16 and 16 units, forwards; dropout of 0.5 after each, drawn anew at every step and off when it
-predicts; a dense layer at every step, the mean of its outputs over the steps, softmax. Inputs as they come: days since
-the first point, fluxes, errors, right ascension, declination, Galactic reddening, host redshift. A band that was not
-observed is filled with a random number between its neighbours, in five copies of every light curve; their results are
-those of all copies, ours is their mean. Adam, batches of ten, 200 epochs.
+Theirs: LSTM layers of 16 and 16 units, forwards; dropout of 0.5 after each, sampled at every step and off in
+prediction; a dense layer at every step, the mean of its outputs over the steps, softmax. Raw inputs: days since
+the first point, fluxes, errors, right ascension, declination, Galactic reddening, host redshift. A missing band
+is filled with a random number between its neighbours, in five copies of every light curve; their results count every
+copy, ours average the copies. Adam, batches of ten, 200 epochs.
 
-Corrected: their network for early light curves cut one copy in five, at the place of another object, so that most of
-what it saw was whole; here light curves are cut at the epoch asked for before they are filled. Asked for all epochs at
-once (`at_epoch = "all"`, the curves of a report), a band that a night lacks is filled from later nights, as in theirs.
-Their last epoch was scored on the objects that
-the architecture was chosen by; here the best epoch on validation objects is scored on others. The mean of the dense
-outputs is the dense layer of the mean state, which is how it is computed. They pad in front under a mask, we behind:
-for a network that runs forwards it is the same. Our learning rate falls as a cosine, theirs stayed.
+Corrected: their network for early light curves cut one copy in five, at the index of another object, so most light
+curves stayed whole; here light curves are cut at the epoch of the query before they are filled. For all epochs at once
+(`at_epoch = "all"`, the curves of a report) a missing band is filled from later nights, as in theirs. Their last epoch
+was scored on the objects used to choose the architecture; here the best epoch on validation objects is scored on
+others. The mean of the dense outputs equals the dense layer of the mean state, which is computed here. They pad in
+front under a mask, we pad behind: equivalent for a forward network. Our learning rate falls as a cosine, theirs is
+constant.
 """
 
 from __future__ import annotations
@@ -57,18 +57,18 @@ class CharnockMoss(nn.Module):
         return mean[torch.arange(len(x)), batch["at"]] if "at" in batch else mean
 
     def adapt(self, nights: Nights) -> None:
-        """Take nothing: inputs are read as they come."""
+        """Do nothing: inputs are not scaled."""
 
     def versions(self, nights: Nights, seed: int) -> list[Nights]:
-        """Give the copies of the light curves, filled at random."""
-        return [filled(nights, seed, copy) for copy in range(COPIES)]
+        """Give copies of the light curves with missing bands filled at random."""
+        return [fill_bands(nights, seed, copy) for copy in range(COPIES)]
 
 
-def filled(nights: Nights, seed: int, copy: int) -> Nights:
-    """Fill what was not measured with random numbers between the neighbours of the same band.
+def fill_bands(nights: Nights, seed: int, copy: int) -> Nights:
+    """Fill missing measurements with random numbers between the neighbours in the same band.
 
     Before the first and after the last measurement the nearest is copied; a band without any is 0, flux and error.
-    The numbers belong to the object, the night and the copy: the same in any chunk.
+    The numbers depend on the object, the night and the copy alone, not on the chunk.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def filled(nights: Nights, seed: int, copy: int) -> Nights:
     ...          "flux": [11, 21, 31, 41, 12, 22, 42, 13, 23, 33, 43], "flux_error": [1.0] * 11}
     >>> nights = group_by_night(LightCurves.from_table(table, zero_point=27.5), "griz", Settings())
     >>> for copy in range(COPIES):
-    ...     i1, i2, i3 = filled(nights, 0, copy).flux[:, 2]
+    ...     i1, i2, i3 = fill_bands(nights, 0, copy).flux[:, 2]
     ...     assert 31 == i1 < i2 < i3 == 33
     """
     night, bands = np.arange(len(nights.time)), nights.flux.shape[1]
@@ -94,9 +94,9 @@ def filled(nights: Nights, seed: int, copy: int) -> Nights:
         after = np.minimum.accumulate(np.where(seen, night, len(night))[::-1])[::-1]
         left = np.where(before >= first, before, after)
         right = np.where(after <= end, after, left)
-        some = (left <= end) & ~seen
+        gap = (left <= end) & ~seen
         for j, values in enumerate(filled.values()):
-            low, high = values[left[some], k], values[right[some], k]
+            low, high = values[left[gap], k], values[right[gap], k]
             values[~seen, k] = 0.0
-            values[some, k] = low + u[some, j * bands + k] * (high - low)
+            values[gap, k] = low + u[gap, j * bands + k] * (high - low)
     return replace(nights, **filled)

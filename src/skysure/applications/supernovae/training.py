@@ -1,4 +1,4 @@
-"""Training of a supernova classifier: cross-entropy at every night and at the last one, on degraded curves."""
+"""Training of a supernova classifier: cross-entropy at every night and at the last one, on degraded light curves."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ from .redshifting import add_redshifted_copies
 from .settings import Settings
 
 MIN_LABELLED = 10
-"""Labelled objects that a training or a calibration needs: fewer cannot calibrate sets of a coverage of 90 %."""
+"""Labelled objects needed for training and for calibration: fewer cannot calibrate sets of 90 % coverage."""
 
 
 def train(
     source: Any, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
 ) -> Iterator[State]:
-    """Train on the training part, each epoch on a new degradation of every light curve; a state an epoch.
+    """Train on the training part, each epoch with newly degraded light curves; yield one state per epoch.
 
     Raises
     ------
     InputError
-        Where fewer than 10 training or calibration objects have a label of the classes, or all have the same.
+        If fewer than 10 training or calibration objects have a label of the classes, or all have the same.
     """
     model = network(settings, source.schema)
     require_labels(source, CALIBRATION, model)
-    held = {part: read_labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
-    check_labels(held[TRAIN][1], TRAIN, model)
-    model.adapt(*held[TRAIN])
-    nights, truth = held[TRAIN]
+    parts = {part: read_labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
+    check_labels(parts[TRAIN][1], TRAIN, model)
+    model.adapt(*parts[TRAIN])
+    nights, truth = parts[TRAIN]
 
     def train_member(member: int, before: State | None) -> Iterator[State]:
         seed = combine(settings.seed, member) if member else settings.seed
 
         def batches(part: str, epoch: int) -> PaddedBatches:
             if part != TRAIN:
-                some, label = make_versions(model, *held[part])
-                drawn = draw_targets(some, settings, np.random.default_rng(settings.seed))
-                return make_batches(some, label, settings.batch, drawn=drawn)
+                versions, label = make_versions(model, *parts[part])
+                targets = draw_targets(versions, settings, np.random.default_rng(settings.seed))
+                return make_batches(versions, label, settings.batch, later=targets)
             rng = np.random.default_rng(combine(seed, epoch))
-            some, label = make_versions(model, augment(nights, settings, rng), truth)
-            return make_batches(some, label, settings.batch, rng, draw_targets(some, settings, rng))
+            versions, label = make_versions(model, augment(nights, settings, rng), truth)
+            return make_batches(versions, label, settings.batch, rng, draw_targets(versions, settings, rng))
 
         loss = partial(nll, every_epoch=settings.every_epoch, forecast=settings.forecast)
         return fit(
@@ -69,11 +69,11 @@ def train(
 
 
 def read_labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
-    """Give the nights and classes of the objects of a part that can be classified and whose class is known.
+    """Give the nights and classes of the labelled objects of a part that can be classified.
 
-    With them come `copies` of each, moved to higher redshifts, the same however the source is cut into chunks.
+    `copies` of each at higher redshifts are added; they do not depend on the chunks of the source.
     """
-    found = []
+    selected = []
     for chunk in source.chunks(part):
         truth = of_class(chunk, model)
         if copies:
@@ -83,19 +83,19 @@ def read_labelled(source: Any, part: str | None, model: Classifier, copies: int 
             truth = of_class(chunk, model)
         nights = group_by_night(chunk, model.bands, model.settings)
         use = np.flatnonzero((truth >= 0) & nights.classifiable)
-        found.append((nights[use], truth[use]))
-    if not sum(len(truth) for _, truth in found):
+        selected.append((nights[use], truth[use]))
+    if not sum(len(truth) for _, truth in selected):
         raise InputError(
             f"no light curve of the part '{part}' has a label of the classes {', '.join(model.classes)}",
             "labelled light curves with a point of S/N > 4 and two nights",
-            "labels of other names, or a label column that is not read",
+            "other label names, or an unread label column",
             "--classes with the names of your labels, or the label column in [reading]",
         )  # fmt: skip
-    return Nights.concat([n for n, _ in found]), np.concatenate([truth for _, truth in found])
+    return Nights.concat([n for n, _ in selected]), np.concatenate([truth for _, truth in selected])
 
 
 def require_labels(source: Any, part: str, model: Classifier) -> None:
-    """Check that a part has enough labelled objects, and read no further; a part that is absent is not asked for.
+    """Check that a part has enough labelled objects, reading only as many as needed; an absent part passes.
 
     Raises
     ------
@@ -113,12 +113,12 @@ def require_labels(source: Any, part: str, model: Classifier) -> None:
 
 
 def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
-    """Check that labelled objects are enough to learn from.
+    """Check that there are enough labelled objects, of several classes.
 
     Raises
     ------
     InputError
-        Where they are fewer than 10, or all of one class.
+        If they are fewer than 10, or all of one class.
     """
     if len(truth) < MIN_LABELLED:
         raise InputError(
@@ -135,37 +135,39 @@ def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
 
 
 def of_class(curves: LightCurves, model: Classifier) -> np.ndarray:
-    """Give the index of the class of each object, -1 where it is not known or none of them."""
+    """Give the index of the class of each object, -1 if unknown or outside the classes."""
     return targets(curves.objects.get("label", np.full(len(curves), "")), model.classes)
 
 
 def make_versions(model: Classifier, nights: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
-    """Give light curves as the network reads them, each once or in several versions."""
+    """Give the light curves in each version that the network reads, and their classes."""
     versions = model.encoder.versions(nights, model.settings.seed)
     return Nights.concat(versions), np.tile(truth, len(versions))
 
 
 def draw_targets(nights: Nights, settings: Settings, rng: np.random.Generator) -> LaterPoints:
-    """Draw the later points to forecast, where that is trained."""
+    """Draw the later points to forecast; none unless the forecaster is trained."""
     return draw_later_points(nights, settings.cuts, rng) if settings.forecast else {}
 
 
 @dataclass(frozen=True)
 class PaddedBatches:
-    """Batches of padded light curves with their class as "truth", made when they are walked."""
+    """Batches of padded light curves with their class as "truth", made on iteration."""
 
     nights: Nights
     truth: np.ndarray
     parts: list[np.ndarray]
-    drawn: LaterPoints
+    later: LaterPoints
 
     def __len__(self) -> int:
         return len(self.parts)
 
     def __iter__(self) -> Iterator[Batch]:
-        for some in self.parts:
-            more = self.drawn | {"truth": self.truth}
-            yield tensors(self.nights[some]) | {name: torch.from_numpy(values[some]) for name, values in more.items()}
+        for objects in self.parts:
+            arrays = self.later | {"truth": self.truth}
+            yield tensors(self.nights[objects]) | {
+                name: torch.from_numpy(values[objects]) for name, values in arrays.items()
+            }
 
 
 def make_batches(
@@ -173,15 +175,15 @@ def make_batches(
     truth: np.ndarray,
     batch: int,
     rng: np.random.Generator | None = None,
-    drawn: LaterPoints | None = None,
+    later: LaterPoints | None = None,
 ) -> PaddedBatches:
-    """Batch the objects that can be classified; shuffled with `rng`, with what is `drawn` for each beside."""
+    """Batch the objects that can be classified, with their `later` points; shuffled with `rng`."""
     parts = list(by_length(np.where(nights.classifiable, nights.counts, 0), batch, rng))
-    return PaddedBatches(nights, truth, parts, drawn or {})
+    return PaddedBatches(nights, truth, parts, later or {})
 
 
 def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0, forecast: float = 0.0) -> Tensor:
-    """Negative log-likelihood of each object, shape (object,), that of later points with the weight `forecast`."""
+    """Negative log-likelihood of each object, shape (object,); later points have the weight `forecast`."""
     if not forecast:
         return class_nll(model(batch), batch, every_epoch * model.training)
     logits, ahead = model(batch)
@@ -191,7 +193,7 @@ def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0, forecast: floa
 def class_nll(logits: Tensor, batch: Batch, every_epoch: float) -> Tensor:
     """Negative log-likelihood of the class at the last night, shape (object,).
 
-    It is the mean with that at all nights since the trigger, which has the weight `every_epoch`.
+    `every_epoch` is the weight of the mean over all nights since the trigger.
     """
     objects, length, _ = logits.shape
     truth = batch["truth"].repeat_interleave(length)
