@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skysure.applications.supernovae import Settings
-from skysure.applications.supernovae.batches import Batch, augmented, nights, tensors
+from skysure.applications.supernovae.batches import Batch, augment, group_by_night, tensors
 from skysure.applications.supernovae.networks import Classifier, Recurrent, features, learning, network
-from skysure.applications.supernovae.training import class_nll, labelled, padded
+from skysure.applications.supernovae.training import class_nll, make_batches, read_labelled
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import TRAIN, VALIDATION, SplitSource
 from skysure.methods.dropout import Dropout
@@ -95,13 +95,13 @@ def last_nll(model: nn.Module, batch: Batch) -> Tensor:
 def train_resnet(source: SplitSource, settings: Settings) -> Classifier:
     """Train a ResNet as `supernovae` trains its networks: augmentation, batches, epochs, optimiser, averaging."""
     model = make_resnet(settings, source.schema)
-    parts = {part: labelled(source, part, model) for part in (TRAIN, VALIDATION)}
+    parts = {part: read_labelled(source, part, model) for part in (TRAIN, VALIDATION)}
     model.adapt(*parts[TRAIN])
 
     def batches(part: str, epoch: int) -> Iterable[Batch]:
         rng = np.random.default_rng(combine(settings.seed, epoch)) if part == TRAIN else None
         sequences, truth = parts[part]
-        return padded(augmented(sequences, settings, rng) if rng else sequences, truth, settings.batch, rng)
+        return make_batches(augment(sequences, settings, rng) if rng else sequences, truth, settings.batch, rng)
 
     for state in fit(
         model.networks[0], batches, last_nll, settings.optimisation, objects=len(parts[TRAIN][1]), seed=settings.seed
@@ -142,11 +142,11 @@ def measure_costs(source: SplitSource, settings: Settings) -> dict[str, tuple[fl
         "lstm": network(settings, source.schema),
         "resnet": make_resnet(settings, source.schema),
     }.items():
-        sequences, truth = labelled(source, TRAIN, model)
+        sequences, truth = read_labelled(source, TRAIN, model)
         model.adapt(sequences, truth)
         rng = np.random.default_rng(0)
         results[name] = (
-            *measure_epoch(model, losses[name], padded(sequences, truth, settings.batch, rng)),
+            *measure_epoch(model, losses[name], make_batches(sequences, truth, settings.batch, rng)),
             count_weights(model),
         )
     return results
@@ -158,7 +158,7 @@ def nll_of_every_night(net: nn.Module, batch: Batch, settings: Settings) -> Tens
 
 def predict_probabilities(model: Classifier, curves: LightCurves) -> np.ndarray:
     """Probabilities without dropout noise, shape (object, class); class frequencies where data are insufficient."""
-    sequences = nights(curves, model.bands, model.settings)
+    sequences = group_by_night(curves, model.bands, model.settings)
     results = np.tile(model.frequency.numpy().astype(float), (len(curves), 1))
     for indices in np.array_split(np.flatnonzero(sequences.classifiable), max(1, len(curves) // 512)):
         batch = tensors(sequences[indices])

@@ -36,7 +36,7 @@ import skysure
 from record import record
 from skysure.applications.supernovae.batches import targets
 from skysure.applications.supernovae.calibration import calibrate
-from skysure.applications.supernovae.redshifting import redshifted
+from skysure.applications.supernovae.redshifting import add_redshifted_copies
 from skysure.data.sources import CALIBRATION, InMemorySource, SplitSource
 from skysure.data.split import Split
 from skysure.methods.calibration import auc, ece, figure_of_merit, nll
@@ -106,7 +106,7 @@ def ungroup(curves: skysure.LightCurves) -> skysure.LightCurves:
 
 def add_redshifted(listed: skysure.LightCurves, seed: int) -> skysure.LightCurves:
     """Add copies at higher redshifts."""
-    return redshifted(listed, COPIES, seed=seed)
+    return add_redshifted_copies(listed, COPIES, seed=seed)
 
 
 def resample(curves: skysure.LightCurves, others: skysure.LightCurves, n: int, seed: int) -> skysure.LightCurves:

@@ -121,7 +121,12 @@ def test_what_can_be_said_is_documented() -> None:
     assert {f.name for f in fields(Reading)} | {*POINT_COLUMNS, *OBJECT_COLUMNS, *DIALECTS} <= named_in("reading.md")
     supernovae = named_in("supernovae.md")
     assert {f.name for f in fields(Query)} <= supernovae
-    assert {prediction.EARLY, prediction.NO_REDSHIFT, prediction.FAR, prediction.STRANGE} <= supernovae
+    assert {
+        prediction.TOO_FEW_POINTS,
+        prediction.NO_REDSHIFT,
+        prediction.REDSHIFT_OUTSIDE,
+        prediction.UNKNOWN_BAND,
+    } <= supernovae
     predictions = named_in("predictions.md")
     for kind in (Classes, Values, Actions):
         hidden = {"samples", "classes", "names", "units", "actions", "coverage"}

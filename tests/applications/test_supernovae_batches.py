@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysure.applications.supernovae import Settings, batches
-from skysure.applications.supernovae.published import filled
+from skysure.applications.supernovae.published import fill_bands
 from skysure.data.lightcurves import LightCurves
 
 BANDS = ("g", "r", "i")
@@ -60,7 +60,7 @@ def by_hand(curves: LightCurves, k: int) -> tuple[float, dict[int, dict[int, tup
 @settings(max_examples=25)
 def test_nights_are_the_weighted_means_of_a_loop(seed: int) -> None:
     curves = random_curves(seed)
-    found = batches.nights(curves, BANDS, Settings())
+    found = batches.group_by_night(curves, BANDS, Settings())
     assert len(found) == len(curves)
     for k in range(len(curves)):
         trigger, means = by_hand(curves, k)
@@ -75,9 +75,9 @@ def test_nights_are_the_weighted_means_of_a_loop(seed: int) -> None:
 
 def test_what_no_classifier_may_see_changes_nothing() -> None:
     curves = random_curves(1)
-    found = batches.nights(curves, BANDS, Settings(redshift="never"))
+    found = batches.group_by_night(curves, BANDS, Settings(redshift="never"))
     hidden = replace(curves, objects=curves.objects | {n: curves.objects[n][::-1] for n in ("label", "redshift")})
-    other = batches.nights(hidden, BANDS, Settings(redshift="never"))
+    other = batches.group_by_night(hidden, BANDS, Settings(redshift="never"))
     assert np.isnan(found.redshift).all()
     for name in ("time", "flux", "flux_error", "measured", "offsets"):
         assert np.array_equal(getattr(found, name), getattr(other, name))
@@ -89,7 +89,7 @@ def test_points_long_before_the_trigger_are_not_seen() -> None:
     curves = LightCurves(
         {"id": np.array(["a"])}, np.array([0, 5]), time, np.zeros(5, np.int16), flux, np.ones(5), ("r",)
     )
-    found = batches.nights(curves, ("r",), Settings())
+    found = batches.group_by_night(curves, ("r",), Settings())
     assert found.time.tolist() == [-29.0, 0.0, 1.0]
 
 
@@ -99,14 +99,14 @@ def test_an_eclipse_triggers_and_a_redshift_of_zero_is_known_where_stars_vary() 
         {"id": np.array(["near", "far"]), "redshift": np.array([0.0, 0.2]), "redshift_error": np.array([0.0, 0.05])},
         np.array([0, 4, 8]), time, np.zeros(8, np.int16), flux, np.ones(8), ("r",),
     )  # fmt: skip
-    plain, stars = (batches.nights(curves, ("r",), Settings(variables=v)) for v in (False, True))
+    plain, stars = (batches.group_by_night(curves, ("r",), Settings(variables=v)) for v in (False, True))
     assert plain.trigger.tolist() == [130.0, 130.0]
     assert stars.trigger.tolist() == [100.0, 100.0]
     assert batches.tensors(plain)["redshift"][:, 2].tolist() == [0.0, 1.0]
     assert batches.tensors(stars)["redshift"][:, 2].tolist() == [-1.0, 1.0]
     whole = dict.fromkeys(("hide_redshift", "drop_nights", "drop_points", "truncate"), 0.0)
     strong = Settings(variables=True, shift_redshift=3.0, **whole)
-    again = batches.augmented(stars, strong, np.random.default_rng(0))
+    again = batches.augment(stars, strong, np.random.default_rng(0))
     assert again.redshift[0] == 0
     assert again.redshift[1] not in (0.0, np.float32(0.2))
     assert again.time[: again.counts[0]].tolist() == [0.0, 1.0, 30.0]
@@ -120,10 +120,10 @@ def test_a_label_that_is_a_class_belongs_to_no_other() -> None:
 
 def test_later_points_leave_earlier_nights_as_they_are() -> None:
     curves = random_curves(3, most=80)
-    whole = batches.nights(curves, BANDS, Settings())
+    whole = batches.group_by_night(curves, BANDS, Settings())
     known = curves.time - np.where(np.isfinite(whole.trigger), whole.trigger, 0)[curves.owner] <= 12.4
-    cut = batches.nights(curves.select_points(known), BANDS, Settings())
-    early = batches.nights(curves, BANDS, Settings(), until=12.4)
+    cut = batches.group_by_night(curves.select_points(known), BANDS, Settings())
+    early = batches.group_by_night(curves, BANDS, Settings(), until=12.4)
     for name in ("offsets", "time", "flux", "flux_error", "measured", "trigger"):
         assert np.array_equal(getattr(early, name), getattr(cut, name))
     complete = whole.select(whole.time < 11.5)
@@ -140,7 +140,7 @@ def test_an_object_of_one_night_or_of_noise_cannot_be_classified() -> None:
         {"id": np.array(["one night", "noise", "good", "empty"])}, np.array([0, 2, 4, 6, 6]), time,
         np.zeros(6, np.int16), flux, np.ones(6), ("r",),
     )  # fmt: skip
-    assert batches.nights(curves, ("r",), Settings()).classifiable.tolist() == [False, False, True, False]
+    assert batches.group_by_night(curves, ("r",), Settings()).classifiable.tolist() == [False, False, True, False]
 
 
 def test_labels_find_their_class() -> None:
@@ -160,7 +160,7 @@ def test_every_object_with_nights_is_in_one_batch() -> None:
 
 
 def test_padding_holds_each_night_once() -> None:
-    found = batches.nights(random_curves(5), BANDS, Settings())
+    found = batches.group_by_night(random_curves(5), BANDS, Settings())
     padded = batches.tensors(found)
     assert padded["flux"].shape == (6, found.counts.max(), 3)
     for k in range(6):
@@ -175,8 +175,8 @@ QUIET = Settings(noise=0, drop_nights=0, drop_points=0, scatter=0, shift_redshif
 
 
 def test_augmentation_of_no_strength_only_counts_time_from_nights() -> None:
-    found = batches.nights(random_curves(7, most=60), BANDS, Settings())
-    same = batches.augmented(found, QUIET, np.random.default_rng(0))
+    found = batches.group_by_night(random_curves(7, most=60), BANDS, Settings())
+    same = batches.augment(found, QUIET, np.random.default_rng(0))
     for k in np.flatnonzero(found.classifiable & (same.counts == found.counts)):
         mine = slice(*found.offsets[k : k + 2]), slice(*same.offsets[k : k + 2])
         assert np.array_equal(found.flux[mine[0]], same.flux[mine[1]])
@@ -184,10 +184,10 @@ def test_augmentation_of_no_strength_only_counts_time_from_nights() -> None:
 
 
 def test_augmentation_belongs_to_its_seed_and_keeps_the_rules() -> None:
-    found = batches.nights(random_curves(8, most=80), BANDS, Settings())
+    found = batches.group_by_night(random_curves(8, most=80), BANDS, Settings())
     strong = Settings(noise=1, drop_nights=0.3, drop_points=0.3, truncate=0.5, hide_redshift=0.5)
-    one, two = (batches.augmented(found, strong, np.random.default_rng(4)) for _ in range(2))
-    other = batches.augmented(found, strong, np.random.default_rng(5))
+    one, two = (batches.augment(found, strong, np.random.default_rng(4)) for _ in range(2))
+    other = batches.augment(found, strong, np.random.default_rng(5))
     assert np.array_equal(one.flux, two.flux)
     assert one.flux.shape != other.flux.shape or not np.array_equal(one.flux, other.flux)
     assert len(one) == len(found)
@@ -200,17 +200,19 @@ def test_augmentation_belongs_to_its_seed_and_keeps_the_rules() -> None:
 
 def test_joined_nights_are_those_of_the_joined_curves() -> None:
     curves = random_curves(9)
-    whole = batches.nights(curves, BANDS, Settings())
-    joined = batches.Nights.concat([batches.nights(curves[a:b], BANDS, Settings()) for a, b in ((0, 2), (2, 6))])
+    whole = batches.group_by_night(curves, BANDS, Settings())
+    joined = batches.Nights.concat(
+        [batches.group_by_night(curves[a:b], BANDS, Settings()) for a, b in ((0, 2), (2, 6))]
+    )
     for name in ("offsets", "time", "flux", "trigger"):
         assert np.array_equal(getattr(whole, name), getattr(joined, name))
 
 
 def test_filling_stays_between_neighbours() -> None:
-    found = batches.nights(random_curves(11, most=60), BANDS, Settings())
-    full, again = filled(found, 0, 0), filled(found, 0, 0)
+    found = batches.group_by_night(random_curves(11, most=60), BANDS, Settings())
+    full, again = fill_bands(found, 0, 0), fill_bands(found, 0, 0)
     assert np.array_equal(full.flux, again.flux)
-    assert not np.array_equal(full.flux, filled(found, 0, 1).flux)
+    assert not np.array_equal(full.flux, fill_bands(found, 0, 1).flux)
     assert np.array_equal(full.flux[found.measured], found.flux[found.measured])
     for k in range(len(found)):
         for band in range(3):
@@ -221,4 +223,4 @@ def test_filling_stays_between_neighbours() -> None:
                 values = found.flux[near, band] if near else np.zeros(1)
                 assert values.min() - 1e-4 <= full.flux[row, band] <= values.max() + 1e-4
     part = np.array([4, 1])
-    assert np.array_equal(filled(found[part], 0, 0).flux, filled(found, 0, 0)[part].flux)
+    assert np.array_equal(fill_bands(found[part], 0, 0).flux, fill_bands(found, 0, 0)[part].flux)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, train
-from skysure.applications.supernovae.batches import nights
-from skysure.applications.supernovae.calibration import Rows, best_width, brier, by_object, held_back
+from skysure.applications.supernovae.batches import group_by_night
+from skysure.applications.supernovae.calibration import Rows, best_width, brier, out_of_fold, sum_by_object
 from skysure.applications.supernovae.inference import answers, every
 from skysure.applications.supernovae.networks import LEVELS, STAGES
 from skysure.applications.supernovae.prediction import level_of
@@ -79,7 +79,7 @@ def test_a_calibrated_network_is_mostly_left_alone_and_on_average_made_no_worse(
 
 def test_a_gain_that_one_object_makes_is_chance() -> None:
     values = torch.tensor([1.0, 2.0, 5.0, -1.0])
-    assert by_object(values, torch.tensor([7, 3, 7, 3])).tolist() == [1.0, 6.0]
+    assert sum_by_object(values, torch.tensor([7, 3, 7, 3])).tolist() == [1.0, 6.0]
 
 
 @pytest.mark.parametrize("wanted", ["9 labelled", "all 60 labelled"])
@@ -96,10 +96,10 @@ def test_too_few_labels_fail_at_once(wanted: str) -> None:
 
 def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:
     rows = drawn(60, 1)
-    held = held_back(rows, CLASSES, 1.0)
+    held = out_of_fold(rows, CLASSES, 1.0)
     other = rows.truth.clone()
     other[rows.stage == 1] = (other[rows.stage == 1] + 1) % CLASSES
-    again = held_back(replace(rows, truth=other), CLASSES, 1.0)
+    again = out_of_fold(replace(rows, truth=other), CLASSES, 1.0)
     assert torch.equal(held[rows.stage == 0], again[rows.stage == 0])
     assert not torch.allclose(held[rows.stage == 1], again[rows.stage == 1])
 
@@ -113,7 +113,7 @@ def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshif
     schema = Schema(bands=curves.bands, classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8, variables=variables), schema).eval()
     calibrate(model, InMemorySource(schema, [curves]))
-    given = nights(curves, model.bands, model.settings)
+    given = group_by_night(curves, model.bands, model.settings)
     bright = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
     for answer in answers(model, given, Query(samples=2), every):
         level, inner = level_of(model, answer), LEVELS[1] + 1

@@ -17,7 +17,7 @@ from sklearn.metrics import (
 )
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, figures, network, predict
-from skysure.applications.supernovae.batches import nights, tensors
+from skysure.applications.supernovae.batches import group_by_night, tensors
 from skysure.applications.supernovae.evaluation import best_point_snr
 from skysure.applications.supernovae.examples import title_of
 from skysure.applications.supernovae.inference import best_snr_so_far
@@ -118,7 +118,7 @@ def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> Non
 def test_at_an_epoch_light_curves_are_binned_by_what_was_seen_until_then(model, curves) -> None:
     found = evaluate(model, InMemorySource(SCHEMA, [curves]), Query(samples=2, at_epoch="3"))
     some = curves[np.isin(curves.objects["label"], SCHEMA.classes)]
-    trigger = nights(some, model.bands, model.settings).trigger
+    trigger = group_by_night(some, model.bands, model.settings).trigger
     seen = some.select_points(some.time - trigger[some.owner] <= 3)
     rows = found.metrics["curves"]["by"]["Largest signal-to-noise ratio"]
     edges = np.quantile(best_point_snr(seen), np.arange(1, 6) / 6, method="inverted_cdf")
@@ -215,8 +215,8 @@ def test_the_best_point_is_one_that_has_a_number(curves: LightCurves) -> None:
 
 def test_the_best_point_of_a_light_curve_is_not_its_best_night_so_far(model, curves) -> None:
     one = curves[int(np.argmax(curves.counts)) :][:1]
-    found = best_snr_so_far(tensors(nights(one, model.bands, model.settings)))[0].numpy()
-    given = nights(one, model.bands, model.settings)
+    found = best_snr_so_far(tensors(group_by_night(one, model.bands, model.settings)))[0].numpy()
+    given = group_by_night(one, model.bands, model.settings)
     ratio = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
     assert found == pytest.approx([ratio[: k + 1].max() for k in range(len(ratio))])
     assert best_point_snr(one) == pytest.approx([(one.flux / one.flux_error).max()])

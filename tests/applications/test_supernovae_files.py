@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skysure import verbs
-from skysure.applications.supernovae.prediction import EARLY, FAR
+from skysure.applications.supernovae.prediction import REDSHIFT_OUTSIDE, TOO_FEW_POINTS
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.results.writer import read_table
@@ -266,15 +266,15 @@ def test_bands_and_redshifts_beyond_the_training_are_flagged_and_told_once(
     assert status == 0
     rows = {row["id"]: row for row in read_table("o.csv")}
     assert not rows["usual"]["quality_flags"]
-    assert rows["far"]["quality_flags"] == FAR
+    assert rows["far"]["quality_flags"] == REDSHIFT_OUTSIDE
     assert "band J" in rows["J too"]["quality_flags"]
     assert "band K" in rows["J too"]["quality_flags"]
-    assert EARLY in rows["J only"]["quality_flags"]
+    assert TOO_FEW_POINTS in rows["J only"]["quality_flags"]
     assert "band J" in rows["J only"]["quality_flags"]
     assert np.isclose(rows["J too"]["p_Ia"], rows["usual"]["p_Ia"], atol=1e-6)
     assert err.count("band J") == 1
     assert "2 rows flagged: points in the band J" in err
-    assert f"1 row flagged: {FAR}" in err
+    assert f"1 row flagged: {REDSHIFT_OUTSIDE}" in err
 
 
 def test_too_little_never_gets_a_confident_class(
@@ -292,7 +292,7 @@ def test_too_little_never_gets_a_confident_class(
     for k, name in enumerate(model.model.classes):
         assert np.allclose(done[f"p_{name}"], frequency[k], atol=1e-6)
         assert done[f"in_set_{name}"].astype(str).tolist() == ["True"] * 3
-    assert done["quality_flags"].tolist() == [EARLY] * 3
+    assert done["quality_flags"].tolist() == [TOO_FEW_POINTS] * 3
     assert frequency.max() < 0.9
     write_csv(tmp_path / "p.csv", {n: v[:1] for n, v in curve("single", [100.0, 1.0]).items()})
     status, _ = say("p.csv", out="p1.csv")

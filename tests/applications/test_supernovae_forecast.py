@@ -14,13 +14,13 @@ from scipy.stats import binom, norm
 
 import skysure
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, evaluate, network, predict
-from skysure.applications.supernovae.batches import nights, tensors
+from skysure.applications.supernovae.batches import group_by_night, tensors
 from skysure.applications.supernovae.examples import describe, early_forecast, example_of
 from skysure.applications.supernovae.forecasts.forecaster import forecast_nll, last_measurement
 from skysure.applications.supernovae.forecasts.horizons import Fluxes, Horizons
-from skysure.applications.supernovae.forecasts.later import later, next_points
+from skysure.applications.supernovae.forecasts.later import draw_later_points, next_points
 from skysure.applications.supernovae.forecasts.prediction import WITHHELD, fluxes_at, last_errors
-from skysure.applications.supernovae.forecasts.scores import Outlook, over_objects
+from skysure.applications.supernovae.forecasts.scores import ForecastScores, mean_over_objects
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.cli import main
 from skysure.data.lightcurves import LightCurves
@@ -78,7 +78,7 @@ def test_the_grid_is_the_same_as_given_times_and_bands(model, curves) -> None:
 def test_later_points_change_nothing(curves, options) -> None:
     model = network(Settings(**{"hidden": 8, "head": 8, "forecast": 0.5} | options), SCHEMA).eval()
     some = curves[:30]
-    since = some.time - nights(some, SCHEMA.bands, SMALL).trigger[some.owner]
+    since = some.time - group_by_night(some, SCHEMA.bands, SMALL).trigger[some.owner]
     changed = LightCurves(
         some.objects, some.offsets, some.time, some.band,
         np.where(since > 15, 3 * some.flux + 50, some.flux), some.flux_error, some.bands,
@@ -204,7 +204,7 @@ def test_intervals_of_what_will_be_measured_hold_it_as_often_as_they_say(coverag
     assert np.array_equal(later.owner, owner)
     query = Query(samples=10)
     fluxes = fluxes_at(model, later.known, owner, later.time, later.band, query)
-    errors = last_errors(tensors(nights(later.known, model.bands, model.settings)))[owner, later.band]
+    errors = last_errors(tensors(group_by_night(later.known, model.bands, model.settings)))[owner, later.band]
     low, high = model.horizons.interval(fluxes.measured_with(errors), coverage)
     hits, n = int(((low <= later.flux) & (later.flux <= high)).sum()), len(owner)
     few, many = binom.ppf([1e-3, 1 - 1e-3], n, coverage)
@@ -274,7 +274,7 @@ def test_calibration_mends_widths_and_intervals(factor: float, seed: int) -> Non
 
 
 def test_the_last_measurement_of_each_band_is_carried_forwards(curves) -> None:
-    batch = tensors(nights(curves[:5], SCHEMA.bands, SMALL))
+    batch = tensors(group_by_night(curves[:5], SCHEMA.bands, SMALL))
     found = last_measurement(batch)
     for k in range(5):
         for night in range(int(batch["nights"][k])):
@@ -286,8 +286,8 @@ def test_the_last_measurement_of_each_band_is_carried_forwards(curves) -> None:
 
 
 def test_what_comes_later_is_what_was_measured_then(curves) -> None:
-    held = nights(curves[:20], SCHEMA.bands, SMALL)
-    drawn = later(held, 3, np.random.default_rng(0))
+    held = group_by_night(curves[:20], SCHEMA.bands, SMALL)
+    drawn = draw_later_points(held, 3, np.random.default_rng(0))
     assert drawn["days"].shape == drawn["ahead_error"].shape == (20, 3, 4)
     for k, cut, query in np.argwhere(drawn["ahead_error"] > 0):
         start = held.offsets[k] + drawn["cut"][k, cut]
@@ -310,14 +310,14 @@ def test_the_next_points_come_right_after_what_is_known(curves) -> None:
         rows = slice(3 * k, 3 * k + 3)
         assert np.array_equal(found.time[rows], all_points.time[seen : seen + 3])
         assert np.array_equal(found.flux[rows], all_points.flux[seen : seen + 3])
-    assert nights(found.known, SCHEMA.bands, SMALL).classifiable.all()
+    assert group_by_night(found.known, SCHEMA.bands, SMALL).classifiable.all()
 
 
 @pytest.mark.parametrize("until", [0.0, 9.7, 20.0])
 def test_at_an_epoch_the_next_points_are_those_after_it(curves, until: float) -> None:
     found = next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(1), until)
-    given = nights(curves, SCHEMA.bands, SMALL, until)
-    again = nights(found.known, SCHEMA.bands, SMALL)
+    given = group_by_night(curves, SCHEMA.bands, SMALL, until)
+    again = group_by_night(found.known, SCHEMA.bands, SMALL)
     rows = {name: k for k, name in enumerate(found.known.ids)}
     for k, name in enumerate(curves.ids):
         one = curves[k : k + 1]
@@ -335,10 +335,10 @@ def test_at_an_epoch_the_next_points_are_those_after_it(curves, until: float) ->
 
 def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, curves) -> None:
     asked, some = Query(samples=3, at_epoch="12"), curves[:40]
-    outlook = Outlook(model, asked)
+    outlook = ForecastScores(model, asked)
     outlook.consider(some)
     later = next_points(some, SCHEMA.bands, SMALL, 3, np.random.default_rng(0), 12)
-    seen = some.select_points(some.time - nights(some, SCHEMA.bands, SMALL).trigger[some.owner] <= 12)
+    seen = some.select_points(some.time - group_by_night(some, SCHEMA.bands, SMALL).trigger[some.owner] <= 12)
     owner = np.flatnonzero(np.isin(some.ids, later.known.ids))[later.owner]
     found = fluxes_at(model, seen, owner, later.time, later.band, asked).measured(later.flux_error)
     error = crps_of_each(found.mean.numpy(), found.std.numpy(), later.flux, share=found.share.numpy())
@@ -352,7 +352,7 @@ def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, cu
 
 
 def test_scores_of_forecasts(model, curves) -> None:
-    outlook = Outlook(model, Query(samples=3))
+    outlook = ForecastScores(model, Query(samples=3))
     outlook.consider(curves[:60])
     outlook.consider(curves[60:])
     scores = {s.name: s for s in outlook.scores()}
@@ -367,7 +367,7 @@ def test_scores_of_forecasts(model, curves) -> None:
         whole = np.average([row[name] for row in each], weights=[row["n"] for row in each])
         assert factor * whole == pytest.approx(scores[f"forecast_{name}"].value)
         assert all(row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] for row in each)
-    without = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
+    without = ForecastScores(network(Settings(hidden=8, head=8), SCHEMA), Query())
     without.consider(curves)
     assert (without.scores(), without.curves()) == ([], [])
     assert [(curve.name, curve.data) for curve in outlook.curves()] == [("forecast", outlook.by_days())]
@@ -376,12 +376,12 @@ def test_scores_of_forecasts(model, curves) -> None:
 def test_errors_of_forecasts_scatter_as_objects_do() -> None:
     rng = np.random.default_rng(5)
     crps = np.repeat(rng.exponential(size=2000), 3)  # the points of an object are off together
-    found, few = over_objects(crps), over_objects(crps, np.arange(6000) % 3 == 0)
+    found, few = mean_over_objects(crps), mean_over_objects(crps, np.arange(6000) % 3 == 0)
     error = crps.std() / 2000**0.5
     assert [found.value, few.value] == pytest.approx([crps.mean()] * 2)
     assert (found.high - found.low) / 2 == pytest.approx(error, rel=0.15)  # 400 resamples
     assert (few.high - few.low) / 2 == pytest.approx(error, rel=0.15)
-    outlook = Outlook(network(Settings(hidden=8, head=8), SCHEMA), Query())
+    outlook = ForecastScores(network(Settings(hidden=8, head=8), SCHEMA), Query())
     held = np.repeat(rng.random(2000) < 0.68, 3)
     outlook.rows = [np.stack([np.ones(6000), crps, held])]
     (row,), score = outlook.by_days(), outlook.scores()[1]

@@ -143,18 +143,18 @@ def test_an_ensemble_begins_with_the_network_alone() -> None:
 def test_an_ensemble_begins_with_a_run_that_has_fewer_networks_or_more() -> None:
     one, many = network(Settings(seed=1, **SMALL), SCHEMA), network(Settings(members=3, **SMALL), SCHEMA)
     fresh = many.networks[1].state_dict()
-    many.load_state_dict(many.begun_with(one.state_dict()))
+    many.load_state_dict(many.initial_tensors(one.state_dict()))
     assert torch.equal(many.networks[0].head[2].layer.weight, one.networks[0].head[2].layer.weight)
     assert all(torch.equal(tensor, fresh[name]) for name, tensor in many.networks[1].state_dict().items())
-    one.load_state_dict(one.begun_with(many.state_dict()))
-    assert one.begun_with(many.state_dict()).keys() == one.state_dict().keys()
+    one.load_state_dict(one.initial_tensors(many.state_dict()))
+    assert one.initial_tensors(many.state_dict()).keys() == one.state_dict().keys()
 
 
 def test_a_run_that_forecasts_and_one_that_does_not_begin_with_each_other() -> None:
     with_it, without = (network(Settings(forecast=f, **SMALL), SCHEMA) for f in (0.3, 0.0))
     fresh = with_it.state_dict()["stages.0.surprise_p_value.bounds"]
-    without.load_state_dict(without.begun_with(with_it.state_dict()))
-    with_it.load_state_dict(with_it.begun_with(without.state_dict()))
+    without.load_state_dict(without.initial_tensors(with_it.state_dict()))
+    with_it.load_state_dict(with_it.initial_tensors(without.state_dict()))
     assert torch.equal(with_it.stages[0].surprise_p_value.bounds, fresh)
     assert torch.equal(with_it.encoder.embedding.weight, without.encoder.embedding.weight)
 
@@ -162,7 +162,7 @@ def test_a_run_that_forecasts_and_one_that_does_not_begin_with_each_other() -> N
 def test_networks_added_to_a_trained_one_read_fluxes_on_its_scale() -> None:
     one, many = (network(Settings(members=k, **SMALL), SCHEMA) for k in (1, 3))
     one.encoder.scale.fill_(7.0)
-    many.load_state_dict(many.begun_with(one.state_dict()))
+    many.load_state_dict(many.initial_tensors(one.state_dict()))
     assert all((member.encoder.scale == 7).all() for member in many.networks)
 
 

@@ -7,7 +7,15 @@ import pytest
 import torch
 from sklearn.gaussian_process.kernels import Matern
 
-from skysure.applications.supernovae.forecasts.recent import LEAST, LENGTHS, POINTS, SCATTER, Processes, Recent, recent
+from skysure.applications.supernovae.forecasts.recent import (
+    LENGTHS,
+    MIN_SCATTER,
+    POINTS,
+    SCATTER,
+    Processes,
+    Recent,
+    recent,
+)
 
 
 def light_curve(nights: int = 12, bands: int = 3) -> dict[str, torch.Tensor]:
@@ -48,7 +56,7 @@ def test_forecasts_are_those_of_scikit_learn() -> None:
     with torch.no_grad():
         mean, std = process(last, when, torch.tensor(asked_band[None, None]), torch.tensor([[unit]]), shape)
     between = (process.factor @ process.factor.mT).detach().double().numpy()
-    white = (1.5 * SCATTER) ** 2 + LEAST**2
+    white = (1.5 * SCATTER) ** 2 + MIN_SCATTER**2
     for k, length in enumerate(LENGTHS):
         kernel = Matern(length * stretch, nu=1.5)
         own, across = kernel(-age[:, None]), kernel(days[:, None], -age[:, None])

@@ -12,16 +12,16 @@ from skysure.applications.supernovae.calibration import calibrate
 from skysure.applications.supernovae.networks import network
 from skysure.applications.supernovae.redshifting import (
     Surface,
-    redshifted,
-    seen_from,
+    add_redshifted_copies,
+    redshift_curve,
     sky_error,
     wavelengths,
 )
 from skysure.applications.supernovae.settings import Schema, Settings
-from skysure.applications.supernovae.simulation.selection import found_by
+from skysure.applications.supernovae.simulation.selection import is_detected
 from skysure.applications.supernovae.simulation.surveys import SURVEYS, Survey
 from skysure.applications.supernovae.simulator import observe
-from skysure.applications.supernovae.training import labelled
+from skysure.applications.supernovae.training import read_labelled
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import InMemorySource, SplitSource
 from skysure.data.split import Split
@@ -61,7 +61,7 @@ def originals(found: LightCurves) -> LightCurves:
 def test_a_moved_light_curve_is_the_supernova_from_farther_away(stretch):
     z = 0.25
     one = observed(z)
-    moved = seen_from(one, Surface.through(one, DES), sky_error(one, DES), stretch, DES, np.random.default_rng(1))
+    moved = redshift_curve(one, Surface.fit(one, DES), sky_error(one, DES), stretch, DES, np.random.default_rng(1))
     there = stretch * (1 + z) - 1
     assert moved.objects["redshift"] == pytest.approx(there)
     assert moved.objects["redshift_error"] == pytest.approx(0.01 * stretch)
@@ -78,7 +78,7 @@ def test_a_moved_light_curve_is_the_supernova_from_farther_away(stretch):
 def test_errors_are_those_of_the_sky_and_of_less_light():
     one = observed(0.25)
     assert np.median(sky_error(one, DES)) == pytest.approx(3.0, rel=0.1)
-    moved = seen_from(one, Surface.through(one, DES), sky_error(one, DES), 1.4, DES, np.random.default_rng(1))
+    moved = redshift_curve(one, Surface.fit(one, DES), sky_error(one, DES), 1.4, DES, np.random.default_rng(1))
     assert moved.flux_error.max() < one.flux_error.max()
     assert np.median(moved.flux_error) == pytest.approx(3.0, rel=0.15)
 
@@ -86,28 +86,28 @@ def test_errors_are_those_of_the_sky_and_of_less_light():
 def test_copies_share_the_group_of_their_original_and_can_be_found():
     given = observed(0.25, n=3)
     given.objects["redshift"][2] = np.nan
-    found = redshifted(given, 2, seed=5)
+    found = add_redshifted_copies(given, 2, seed=5)
     assert found.ids.tolist() == ["sn0", "sn0+0", "sn0+1", "sn1", "sn1+0", "sn1+1", "sn2"]
     assert found.groups.tolist() == ["sn0"] * 3 + ["sn1"] * 3 + ["sn2"]
     assert np.array_equal(originals(found).flux, given.flux)
     assert (copies(found).column("redshift") > 0.25).all()
     assert (copies(found).column("redshift") <= 1.5 * 1.25 - 1).all()
-    assert np.array_equal(found.flux, redshifted(given, 2, seed=5).flux)
-    assert not np.array_equal(found.flux, redshifted(given, 2, seed=6).flux)
+    assert np.array_equal(found.flux, add_redshifted_copies(given, 2, seed=5).flux)
+    assert not np.array_equal(found.flux, add_redshifted_copies(given, 2, seed=6).flux)
 
 
 def test_what_the_survey_would_not_find_from_there_is_left_out():
     faint = observed(0.25)
     faint = LightCurves(**vars(faint) | {"flux": faint.flux / 50})
-    assert len(redshifted(faint, 3)) == 1
+    assert len(add_redshifted_copies(faint, 3)) == 1
 
 
 @pytest.mark.parametrize(("flux", "error"), [(np.nan, 1.0), (np.inf, 1.0), (9.0, 0.0), (9.0, -1.0), (9.0, np.nan)])
 def test_points_that_say_nothing_are_not_moved(flux, error):
     given = observed(0.25, n=2)
-    without = redshifted(given.select_points(np.arange(200) != 7), 2, seed=5)
+    without = add_redshifted_copies(given.select_points(np.arange(200) != 7), 2, seed=5)
     given.flux[7], given.flux_error[7] = flux, error
-    found = redshifted(given, 2, seed=5)
+    found = add_redshifted_copies(given, 2, seed=5)
     assert np.array_equal(originals(found).flux, given.flux, equal_nan=True)
     assert found.ids.tolist() == without.ids.tolist()
     assert np.array_equal(copies(found).flux, copies(without).flux)
@@ -116,7 +116,7 @@ def test_points_that_say_nothing_are_not_moved(flux, error):
 def test_nothing_is_moved_to_where_distances_are_not_known():
     given = observed(0.25, n=3)
     given.objects["redshift"][:] = [0.25, 3.9, 4.5]
-    found = redshifted(given, 4, seed=5)
+    found = add_redshifted_copies(given, 4, seed=5)
     assert "sn2+0" not in found.ids
     assert "sn1+0" in found.ids
     assert copies(found).column("redshift").max() <= 4 + 1e-9
@@ -124,7 +124,7 @@ def test_nothing_is_moved_to_where_distances_are_not_known():
 
 def test_bands_of_another_survey_are_a_fault():
     with pytest.raises(InputError, match="wavelength of u is not known"):
-        redshifted(LightCurves(**vars(observed(0.25)) | {"bands": ("u", "r", "i", "z")}), 1)
+        add_redshifted_copies(LightCurves(**vars(observed(0.25)) | {"bands": ("u", "r", "i", "z")}), 1)
 
 
 def test_training_and_its_calibration_take_copies_and_a_later_calibration_does_not():
@@ -132,7 +132,7 @@ def test_training_and_its_calibration_take_copies_and_a_later_calibration_does_n
     curves.objects["label"] = np.array(["Ia", "II", "Ibc"] * 4)
     schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8, redshifting=2), schema)
-    given, truth = labelled(InMemorySource(schema, [curves]), "train", model, 2)
+    given, truth = read_labelled(InMemorySource(schema, [curves]), "train", model, 2)
     assert len(given) == len(truth) == 36
     assert truth.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] * 4
     later = Split(curves.ids, curves.groups, np.full(12, "calibration"))
@@ -149,10 +149,10 @@ def test_how_a_source_is_cut_into_chunks_does_not_matter():
     curves.objects["label"] = np.array(["Ia", "", "II", "Ibc", "Ia", "II"])
     schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8), schema)
-    whole, truth = labelled(InMemorySource(schema, [curves]), "train", model, 2)
+    whole, truth = read_labelled(InMemorySource(schema, [curves]), "train", model, 2)
     for cuts in ([0, 3, 6], [0, 1, 2, 5, 6]):
         held = [curves[start:stop] for start, stop in pairwise(cuts)]
-        found, again = labelled(InMemorySource(schema, held), "train", model, 2)
+        found, again = read_labelled(InMemorySource(schema, held), "train", model, 2)
         assert again.tolist() == truth.tolist()
         for name in ("offsets", "time", "flux", "flux_error", "redshift"):
             assert np.array_equal(getattr(found, name), getattr(whole, name))
@@ -168,12 +168,12 @@ def test_a_copy_is_detected_on_as_many_nights_as_the_survey_asks():
     rng, lsst = np.random.default_rng(0), SURVEYS["lsst"]
 
     def seen(one: LightCurves, survey: Survey) -> list[bool]:
-        return found_by(survey, one.flux / one.flux_error, one.owner, one.time, one.band, 1, rng).tolist()
+        return is_detected(survey, one.flux / one.flux_error, one.owner, one.time, one.band, 1, rng).tolist()
 
     assert seen(one_night, DES) == [True]
     assert seen(one_night, lsst) == [False]
     assert seen(observed(0.25), lsst) == [True]
-    found = {s: copies(redshifted(flashes(), 2, survey=s, farthest=1.05)) for s in ("des", "lsst")}
+    found = {s: copies(add_redshifted_copies(flashes(), 2, survey=s, farthest=1.05)) for s in ("des", "lsst")}
     assert len(found["des"]) > 0
     assert len(found["lsst"]) == 0
 
@@ -190,6 +190,6 @@ def test_only_objects_of_a_class_are_copied():
     schema = Schema(bands=tuple("griz"), classes=("Ia", "II", "Ibc"))
     model = network(Settings(hidden=8, head=8, redshifting=2), schema)
     found, among_them = (
-        labelled(InMemorySource(schema, [c]), "train", model, 2)[0] for c in (curves, curves[[1, 3, 5]])
+        read_labelled(InMemorySource(schema, [c]), "train", model, 2)[0] for c in (curves, curves[[1, 3, 5]])
     )
     assert np.array_equal(found.flux, among_them.flux)

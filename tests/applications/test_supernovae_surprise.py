@@ -10,12 +10,12 @@ import torch
 from scipy.stats import norm
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict
-from skysure.applications.supernovae.batches import Nights, nights
+from skysure.applications.supernovae.batches import Nights, group_by_night
 from skysure.applications.supernovae.forecasts import surprise as surprising
 from skysure.applications.supernovae.forecasts.horizons import Fluxes
-from skysure.applications.supernovae.forecasts.later import COURSE, SPANS, forecast_checkpoints
+from skysure.applications.supernovae.forecasts.later import CHECKPOINT_POINTS, SPANS, forecast_checkpoints
 from skysure.applications.supernovae.forecasts.prediction import fluxes_at
-from skysure.applications.supernovae.forecasts.surprise import LARGEST, Surprise, surprises
+from skysure.applications.supernovae.forecasts.surprise import MAX_SURPRISE, Surprise, surprises
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import InMemorySource
@@ -54,9 +54,9 @@ def test_the_surprise_of_a_gaussian_knows_no_width() -> None:
 
 
 def test_a_course_is_looked_at_once_in_each_span_and_never_beyond_its_points(curves) -> None:
-    given = nights(curves, SCHEMA.bands, SMALL)
+    given = group_by_night(curves, SCHEMA.bands, SMALL)
     found = forecast_checkpoints(given)
-    assert found["ahead"].shape == (len(given), len(SPANS) + 1, COURSE)
+    assert found["ahead"].shape == (len(given), len(SPANS) + 1, CHECKPOINT_POINTS)
     asked = found["ahead_error"] > 0
     assert asked.any((1, 2)).sum() > 100
     for k in range(len(given)):
@@ -74,8 +74,8 @@ def test_a_course_is_looked_at_once_in_each_span_and_never_beyond_its_points(cur
 
 
 def test_nothing_later_changes_how_surprising_a_course_was(model, curves) -> None:
-    whole = nights(curves, SCHEMA.bands, SMALL)
-    until = nights(curves, SCHEMA.bands, SMALL, 25.0)
+    whole = group_by_night(curves, SCHEMA.bands, SMALL)
+    until = group_by_night(curves, SCHEMA.bands, SMALL, 25.0)
     some = np.flatnonzero(whole.classifiable & until.classifiable)
     last = until.counts[some] - 1
     full = (until.flux[until.offsets[some] + last] == whole.flux[whole.offsets[some] + last]).all(1)
@@ -92,7 +92,7 @@ def test_nothing_later_changes_how_surprising_a_course_was(model, curves) -> Non
 
 def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None:
     one = curves[np.array([int(np.argmax(curves.counts))])]
-    given = nights(one, SCHEMA.bands, SMALL)
+    given = group_by_night(one, SCHEMA.bands, SMALL)
     asked = forecast_checkpoints(given)
     cut = int(asked["cut"][0, 2])
     there = asked["ahead_error"][0, 2] > 0
@@ -104,7 +104,7 @@ def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None
     still.load_state_dict({n: names.get(n, t) for n, t in still.state_dict().items()})
     wanted = fluxes_at(still, known, np.zeros(there.sum(), int), time[there], asked["band"][0, 2][there], Query())
     error, flux = asked["ahead_error"][0, 2][there], asked["ahead"][0, 2][there]
-    by_hand = wanted.measured(error.astype(float)).surprise(flux.astype(float)).clamp(max=LARGEST)
+    by_hand = wanted.measured(error.astype(float)).surprise(flux.astype(float)).clamp(max=MAX_SURPRISE)
     counted = np.zeros_like(asked["ahead_error"])
     counted[0, 2] = asked["ahead_error"][0, 2]
     with pytest.MonkeyPatch.context() as patch:
@@ -117,18 +117,20 @@ def test_one_bad_point_is_no_new_kind(model) -> None:
     fluxes = gaussian(np.zeros(2), np.ones(2))
     found = surprises(model, fluxes, np.array([[[0.0, 1e6]]]), np.ones((1, 1, 2)))
     assert found[0, 0, 0] < 3
-    assert found[0, 0, 1] == LARGEST
+    assert found[0, 0, 1] == MAX_SURPRISE
 
 
 def test_what_goes_on_as_nothing_else_does_is_novel(model, curves) -> None:
     """From the sixth day on every other point is too bright, and those between too faint."""
-    given = nights(curves, SCHEMA.bands, SMALL)
+    given = group_by_night(curves, SCHEMA.bands, SMALL)
     jumping = np.where(np.arange(len(curves.flux)) % 2 == 0, 30.0, 1 / 30.0)
     late = curves.time > given.trigger[curves.owner] + 5
     strange = replace(curves, flux=np.where(late, curves.flux * jumping, curves.flux))
     like, unlike = (predict(model, some, Query(samples=2)) for some in (curves, strange))
     last = given.counts - 1
     rows = np.flatnonzero(given.classifiable)
-    before, after = (measured(model, nights(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange))
+    before, after = (
+        measured(model, group_by_night(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange)
+    )
     assert (after > before).mean() > 0.8
     assert np.nanmean(unlike.ood_percentile) > np.nanmean(like.ood_percentile) + 0.2

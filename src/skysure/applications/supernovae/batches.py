@@ -1,4 +1,4 @@
-"""Light curves to tensors: points of a night become one step, time counts from the first detection."""
+"""Light curves to tensors: the points of a night become one step, time counts from the first detection."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Nights:
     time : ndarray of float32, shape (night,)
         Days since the first point with high signal to noise (the trigger).
     flux, flux_error : ndarray of float32, shape (night, band)
-        Inverse-variance means over the night; 0 and 1 where nothing was measured.
+        Inverse-variance means over the night; 0 and 1 without a measurement.
     measured : ndarray of bool, shape (night, band)
     trigger : ndarray of float64, shape (object,)
-        Modified Julian date of the trigger; infinite where there is none.
+        Modified Julian date of the trigger; infinite without one.
     redshift, redshift_error : ndarray of float32, shape (object,)
-        NaN where not known.
+        NaN if unknown.
     position : ndarray of float32, shape (object, 3)
-        Right ascension and declination [deg], Galactic reddening [mag]; 0 where not known.
+        Right ascension and declination [deg], Galactic reddening [mag]; 0 if unknown.
     """
 
     offsets: np.ndarray
@@ -52,7 +52,7 @@ class Nights:
 
     @cached_property
     def smallest_error(self) -> np.ndarray:
-        """Smallest error of a flux of each object, shape (object,); NaN where there is none."""
+        """Smallest flux error of each object, shape (object,); NaN without measurements."""
         smallest = np.full(len(self), np.inf)
         np.minimum.at(smallest, self.owner, np.where(self.measured, self.flux_error, np.inf).min(1))
         return np.where(np.isfinite(smallest), smallest, np.nan)
@@ -73,31 +73,31 @@ class Nights:
         return np.isfinite(self.trigger) & (self.counts >= 2)
 
     def select(self, keep: np.ndarray) -> Nights:
-        """Keep the nights of a mask of shape (night,); objects stay, also those left without nights."""
+        """Keep the nights of a mask of shape (night,), and all objects, even those left without nights."""
         kept = np.concatenate([[0], np.cumsum(keep)])
         flat = {n: getattr(self, n)[keep] for n in ("time", "flux", "flux_error", "measured")}
         return replace(self, offsets=kept[self.offsets], **flat)
 
     @staticmethod
     def concat(parts: Sequence[Nights]) -> Nights:
-        """Join several."""
+        """Concatenate along objects."""
         starts = np.cumsum([0] + [len(p.time) for p in parts])
         offsets = [p.offsets[1:] + s for p, s in zip(parts, starts, strict=False)]
-        joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Nights)}
-        return Nights(**joined | {"offsets": np.concatenate([[0], *offsets])})
+        arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Nights)}
+        return Nights(**arrays | {"offsets": np.concatenate([[0], *offsets])})
 
     def __getitem__(self, which: np.ndarray) -> Nights:
-        """Take objects by their indices, in that order."""
+        """Select objects by their indices, in that order."""
         counts = self.counts[which]
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        nights = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
-        flat = {n: getattr(self, n)[nights] for n in ("time", "flux", "flux_error", "measured")}
+        index = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
+        flat = {n: getattr(self, n)[index] for n in ("time", "flux", "flux_error", "measured")}
         rows = {n: getattr(self, n)[which] for n in ("trigger", "redshift", "redshift_error", "position")}
         return Nights(offsets=offsets, **flat, **rows)
 
 
-def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until: float = np.inf) -> Nights:
-    """Group the points of each night, from `settings.before` days before the trigger on, `until` days after it.
+def group_by_night(curves: LightCurves, bands: Sequence[str], settings: Settings, until: float = np.inf) -> Nights:
+    """Group points by night, from `settings.before` days before the trigger to `until` days after it.
 
     A night is a day centred on the time of the trigger. Points without a positive error are left out.
     """
@@ -118,9 +118,9 @@ def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until:
     total = np.bincount(cell, weight, count * width)
     flux = np.bincount(cell, weight * curves.flux[seen], count * width) / np.where(total > 0, total, 1.0)
     error = np.where(total > 0, total, 1.0) ** -0.5
-    held = np.bincount(owner[new], minlength=len(curves))
+    counts = np.bincount(owner[new], minlength=len(curves))
     return Nights(
-        offsets=np.concatenate([[0], np.cumsum(held)]),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
         time=(np.bincount(step, since, count) / np.bincount(step, minlength=count)).astype(np.float32),
         flux=flux.reshape(count, width).astype(np.float32),
         flux_error=error.reshape(count, width).astype(np.float32),
@@ -132,7 +132,7 @@ def nights(curves: LightCurves, bands: Sequence[str], settings: Settings, until:
 
 
 def triggers(flux: np.ndarray, flux_error: np.ndarray, settings: Settings) -> np.ndarray:
-    """Whether each flux is far enough above zero to start the clock; where stars vary, or below."""
+    """Whether each flux can be the trigger: far enough above zero, or with `variables` below it."""
     return (np.abs(flux) if settings.variables else flux) > settings.trigger_snr * flux_error
 
 
@@ -148,7 +148,7 @@ def _redshift(curves: LightCurves, settings: Settings) -> dict[str, np.ndarray]:
 
 
 def first(owner: np.ndarray, time: np.ndarray, hit: np.ndarray, objects: int) -> np.ndarray:
-    """Give the time of the first hit of each object, infinite where there is none, shape (object,).
+    """Give the time of the first hit of each object, infinite without one, shape (object,).
 
     >>> first(np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]), np.array([False, True, False]), 2)
     array([ 2., inf])
@@ -159,95 +159,95 @@ def first(owner: np.ndarray, time: np.ndarray, hit: np.ndarray, objects: int) ->
 
 
 def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Give the index of the class of each label, -1 for a label of no class, shape (object,).
+    """Give the index of the class of each label, -1 for labels outside the classes, shape (object,).
 
-    A class gathers its kinds, but for those that are classes themselves.
+    A class contains its subtypes in `KINDS`, except those that are classes themselves.
 
     >>> targets(np.array(["IIP", "Ia", "SLSN"]), ("Ia", "II"))
     array([ 1,  0, -1])
     """
-    known, which = np.unique(labels.astype(str), return_inverse=True)
-    bare = np.array([name.removeprefix("SN").strip() for name in known.tolist()], str)
-    place = np.full(len(known), -1)
+    names, inverse = np.unique(labels.astype(str), return_inverse=True)
+    bare = np.array([name.removeprefix("SN").strip() for name in names.tolist()], str)
+    place = np.full(len(names), -1)
     for k, name in enumerate(classes):
-        mine = np.isin(bare, KINDS.get(name, (name,))) & ~np.isin(bare, classes) | (bare == name) | (known == name)
-        place[mine & (place < 0)] = k
-    return place[which]
+        mask = np.isin(bare, KINDS.get(name, (name,))) & ~np.isin(bare, classes) | (bare == name) | (names == name)
+        place[mask & (place < 0)] = k
+    return place[inverse]
 
 
-def augmented(given: Nights, settings: Settings, rng: np.random.Generator) -> Nights:
+def augment(nights: Nights, settings: Settings, rng: np.random.Generator) -> Nights:
     """Degrade light curves: noise, missing nights and points, scatter, an early end, a hidden redshift.
 
-    The trigger moves with what is left, so that a degraded curve is what a shallower survey would see.
+    The trigger is found again in the degraded light curve, as in a shallower survey.
     """
-    size, owner, n = given.flux.shape, given.owner, len(given)
+    size, owner, n = nights.flux.shape, nights.owner, len(nights)
     scale = np.exp(0.4 * np.log(10) * settings.scatter * rng.standard_normal(n))[owner, None]
     added = settings.noise * rng.random((n, 1)) * (rng.random((n, 1)) < 0.5)
-    added = added[owner] * given.flux_error
-    flux = scale * (given.flux + added * rng.standard_normal(size))
-    error = scale * np.hypot(given.flux_error, added)
-    some = given.measured & (rng.random(size) >= 2 * settings.drop_points * rng.random((n, 1))[owner])
-    some &= (rng.random(len(owner)) >= 2 * settings.drop_nights * rng.random(n)[owner])[:, None]
+    added = added[owner] * nights.flux_error
+    flux = scale * (nights.flux + added * rng.standard_normal(size))
+    error = scale * np.hypot(nights.flux_error, added)
+    keep = nights.measured & (rng.random(size) >= 2 * settings.drop_points * rng.random((n, 1))[owner])
+    keep &= (rng.random(len(owner)) >= 2 * settings.drop_nights * rng.random(n)[owner])[:, None]
     end = np.where(rng.random(n) < settings.truncate, 80 * rng.random(n), np.inf)
-    some &= (given.time <= end[owner])[:, None]
+    keep &= (nights.time <= end[owner])[:, None]
     hidden = settings.hide_redshift * (settings.redshift == "optional") > rng.random(n)
-    shift = given.redshift_error * settings.shift_redshift * rng.standard_normal(n)
-    shifted = np.where(given.redshift == 0, 0.0, np.maximum(given.redshift + shift, 0.005))
+    shift = nights.redshift_error * settings.shift_redshift * rng.standard_normal(n)
+    shifted = np.where(nights.redshift == 0, 0.0, np.maximum(nights.redshift + shift, 0.005))
     redshift = np.where(hidden, np.nan, shifted)
-    left = replace(
-        given,
-        flux=np.where(some, flux, 0.0).astype(np.float32),
-        flux_error=np.where(some, error, 1.0).astype(np.float32),
-        measured=some,
+    degraded = replace(
+        nights,
+        flux=np.where(keep, flux, 0.0).astype(np.float32),
+        flux_error=np.where(keep, error, 1.0).astype(np.float32),
+        measured=keep,
         redshift=redshift.astype(np.float32),
     )
-    return retriggered(left.select(some.any(1)), settings)
+    return reset_trigger(degraded.select(keep.any(1)), settings)
 
 
-def retriggered(given: Nights, settings: Settings) -> Nights:
-    """Let time count from the first night with high signal to noise again, and drop what is long before."""
-    hit = (triggers(given.flux, given.flux_error, settings) & given.measured).any(1)
-    start = first(given.owner, given.time, hit, len(given))
-    since = given.time - np.where(np.isfinite(start), start, 0.0)[given.owner].astype(np.float32)
-    seen = np.isfinite(start)[given.owner] & (since >= -settings.before)
-    return replace(given, time=since, trigger=given.trigger + start).select(seen)
+def reset_trigger(nights: Nights, settings: Settings) -> Nights:
+    """Set time zero to the first night with high signal to noise, and drop nights that are too long before it."""
+    hit = (triggers(nights.flux, nights.flux_error, settings) & nights.measured).any(1)
+    start = first(nights.owner, nights.time, hit, len(nights))
+    since = nights.time - np.where(np.isfinite(start), start, 0.0)[nights.owner].astype(np.float32)
+    seen = np.isfinite(start)[nights.owner] & (since >= -settings.before)
+    return replace(nights, time=since, trigger=nights.trigger + start).select(seen)
 
 
-def tensors(given: Nights) -> dict[str, Tensor]:
+def tensors(nights: Nights) -> dict[str, Tensor]:
     """Pad nights to the longest light curve: tensors with objects along axis 0, nights along axis 1.
 
-    "redshift" holds redshift, its error, and whether it is known (-1: as zero, in our Galaxy), shape (object, 3).
+    "redshift" holds redshift, its error, and whether it is known (-1: zero, in our Galaxy), shape (object, 3).
     """
-    counts, width = given.counts, given.flux.shape[1]
-    nights = max(int(counts.max(initial=0)), 1)
-    row, step = given.owner, np.arange(len(given.time)) - given.offsets[:-1].repeat(counts)
+    counts, width = nights.counts, nights.flux.shape[1]
+    longest = max(int(counts.max(initial=0)), 1)
+    row, step = nights.owner, np.arange(len(nights.time)) - nights.offsets[:-1].repeat(counts)
 
-    def padded(values: np.ndarray, fill: float) -> Tensor:
-        full = np.full((len(given), nights, *values.shape[1:]), fill, np.float32)
+    def pad(values: np.ndarray, fill: float) -> Tensor:
+        full = np.full((len(nights), longest, *values.shape[1:]), fill, np.float32)
         full[row, step] = values
         return torch.from_numpy(full)
 
-    known = np.where(given.redshift == 0, -1, np.isfinite(given.redshift))
-    redshift = np.stack([np.nan_to_num(given.redshift), np.nan_to_num(given.redshift_error), known], 1)
+    known = np.where(nights.redshift == 0, -1, np.isfinite(nights.redshift))
+    redshift = np.stack([np.nan_to_num(nights.redshift), np.nan_to_num(nights.redshift_error), known], 1)
     return {
-        "time": padded(given.time, 0.0),
-        "flux": padded(given.flux, 0.0).view(len(given), nights, width),
-        "flux_error": padded(given.flux_error, 1.0),
-        "measured": padded(given.measured, 0.0),
+        "time": pad(nights.time, 0.0),
+        "flux": pad(nights.flux, 0.0).view(len(nights), longest, width),
+        "flux_error": pad(nights.flux_error, 1.0),
+        "measured": pad(nights.measured, 0.0),
         "redshift": torch.from_numpy(redshift.astype(np.float32)),
-        "position": torch.from_numpy(given.position),
+        "position": torch.from_numpy(nights.position),
         "nights": torch.from_numpy(counts.astype(np.int64)),
     }
 
 
 def by_length(counts: np.ndarray, batch: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
-    """Give the objects of each batch, alike in length so that little is padding.
+    """Give the objects of each batch, of similar length so that there is little padding.
 
     With `rng`, lengths are jittered and batches shuffled; objects without nights are left out.
     """
-    some = np.flatnonzero(counts > 0)
-    jitter = 8 * rng.random(len(some)) if rng is not None else 0.0
-    order = some[np.argsort(counts[some] + jitter, kind="stable")]
+    objects = np.flatnonzero(counts > 0)
+    jitter = 8 * rng.random(len(objects)) if rng is not None else 0.0
+    order = objects[np.argsort(counts[objects] + jitter, kind="stable")]
     parts = np.split(order, np.arange(batch, len(order), batch)) if len(order) else []
     for k in rng.permutation(len(parts)) if rng is not None else range(len(parts)):
         yield parts[k]

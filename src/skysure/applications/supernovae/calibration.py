@@ -1,4 +1,4 @@
-"""Calibration of a supernova classifier: for each stage of a light curve, on the calibration part."""
+"""Calibration of a supernova classifier, separately for each stage of a light curve."""
 
 from __future__ import annotations
 
@@ -19,47 +19,50 @@ from .forecasts.surprise import Surprise
 from .inference import answers, surprise_of
 from .networks import STAGES, Classifier
 from .settings import Query
-from .training import check_labels, labelled
+from .training import check_labels, read_labelled
 
 SAMPLES = 100
-"""Posterior samples that the calibration is fitted on."""
+"""Posterior samples to which the calibration is fitted."""
 WIDTHS = (1.0, 0.3, 0.1)
-"""Widths of the priors of the scaling, from that for another survey to nearly none; 0 is no scaling."""
+"""Candidate widths of the priors of the scaling; 0 is no scaling."""
 
 
 def calibrate(model: Classifier, source: Any) -> None:
     """Fit scaling and prediction sets on the calibration part, and OOD scores on the training part if there is one.
 
-    Each object gives one row per stage: its last night in the last stage, a random one in those before. The width of
-    the priors of the scaling is chosen for all stages together, by cross-fitting: see `best_width`. After a training
-    with `redshifting` the calibration part has copies too, which represent distant objects; see `redshifting`.
+    Each object gives one row per stage: its last night in the last stage, a random night in the earlier stages. The
+    width of the priors of the scaling is chosen for all stages together by cross-fitting, see `best_width`. After
+    training with `redshifting` the calibration part is extended by copies that represent distant objects; see
+    `redshifting`.
 
     Raises
     ------
     InputError
-        Where the calibration part has fewer than 10 labelled light curves, or those of one class only.
+        If the calibration part has fewer than 10 labelled light curves, or only one class.
     """
-    copies = model.settings.redshifting if has(source, TRAIN) else 0  # a survey calibrated on later is taken as it is
-    given, truth = labelled(source, CALIBRATION, model, copies)
+    copies = model.settings.redshifting if has_part(source, TRAIN) else 0  # without a training part, no copies
+    nights, truth = read_labelled(source, CALIBRATION, model, copies)
     check_labels(truth, CALIBRATION, model)
-    learned = rows_of(model, *labelled(source, TRAIN, model, copies), samples=2) if has(source, TRAIN) else None
+    training_rows = (
+        rows_of(model, *read_labelled(source, TRAIN, model, copies), samples=2) if has_part(source, TRAIN) else None
+    )
     if model.horizons is not None:
-        calibrate_forecasts(model, given)
-    rows = rows_of(model, given, truth, SAMPLES, surprise_of(model, given))
+        calibrate_forecasts(model, nights)
+    rows = rows_of(model, nights, truth, SAMPLES, surprise_of(model, nights))
     classes = len(model.classes)
     width = best_width(rows, classes)
-    unseen = held_back(rows, classes, width)
+    held_out = out_of_fold(rows, classes, width)
     for k, stage in enumerate(model.stages):
-        if learned is not None and (mine := learned.stage == k).sum() > 1:
-            stage.distance.fit(learned.summary[mine], learned.truth[mine])
-        mine = rows.stage == k
-        if not mine.any():
+        if training_rows is not None and (mask := training_rows.stage == k).sum() > 1:
+            stage.distance.fit(training_rows.summary[mask], training_rows.truth[mask])
+        mask = rows.stage == k
+        if not mask.any():
             continue
-        label, device = rows.truth[mine], stage.scaling.scale.device
-        scaling = VectorScaling(classes, width).fit(rows.logits[:, mine], label)
+        label, device = rows.truth[mask], stage.scaling.scale.device
+        scaling = VectorScaling(classes, width).fit(rows.logits[:, mask], label)
         stage.scaling.load_state_dict(scaling.state_dict())
-        stage.sets.fit(rows.columns[mine].to(device), 1 - unseen[mine].gather(1, label[:, None]).to(device))
-        stage.calibrate_novelty(rows.summary[mine], rows.surprise[mine])
+        stage.sets.fit(rows.columns[mask].to(device), 1 - held_out[mask].gather(1, label[:, None]).to(device))
+        stage.calibrate_novelty(rows.summary[mask], rows.surprise[mask])
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,13 @@ class Rows:
 
 
 def rows_of(
-    model: Classifier, given: Nights, truth: np.ndarray, samples: int, surprise: Surprise | None = None
+    model: Classifier, nights: Nights, truth: np.ndarray, samples: int, surprise: Surprise | None = None
 ) -> Rows:
-    """Run the network over one night of each object in each stage that it reaches."""
+    """Run the network on one night of each object in each stage that it reaches."""
     generator = torch.Generator().manual_seed(model.settings.seed)
-    parts = list(answers(model, given, Query(samples=samples), partial(one_a_stage, generator=generator), surprise))
+    parts = list(
+        answers(model, nights, Query(samples=samples), partial(one_night_per_stage, generator=generator), surprise)
+    )
     return Rows(
         torch.from_numpy(np.concatenate([a.stage for a in parts])),
         torch.from_numpy(np.concatenate([truth[a.owner] for a in parts])),
@@ -93,17 +98,17 @@ def rows_of(
 
 
 def best_width(rows: Rows, classes: int) -> float:
-    """Choose the width of the priors by rows that were held back, on every tenth sample; 0 leaves the network alone.
+    """Choose the width of the priors by cross-fitting, on every tenth sample; 0 applies no scaling.
 
     A scaling is applied only where its Brier score is no worse and it gains more log-likelihood than twice the standard
-    error of the gain over objects: less could be chance.
+    error of the gain over objects; a smaller gain could be chance.
     """
-    few = replace(rows, logits=rows.logits[::10])
-    plain = held_back(few, classes, 0.0)
+    subset = replace(rows, logits=rows.logits[::10])
+    plain = out_of_fold(subset, classes, 0.0)
     gains = {0.0: 0.0}
     for width in WIDTHS:
-        scaled = held_back(few, classes, width)
-        gain = by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
+        scaled = out_of_fold(subset, classes, width)
+        gain = sum_by_object(log_likelihood(scaled, rows.truth) - log_likelihood(plain, rows.truth), rows.owner)
         error = float(gain.std() * len(gain) ** 0.5)
         if float(gain.sum()) > 2 * error and brier(scaled, rows.truth) <= brier(plain, rows.truth):
             gains[width] = float(gain.sum())
@@ -121,14 +126,14 @@ def brier(probability: Tensor, truth: Tensor) -> float:
     return float((probability - one_hot).square().sum(1).mean())
 
 
-def by_object(values: Tensor, owner: Tensor) -> Tensor:
-    """Sum values over the rows of each object, which are not independent."""
-    _, which = owner.unique(return_inverse=True)
-    return values.new_zeros(int(which.max()) + 1).index_add_(0, which, values)
+def sum_by_object(values: Tensor, owner: Tensor) -> Tensor:
+    """Sum values over the rows of each object, since these are not independent."""
+    _, index = owner.unique(return_inverse=True)
+    return values.new_zeros(int(index.max()) + 1).index_add_(0, index, values)
 
 
-def held_back(rows: Rows, classes: int, width: float) -> Tensor:
-    """Give probabilities of rows, each by a scaling of its stage that has not seen it, shape (row, class)."""
+def out_of_fold(rows: Rows, classes: int, width: float) -> Tensor:
+    """Give out-of-fold probabilities: each row is scaled by a fit of its stage without it, shape (row, class)."""
     probability = torch.empty(len(rows.truth), classes, dtype=torch.float64)
     for k in rows.stage.unique():
         mask = rows.stage == k
@@ -136,22 +141,22 @@ def held_back(rows: Rows, classes: int, width: float) -> Tensor:
     return probability
 
 
-def one_a_stage(time: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Choose a random night of each object in each stage, the last one in the last; the first of an object never."""
+def one_night_per_stage(time: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Choose a random night of each object in each stage, the last night in the last stage; never its first night."""
     night = torch.arange(time.shape[1], device=time.device)
-    open_to = there & (time > -0.5) & (night > 0)
+    eligible = mask & (time > -0.5) & (night > 0)
     stage = torch.bucketize(time, torch.tensor(STAGES, device=time.device), right=True)
-    lot = torch.rand(time.shape, generator=generator).to(time.device)
-    lot = torch.where(stage == len(STAGES), 1.0 + night, lot)
+    priority = torch.rand(time.shape, generator=generator).to(time.device)
+    priority = torch.where(stage == len(STAGES), 1.0 + night, priority)
     rows, nights = [], []
     for k in range(len(STAGES) + 1):
-        mine = open_to & (stage == k)
-        some = torch.nonzero(mine.any(1))[:, 0]
-        rows.append(some)
-        nights.append(torch.where(mine, lot, -1.0).argmax(1)[some])
+        in_stage = eligible & (stage == k)
+        objects = torch.nonzero(in_stage.any(1))[:, 0]
+        rows.append(objects)
+        nights.append(torch.where(in_stage, priority, -1.0).argmax(1)[objects])
     return torch.cat(rows), torch.cat(nights)
 
 
-def has(source: Any, part: str) -> bool:
+def has_part(source: Any, part: str) -> bool:
     """Whether a source has objects in a part."""
     return next(iter(source.chunks(part)), None) is not None

@@ -1,4 +1,4 @@
-"""Classification against time: what is known of every light curve so many days after its trigger."""
+"""Classification against time: the scores of all light curves some days after their triggers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ DAYS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 90.0)
 """Days since the trigger at which the classification is scored."""
 
 
-def last_night_by_day(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose the last night until each of `DAYS`, once where several days share it; never the first of an object."""
-    counts = torch.stack([(there & (time <= day + 0.5)).sum(1) for day in DAYS], 1) - 1
+def last_night_by_day(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose the last night until each of `DAYS`, without repetition; never the first of an object."""
+    counts = torch.stack([(mask & (time <= day + 0.5)).sum(1) for day in DAYS], 1) - 1
     new = torch.diff(counts, dim=1, prepend=torch.zeros_like(counts[:, :1])) > 0
     row, day = torch.nonzero(new & (counts > 0), as_tuple=True)
     night = counts[row, day]
@@ -33,7 +33,7 @@ class Early:
     Parameters
     ----------
     frequency : ndarray, shape (class,)
-        How common the classes are in training.
+        Class frequencies of the training set.
     objects : ndarray of int, shape (stage, level)
         Calibration objects behind each level of the prediction sets.
     """
@@ -45,7 +45,7 @@ class Early:
         self.sums = {name: np.zeros(len(DAYS)) for name in names}
 
     def add(self, prediction: Classes, owner: np.ndarray, level: np.ndarray, truth: np.ndarray) -> None:
-        """Add rows, some for each object `owner`; `truth` is the index of the class of each object, or -1."""
+        """Add rows of objects `owner`; `truth` is the index of the class of each object, or -1."""
         assert prediction.prediction_set is not None
         owner = np.where(truth[owner] >= 0, owner, -1)
         objects, place = np.unique(owner, return_inverse=True)
@@ -57,9 +57,9 @@ class Early:
             until = order[days[order] <= day + 0.5]
             last = np.full(len(objects), -1)
             last[place[until]] = until  # the latest row of an object is written last
-            classified = (last >= 0)[:, None]
-            p = np.where(classified, prediction.probability[last], self.frequency)
-            sets = np.where(classified, prediction.prediction_set[last], all_classes)
+            has_row = (last >= 0)[:, None]
+            p = np.where(has_row, prediction.probability[last], self.frequency)
+            sets = np.where(has_row, prediction.prediction_set[last], all_classes)
             self._count(k, p[labelled], sets[labelled], label[labelled])
             self.levels[k] += np.bincount(level[last[labelled & (last >= 0)]], minlength=self.objects.size)
 
@@ -74,9 +74,9 @@ class Early:
             self.sums[name][k] += values.sum()
 
     def curve(self, first: str | None, nominal: float, until: float = np.inf) -> dict[str, Any]:
-        """Shares with their 68.3 % intervals on each day until one; empty without objects.
+        """Give shares with their 68.3 % intervals on each day until `until`; empty without objects.
 
-        Completeness and purity are those of the class `first`, where one is named.
+        Completeness and purity are those of the class `first`, if given.
         """
         days = [k for k, day in enumerate(DAYS) if day <= until]
         if not self.sums["n"].any():
@@ -99,7 +99,7 @@ class Early:
 
 
 def shares(name: str, hits: np.ndarray, n: np.ndarray) -> dict[str, list[float | None]]:
-    """Shares with the ends of their intervals; None of nothing."""
+    """Give shares with the ends of their intervals; None if `n` is 0."""
     rows = [
         (h / m, *wilson_interval(int(h), int(m))) if m else (None, None, None) for h, m in zip(hits, n, strict=True)
     ]

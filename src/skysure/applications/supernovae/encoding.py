@@ -1,4 +1,4 @@
-"""What comes before the first random layer, computed once for class probabilities, surprise and forecasts."""
+"""The part before the first random layer, computed once for class probabilities, surprise and forecasts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .networks import Classifier
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch of light curves as the networks read them.
+    """A batch of light curves and the deterministic part of each network.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class Encoded:
     states: list[Batch]
 
 
-def encode(model: Classifier, given: Nights, objects: np.ndarray) -> Encoded:
+def encode(model: Classifier, nights: Nights, objects: np.ndarray) -> Encoded:
     """Run the deterministic part of each network over some objects."""
     device = model.frequency.device
-    batch = {name: values.to(device) for name, values in tensors(given[objects]).items()}
+    batch = {name: values.to(device) for name, values in tensors(nights[objects]).items()}
     with torch.no_grad():
         return Encoded(objects, batch, [network.prefix(batch) for network in model.networks])

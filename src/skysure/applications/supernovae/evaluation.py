@@ -14,22 +14,22 @@ from skysure.data.sources import TEST
 from skysure.evaluation import Evaluation
 from skysure.evaluation.gallery import Gallery
 
-from .batches import Nights, nights, targets
-from .calibration import one_a_stage
+from .batches import Nights, group_by_night, targets
+from .calibration import one_night_per_stage
 from .early import Early, last_night_by_day
 from .examples import example_of, rank
-from .forecasts.scores import Outlook
+from .forecasts.scores import ForecastScores
 from .networks import Classifier
 from .prediction import (
     Logits,
     answers,
-    classified,
+    class_frequencies,
     last,
     level_of,
+    predict_classes,
     prediction_set,
     probabilities,
     surprise_of,
-    unclassified,
 )
 from .scores import LEVELS, evaluate_rows
 from .settings import Query
@@ -57,19 +57,19 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     With a number as `at_epoch` the light curves end so many days after the trigger.
     """
     whole, staged, gallery = Rows(), Rows(), Gallery[LightCurves]()
-    early, outlook = Early(frequency_of(model), calibration_objects(model)), Outlook(model, query)
-    choose = partial(one_a_stage, generator=torch.Generator().manual_seed(query.seed))
+    early, outlook = Early(frequency_of(model), calibration_objects(model)), ForecastScores(model, query)
+    choose = partial(one_night_per_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
-        series = nights(chunk, model.bands, model.settings, query.until)
+        series = group_by_night(chunk, model.bands, model.settings, query.until)
         facts = _facts(chunk, series, model, query)
         for answer in answers(model, series, query, last, surprise_of(model, series)):
             _add_rows(whole, model, answer, query, series, chunk, facts)
-            prediction, owner = classified(model, answer, query, series, chunk.ids), answer.owner
+            prediction, owner = predict_classes(model, answer, query, series, chunk.ids), answer.owner
             gallery.consider(rank(prediction), partial(_select, chunk, owner))
         for answer in answers(model, series, query, choose):
             _add_rows(staged, model, answer, query, series, chunk, facts)
         for answer in answers(model, series, query, last_night_by_day):
-            prediction = classified(model, answer, query, series, chunk.ids)
+            prediction = predict_classes(model, answer, query, series, chunk.ids)
             early.add(prediction, answer.owner, level_of(model, answer), facts["truth"])
         _add_unclassified(whole, model, query, series, chunk, facts)
         outlook.consider(chunk)
@@ -113,7 +113,7 @@ def _select(chunk: LightCurves, owner: np.ndarray, row: int) -> LightCurves:
 def _add_rows(
     rows: Rows, model: Classifier, answer: Logits, query: Query, series: Nights, chunk: LightCurves, facts: dict
 ) -> None:
-    prediction = classified(model, answer, query, series, chunk.ids)
+    prediction = predict_classes(model, answer, query, series, chunk.ids)
     p = torch.from_numpy(prediction.probability).to(answer.logits.device)
     sets = np.stack([prediction_set(model, answer, p, level).cpu().numpy() for level in LEVELS], 1)
     before = probabilities(model, answer, calibrated=False).double().mean(0).cpu().numpy()
@@ -127,7 +127,7 @@ def _add_unclassified(
 ) -> None:
     """Add the objects with too few nights for a classification: class frequencies, and sets of all classes."""
     rest = np.flatnonzero(~series.classifiable)
-    prediction = unclassified(model, rest, query, series, chunk.ids)
+    prediction = class_frequencies(model, rest, query, series, chunk.ids)
     sets = np.ones((len(rest), len(LEVELS), len(model.classes)), bool)
     days, level = np.full(len(rest), np.nan), np.full(len(rest), -1)
     columns = {"before": prediction.probability, "sets": sets, "days": days, "level": level}

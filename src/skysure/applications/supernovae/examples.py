@@ -14,7 +14,7 @@ from skysure.evaluation import Example
 from skysure.evaluation.gallery import rank_classes
 from skysure.predictions import Classes
 
-from .batches import nights, targets
+from .batches import group_by_night, targets
 from .forecasts.prediction import forecast
 from .forecasts.scores import COVERAGE
 from .networks import Classifier
@@ -50,7 +50,7 @@ def describe(group: str, curves: LightCurves, model: Classifier, query: Query, a
     `data` holds "class" (that of the truth, where its name is another), "time_label", "flux_label", "bands", "points",
     "epochs" (None where too little was observed to classify) and "forecast", as `plots.probability_in_time` reads them.
     """
-    trigger = nights(curves, model.bands, model.settings).trigger[0]
+    trigger = group_by_night(curves, model.bands, model.settings).trigger[0]
     before = curves.select_points(curves.time - trigger <= query.until)
     prediction = classify(model, before, replace(query, at_epoch="all", forecast=""))
     assert prediction.quality_flags is not None
@@ -100,7 +100,7 @@ def forecast_of(model: Classifier, curves: LightCurves, query: Query) -> dict[st
     prediction = forecast(model, curves, query)
     if prediction.low is None or not np.isfinite(prediction.low).all():
         return None
-    bands, trigger = len(model.bands), nights(curves, model.bands, model.settings).trigger[0]
+    bands, trigger = len(model.bands), group_by_night(curves, model.bands, model.settings).trigger[0]
     assert prediction.high is not None
 
     def by_band(values: np.ndarray) -> list[list[float]]:

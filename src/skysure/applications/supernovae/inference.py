@@ -1,4 +1,4 @@
-"""The networks applied to light curves, batch by batch: one pass of the recurrent layers serves all answers."""
+"""The networks applied to light curves, batch by batch: one pass of the recurrent layers gives all predictions."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Logits:
     summary : Tensor, shape (row, unit)
         Features that the dense layers read.
     columns : Tensor, shape (row, 2)
-        Columns whose bins have prediction sets of their own level: the largest signal-to-noise ratio in a band until
+        Columns whose bins have their own levels of prediction sets: the largest signal-to-noise ratio in a band until
         that night, and the redshift, NaN where unknown.
     surprise : Tensor, shape (row,)
-        Mean surprise of the points until then; NaN where it was not computed, or there is none.
+        Mean surprise of the points until then; NaN if not computed, or without points.
     """
 
     owner: np.ndarray
@@ -59,29 +59,29 @@ Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Which nights to predict: (time, mask of nights) to indices of objects and of nights."""
 
 
-def surprise_of(model: Classifier, given: Nights) -> Surprise | None:
-    """Prepare how surprising light curves are under forecasts; None for a model that does not forecast."""
-    return Surprise(given) if model.horizons is not None else None
+def surprise_of(model: Classifier, nights: Nights) -> Surprise | None:
+    """Prepare the surprise of light curves under forecasts; None for a model without a forecaster."""
+    return Surprise(nights) if model.horizons is not None else None
 
 
 def answers(
-    model: Classifier, given: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
+    model: Classifier, nights: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
 ) -> Iterator[Logits]:
     """Run the network over the objects that can be classified, batch by batch.
 
     Parameters
     ----------
     model : Classifier
-    given : Nights
+    nights : Nights
     query : Query
-        Its samples, seed and batch.
+        Its samples, seed and batch size.
     choose : Choice
     surprises : Surprise, optional
-        Of the same light curves, where the OOD score is wanted.
+        Of the same light curves; needed for the OOD score of a model that forecasts.
     """
     model.eval()
-    versions = model.encoder.versions(given, query.seed)
-    batches = by_length(np.where(given.classifiable, given.counts, 0), query.batch)
+    versions = model.encoder.versions(nights, query.seed)
+    batches = by_length(np.where(nights.classifiable, nights.counts, 0), query.batch)
 
     def logits_of(model: Classifier, objects: np.ndarray) -> Logits | None:
         encoded = (encode(model, version, objects) for version in versions)
@@ -93,9 +93,9 @@ def answers(
 def answer(
     model: Classifier, encoded: Iterable[Encoded], query: Query, choose: Choice, surprises: Surprise | None = None
 ) -> Logits | None:
-    """Give the logits of the nights of one batch, whose light curves are read in one or several versions.
+    """Give the logits of the chosen nights of one batch, whose light curves come in one or several versions.
 
-    None where no night is to be answered for.
+    None if no night is chosen.
     """
     summaries, logits = [], []
     for version in encoded:
@@ -125,7 +125,7 @@ def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
 
 
 def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
-    """Give the redshifts, zero in our Galaxy, NaN where they are not known."""
+    """Give the redshifts, zero in our Galaxy, NaN if unknown."""
     z, _, known = batch["redshift"].unbind(-1)
     return torch.where(known != 0, z, torch.nan)
 
@@ -133,7 +133,7 @@ def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
 def run(
     model: Network, state: Batch, row: Tensor, night: Tensor, query: Query
 ) -> tuple[Float[Tensor, "row unit"], Float[Tensor, "sample row class"]]:
-    """Give the features of some nights without dropout, and the logits of posterior samples, each one function."""
+    """Give the features of some nights without dropout, and the logits of posterior samples, one function each."""
     if model.tied:
         with torch.no_grad():
             summary = model.summary(state)[row, night]
@@ -146,7 +146,7 @@ def run(
 
 
 class StochasticHead(nn.Module):
-    """The random part of a network."""
+    """The part of a network after its first random layer, for `sample`."""
 
     def __init__(self, model: Network) -> None:
         super().__init__()
@@ -156,15 +156,15 @@ class StochasticHead(nn.Module):
         return self.model.suffix(state)
 
 
-def last(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+def last(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Choose the last night of each object."""
-    return torch.arange(len(time), device=time.device), there.sum(1) - 1
+    return torch.arange(len(time), device=time.device), mask.sum(1) - 1
 
 
-def every(time: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose all nights from the trigger on, from the second of an object on."""
+def every(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose all nights from the trigger on, but not the first of an object."""
     second = torch.arange(time.shape[1], device=time.device) > 0
-    return torch.nonzero(there & (time > -0.5) & second, as_tuple=True)
+    return torch.nonzero(mask & (time > -0.5) & second, as_tuple=True)
 
 
 def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:

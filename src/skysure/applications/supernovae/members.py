@@ -1,4 +1,4 @@
-"""The networks of an ensemble, trained one after another, each as if alone."""
+"""Training of the networks of an ensemble, one after another and independently."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from skysure.training import State, copy_to_cpu, prefixed, unprefixed
 from .networks import Classifier
 
 
-def in_turn(
-    model: Classifier, fitted: Callable[[int, State | None], Iterator[State]], state: State | None
+def train_members(
+    model: Classifier, train_member: Callable[[int, State | None], Iterator[State]], state: State | None
 ) -> Iterator[State]:
-    """Train every network of a model in place; a state an epoch, of all of them.
+    """Train every network of a model in place; yield a state of all networks per epoch.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def in_turn(
     fitted : callable (member, its state or None) -> iterator of State
         Trains one network.
     state : State, optional
-        Where to go on; at epoch 0 the weights to begin with.
+        State to resume from; at epoch 0 the initial weights.
     """
     first, own = 0, None
     if state is not None:
@@ -30,13 +30,13 @@ def in_turn(
         first = state.counters.get("member", 0)
         own = _state_of(first, state) if "own_epoch" in state.counters else None
     for member in range(first, len(model.networks)):
-        for now in fitted(member, own):
+        for now in train_member(member, own):
             yield _state_of_all(model, member, now)
         own = None
 
 
 def _state_of_all(model: Classifier, member: int, now: State) -> State:
-    """Make a state of all networks from that of one; once it is done, the next is to begin."""
+    """Make a state of all networks from that of one; when that one is done, the next member follows."""
     count, place = len(model.networks), f"networks.{member}."
     epoch, planned = member * now.epochs + now.epoch, count * now.epochs
     record = now.record if count == 1 else now.record | {"epoch": epoch, "network": member + 1}
@@ -51,7 +51,7 @@ def _state_of_all(model: Classifier, member: int, now: State) -> State:
 
 
 def _state_of(member: int, state: State) -> State:
-    """Take the state of the network in training from that of all."""
+    """Extract the state of the network in training from that of all."""
     place = f"networks.{member}."
 
     def own(prefix: str) -> dict[str, Tensor]:
@@ -61,5 +61,5 @@ def _state_of(member: int, state: State) -> State:
 
 
 def _member_tensors(state: State) -> dict[str, Tensor]:
-    """Take what only the network in training has: the state of its optimizer, and its averaged weights."""
+    """Select the tensors of the network in training alone: optimizer state and averaged weights."""
     return {name: tensor for name, tensor in state.tensors.items() if name.startswith(("optimizer.", "mean."))}

@@ -23,9 +23,9 @@ from .settings import Schema, Settings
 
 OMEGA_M = 0.3
 STAGES = (3.0, 10.0, 20.0, 40.0)
-"""Days since the trigger that part light curves into stages, each with a calibration of its own."""
+"""Days since the trigger that divide light curves into stages, each with its own calibration."""
 LEVELS = (3, 2)
-"""Bins of the largest signal to noise so far and, in each, of the redshift: each with sets of its own level."""
+"""Bins of the largest signal-to-noise ratio so far and, in each, of the redshift; each has its own set level."""
 
 
 def distance_modulus(redshift: Float[Tensor, "*object"]) -> Float[Tensor, "*object"]:
@@ -45,11 +45,11 @@ def distance_modulus(redshift: Float[Tensor, "*object"]) -> Float[Tensor, "*obje
 
 
 def features(batch: Batch, scale: Float[Tensor, " band"]) -> Float[Tensor, "object night feature"]:
-    """Give what the network reads of each night, of order one.
+    """Give the inputs of the network at each night, of order one.
 
-    For each band: asinh of the flux, logarithm of its error, asinh of signal to noise, whether it was measured,
-    and asinh of the flux at the distance of redshift 0.5. For the night: time since the trigger and since the
-    night before, time in the frame of the host; redshift, its error, whether it is known.
+    For each band: asinh of the flux, logarithm of its error, asinh of the signal-to-noise ratio, whether it was
+    measured, and asinh of the flux at the distance of redshift 0.5. For the night: time since the trigger and since the
+    night before, time in the rest frame of the host; redshift, its error, whether it is known.
     """
     time, measured = batch["time"], batch["measured"]
     flux, error = batch["flux"] / scale, batch["flux_error"] / scale
@@ -69,17 +69,17 @@ def features(batch: Batch, scale: Float[Tensor, " band"]) -> Float[Tensor, "obje
     return torch.cat([b * measured for b in bands] + [torch.stack(nights, -1)], -1)
 
 
-def running(states: Float[Tensor, "object night unit"]) -> Float[Tensor, "object night 2*unit"]:
+def running_mean_and_max(states: Float[Tensor, "object night unit"]) -> Float[Tensor, "object night 2*unit"]:
     """Give mean and maximum over the nights so far."""
     count = torch.arange(1, states.shape[1] + 1, device=states.device, dtype=states.dtype)
     largest = torch.stack(list(accumulate(states.unbind(1), torch.maximum)), 1)  # several times as fast as cummax
     return torch.cat([states.cumsum(1) / count[:, None], largest], -1)
 
 
-def until(
+def mean_and_max_until(
     states: Float[Tensor, "object night unit"], night: Int64[Tensor, " object"]
 ) -> Float[Tensor, "object 2*unit"]:
-    """Give mean and maximum over the nights until one of each object: `running` of that night, for less."""
+    """Give `running_mean_and_max` at one night of each object, faster."""
     later = (torch.arange(states.shape[1], device=states.device) > night[:, None])[..., None]
     mean = states.masked_fill(later, 0.0).sum(1) / (night + 1)[:, None]
     return torch.cat([mean, states.masked_fill(later, -torch.inf).amax(1)], -1)
@@ -88,7 +88,7 @@ def until(
 class Recurrent(nn.Module):
     """Recurrent layers over the nights, and the mean and maximum of their states so far.
 
-    They run forwards in time, so that a night sees no later one: the answers of all nights cost one pass.
+    They run forwards in time and use no later nights, so one pass gives the predictions of all nights.
     """
 
     def __init__(self, settings: Settings, bands: int) -> None:
@@ -106,7 +106,7 @@ class Recurrent(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give the summary of all nights, or of the night "at" of each object."""
-        return self.summarised(self.states(batch), batch)
+        return self.summarise(self.states(batch), batch)
 
     def states(self, batch: Batch) -> Float[Tensor, "object night unit"]:
         """Give the states of the last layer at all nights."""
@@ -117,23 +117,23 @@ class Recurrent(nn.Module):
                 x = x + y.float() if k else y.float()
         return x
 
-    def summarised(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
+    def summarise(self, x: Float[Tensor, "object night unit"], batch: Batch) -> Float[Tensor, "object *night unit"]:
         """Give mean and maximum of the states so far, and the redshift."""
         redshift = batch["redshift"] * batch["redshift"][:, 2:].abs()
         if "at" in batch:
-            return torch.cat([until(x, batch["at"]), redshift], -1)
-        return torch.cat([running(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
+            return torch.cat([mean_and_max_until(x, batch["at"]), redshift], -1)
+        return torch.cat([running_mean_and_max(x), redshift[:, None].expand(-1, x.shape[1], -1)], -1)
 
-    def adapt(self, given: Nights) -> None:
-        """Take the scale of the fluxes from training objects: three median errors of each band."""
+    def adapt(self, nights: Nights) -> None:
+        """Set the scale of the fluxes from training objects: three times the median error of each band."""
         for k in range(len(self.scale)):
-            errors = given.flux_error[given.measured[:, k], k]
+            errors = nights.flux_error[nights.measured[:, k], k]
             if len(errors):
                 self.scale[k] = 3 * float(np.median(errors))
 
-    def versions(self, given: Nights, seed: int) -> list[Nights]:
-        """Give the light curves as this network reads them: as they are."""
-        return [given]
+    def versions(self, nights: Nights, seed: int) -> list[Nights]:
+        """Give the light curves unchanged, as this network reads them."""
+        return [nights]
 
 
 class Network(nn.Module):
@@ -143,7 +143,7 @@ class Network(nn.Module):
     ----------
     settings : Settings
     bands, classes : int
-        How many.
+        Numbers of bands and classes.
     """
 
     def __init__(self, settings: Settings, bands: int, classes: int) -> None:
@@ -162,46 +162,46 @@ class Network(nn.Module):
         self.forecaster = Forecaster(settings, units, bands) if settings.forecast else None
 
     def prefix(self, batch: Batch) -> Batch:
-        """Compute what comes before the first random layer, in one pass for classes and forecasts."""
+        """Compute the part before the first random layer, in one pass for classes and forecasts."""
         if self.tied:
             return batch
         if self.forecaster is None:
             return {"summary": self.encoder(batch)}
         states = self.encoder.states(batch)
-        return {"states": states, "summary": self.encoder.summarised(states, batch)}
+        return {"states": states, "summary": self.encoder.summarise(states, batch)}
 
     def summary(self, state: Batch) -> Float[Tensor, "object *night unit"]:
-        """Give the features that the head reads, by which the OOD score goes."""
+        """Give the features that the head and the OOD score use."""
         return self.encoder(state) if self.tied else state["summary"]
 
     def suffix(self, state: Batch) -> Float[Tensor, "object *night class"]:
-        """Compute logits from what `prefix` gave."""
+        """Compute logits from the output of `prefix`."""
         return self.head(self.summary(state))
 
     def forward(self, batch: Batch) -> Tensor | tuple[Tensor, Tensor]:
-        """Give the logits of all nights, or of the night "at" of each object; with a "cut", also what is forecast."""
+        """Give the logits of all nights, or of the night "at" of each object; with a "cut", also the forecast."""
         return self.with_forecast(batch) if "cut" in batch else self.suffix(self.prefix(batch))
 
     def with_forecast(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Give the logits of all nights, and what is forecast at the cuts of the batch; one pass for both."""
+        """Give the logits of all nights and the forecast at the cuts of the batch, in one pass."""
         states = self.encoder.states(batch)
-        summary = self.encoder.summarised(states, batch)
+        summary = self.encoder.summarise(states, batch)
         ahead = self.forecaster.prefix(states, summary, batch, self.encoder.scale.mean())
         return self.head(summary), self.forecaster.suffix(ahead)
 
     def before_forecast(self, batch: Batch) -> Batch:
-        """Compute what comes before the first random layer of the forecaster, from a batch with what `prefix` gave."""
+        """Compute the part of the forecaster before its first random layer, from the output of `prefix`."""
         if self.tied:
             states = self.encoder.states(batch)
-            batch = batch | {"states": states, "summary": self.encoder.summarised(states, batch)}
+            batch = batch | {"states": states, "summary": self.encoder.summarise(states, batch)}
         return self.forecaster.prefix(batch["states"], batch["summary"], batch, self.encoder.scale.mean())
 
 
 class Classifier(nn.Module):
-    """Networks that answer together, and what turns their logits into answers.
+    """An ensemble of networks with its calibration, prediction sets and OOD scores.
 
-    Several are a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474): they differ in where
-    initialisation and in the order of batches. They are calibrated as one; OOD scores go by the first.
+    Several are a deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017, arXiv:1612.01474): they differ in
+    initialisation and in the order of batches. They are calibrated together; OOD scores use the first.
 
     Parameters
     ----------
@@ -223,29 +223,29 @@ class Classifier(nn.Module):
 
     @property
     def encoder(self) -> Recurrent | CharnockMoss:
-        """What reads light curves in the first network; the others' are alike."""
+        """The layers of the first network that read light curves; the other networks have the same."""
         return self.networks[0].encoder
 
-    def adapt(self, given: Nights, truth: np.ndarray) -> None:
-        """Take the scale of the fluxes and the frequencies of the classes from training objects."""
+    def adapt(self, nights: Nights, truth: np.ndarray) -> None:
+        """Set the scale of the fluxes and the frequencies of the classes from training objects."""
         for member in self.networks:
-            member.encoder.adapt(given)
+            member.encoder.adapt(nights)
         counts = np.bincount(truth, minlength=len(self.classes))
         self.frequency.copy_(torch.from_numpy(counts / counts.sum()))
 
-    def begun_with(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give the tensors to begin with from those of a run that may have fewer networks, or more.
+    def initial_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give initial tensors from those of a run that may have fewer or more networks.
 
-        Networks that it lacks begin afresh, but for the scale of the fluxes, and so does what forecasts.
+        Networks and a forecaster that the run lacks are initialised at random, with its scale of the fluxes.
         """
-        there = {_network_of(name) for name in tensors}
+        members = {_network_of(name) for name in tensors}
         kept = {
             name: tensor for name, tensor in tensors.items()
             if _network_of(name) < len(self.networks) and (self.horizons is not None or not _forecasts(name))
         }  # fmt: skip
         fresh = {
             name: tensor for name, tensor in self.state_dict().items()
-            if _network_of(name) not in there or (name not in tensors and _forecasts(name))
+            if _network_of(name) not in members or (name not in tensors and _forecasts(name))
         }  # fmt: skip
         scale = {
             name: tensors[first] for name in fresh
@@ -264,13 +264,13 @@ def _network_of(name: str) -> int:
 
 
 def _forecasts(name: str) -> bool:
-    """Whether a tensor of a model is one of those that only a model that forecasts has."""
+    """Whether only models with a forecaster have a tensor of this name."""
     parts = name.split(".")
     return parts[0] == "horizons" or bool({"forecaster", "surprise_p_value", "combined_p_value"} & set(parts))
 
 
 def learning(settings: Settings) -> dict[str, float | bool]:
-    """Give how the rates of dropout are treated."""
+    """Give the options of the dropout rates."""
     return {"learned": settings.learned_rate, "length_scale": settings.length_scale}
 
 
@@ -281,5 +281,5 @@ def network(settings: Settings, schema: Schema) -> Classifier:
 
 
 def warm_start(model: Classifier, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors with which a classifier starts from those of another run; see `Classifier.begun_with`."""
-    return model.begun_with(tensors)
+    """Give the initial tensors of a classifier from those of another run; see `Classifier.initial_tensors`."""
+    return model.initial_tensors(tensors)

@@ -13,58 +13,61 @@ from skysure.data.lightcurves import LightCurves
 from skysure.methods.sampling import split_classes
 from skysure.predictions import Classes, Label, Values, concat
 
-from .batches import Nights, nights
+from .batches import Nights, group_by_night
 from .forecasts.prediction import forecast
 from .inference import Logits, answers, every, in_stages, last, out_of_distribution, surprise_of
 from .networks import Classifier
 from .settings import Query
 
-EARLY = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
+TOO_FEW_POINTS = "fewer than two nights, or no point with a signal-to-noise ratio of 4"
 NO_REDSHIFT = "no redshift, which this model was trained with"
-FAR = "redshift outside the range of the training set"
-DEPTH = "errors of the fluxes outside the range of the training set"
+REDSHIFT_OUTSIDE = "redshift outside the range of the training set"
+ERRORS_OUTSIDE = "errors of the fluxes outside the range of the training set"
 LABELS = {"days_since_trigger": Label("Days from the trigger to the last night that was used", "time.interval", "d")}
-STRANGE = "points in the band {}, which this model was not trained for, were left out"
+UNKNOWN_BAND = "points in the band {}, which this model was not trained for, were left out"
 
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
-    """Predict class probabilities of light curves, or with `forecast` future fluxes."""
+    """Predict class probabilities of light curves, or with `query.forecast` future fluxes."""
     return forecast_with_flags(model, chunk, query) if query.forecast else classify(model, chunk, query)
 
 
 def forecast_with_flags(model: Classifier, chunk: LightCurves, query: Query) -> Values:
-    """Forecast fluxes, with the quality flags that class probabilities have."""
-    given = nights(chunk, model.bands, model.settings, query.until)
-    prediction = forecast(model, chunk, query, given)
-    flags = np.where(given.classifiable, _flags(model, given, np.arange(len(chunk))), EARLY)
-    flags = np.repeat(joined(flags, strange_bands(chunk, model.bands)), query.days * len(model.bands))
-    return replace(prediction, quality_flags=joined(flags, prediction.quality_flags))
+    """Forecast fluxes, with the same quality flags as class probabilities."""
+    nights = group_by_night(chunk, model.bands, model.settings, query.until)
+    prediction = forecast(model, chunk, query, nights)
+    flags = np.where(nights.classifiable, _flags(model, nights, np.arange(len(chunk))), TOO_FEW_POINTS)
+    flags = np.repeat(join_flags(flags, flag_unknown_bands(chunk, model.bands)), query.days * len(model.bands))
+    return replace(prediction, quality_flags=join_flags(flags, prediction.quality_flags))
 
 
 def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     """Predict class probabilities of light curves: one row per object, or with `at_epoch = "all"` one per night.
 
-    An object without a trigger or with fewer than two nights gets the frequencies of the training classes, a prediction
-    set of all classes, and a flag. With a number as `at_epoch`, only data up to that many days after the trigger count.
+    An object without a trigger or with fewer than two nights gets the class frequencies of the training set, a
+    prediction set of all classes, and a flag. With a number as `at_epoch`, only data up to that many days after the
+    trigger are used.
     """
-    given = nights(chunk, model.bands, model.settings, query.until)
+    nights = group_by_night(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
     parts, owners = [], []
-    for answer in answers(model, given, query, choose, surprise_of(model, given)):
-        parts.append(classified(model, answer, query, given, chunk.ids))
+    for answer in answers(model, nights, query, choose, surprise_of(model, nights)):
+        parts.append(predict_classes(model, answer, query, nights, chunk.ids))
         owners.append(answer.owner)
     rest = np.setdiff1d(np.arange(len(chunk)), np.concatenate(owners)) if owners else np.arange(len(chunk))
     if len(rest) or not parts:
-        parts.append(unclassified(model, rest, query, given, chunk.ids))
+        parts.append(class_frequencies(model, rest, query, nights, chunk.ids))
         owners.append(rest)
     whole, owner = concat(parts), np.concatenate(owners)
     if not set(chunk.bands) <= set(model.bands):
-        whole = replace(whole, quality_flags=joined(whole.quality_flags, strange_bands(chunk, model.bands)[owner]))
+        whole = replace(
+            whole, quality_flags=join_flags(whole.quality_flags, flag_unknown_bands(chunk, model.bands)[owner])
+        )
     return whole[np.lexsort((np.nan_to_num(whole.rows["days_since_trigger"]), owner))]
 
 
 def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
-    """Class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
+    """Give class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
     logits = answer.logits
     if calibrated:
         logits = logits.clone()
@@ -74,7 +77,7 @@ def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) ->
 
 
 def prediction_set(model: Classifier, answer: Logits, probability: Tensor, coverage: float) -> Tensor:
-    """Which classes belong to the set of each row, shape (row, class)."""
+    """Give the membership of each class in the prediction set of each row, shape (row, class)."""
     contains = torch.zeros_like(probability, dtype=torch.bool)
     for stage, rows in in_stages(model, answer):
         contains[rows] = stage.sets.contains(answer.columns[rows], 1 - probability[rows], coverage)
@@ -82,7 +85,7 @@ def prediction_set(model: Classifier, answer: Logits, probability: Tensor, cover
 
 
 def level_of(model: Classifier, answer: Logits) -> np.ndarray:
-    """Give which of the bounds of all stages, laid end to end, the set of each row goes by, shape (row,)."""
+    """Give the index of the set level of each row, over the levels of all stages in order, shape (row,)."""
     level = np.empty(len(answer.owner), np.int64)
     for k in np.unique(answer.stage):
         rows, sets = answer.stage == k, model.stages[k].sets
@@ -90,7 +93,7 @@ def level_of(model: Classifier, answer: Logits) -> np.ndarray:
     return level
 
 
-def classified(model: Classifier, answer: Logits, query: Query, given: Nights, ids: np.ndarray) -> Classes:
+def predict_classes(model: Classifier, answer: Logits, query: Query, nights: Nights, ids: np.ndarray) -> Classes:
     """Calibrate logits and turn them into a prediction."""
     p = probabilities(model, answer)
     if len(p) == 1:
@@ -99,7 +102,7 @@ def classified(model: Classifier, answer: Logits, query: Query, given: Nights, i
     ood_percentile, is_ood = out_of_distribution(model, answer, query.ood_level)
     return Classes(
         labels=LABELS,
-        rows=_rows(answer.owner, answer.days, given, ids),
+        rows=_rows(answer.owner, answer.days, nights, ids),
         classes=model.classes,
         probability=parts.probability.cpu().numpy(),
         probability_error=parts.probability_error.cpu().numpy(),
@@ -109,19 +112,19 @@ def classified(model: Classifier, answer: Logits, query: Query, given: Nights, i
         coverage=query.coverage,
         ood_percentile=ood_percentile.round(4),
         is_ood=is_ood,
-        quality_flags=_flags(model, given, answer.owner),
+        quality_flags=_flags(model, nights, answer.owner),
     )
 
 
-def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nights, ids: np.ndarray) -> Classes:
-    """Predict the frequencies of the classes for objects with too few data."""
+def class_frequencies(model: Classifier, owner: np.ndarray, query: Query, nights: Nights, ids: np.ndarray) -> Classes:
+    """Predict the class frequencies for objects with too few data."""
     p = model.frequency.double().cpu().numpy()
     p = p / p.sum()  # to double precision
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()
     n, shape = len(owner), (len(owner), len(p))
     return Classes(
         labels=LABELS,
-        rows=_rows(owner, np.full(n, np.nan), given, ids),
+        rows=_rows(owner, np.full(n, np.nan), nights, ids),
         classes=model.classes,
         probability=np.broadcast_to(p, shape),
         probability_error=np.zeros(shape),
@@ -131,36 +134,38 @@ def unclassified(model: Classifier, owner: np.ndarray, query: Query, given: Nigh
         coverage=query.coverage,
         ood_percentile=np.full(n, np.nan),
         is_ood=np.zeros(n, bool),
-        quality_flags=np.full(n, EARLY),
+        quality_flags=np.full(n, TOO_FEW_POINTS),
     )
 
 
-def _rows(owner: np.ndarray, days: np.ndarray, given: Nights, ids: np.ndarray) -> dict[str, np.ndarray]:
-    return {"id": ids[owner], "mjd": given.trigger[owner] + days, "days_since_trigger": days}
+def _rows(owner: np.ndarray, days: np.ndarray, nights: Nights, ids: np.ndarray) -> dict[str, np.ndarray]:
+    return {"id": ids[owner], "mjd": nights.trigger[owner] + days, "days_since_trigger": days}
 
 
-def strange_bands(chunk: LightCurves, bands: Sequence[str]) -> np.ndarray:
+def flag_unknown_bands(chunk: LightCurves, bands: Sequence[str]) -> np.ndarray:
     """Flag the objects with points in bands that a model was not trained for, shape (object,)."""
-    strange = [k for k, band in enumerate(chunk.bands) if band not in bands]
+    unknown = [k for k, band in enumerate(chunk.bands) if band not in bands]
     flags = np.full(len(chunk), "", object)
-    for k in strange:
+    for k in unknown:
         with_points = np.unique(chunk.owner[chunk.band == k])
-        flags[with_points] = joined(flags[with_points], np.full(len(with_points), STRANGE.format(chunk.bands[k])))
+        flags[with_points] = join_flags(
+            flags[with_points], np.full(len(with_points), UNKNOWN_BAND.format(chunk.bands[k]))
+        )
     return flags.astype(str)
 
 
-def joined(flags: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Join two arrays of flags, row by row; "" is none."""
+def join_flags(flags: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Join two arrays of flags, row by row; "" is no flag."""
     return np.array(["; ".join(filter(None, pair)) for pair in zip(flags.tolist(), more.tolist(), strict=True)], str)
 
 
-def _flags(model: Classifier, given: Nights, owner: np.ndarray) -> np.ndarray:
-    redshift, (low, high) = given.redshift[owner], model.schema.redshift
-    flags = np.full(len(owner), "", dtype=f"<U{len(FAR)}")
-    flags[(redshift < low) | (redshift > high)] = FAR
+def _flags(model: Classifier, nights: Nights, owner: np.ndarray) -> np.ndarray:
+    redshift, (low, high) = nights.redshift[owner], model.schema.redshift
+    flags = np.full(len(owner), "", dtype=f"<U{len(REDSHIFT_OUTSIDE)}")
+    flags[(redshift < low) | (redshift > high)] = REDSHIFT_OUTSIDE
     if model.settings.redshift == "always":
         flags[np.isnan(redshift)] = NO_REDSHIFT
     low, high = model.schema.flux_error
-    smallest = given.smallest_error[owner]
-    deep = np.where((smallest < low / 3) | (smallest > high * 3), DEPTH, "")
-    return joined(flags, deep) if deep.any() else flags
+    smallest = nights.smallest_error[owner]
+    deep = np.where((smallest < low / 3) | (smallest > high * 3), ERRORS_OUTSIDE, "")
+    return join_flags(flags, deep) if deep.any() else flags

@@ -1,18 +1,18 @@
-"""Light curves as they would look from farther away: fainter, slower, redder, noisier.
+"""Copies of light curves at higher redshifts: fainter, slower, redder, noisier.
 
-Spectra are taken of what is bright and near; what is classified is mostly faint and far. A light curve at redshift z
-tells how the same supernova would look at z' > z: with s = (1 + z') / (1 + z),
+Objects with spectra are bright and near, those to classify mostly faint and far. A light curve at redshift z predicts
+that of the same supernova at z' > z: with s = (1 + z') / (1 + z),
 
     f'(t, λ) = s 10^(-0.4 (μ(z') - μ(z))) f(t / s, λ / s),    μ the distance modulus, f a flux per frequency
 
-What was measured at wavelengths and times between those needed is interpolated by a Gaussian process in both (Boone
-2019, arXiv:1907.04690, avocado; Revsbech et al. 2018, arXiv:1706.03811, STACCATO). Differs from avocado by a light
-curve's own nights, stretched, in place of newly drawn ones, and by noise of the survey's own kind.
+Fluxes at the required wavelengths and times are interpolated by a Gaussian process in both (Boone 2019,
+arXiv:1907.04690, avocado; Revsbech et al. 2018, arXiv:1706.03811, STACCATO). Unlike avocado, copies keep the nights of
+the light curve, stretched, and have the noise of the survey.
 
-With `redshifting` set, what trains, what stops the training and what calibrates after it all have copies: those of the
-calibration part stand for the far objects that are to be classified, which its own near ones would make too sure of.
-Coverage then holds for such a mixture of objects and copies, and only as far as the copies are like the far ones; what
-is tested or classified is never copied, nor is the survey that `skysure calibrate` is given later.
+With `redshifting` set, the training, validation and calibration parts all have copies. Those of the calibration part
+represent the distant objects to classify; its near objects alone would give overconfident probabilities. Coverage then
+holds for this mixture of objects and copies, and for distant objects only as far as the copies resemble them. Objects
+of the test part, new objects, and those of a later `skysure calibrate` are never copied.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from skysure.data.lightcurves import LightCurves
 from skysure.errors import InputError
 
 from .simulation.cosmology import distance_modulus
-from .simulation.selection import found_by
+from .simulation.selection import is_detected
 from .simulation.surveys import SURVEYS, Survey
 from .simulator import observe
 
-BREADTH = 6000.0
+WAVELENGTH_SCALE = 6000.0
 """Wavelengths over which the flux of a supernova changes [Å], as in avocado."""
-FURTHEST = 4.0
-"""Redshift up to which distances are known."""
-TRIES = 10
-"""Redshifts tried for a copy that the survey would find."""
+MAX_REDSHIFT = 4.0
+"""Largest redshift of a copy, up to which distances are tabulated."""
+ATTEMPTS = 10
+"""Redshifts drawn, at most, until the survey detects a copy."""
 
 
-def redshifted(
+def add_redshifted_copies(
     curves: LightCurves, copies: int, *, survey: str = "des", farthest: float = 1.5, seed: int = 0
 ) -> LightCurves:
-    """Give light curves and, after each, up to `copies` of it moved to higher redshifts.
+    """Give light curves and, after each, up to `copies` of it at higher redshifts.
 
-    A copy and its original share a group, so that no two parts of a training share them. Objects without a redshift
-    are not copied, and copies that the survey would not find (two bands with S/N > 5; for "lsst" also detections on
-    two nights) are left out. Nor do copies have points whose flux is not finite or whose error is not positive.
+    A copy and its original have the same group, so that they stay in the same part. Objects without a redshift are not
+    copied. Copies that the survey would not detect (two bands with S/N > 5; for "lsst" also detections on two nights)
+    and points whose flux is not finite or whose error is not positive are left out.
 
     Parameters
     ----------
@@ -53,53 +53,55 @@ def redshifted(
         With redshifts.
     copies : int
     survey : {"des", "lsst"}
-        Whose bands and noise these are.
+        The survey of the light curves; sets bands and noise.
     farthest : float
-        Largest (1 + z') / (1 + z); ln(1 + z') is drawn evenly up to there, or to z' = 4 where that is nearer.
+        Largest (1 + z') / (1 + z); ln(1 + z') is drawn uniformly up to there, or to z' = 4 if that is nearer.
     seed : int
-        With the id it makes the copies of an object, whatever others come with it.
+        Seed and id determine the copies of an object, whatever the other objects.
 
     Returns
     -------
     LightCurves
-        The columns of the copies are those of the originals, but for id, group, redshift and redshift_error.
+        Copies have the columns of their originals, except id, group, redshift and redshift_error.
 
     Raises
     ------
     InputError
-        Where there are bands that the survey has not.
+        If there are bands that the survey does not have.
     """
-    known, z = SURVEYS[survey], curves.column("redshift")
-    if others := sorted(set(curves.bands) - set(known.passbands.names)):
+    observer, z = SURVEYS[survey], curves.column("redshift")
+    if others := sorted(set(curves.bands) - set(observer.passbands.names)):
         raise InputError(
             f"light curves in the bands {', '.join(curves.bands)}",
-            f"those of the survey {survey}: {', '.join(known.passbands.names)}",
+            f"bands of the survey {survey}: {', '.join(observer.passbands.names)}",
             f"the wavelength of {others[0]} is not known",
             f"--survey {'lsst' if survey == 'des' else 'des'}, or --redshifting 0",
         )
-    curves = curves.in_bands(known.passbands.names)
+    curves = curves.in_bands(observer.passbands.names)
     group = np.where(curves.groups == "", curves.ids, curves.groups).astype(str)
-    found, original = [replace(curves, objects=curves.objects | {"group": group})], list(range(len(curves)))
+    parts, original = [replace(curves, objects=curves.objects | {"group": group})], list(range(len(curves)))
     good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
-    usable = found[0].select_points(good)
-    for k in np.flatnonzero((z > 0) & (z < FURTHEST) & (usable.counts > 0)).tolist():
-        one, reach = usable[k : k + 1], min(farthest, (1 + FURTHEST) / (1 + z[k]))
-        surface, sky = Surface.through(one, known), sky_error(one, known)
+    usable = parts[0].select_points(good)
+    for k in np.flatnonzero((z > 0) & (z < MAX_REDSHIFT) & (usable.counts > 0)).tolist():
+        one, limit = usable[k : k + 1], min(farthest, (1 + MAX_REDSHIFT) / (1 + z[k]))
+        surface, sky = Surface.fit(one, observer), sky_error(one, observer)
         rng = np.random.default_rng([seed, *one.ids[0].encode()])
         for copy in range(copies):
-            for _ in range(TRIES):
-                moved = seen_from(one, surface, sky, reach ** rng.random(), known, rng)
-                if found_by(known, moved.flux / moved.flux_error, moved.owner, moved.time, moved.band, 1, rng).all():
-                    found.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
+            for _ in range(ATTEMPTS):
+                moved = redshift_curve(one, surface, sky, limit ** rng.random(), observer, rng)
+                if is_detected(
+                    observer, moved.flux / moved.flux_error, moved.owner, moved.time, moved.band, 1, rng
+                ).all():
+                    parts.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
                     original.append(k)
                     break
-    return LightCurves.concat(found)[np.argsort(original, kind="stable")]
+    return LightCurves.concat(parts)[np.argsort(original, kind="stable")]
 
 
-def seen_from(
+def redshift_curve(
     one: LightCurves, surface: Surface, sky: np.ndarray, stretch: float, survey: Survey, rng: np.random.Generator
 ) -> LightCurves:
-    """Give one light curve as seen from where wavelengths are `stretch` times longer, with new noise."""
+    """Give one light curve at the redshift where wavelengths are `stretch` times longer, with new noise."""
     z = one.column("redshift")
     farther = stretch * (1 + z) - 1
     dimmed = stretch * 10 ** (-0.4 * (distance_modulus(farther) - distance_modulus(z)))
@@ -111,23 +113,23 @@ def seen_from(
 
 
 def sky_error(one: LightCurves, survey: Survey) -> np.ndarray:
-    """Give the error that each point would have without the light of the supernova, shape (point,)."""
-    seen = np.maximum(one.flux, 0.0)
-    of_light = survey.photon * seen + (survey.calibration * seen) ** 2
+    """Give the error of each point without the photon noise of the supernova, shape (point,)."""
+    positive = np.maximum(one.flux, 0.0)
+    of_light = survey.photon * positive + (survey.calibration * positive) ** 2
     return np.sqrt(np.maximum(one.flux_error**2 - of_light, 0.1 * one.flux_error**2))
 
 
 def wavelengths(survey: Survey) -> np.ndarray:
-    """Middle of each band of a survey [Å]."""
+    """Give the central wavelength of each band of a survey [Å]."""
     return survey.passbands.wavelength @ survey.passbands.weight
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Flux against time and wavelength, by a Gaussian process; calling it gives the posterior mean.
+    """Flux over time and wavelength by a Gaussian process; calling it gives the posterior mean.
 
-    k = a² m(Δt / τ) m(Δλ / 6000 Å) with m the Matérn function of order 3/2; of some scales of time τ and amplitudes a
-    the likeliest are taken.
+    k = a² m(Δt / τ) m(Δλ / 6000 Å) with m the Matérn function of order 3/2; time scale τ and amplitude a maximise the
+    likelihood on a grid.
 
     Parameters
     ----------
@@ -144,7 +146,7 @@ class Surface:
     scale: float
 
     @classmethod
-    def through(cls, one: LightCurves, survey: Survey) -> Surface:
+    def fit(cls, one: LightCurves, survey: Survey) -> Surface:
         """Fit one light curve."""
         wavelength = wavelengths(survey)[one.band]
         brightest = np.abs(one.flux[np.argmax(one.flux / one.flux_error)])
@@ -155,7 +157,7 @@ class Surface:
                 factor = cholesky(amplitude**2 * shape + np.diag(one.flux_error**2), lower=True)
                 solved = cho_solve((factor, True), one.flux)
                 likelihood = -0.5 * one.flux @ solved - np.log(np.diag(factor)).sum()
-                best = max(best, (likelihood, scale, amplitude**2 * solved), key=lambda found: found[0])
+                best = max(best, (likelihood, scale, amplitude**2 * solved), key=lambda fit: fit[0])
         return cls(one.time, wavelength, best[2], best[1])
 
     def __call__(self, time: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
@@ -165,6 +167,6 @@ class Surface:
 def _kernel(
     time: np.ndarray, wavelength: np.ndarray, other_time: np.ndarray, other_wavelength: np.ndarray, scale: float
 ) -> np.ndarray:
-    apart = np.sqrt(3) * np.abs(time[:, None] - other_time) / scale
-    beside = np.sqrt(3) * np.abs(wavelength[:, None] - other_wavelength) / BREADTH
-    return (1 + apart) * (1 + beside) * np.exp(-apart - beside)
+    in_time = np.sqrt(3) * np.abs(time[:, None] - other_time) / scale
+    in_wavelength = np.sqrt(3) * np.abs(wavelength[:, None] - other_wavelength) / WAVELENGTH_SCALE
+    return (1 + in_time) * (1 + in_wavelength) * np.exp(-in_time - in_wavelength)

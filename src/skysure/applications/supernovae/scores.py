@@ -17,7 +17,7 @@ from skysure.methods.calibration.bins import equal_count_edges
 from skysure.methods.calibration.coverage import effective_size
 
 from .early import Early
-from .forecasts.scores import Outlook
+from .forecasts.scores import ForecastScores
 from .networks import STAGES, Classifier
 from .settings import Query
 
@@ -28,7 +28,7 @@ Rows = dict[str, np.ndarray]
 
 
 def evaluate_rows(
-    model: Classifier, rows: Rows, staged: Rows, early: Early, outlook: Outlook, examples: tuple[Example, ...],
+    model: Classifier, rows: Rows, staged: Rows, early: Early, outlook: ForecastScores, examples: tuple[Example, ...],
     query: Query,
 ) -> Evaluation:  # fmt: skip
     """Score all rows: of whole light curves, and of one night in each stage.

@@ -1,4 +1,4 @@
-"""What may be set of a supernova classifier, and what may be asked of a trained one."""
+"""Settings of a supernova classifier, and the options of its predictions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PAPERS = (
     "Sadinle, Lei & Wasserman 2019, Least ambiguous set-valued classifiers (arXiv:1609.00451)",
     "Lee et al. 2018, A simple unified framework for detecting out-of-distribution samples (arXiv:1807.03888)",
 )
-"""What to cite beside skysure."""
+"""Papers to cite beside skysure."""
 
-FURTHEST = 60.0
-"""Days ahead up to which forecasts are learned."""
+MAX_DAYS_AHEAD = 60.0
+"""Largest number of days ahead of a forecast."""
 
 KINDS: dict[str, tuple[str, ...]] = {
     "Ia": ("Ia", "Ia-norm", "Ia-91T", "Ia-91bg", "Iax"),
@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "Ibc": ("Ibc", "Ib", "Ic", "IIb", "Ic-BL", "Ibn", "Icn"),
     "CC": ("CC", "II", "IIP", "IIL", "IIn", "Ibc", "Ib", "Ic", "IIb", "Ic-BL", "Ibn", "Icn"),
 }
-"""The labels that a class gathers; a class that is not here gathers the label of its own name."""
+"""The labels that a class contains; a class that is not listed contains the label of its own name."""
 
 
 @dataclass(frozen=True)
@@ -39,66 +39,66 @@ class Settings(SupervisedSettings):
     Parameters
     ----------
     classes : tuple of str
-        What to tell apart; the first is the one that scores of two classes speak of. Empty: all labels given.
+        Classes to predict; binary scores refer to the first. Empty: all labels of the data.
     bands : tuple of str
         Bands to use, in this order. Empty: those of the data.
     redshift : {"optional", "always", "never"}
         Whether host redshifts are used; "optional" trains one network for objects with and without.
     before : float
-        Days before the first point with S/N > `trigger_snr` that are seen [d].
+        Days before the first point with S/N > `trigger_snr` that are used [d].
     trigger_snr : float
-        Signal-to-noise ratio of the point from which time counts.
+        Signal-to-noise ratio of the trigger, the point from which time counts.
     variables : bool
-        Whether stars that vary are among the objects: a point as far below zero triggers too, as fluxes of difference
-        images do in an eclipse, and a redshift of zero says that an object is in our Galaxy.
+        Whether the objects include variable stars: a point as far below zero triggers too, as in an eclipse on
+        difference images, and a redshift of zero means that an object is in our Galaxy.
     network : {"nights", "charnock-moss"}
-        Our network, or the published one of 2017.
+        The network of skysure, or the published one of 2017.
     cell : {"gru", "lstm"}
         Kind of recurrent layer.
     head : int
-        Width of the dense layer after them.
+        Width of the dense layer after the recurrent layers.
     members : int
-        Networks that are trained one after another from different starts, and answer together: a deep ensemble.
+        Number of networks of a deep ensemble, trained one after another from different initialisations.
     dropout : {"head", "tied", "none"}
-        Where units are dropped: in the dense layers alone, or one mask for a whole sequence in every layer.
+        Where units are dropped: in the dense layers alone, or in every layer with one mask per light curve.
     precision : {"float32", "bfloat16"}
-        Of the recurrent layers in training. A processor that multiplies bfloat16 (AMX, a GPU) trains "lstm" several
-        times as fast; answers are computed in float32.
+        Precision of the recurrent layers in training. A processor with bfloat16 products (AMX, a GPU) trains "lstm"
+        several times as fast; predictions are computed in float32.
     average : float
-        Epochs over which the weights are averaged; 0 takes them as they are.
+        Epochs over which the weights are averaged; 0 for no averaging.
     every_epoch : float
-        Weight of the loss at every night beside the loss at the last one.
+        Weight of the loss at every night; the loss at the last night has the rest.
     noise : float
         Largest noise added in training, in units of the errors.
     drop_nights : float
-        Mean share of the nights that are left out in training.
+        Mean fraction of the nights that are left out in training.
     drop_points : float
-        Mean share of the points that are left out in training.
+        Mean fraction of the points that are left out in training.
     scatter : float
         Grey scatter of brightness in training [mag].
     shift_redshift : float
         Scatter of the redshifts in training, in units of their errors.
     truncate : float
-        Share of the light curves that end early in training.
+        Fraction of the light curves that end early in training.
     hide_redshift : float
-        Share of the redshifts that are hidden in training, where redshift is "optional".
+        Fraction of the redshifts that are hidden in training, if redshift is "optional".
     forecast : float
-        Weight of the likelihood of later points beside that of the class; 0: nothing is forecast.
+        Weight of the likelihood of later points, beside that of the class; 0: no forecasts.
     cuts : int
-        Nights of each light curve from which later points are forecast, an epoch.
+        Nights of each light curve from which later points are forecast, per epoch.
     redshifting : int
-        Copies of each labelled object that are moved to higher redshifts, as `survey` would see it from there; for
-        samples that spectroscopy chose.
+        Copies of each labelled object at higher redshifts, as `survey` would observe them; for samples that were
+        selected by spectroscopy.
     groups : bool
-        Whether relatives (the column "group": host, template) stay in one part.
+        Whether related objects (the column "group": host, template) stay in one part.
     survey : {"des", "lsst"}
-        Survey to simulate, or whose bands and noise redshifting takes.
+        Survey to simulate, and to use in redshifting.
     photoz : {"good", "realistic", "none"}
-        Host redshifts to simulate.
+        Quality of the simulated host redshifts.
     unknowns : bool
-        Whether rarer kinds, that no class holds, are simulated too.
+        Whether rarer kinds outside all classes are simulated too.
     objects : int
-        Number of objects to simulate where none is asked for.
+        Number of objects to simulate by default.
     """
 
     classes: tuple[str, ...] = ("Ia", "II", "Ibc")
@@ -143,17 +143,17 @@ class Settings(SupervisedSettings):
         )
         check_ranges(self, ranges | {"members": (1, 100), "redshifting": (0, 100), "before": (0, 10**12)})
         for name in ("classes", "bands"):
-            given = getattr(self, name)
-            if len(set(given)) < len(given):
-                raise SettingsError(f"{name} = {', '.join(given)}", "each once", "", "leave one out")
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise SettingsError(f"{name} = {', '.join(values)}", "each once", "", "leave one out")
         if self.forecast and self.network != "nights":
             raise SettingsError(
                 f"forecast = {self.forecast:g} with network = {self.network!r}", 'network = "nights"',
-                "the published network reads points that are filled in from later ones", "--network nights",
+                "the published network reads bands that are filled from later nights", "--network nights",
             )  # fmt: skip
         if len(self.classes) == 1:
             raise SettingsError(
-                f"classes = {self.classes[0]}", "two at least", "one class leaves nothing to tell apart",
+                f"classes = {self.classes[0]}", "two classes at least", "a single class leaves nothing to predict",
                 f"--classes {self.classes[0]},{'CC' if self.classes[0] == 'Ia' else 'Ia'}",
             )  # fmt: skip
 
@@ -170,12 +170,12 @@ class Query(ClassQuery):
     Parameters
     ----------
     at_epoch : float or "all", optional
-        A number of days to use only what was known so long after the first detection; "all" for a row at every night.
-        By default the whole light curve is used.
+        A number of days: use only data up to that many days after the first detection; "all": one row for every
+        night. By default the whole light curve is used.
     forecast : int or str, optional
-        30 or "30d" for the fluxes of the 30 days after the last night used, in each band. By default classes.
+        30 or "30d": the fluxes of the 30 days after the last night used, in each band. By default classes.
     ood_level : float
-        Share of calibration objects with a lower OOD score above which a row is flagged as out of distribution.
+        Fraction of calibration objects with a lower OOD score above which a row is flagged as out of distribution.
     batch : int
         Objects at a time.
     """
@@ -193,7 +193,7 @@ class Query(ClassQuery):
         if self.forecast and self.at_epoch == "all":
             raise SettingsError(
                 f"forecast = {self.forecast} with at_epoch = all", "a number of days since the first detection",
-                "forecasts at every night would be very many rows", "--at-epoch 10",
+                "forecasts at every night would give too many rows", "--at-epoch 10",
             )  # fmt: skip
 
     @property
@@ -209,18 +209,18 @@ class Query(ClassQuery):
 
 @dataclass(frozen=True)
 class Schema:
-    """What light curves are like, from their source; kept with a run.
+    """Properties of the light curves of a source; kept with a run.
 
     Parameters
     ----------
     bands : tuple of str
         Names of the bands.
     classes : tuple of str
-        Labels found, merged as the source's reading says; after training, the classes of the network.
+        Labels of the data, merged by [reading.labels]; after training, the classes of the network.
     zero_point : float
         AB magnitude of a flux of one.
     redshift : tuple of two floats
-        Least and largest redshift.
+        Smallest and largest redshift.
     flux_error : tuple of two floats
         The middle 98 % of the errors of the fluxes.
     """
@@ -248,8 +248,8 @@ def _forecast_days(value: float | str | None) -> int | None:
     if value is None or value == "":
         return None
     days = _number(value.strip().removesuffix("d") if isinstance(value, str) else value)
-    if days not in range(1, int(FURTHEST) + 1):
-        expected = f"whole days, from 1d to {FURTHEST:g}d"
+    if days not in range(1, int(MAX_DAYS_AHEAD) + 1):
+        expected = f"whole days, from 1d to {MAX_DAYS_AHEAD:g}d"
         raise SettingsError(f"forecast = {value!r}", expected, "", "--forecast 30d")
     return int(days)
 

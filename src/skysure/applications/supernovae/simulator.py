@@ -14,7 +14,7 @@ from skysure.data.split import PARTS
 from .settings import Schema, Settings
 from .simulation.explosions import Explosions, draw_explosions
 from .simulation.hosts import draw_photoz
-from .simulation.selection import found_by, spectrum_chance
+from .simulation.selection import is_detected, spectrum_chance
 from .simulation.surveys import SURVEYS, Seasons, Survey, draw_seasons
 
 CANDIDATES = 4096
@@ -96,7 +96,7 @@ def draw_block(
     owner, visit = _visits_in_window(explosions, seasons, season, peak, rng)
     time, band = seasons.time[visit], seasons.band[visit].astype(np.int64)
     flux, error = observe(explosions.flux(owner, time, band), seasons.sky_error[visit], survey, rng)
-    detected = found_by(survey, flux / error, owner, time, band, len(bright), rng)
+    detected = is_detected(survey, flux / error, owner, time, band, len(bright), rng)
     curves = LightCurves(
         _objects(explosions, seasons, season, peak, photoz, rng),
         np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(bright)))]),

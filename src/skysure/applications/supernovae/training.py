@@ -1,4 +1,4 @@
-"""Training of a supernova classifier: cross-entropy at every night and at the last one, on degraded curves."""
+"""Training of a supernova classifier: cross-entropy at every night and at the last one, on degraded light curves."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from skysure.data.sources import CALIBRATION, TRAIN, VALIDATION
 from skysure.errors import InputError
 from skysure.training import State, combine, fit
 
-from .batches import Batch, Nights, augmented, by_length, nights, targets, tensors
+from .batches import Batch, Nights, augment, by_length, group_by_night, targets, tensors
 from .forecasts.forecaster import forecast_nll
-from .forecasts.later import Drawn, later
-from .members import in_turn
+from .forecasts.later import LaterPoints, draw_later_points
+from .members import train_members
 from .networks import Classifier, network
-from .redshifting import redshifted
+from .redshifting import add_redshifted_copies
 from .settings import Settings
 
-FEWEST = 10
-"""Labelled objects that a training or a calibration needs: fewer cannot calibrate sets of a coverage of 90 %."""
+MIN_LABELLED = 10
+"""Labelled objects needed for training and for calibration: fewer cannot calibrate sets of 90 % coverage."""
 
 
 def train(
     source: Any, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
 ) -> Iterator[State]:
-    """Train on the training part, each epoch on a new degradation of every light curve; a state an epoch.
+    """Train on the training part, each epoch with newly degraded light curves; yield one state per epoch.
 
     Raises
     ------
     InputError
-        Where fewer than 10 training or calibration objects have a label of the classes, or all have the same.
+        If fewer than 10 training or calibration objects have a label of the classes, or all have the same.
     """
     model = network(settings, source.schema)
     require_labels(source, CALIBRATION, model)
-    held = {part: labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
-    check_labels(held[TRAIN][1], TRAIN, model)
-    model.adapt(*held[TRAIN])
-    given, truth = held[TRAIN]
+    parts = {part: read_labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
+    check_labels(parts[TRAIN][1], TRAIN, model)
+    model.adapt(*parts[TRAIN])
+    nights, truth = parts[TRAIN]
 
-    def fitted(member: int, before: State | None) -> Iterator[State]:
+    def train_member(member: int, before: State | None) -> Iterator[State]:
         seed = combine(settings.seed, member) if member else settings.seed
 
-        def batches(part: str, epoch: int) -> Padded:
+        def batches(part: str, epoch: int) -> PaddedBatches:
             if part != TRAIN:
-                some, label = copied(model, *held[part])
-                drawn = asked(some, settings, np.random.default_rng(settings.seed))
-                return padded(some, label, settings.batch, drawn=drawn)
+                versions, label = make_versions(model, *parts[part])
+                targets = draw_targets(versions, settings, np.random.default_rng(settings.seed))
+                return make_batches(versions, label, settings.batch, later=targets)
             rng = np.random.default_rng(combine(seed, epoch))
-            some, label = copied(model, augmented(given, settings, rng), truth)
-            return padded(some, label, settings.batch, rng, asked(some, settings, rng))
+            versions, label = make_versions(model, augment(nights, settings, rng), truth)
+            return make_batches(versions, label, settings.batch, rng, draw_targets(versions, settings, rng))
 
         loss = partial(nll, every_epoch=settings.every_epoch, forecast=settings.forecast)
         return fit(
@@ -65,35 +65,37 @@ def train(
             objects=len(truth), seed=seed, state=before, accelerator=accelerator,
         )  # fmt: skip
 
-    yield from in_turn(model, fitted, state)
+    yield from train_members(model, train_member, state)
 
 
-def labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
-    """Give the nights and classes of the objects of a part that can be classified and whose class is known.
+def read_labelled(source: Any, part: str | None, model: Classifier, copies: int = 0) -> tuple[Nights, np.ndarray]:
+    """Give the nights and classes of the labelled objects of a part that can be classified.
 
-    With them come `copies` of each, moved to higher redshifts, the same however the source is cut into chunks.
+    `copies` of each at higher redshifts are added; they do not depend on the chunks of the source.
     """
-    found = []
+    selected = []
     for chunk in source.chunks(part):
         truth = of_class(chunk, model)
         if copies:
-            chunk = redshifted(chunk[truth >= 0], copies, survey=model.settings.survey, seed=model.settings.seed)
+            chunk = add_redshifted_copies(
+                chunk[truth >= 0], copies, survey=model.settings.survey, seed=model.settings.seed
+            )
             truth = of_class(chunk, model)
-        given = nights(chunk, model.bands, model.settings)
-        use = np.flatnonzero((truth >= 0) & given.classifiable)
-        found.append((given[use], truth[use]))
-    if not sum(len(truth) for _, truth in found):
+        nights = group_by_night(chunk, model.bands, model.settings)
+        use = np.flatnonzero((truth >= 0) & nights.classifiable)
+        selected.append((nights[use], truth[use]))
+    if not sum(len(truth) for _, truth in selected):
         raise InputError(
             f"no light curve of the part '{part}' has a label of the classes {', '.join(model.classes)}",
             "labelled light curves with a point of S/N > 4 and two nights",
-            "labels of other names, or a label column that is not read",
+            "other label names, or an unread label column",
             "--classes with the names of your labels, or the label column in [reading]",
         )  # fmt: skip
-    return Nights.concat([n for n, _ in found]), np.concatenate([truth for _, truth in found])
+    return Nights.concat([n for n, _ in selected]), np.concatenate([truth for _, truth in selected])
 
 
 def require_labels(source: Any, part: str, model: Classifier) -> None:
-    """Check that a part has enough labelled objects, and read no further; a part that is absent is not asked for.
+    """Check that a part has enough labelled objects, reading only as many as needed; an absent part passes.
 
     Raises
     ------
@@ -102,25 +104,25 @@ def require_labels(source: Any, part: str, model: Classifier) -> None:
     """
     truth = np.zeros(0, np.int64)
     for chunk in source.chunks(part):
-        usable = nights(chunk, model.bands, model.settings).classifiable
+        usable = group_by_night(chunk, model.bands, model.settings).classifiable
         truth = np.concatenate([truth, of_class(chunk, model)[usable]])
-        if (truth >= 0).sum() >= FEWEST and len(np.unique(truth[truth >= 0])) > 1:
+        if (truth >= 0).sum() >= MIN_LABELLED and len(np.unique(truth[truth >= 0])) > 1:
             return
     if len(truth):
         check_labels(truth[truth >= 0], part, model)
 
 
 def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
-    """Check that labelled objects are enough to learn from.
+    """Check that there are enough labelled objects, of several classes.
 
     Raises
     ------
     InputError
-        Where they are fewer than 10, or all of one class.
+        If they are fewer than 10, or all of one class.
     """
-    if len(truth) < FEWEST:
+    if len(truth) < MIN_LABELLED:
         raise InputError(
-            f"{len(truth)} labelled light curves in the {part} part", f"{FEWEST} at least, with two nights each",
+            f"{len(truth)} labelled light curves in the {part} part", f"{MIN_LABELLED} at least, with two nights each",
             f"few objects, or labels other than {', '.join(model.classes)}",
             "add labelled objects, or give the label column in [reading]",
         )  # fmt: skip
@@ -133,49 +135,55 @@ def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
 
 
 def of_class(curves: LightCurves, model: Classifier) -> np.ndarray:
-    """Give the index of the class of each object, -1 where it is not known or none of them."""
+    """Give the index of the class of each object, -1 if unknown or outside the classes."""
     return targets(curves.objects.get("label", np.full(len(curves), "")), model.classes)
 
 
-def copied(model: Classifier, given: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
-    """Give light curves as the network reads them, each once or in several versions."""
-    versions = model.encoder.versions(given, model.settings.seed)
+def make_versions(model: Classifier, nights: Nights, truth: np.ndarray) -> tuple[Nights, np.ndarray]:
+    """Give the light curves in each version that the network reads, and their classes."""
+    versions = model.encoder.versions(nights, model.settings.seed)
     return Nights.concat(versions), np.tile(truth, len(versions))
 
 
-def asked(given: Nights, settings: Settings, rng: np.random.Generator) -> Drawn:
-    """Draw the later points to forecast, where that is trained."""
-    return later(given, settings.cuts, rng) if settings.forecast else {}
+def draw_targets(nights: Nights, settings: Settings, rng: np.random.Generator) -> LaterPoints:
+    """Draw the later points to forecast; none unless the forecaster is trained."""
+    return draw_later_points(nights, settings.cuts, rng) if settings.forecast else {}
 
 
 @dataclass(frozen=True)
-class Padded:
-    """Batches of padded light curves with their class as "truth", made when they are walked."""
+class PaddedBatches:
+    """Batches of padded light curves with their class as "truth", made on iteration."""
 
-    given: Nights
+    nights: Nights
     truth: np.ndarray
     parts: list[np.ndarray]
-    drawn: Drawn
+    later: LaterPoints
 
     def __len__(self) -> int:
         return len(self.parts)
 
     def __iter__(self) -> Iterator[Batch]:
-        for some in self.parts:
-            more = self.drawn | {"truth": self.truth}
-            yield tensors(self.given[some]) | {name: torch.from_numpy(values[some]) for name, values in more.items()}
+        for objects in self.parts:
+            arrays = self.later | {"truth": self.truth}
+            yield tensors(self.nights[objects]) | {
+                name: torch.from_numpy(values[objects]) for name, values in arrays.items()
+            }
 
 
-def padded(
-    given: Nights, truth: np.ndarray, batch: int, rng: np.random.Generator | None = None, drawn: Drawn | None = None
-) -> Padded:
-    """Batch the objects that can be classified; shuffled with `rng`, with what is `drawn` for each beside."""
-    parts = list(by_length(np.where(given.classifiable, given.counts, 0), batch, rng))
-    return Padded(given, truth, parts, drawn or {})
+def make_batches(
+    nights: Nights,
+    truth: np.ndarray,
+    batch: int,
+    rng: np.random.Generator | None = None,
+    later: LaterPoints | None = None,
+) -> PaddedBatches:
+    """Batch the objects that can be classified, with their `later` points; shuffled with `rng`."""
+    parts = list(by_length(np.where(nights.classifiable, nights.counts, 0), batch, rng))
+    return PaddedBatches(nights, truth, parts, later or {})
 
 
 def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0, forecast: float = 0.0) -> Tensor:
-    """Negative log-likelihood of each object, shape (object,), that of later points with the weight `forecast`."""
+    """Negative log-likelihood of each object, shape (object,); later points have the weight `forecast`."""
     if not forecast:
         return class_nll(model(batch), batch, every_epoch * model.training)
     logits, ahead = model(batch)
@@ -185,7 +193,7 @@ def nll(model: nn.Module, batch: Batch, every_epoch: float = 0.0, forecast: floa
 def class_nll(logits: Tensor, batch: Batch, every_epoch: float) -> Tensor:
     """Negative log-likelihood of the class at the last night, shape (object,).
 
-    It is the mean with that at all nights since the trigger, which has the weight `every_epoch`.
+    `every_epoch` is the weight of the mean over all nights since the trigger.
     """
     objects, length, _ = logits.shape
     truth = batch["truth"].repeat_interleave(length)

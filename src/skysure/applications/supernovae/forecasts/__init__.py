@@ -1,1 +1,1 @@
-"""Forecasts: the fluxes of the nights to come, their calibration and their scores."""
+"""Forecasts of future fluxes, their calibration and their scores."""

@@ -1,4 +1,4 @@
-"""Distributions of the fluxes to come, before calibration: by posterior samples, or by one pass without dropout."""
+"""Distributions of future fluxes, before calibration: by posterior samples, or by one pass without dropout."""
 
 from __future__ import annotations
 
@@ -18,52 +18,54 @@ from ..encoding import Encoded, encode
 from ..networks import Classifier, Network
 from ..settings import Query
 from .horizons import Fluxes, Horizons
-from .later import Drawn
+from .later import LaterPoints
 
 QUERIES = 16384
-"""Fluxes that are forecast at once."""
+"""Fluxes that are forecast in one batch."""
 
 
-def fluxes_of(model: Classifier, given: Nights, asked: Drawn, query: Query) -> Iterator[tuple[np.ndarray, Fluxes]]:
-    """Give some objects, and what the networks forecast of them, before calibration: a row an object, cut and query."""
+def fluxes_of(
+    model: Classifier, nights: Nights, points: LaterPoints, query: Query
+) -> Iterator[tuple[np.ndarray, Fluxes]]:
+    """Give batches of objects and their forecasts before calibration, one row per object, cut and query."""
     model.eval()
-    size = max(1, min(query.batch, QUERIES // int(np.prod(asked["days"].shape[1:]))))
-    for objects in by_length(np.where(given.classifiable, given.counts, 0), size):
-        encoded = encode(model, given, objects)
-        yield objects, sampled_forecast(model, encoded, {n: values[objects] for n, values in asked.items()}, query)
+    size = max(1, min(query.batch, QUERIES // int(np.prod(points["days"].shape[1:]))))
+    for objects in by_length(np.where(nights.classifiable, nights.counts, 0), size):
+        encoded = encode(model, nights, objects)
+        yield objects, sampled_forecast(model, encoded, {n: values[objects] for n, values in points.items()}, query)
 
 
-def sampled_forecast(model: Classifier, encoded: Encoded, asked: Drawn, query: Query) -> Fluxes:
+def sampled_forecast(model: Classifier, encoded: Encoded, points: LaterPoints, query: Query) -> Fluxes:
     """Forecast fluxes by posterior samples of each network, before calibration."""
     parts = []
     for k, (network, state) in enumerate(zip(model.networks, encoded.states, strict=True)):
-        inputs, ahead = batch_with(encoded, state, asked), Ahead(network)
+        inputs, ahead = batch_with(encoded, state, points), ForecastHead(network)
         if masks(ahead):
             parts.append(sample(ahead, inputs, query.samples, query.seed + k, shared=True))
         else:
             with torch.no_grad():
                 parts.append(ahead(inputs)[None])
-    return combine_samples(asked["days"].ravel(), [part.flatten(1, 3).cpu() for part in parts])
+    return combine_samples(points["days"].ravel(), [part.flatten(1, 3).cpu() for part in parts])
 
 
-def mean_forecast(model: Classifier, encoded: Encoded, asked: Drawn) -> Fluxes:
+def mean_forecast(model: Classifier, encoded: Encoded, points: LaterPoints) -> Fluxes:
     """Forecast fluxes by one pass of each network without dropout, before calibration."""
     with torch.no_grad():
         parts = [
-            Ahead(network)(batch_with(encoded, state, asked)).flatten(0, 2)[None].cpu()
+            ForecastHead(network)(batch_with(encoded, state, points)).flatten(0, 2)[None].cpu()
             for network, state in zip(model.networks, encoded.states, strict=True)
         ]
-    return combine_samples(asked["days"].ravel(), parts)
+    return combine_samples(points["days"].ravel(), parts)
 
 
-def batch_with(encoded: Encoded, state: Batch, asked: Drawn) -> Batch:
-    """Give a batch with what a network computed of it and the fluxes that are asked for."""
+def batch_with(encoded: Encoded, state: Batch, points: LaterPoints) -> Batch:
+    """Give a batch with the states of a network and the points to forecast."""
     device = encoded.batch["time"].device
-    return encoded.batch | state | {name: torch.tensor(values, device=device) for name, values in asked.items()}
+    return encoded.batch | state | {name: torch.tensor(values, device=device) for name, values in points.items()}
 
 
-class Ahead(nn.Module):
-    """The part of a network that forecasts, from what `Network.prefix` gave."""
+class ForecastHead(nn.Module):
+    """The forecasting part of a network, computed from the output of `Network.prefix`."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -79,11 +81,11 @@ class Ahead(nn.Module):
         return self.suffix(self.prefix(batch))
 
 
-def last_night(given: Nights) -> np.ndarray:
+def last_night(nights: Nights) -> np.ndarray:
     """Give the modified Julian date of the last night of each object, shape (object,); NaN where there is none."""
-    last = np.full(len(given), np.nan)
-    some = given.classifiable
-    last[some] = given.trigger[some] + given.time[given.offsets[1:][some] - 1]
+    last = np.full(len(nights), np.nan)
+    mask = nights.classifiable
+    last[mask] = nights.trigger[mask] + nights.time[nights.offsets[1:][mask] - 1]
     return last
 
 
@@ -93,11 +95,11 @@ def calibration_of(model: Classifier) -> Horizons:
     Raises
     ------
     InputError
-        Where it has no forecaster.
+        If it has no forecaster.
     """
     if model.horizons is None:
         raise InputError(
-            "forecast, of a model without a forecaster", "one that was trained with it",
-            "forecasts are off unless asked for in training", "skysure train supernovae DATA --forecast 0.3 --out RUN",
+            "a forecast from a model without a forecaster", "a model trained with one",
+            "forecasts are off by default in training", "skysure train supernovae DATA --forecast 0.3 --out RUN",
         )  # fmt: skip
     return model.horizons

@@ -4,9 +4,9 @@ The flux is a mixture of Gaussians, that of a measurement the same with its erro
 
     p(y | d, σ) = sum_k w_k N(y; μ_k, s_k² + σ²)
 
-(Bishop 1994, with the errors of the data known). It reads what was known at that night and nothing later. It begins
-with what Gaussian processes make of the last points (`recent`) and learns what else the past tells. Values are in units
-of the brightest flux seen so far, so that faint and bright objects share what is learned.
+(Bishop 1994, with the errors of the data known). It reads the data up to that night and nothing later. It starts from
+Gaussian processes of the last points (`recent`) and learns corrections to them. Values are in units of the brightest
+flux so far, so that faint and bright objects share what is learned.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ COMPONENTS = 3
 
 @dataclass(frozen=True)
 class LastMeasurement:
-    """What was last measured in each band until each night, each of shape (object, night, band).
+    """The last measurement in each band until each night, each of shape (object, night, band).
 
     Parameters
     ----------
     flux, flux_error : Tensor
-        0 and 1 where a band was not measured yet.
+        0 and 1 for a band without a measurement so far.
     age : Tensor
         Days from that measurement to the night; 0 where there is none.
     known : Tensor
@@ -69,13 +69,13 @@ def last_measurement(batch: Batch) -> LastMeasurement:
 
 
 def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object night"]:
-    """Give the brightest flux until each night, beyond twice its error, and not below `floor`."""
+    """Give the brightest flux until each night, minus twice its error, combined in quadrature with `floor`."""
     above = ((batch["flux"].abs() - 2 * batch["flux_error"]) * batch["measured"]).clamp(min=0)
     return torch.hypot(above.amax(-1).cummax(1).values, floor)
 
 
 def objects_of(batch: Batch) -> Int64[Tensor, "row 1"]:
-    """Give the index of the object of each row of cuts: a row an object, or those of "object"."""
+    """Give the index of the object of each row of cuts: one row per object, or the entries of "object"."""
     return (
         batch["object"] if "object" in batch else torch.arange(len(batch["time"]), device=batch["time"].device)[:, None]
     )
@@ -87,7 +87,7 @@ class Forecaster(nn.Module):
     Parameters
     ----------
     settings : Settings
-        Its width of the head and its dropout.
+        Width of the head, and dropout.
     units : int
         Width of the recurrent layers and of the summary of their states.
     bands : int
@@ -100,18 +100,18 @@ class Forecaster(nn.Module):
         if settings.dropout != "none":
             options = {"learned": settings.learned_rate, "length_scale": settings.length_scale}
             dense = [Dropout(layer, settings.rate, **options) for layer in dense]
-        asked = 2 * bands + 10 + 2 * len(LENGTHS)
+        features = 2 * bands + 10 + 2 * len(LENGTHS)
         self.bands, self.processes = bands, Processes(bands)
         self.memory = nn.Linear(units + 6 * bands + 3, width)
         self.shape = nn.Linear(width, 3 * len(LENGTHS))
-        self.query = nn.Linear(asked, width)
-        self.direct = nn.Linear(asked, outputs, bias=False)
+        self.query = nn.Linear(features, width)
+        self.direct = nn.Linear(features, outputs, bias=False)
         self.hidden, self.out = dense
-        self._begin_with_a_process()
+        self._initialise_as_process()
 
     @torch.no_grad()
-    def _begin_with_a_process(self) -> None:
-        """Let what is forecast be that of the process of middle length, before anything is learned."""
+    def _initialise_as_process(self) -> None:
+        """Make the untrained forecast that of the process of middle length."""
         middle, lengths, weight = len(LENGTHS) // 2, len(LENGTHS), self.direct.weight.zero_()
         weight[COMPONENTS : 2 * COMPONENTS, middle] = 1.0
         weight[2 * COMPONENTS :, lengths + middle] = 2.0
@@ -125,7 +125,7 @@ class Forecaster(nn.Module):
         batch: Batch,
         floor: Float[Tensor, ""],
     ) -> dict[str, Tensor]:
-        """Compute what comes before the first random layer, for "days" ahead of each "cut" in each "band".
+        """Compute the part before the first random layer, for "days" ahead of each "cut" in each "band".
 
         Parameters
         ----------
@@ -145,30 +145,30 @@ class Forecaster(nn.Module):
              torch.log1p(last.age[cut]), last.known[cut], last.mean[cut] / unit[..., None],
              last.size[cut] / unit[..., None]], -1,
         )  # fmt: skip
-        seen = [states[cut], summary[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
-        seen += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
-        memory = self.memory(torch.cat(seen, -1))
+        inputs = [states[cut], summary[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]
+        inputs += [time[..., None] / 30, torch.log1p(time.clamp(min=0))[..., None]]
+        memory = self.memory(torch.cat(inputs, -1))
         shape = self.shape(F.gelu(memory)).unflatten(-1, (len(LENGTHS), 3))
         processes = self.processes(
             recent(batch, objects_of(batch)[:, 0], batch["cut"]), batch["days"], batch["band"], unit, shape
         )
-        asked = torch.cat([processes[0], processes[1].log(), self.asked(batch, of_bands)], -1)
+        features = torch.cat([processes[0], processes[1].log(), self.query_features(batch, of_bands)], -1)
         return {
-            "hidden": memory[..., None, :] + self.query(asked),
-            "direct": self.direct(asked),
-            "unit": unit[..., None, None].expand(*asked.shape[:-1], 1),
+            "hidden": memory[..., None, :] + self.query(features),
+            "direct": self.direct(features),
+            "unit": unit[..., None, None].expand(*features.shape[:-1], 1),
         }
 
-    def asked(
+    def query_features(
         self, batch: Batch, of_bands: Float[Tensor, "object cut band 6"]
     ) -> Float[Tensor, "object cut query feature"]:
         """Describe a query: the days ahead, also for the host, the band, and what was last measured in it."""
         days = batch["days"][..., None]
         z, _, known = batch["redshift"][objects_of(batch)][:, :, None].split(1, -1)
-        which = F.one_hot(batch["band"], self.bands).to(days.dtype)
+        one_hot = F.one_hot(batch["band"], self.bands).to(days.dtype)
         last = of_bands.gather(2, batch["band"][..., None].expand(*batch["band"].shape, of_bands.shape[-1]))
         shared = [days / 30, torch.log1p(days), torch.tanh(days / 10), known * days / (1 + z) / 20]
-        return torch.cat([*shared, which, last, which * torch.tanh(days / 20)], -1)
+        return torch.cat([*shared, one_hot, last, one_hot * torch.tanh(days / 20)], -1)
 
     def suffix(self, state: dict[str, Tensor]) -> Float[Tensor, "object cut query 3 component"]:
         """Give logarithm of the weight, mean, and log variance of each component, in units of the flux."""
@@ -179,15 +179,15 @@ class Forecaster(nn.Module):
         return torch.stack(scaled, -2)
 
 
-def forecast_nll(found: Float[Tensor, "object cut query 3 component"], batch: Batch) -> Float[Tensor, " object"]:
-    """Mean negative log-likelihood of the later points "ahead" of each object; 0 where there are none.
+def forecast_nll(forecast: Float[Tensor, "object cut query 3 component"], batch: Batch) -> Float[Tensor, " object"]:
+    """Mean negative log-likelihood of the later points "ahead" of each object; 0 for an object without any.
 
-    Their errors are "ahead_error"; where that is 0 nothing was measured.
+    Their errors are "ahead_error"; an error of 0 marks a missing point.
     """
     error = batch["ahead_error"]
-    asked = error > 0
-    weight, mean, log_variance = found.unbind(-2)
-    wide = torch.logaddexp(log_variance, 2 * torch.log(torch.where(asked, error, 1.0))[..., None])
+    exists = error > 0
+    weight, mean, log_variance = forecast.unbind(-2)
+    wide = torch.logaddexp(log_variance, 2 * torch.log(torch.where(exists, error, 1.0))[..., None])
     rows = (weight.flatten(0, 2), mean.flatten(0, 2)[..., None], wide.flatten(0, 2)[..., None])
     each = density_mixture_nll(*rows, batch["ahead"].reshape(-1, 1))
-    return (each.view_as(error) * asked).sum((1, 2)) / asked.sum((1, 2)).clamp(min=1)
+    return (each.view_as(error) * exists).sum((1, 2)) / exists.sum((1, 2)).clamp(min=1)

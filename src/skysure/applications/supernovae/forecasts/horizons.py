@@ -1,4 +1,4 @@
-"""Days ahead by which forecasts are calibrated."""
+"""Bins of days ahead in which forecasts are calibrated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from skysure.methods.calibration.mixtures import Mixtures as Fluxes
 __all__ = ["HORIZONS", "Fluxes", "Horizons"]
 
 HORIZONS = (2.0, 5.0, 10.0, 20.0, 40.0)
-"""Days ahead that separate one calibration from the next."""
+"""Days ahead that separate the calibrations."""
 
 
 class Horizons(HorizonCalibrations):

@@ -1,4 +1,4 @@
-"""Which later points a forecast is held against: the next ones after some nights, in training another one too."""
+"""The later points that a forecast is compared with: the next ones after a night, in training another one too."""
 
 from __future__ import annotations
 
@@ -9,124 +9,125 @@ import numpy as np
 
 from skysure.data.lightcurves import LightCurves
 
-from ..batches import Nights, nights
-from ..settings import FURTHEST, Settings
+from ..batches import Nights, group_by_night
+from ..settings import MAX_DAYS_AHEAD, Settings
 
-Drawn = dict[str, np.ndarray]
+LaterPoints = dict[str, np.ndarray]
+"""Points after a cut; see `draw_later_points` for the arrays."""
 NEXT = 3
-"""Points right after a cut that are asked for in training, beside one that may be later."""
+"""Points right after a cut that are targets in training, beside one that may be later."""
 SPANS = (2.0, 5.0, 9.0, 14.0, 20.0, 28.0, 40.0, 60.0)
-"""Days since the trigger that part light curves into spans, at whose beginnings their course is looked at."""
-COURSE = 8
-"""Points that are asked for there."""
+"""Days since the trigger that divide light curves into spans; each begins with a checkpoint."""
+CHECKPOINT_POINTS = 8
+"""Points that are forecast at each checkpoint."""
 
 
-def later(given: Nights, cuts: int, rng: np.random.Generator) -> Drawn:
-    """Draw nights of each object after which nothing is seen, and give what came then.
+def draw_later_points(nights: Nights, cuts: int, rng: np.random.Generator) -> LaterPoints:
+    """Draw nights at which each light curve is cut, and give points after them.
 
-    A cut is a night from the trigger on, the second of its object at least, that has another one within `FURTHEST`
-    days. It is asked for the points that come next, and for one of all those within `FURTHEST` days; an object
-    without such a night for nothing.
+    A cut is a night from the trigger on, not the first of its object, that is followed by another one within
+    `MAX_DAYS_AHEAD` days. The targets are the next points, and one of all points within `MAX_DAYS_AHEAD` days; an
+    object without such a night has none.
 
     Parameters
     ----------
-    given : Nights
+    nights : Nights
     cuts : int
-        How many for each object, each anew.
+        Cuts of each object, drawn independently.
     rng : Generator
 
     Returns
     -------
     dict of ndarray
-        "cut" (object, cut), index of the night; "days" from there, "band", "ahead" (the flux), "ahead_error" and
-        "night", its index, shape (object, cut, query); where the error is 0 there was no such point.
+        "cut" (object, cut), index of the night; "days" from the cut, "band", "ahead" (the flux), "ahead_error" and
+        "night", its index, shape (object, cut, query); an error of 0 marks a missing point.
     """
-    usable, ends = cuttable(given)
-    counts = np.bincount(given.owner[usable], minlength=len(given))
-    some = np.flatnonzero(counts)
-    lot = (rng.random((len(some), cuts)) * counts[some, None]).astype(np.int64)
-    cut = usable[(np.cumsum(counts) - counts)[some, None] + lot]
-    start = points_before(given)
+    usable, ends = cuttable(nights)
+    counts = np.bincount(nights.owner[usable], minlength=len(nights))
+    objects = np.flatnonzero(counts)
+    choice = (rng.random((len(objects), cuts)) * counts[objects, None]).astype(np.int64)
+    cut = usable[(np.cumsum(counts) - counts)[objects, None] + choice]
+    start = points_before(nights)
     first, stop = start[cut + 1], start[ends[cut] + 1]
     other = first + (rng.random(cut.shape) * (stop - first)).astype(np.int64)
     point = np.concatenate([first[..., None] + np.arange(NEXT), other[..., None]], -1)
-    return asked_for(given, some, cut, np.where(point < stop[..., None], point, -1))
+    return describe_points(nights, objects, cut, np.where(point < stop[..., None], point, -1))
 
 
-def forecast_checkpoints(given: Nights) -> Drawn:
-    """Give the points that came after the first night of each object in each of `SPANS`.
+def forecast_checkpoints(nights: Nights) -> LaterPoints:
+    """Give the points after the first night of each object in each of `SPANS`.
 
-    Which nights these are, no later night decides: what is said of the course of a light curve until a night does not
-    change when it goes on.
+    The checkpoints do not depend on later nights: the surprise of a light curve until a night does not change when more
+    nights follow.
 
     Returns
     -------
     dict of ndarray
-        As `later` does.
+        As of `draw_later_points`.
     """
-    usable, ends = cuttable(given)
-    owner, span = given.owner[usable], np.searchsorted(SPANS, given.time[usable], side="right")
-    some, which = np.unique(owner, return_inverse=True)
-    cut = np.full((len(some), len(SPANS) + 1), -1)
+    usable, ends = cuttable(nights)
+    owner, span = nights.owner[usable], np.searchsorted(SPANS, nights.time[usable], side="right")
+    objects, which = np.unique(owner, return_inverse=True)
+    cut = np.full((len(objects), len(SPANS) + 1), -1)
     _, first = np.unique(which * cut.shape[1] + span, return_index=True)
     cut[which[first], span[first]] = usable[first]
-    known, cut = (cut >= 0)[..., None], np.where(cut >= 0, cut, given.offsets[some, None])
-    start = points_before(given)
-    point = start[cut + 1][..., None] + np.arange(COURSE)
-    return asked_for(given, some, cut, np.where(known & (point < start[ends[cut] + 1][..., None]), point, -1))
+    known, cut = (cut >= 0)[..., None], np.where(cut >= 0, cut, nights.offsets[objects, None])
+    start = points_before(nights)
+    point = start[cut + 1][..., None] + np.arange(CHECKPOINT_POINTS)
+    return describe_points(nights, objects, cut, np.where(known & (point < start[ends[cut] + 1][..., None]), point, -1))
 
 
-def cuttable(given: Nights) -> tuple[np.ndarray, np.ndarray]:
-    """Give the nights after which a light curve can be cut, and of every night the last one within `FURTHEST` days."""
-    night, ends = np.arange(len(given.time)), last_within(given, FURTHEST)
-    return np.flatnonzero((night > given.offsets[given.owner]) & (given.time > -0.5) & (ends > night)), ends
+def cuttable(nights: Nights) -> tuple[np.ndarray, np.ndarray]:
+    """Give the nights at which light curves can be cut, and the last night within `MAX_DAYS_AHEAD` days of each."""
+    night, ends = np.arange(len(nights.time)), last_within(nights, MAX_DAYS_AHEAD)
+    return np.flatnonzero((night > nights.offsets[nights.owner]) & (nights.time > -0.5) & (ends > night)), ends
 
 
-def points_before(given: Nights) -> np.ndarray:
-    """Give how many points come before each night, and in all, shape (night + 1,)."""
-    return np.concatenate([[0], np.cumsum(given.measured.sum(1))])
+def points_before(nights: Nights) -> np.ndarray:
+    """Give the number of points before each night, and of all points, shape (night + 1,)."""
+    return np.concatenate([[0], np.cumsum(nights.measured.sum(1))])
 
 
-def asked_for(given: Nights, some: np.ndarray, cut: np.ndarray, point: np.ndarray) -> Drawn:
-    """Describe points by their place among all points, (object, cut, query), -1 where there is none, after some cuts.
+def describe_points(nights: Nights, objects: np.ndarray, cut: np.ndarray, point: np.ndarray) -> LaterPoints:
+    """Describe points after cuts of some `objects`; all others have none.
 
-    They are those of `some` objects; all others are asked for nothing.
+    `point` holds the indices among all points, shape (object, cut, query), -1 where there is none.
     """
-    night, band = np.nonzero(given.measured)  # the points, in the order of the nights
-    there, offset = point >= 0, given.offsets[some, None]
+    night, band = np.nonzero(nights.measured)  # all points, in the order of the nights
+    exists, offset = point >= 0, nights.offsets[objects, None]
     night, band = night[np.maximum(point, 0)], band[np.maximum(point, 0)]
 
-    def whole(values: np.ndarray) -> np.ndarray:
-        full = np.zeros((len(given), *values.shape[1:]), values.dtype)
-        full[some] = values
+    def for_all(values: np.ndarray) -> np.ndarray:
+        full = np.zeros((len(nights), *values.shape[1:]), values.dtype)
+        full[objects] = values
         return full
 
     return {
-        "cut": whole(cut - offset),
-        "days": whole(np.where(there, given.time[night] - given.time[cut][..., None], 1.0).astype(np.float32)),
-        "band": whole(band),
-        "ahead": whole(given.flux[night, band]),
-        "ahead_error": whole(np.where(there, given.flux_error[night, band], 0.0).astype(np.float32)),
-        "night": whole(night - offset[..., None]),
+        "cut": for_all(cut - offset),
+        "days": for_all(np.where(exists, nights.time[night] - nights.time[cut][..., None], 1.0).astype(np.float32)),
+        "band": for_all(band),
+        "ahead": for_all(nights.flux[night, band]),
+        "ahead_error": for_all(np.where(exists, nights.flux_error[night, band], 0.0).astype(np.float32)),
+        "night": for_all(night - offset[..., None]),
     }
 
 
-def last_within(given: Nights, days: float) -> np.ndarray:
-    """Give the index of the last night of the same object not more than some days after each night, shape (night,)."""
+def last_within(nights: Nights, days: float) -> np.ndarray:
+    """Give the index of the last night of the same object within `days` after each night, shape (night,)."""
     # one sorted key for all objects: in float64, with room for any time between them
-    span = float(np.ptp(given.time)) + days + 1 if len(given.time) else 1.0
-    key = given.owner * span + (given.time - given.time.min(initial=0.0))
+    span = float(np.ptp(nights.time)) + days + 1 if len(nights.time) else 1.0
+    key = nights.owner * span + (nights.time - nights.time.min(initial=0.0))
     return np.searchsorted(key, key + days, "right") - 1
 
 
 @dataclass(frozen=True)
 class NextPoints:
-    """Light curves that end at some night, and the points that came next.
+    """Light curves cut after a night, and the points that follow.
 
     Parameters
     ----------
     known : LightCurves
-        Up to that night.
+        The light curves up to that night.
     owner : ndarray of int, shape (row,)
         Index of the object of each later point, ascending.
     time, flux, flux_error : ndarray, shape (row,)
@@ -150,32 +151,32 @@ def next_points(
     rng: np.random.Generator,
     until: float = np.inf,
 ) -> NextPoints:
-    """Cut light curves after a random night, or `until` so many days after the trigger, and give what came next.
+    """Cut light curves after a random night, or `until` days after the trigger, and give the next points.
 
-    The last night seen is one from the trigger on, the second of its object at least, after which so many points come
-    within `FURTHEST` days; objects without such a night are left out.
+    The last night used is one from the trigger on, not the first of its object, that `points` points follow within
+    `MAX_DAYS_AHEAD` days; objects without such a night are left out.
     """
     curves = curves.in_bands(tuple(bands))
     curves = curves.select_points(np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0))
-    given = nights(curves, bands, settings, until)
-    night, owner = np.arange(len(given.time)), given.owner
+    nights = group_by_night(curves, bands, settings, until)
+    night, owner = np.arange(len(nights.time)), nights.owner
     origin = curves.time.min(initial=np.inf)
-    span = float(np.ptp(curves.time)) + FURTHEST + 1 if len(curves.time) else 1.0
+    span = float(np.ptp(curves.time)) + MAX_DAYS_AHEAD + 1 if len(curves.time) else 1.0
     # a night is a day centred on the time of the trigger
-    cut = given.trigger[owner] + np.floor(given.time + 0.5) + 0.5
-    seen = np.bincount(curves.owner[curves.time - given.trigger[curves.owner] <= until], minlength=len(curves))
+    cut = nights.trigger[owner] + np.floor(nights.time + 0.5) + 0.5
+    seen = np.bincount(curves.owner[curves.time - nights.trigger[curves.owner] <= until], minlength=len(curves))
     start = np.searchsorted(curves.owner * span + (curves.time - origin), owner * span + (cut - origin))
     start = np.minimum(start, curves.offsets[owner] + seen[owner])
     final = start + points - 1
-    there = final < curves.offsets[owner + 1]
-    near = curves.time[np.where(there, final, 0)] - (given.trigger[owner] + given.time) <= FURTHEST
-    asked = (night + 1 == given.offsets[owner + 1]) | np.isinf(until)
-    fit = np.flatnonzero(asked & (night > given.offsets[owner]) & (given.time > -0.5) & there & near)
-    chosen = fit[np.lexsort((rng.random(len(fit)), owner[fit]))]
-    chosen = chosen[np.unique(owner[chosen], return_index=True)[1]]
+    exists = final < curves.offsets[owner + 1]
+    near = curves.time[np.where(exists, final, 0)] - (nights.trigger[owner] + nights.time) <= MAX_DAYS_AHEAD
+    allowed = (night + 1 == nights.offsets[owner + 1]) | np.isinf(until)
+    candidates = np.flatnonzero(allowed & (night > nights.offsets[owner]) & (nights.time > -0.5) & exists & near)
+    selected = candidates[np.lexsort((rng.random(len(candidates)), owner[candidates]))]
+    selected = selected[np.unique(owner[selected], return_index=True)[1]]
     ends = np.zeros(len(curves), np.int64)
-    ends[owner[chosen]] = start[chosen]
-    known = curves.select_points(np.arange(len(curves.time)) < ends[curves.owner])[owner[chosen]]
-    rows = (start[chosen, None] + np.arange(points)).ravel()
+    ends[owner[selected]] = start[selected]
+    known = curves.select_points(np.arange(len(curves.time)) < ends[curves.owner])[owner[selected]]
+    rows = (start[selected, None] + np.arange(points)).ravel()
     later = (values[rows] for values in (curves.time, curves.band, curves.flux, curves.flux_error))
-    return NextPoints(known, np.repeat(np.arange(len(chosen)), points), *later)
+    return NextPoints(known, np.repeat(np.arange(len(selected)), points), *later)

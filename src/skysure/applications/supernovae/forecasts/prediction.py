@@ -1,4 +1,4 @@
-"""Fluxes of the nights to come, from what was known at a night."""
+"""Forecasts of future fluxes from the data up to a night."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skysure.data.lightcurves import LightCurves
 from skysure.data.lightcurves.curves import NANOJANSKY_PER_FLUX
 from skysure.predictions import Label, Values
 
-from ..batches import Batch, Nights, by_length, nights
+from ..batches import Batch, Nights, by_length, group_by_night
 from ..encoding import Encoded, encode
 from ..inference import answer, last, out_of_distribution
 from ..networks import Classifier
@@ -20,39 +20,39 @@ from ..settings import Query
 from .distribution import QUERIES, calibration_of, fluxes_of, last_night, sampled_forecast
 from .forecaster import COMPONENTS
 from .horizons import Fluxes
-from .later import later
+from .later import draw_later_points
 from .surprise import Surprise
 
 CUTS = 8
-"""Nights of each object of a calibration part from which later points are forecast."""
+"""Nights of each calibration object from which later points are forecast."""
 LABELS = {
     "mjd": Label("Modified Julian date of the forecast", "time.epoch", "d"),
     "days_ahead": Label("Days from the last night that was used to the forecast", "time.interval", "d"),
     "flux": Label("Flux density of the source", "phot.flux.density"),
 }
 RECENT = 8
-"""Last measurements in a band whose errors stand for that of the next one."""
+"""Last measurements in a band whose errors represent that of the next one."""
 ENDS = ("low", "high", "measured_low", "measured_high")
 """Ends of the intervals of the flux of the source, and of the flux that will be measured."""
 WITHHELD = "out of distribution: the errors and intervals of its forecast are withheld"
 
 
-def forecast(model: Classifier, chunk: LightCurves, query: Query, given: Nights | None = None) -> Values:
+def forecast(model: Classifier, chunk: LightCurves, query: Query, nights: Nights | None = None) -> Values:
     """Forecast the flux in each band, day by day: one row per object, day and band.
 
     Days count from the last night used. An object with too few data has no numbers. One that is out of distribution has
-    only a mean: its errors would rest on calibration objects unlike it. `given` are the nights of the chunk, where they
-    are at hand.
+    only a mean: the calibration objects do not represent its errors. `nights` are those of the chunk, if already
+    computed.
     """
     days = np.repeat(np.arange(1, query.days + 1, dtype=np.float32), len(model.bands))
     band = np.tile(np.arange(len(model.bands)), query.days)
-    given = nights(chunk, model.bands, model.settings, query.until) if given is None else given
-    numbers, ood_percentile, is_ood = _forecast_objects(model, given, days, band, query)
+    nights = group_by_night(chunk, model.bands, model.settings, query.until) if nights is None else nights
+    numbers, ood_percentile, is_ood = _forecast_objects(model, nights, days, band, query)
     unit, each = NANOJANSKY_PER_FLUX, partial(np.repeat, repeats=len(days))
     mean, aleatoric, epistemic, *ends = numbers.reshape(7, -1, 1)
     rows = {
-        "id": each(chunk.ids), "mjd": (last_night(given)[:, None] + days).ravel(),
-        "days_ahead": np.tile(days, len(given)), "band": np.tile(np.asarray(model.bands)[band], len(given)),
+        "id": each(chunk.ids), "mjd": (last_night(nights)[:, None] + days).ravel(),
+        "days_ahead": np.tile(days, len(nights)), "band": np.tile(np.asarray(model.bands)[band], len(nights)),
     }  # fmt: skip
     return Values(
         rows, ("flux",), ("nJy",), mean * unit, aleatoric[..., None] * unit**2, epistemic[..., None] * unit**2,
@@ -63,7 +63,7 @@ def forecast(model: Classifier, chunk: LightCurves, query: Query, given: Nights 
 
 
 def _forecast_objects(
-    model: Classifier, given: Nights, days: np.ndarray, band: np.ndarray, query: Query
+    model: Classifier, nights: Nights, days: np.ndarray, band: np.ndarray, query: Query
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Forecast all objects: numbers as of `flux_numbers`, OOD percentiles, and whether they are out of distribution.
 
@@ -71,11 +71,11 @@ def _forecast_objects(
     """
     calibration_of(model)
     model.eval()
-    numbers, surprises = np.full((7, len(given), len(days)), np.nan), Surprise(given)
-    ood_percentile, is_ood = np.full(len(given), np.nan), np.zeros(len(given), bool)
+    numbers, surprises = np.full((7, len(nights), len(days)), np.nan), Surprise(nights)
+    ood_percentile, is_ood = np.full(len(nights), np.nan), np.zeros(len(nights), bool)
     size = max(1, min(query.batch, QUERIES // len(days)))
-    for objects in by_length(np.where(given.classifiable, given.counts, 0), size):
-        encoded = encode(model, given, objects)
+    for objects in by_length(np.where(nights.classifiable, nights.counts, 0), size):
+        encoded = encode(model, nights, objects)
         logits = answer(model, [encoded], query, last, surprises)
         assert logits is not None  # every object has a last night
         numbers[:, objects] = flux_numbers(model, encoded, days, band, query)
@@ -93,8 +93,8 @@ def flux_numbers(
     """
     horizons, shape = calibration_of(model), (len(encoded.objects), 1, len(days))
     cut = encoded.batch["nights"][:, None].cpu().numpy() - 1
-    asked = {"cut": cut, "days": np.broadcast_to(days, shape), "band": np.broadcast_to(band, shape)}
-    fluxes = horizons(sampled_forecast(model, encoded, asked, query))
+    points = {"cut": cut, "days": np.broadcast_to(days, shape), "band": np.broadcast_to(band, shape)}
+    fluxes = horizons(sampled_forecast(model, encoded, points, query))
     ends = horizons.interval(fluxes, query.coverage)
     errors = last_errors(encoded.batch)[:, band].reshape(len(fluxes), RECENT)
     measured = horizons.interval(fluxes.measured_with(errors), query.coverage)
@@ -103,31 +103,31 @@ def flux_numbers(
 
 
 def last_errors(batch: Batch) -> Float[np.ndarray, "object band measurement"]:
-    """Give the errors of the last measurements in each band, NaN where there are fewer.
+    """Give the errors of the last measurements in each band, NaN if there are fewer.
 
-    A band that was not measured yet gets the median of those of all bands.
+    A band without measurements gets the median error of all bands.
     """
     measured = batch["measured"].cpu().numpy() > 0
     rank = np.cumsum(measured[:, ::-1], 1)[:, ::-1]  # 1 is the last
-    one, night, band = np.nonzero(measured & (rank <= RECENT))
+    row, night, band = np.nonzero(measured & (rank <= RECENT))
     errors = np.full((*measured[:, 0].shape, RECENT), np.nan)
-    errors[one, band, rank[one, night, band] - 1] = batch["flux_error"].cpu().numpy()[one, night, band]
-    one, band = np.nonzero(np.isnan(errors).all(-1))
-    errors[one, band, 0] = np.ma.median(np.ma.masked_invalid(errors), (1, 2)).filled(np.nan)[one]
+    errors[row, band, rank[row, night, band] - 1] = batch["flux_error"].cpu().numpy()[row, night, band]
+    row, band = np.nonzero(np.isnan(errors).all(-1))
+    errors[row, band, 0] = np.ma.median(np.ma.masked_invalid(errors), (1, 2)).filled(np.nan)[row]
     return errors
 
 
 def fluxes_at(
     model: Classifier, known: LightCurves, owner: np.ndarray, time: np.ndarray, band: np.ndarray, query: Query
 ) -> Fluxes:
-    """Forecast fluxes at given times and bands, with calibrated widths.
+    """Forecast fluxes at any times and bands, with calibrated widths.
 
     Parameters
     ----------
     model : Classifier
         With a forecaster.
     known : LightCurves
-        What has been seen; all of it is used.
+        The data so far; all points are used.
     owner : ndarray of int, shape (row,)
         Index of the object, ascending.
     time : ndarray, shape (row,)
@@ -140,30 +140,30 @@ def fluxes_at(
     Returns
     -------
     Fluxes
-        At zero point 27.5, a row a time; NaN where too little is known of an object.
+        At zero point 27.5, one row per time; NaN for an object with too few data.
     """
-    given = nights(known, model.bands, model.settings)
-    counts = np.bincount(owner, minlength=len(given))
+    nights = group_by_night(known, model.bands, model.settings)
+    counts = np.bincount(owner, minlength=len(nights))
     place = (owner, 0, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts))
-    shape = (len(given), 1, counts.max(initial=1))
+    shape = (len(nights), 1, counts.max(initial=1))
     days, which, row = np.ones(shape, np.float32), np.zeros(shape, np.int64), np.full(shape, -1)
-    days[place], which[place] = time - last_night(given)[owner], band
-    asked = {"cut": given.counts[:, None] - 1, "days": days, "band": which}
-    found = []
-    for some, fluxes in fluxes_of(model, given, asked, query):
-        row[some] = (sum(map(len, found)) + np.arange(len(fluxes))).reshape(len(some), *shape[1:])
-        found.append(fluxes)
+    days[place], which[place] = time - last_night(nights)[owner], band
+    points = {"cut": nights.counts[:, None] - 1, "days": days, "band": which}
+    forecasts = []
+    for objects, fluxes in fluxes_of(model, nights, points, query):
+        row[objects] = (sum(map(len, forecasts)) + np.arange(len(fluxes))).reshape(len(objects), *shape[1:])
+        forecasts.append(fluxes)
     unknown = torch.full((COMPONENTS * len(model.networks), 1), torch.nan, dtype=torch.float64)
-    nothing = Fluxes(np.full(1, np.nan), unknown, unknown, unknown, unknown[0])  # row -1: of whom too little is known
-    return calibration_of(model)(Fluxes.concat([*found, nothing])[row[place]])
+    missing = Fluxes(np.full(1, np.nan), unknown, unknown, unknown, unknown[0])  # row -1: objects with too few data
+    return calibration_of(model)(Fluxes.concat([*forecasts, missing])[row[place]])
 
 
-def calibrate_forecasts(model: Classifier, given: Nights) -> None:
-    """Fit the calibration of the forecasts to what came after random nights of the objects of a calibration part."""
-    asked = later(given, CUTS, np.random.default_rng(model.settings.seed))
-    found = list(fluxes_of(model, given, asked, Query()))
-    order = np.concatenate([some for some, _ in found])
-    flux, error = (asked[name][order].ravel().astype(np.float64) for name in ("ahead", "ahead_error"))
+def calibrate_forecasts(model: Classifier, nights: Nights) -> None:
+    """Fit the calibration of the forecasts to points after random nights of the calibration objects."""
+    points = draw_later_points(nights, CUTS, np.random.default_rng(model.settings.seed))
+    forecasts = list(fluxes_of(model, nights, points, Query()))
+    order = np.concatenate([objects for objects, _ in forecasts])
+    flux, error = (points[name][order].ravel().astype(np.float64) for name in ("ahead", "ahead_error"))
     measured = np.flatnonzero(error > 0)
-    fluxes = Fluxes.concat([fluxes for _, fluxes in found])[measured]
+    fluxes = Fluxes.concat([fluxes for _, fluxes in forecasts])[measured]
     calibration_of(model).fit(fluxes, flux[measured], error[measured])

@@ -1,11 +1,10 @@
-"""A Gaussian process of the last points of a light curve, in time and band: what a forecast begins with.
+"""A Gaussian process of the last points of a light curve, in time and band: the starting point of a forecast.
 
     k((t, b), (t', b')) = C_bb' (1 + r) exp(-r),   r = sqrt(3) |t - t'| / l
 
 (Matérn 3/2 in time, as Boone 2019, arXiv:1907.04690, but with a covariance C of the bands in place of one length in
-wavelength). What an object needs, its length, amplitude and scatter from point to point, a network says at once from
-what it has seen, where others search for the largest likelihood of each; C is that of all objects. Fluxes are in units
-of the brightest one so far.
+wavelength). A network predicts the length, amplitude and scatter of each object from its light curve, in place of a
+maximum-likelihood fit per object; C is shared by all objects. Fluxes are in units of the brightest one so far.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from torch import Tensor, nn
 from ..batches import Batch
 
 POINTS = 16
-"""Points of all bands that are looked back upon."""
+"""Last points used, of all bands together."""
 LENGTHS = (8.0, 60.0, 300.0)
-"""Lengths in time of the processes before anything is learned [d]."""
+"""Initial lengths in time of the processes [d]."""
 SCATTER = 0.02
-"""Scatter from point to point before anything is learned, in units of the brightest flux."""
-LEAST = 1e-3
+"""Initial scatter from point to point, in units of the brightest flux."""
+MIN_SCATTER = 1e-3
 """Least scatter."""
 ROWS = 256
-"""Objects at a time, so that their covariances stay in the cache of a processor."""
+"""Objects at a time, so that their covariances fit into the cache of a processor."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Recent:
         Days from the point to the night.
     band : Tensor of int64
     flux, flux_error : Tensor
-        0 and infinite where there are fewer points.
+        0 and infinite for missing points.
     """
 
     age: Tensor
@@ -55,19 +54,19 @@ def recent(batch: Batch, owner: Int64[Tensor, " row"], cut: Int64[Tensor, "row c
     count = batch["measured"].flatten(1).cumsum(1)[owner]
     seen = count.gather(1, (cut + 1) * bands - 1)
     rank = seen[..., None] - torch.arange(POINTS, device=cut.device)
-    there = rank > 0
+    exists = rank > 0
     cell = torch.searchsorted(count, rank.flatten(1).clamp(min=1)).view_as(rank).clamp(max=count.shape[1] - 1)
 
     def at(values: Tensor) -> Tensor:
         return values.flatten(1)[owner[:, None, None], cell]
 
     age = batch["time"][owner[:, None], cut][..., None] - batch["time"][owner[:, None, None], cell // bands]
-    flux, error = torch.where(there, at(batch["flux"]), 0.0), torch.where(there, at(batch["flux_error"]), torch.inf)
-    return Recent(torch.where(there, age, 0.0), cell % bands, flux, error)
+    flux, error = torch.where(exists, at(batch["flux"]), 0.0), torch.where(exists, at(batch["flux_error"]), torch.inf)
+    return Recent(torch.where(exists, age, 0.0), cell % bands, flux, error)
 
 
 class Processes(nn.Module):
-    """Gaussian processes of several lengths, and what each forecasts from the last points alone.
+    """Gaussian processes of several lengths, each forecasting from the last points alone.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ class Processes(nn.Module):
     ) -> tuple[Float[Tensor, "object cut query length"], Float[Tensor, "object cut query length"]]:
         """Give mean and standard deviation of the fluxes "days" ahead in each "band", in units of `unit`.
 
-        `shape` holds the logarithms of length, amplitude and scatter, beside those that all begin with.
+        `shape` holds the logarithms of length, amplitude and scatter relative to their initial values.
         """
         inputs = (last.age, last.band, last.flux, last.flux_error, days, band, unit, shape)
         blocks = [self._posterior(*block) for block in zip(*(x.split(ROWS) for x in inputs), strict=True)]
@@ -106,7 +105,7 @@ class Processes(nn.Module):
         L Lᵀ = K + N / a²,   mean = (L⁻¹ K*)ᵀ L⁻¹ f,   variance = a² (k** - |L⁻¹ K*|²)
         """
         length, amplitude, scatter = (3 * torch.tanh(shape.double() / 3)).exp().unbind(-1)
-        length, white = length * self.log_length.double().exp(), (SCATTER * scatter) ** 2 + LEAST**2
+        length, white = length * self.log_length.double().exp(), (SCATTER * scatter) ** 2 + MIN_SCATTER**2
         between, points = (self.factor @ self.factor.mT).double(), age.shape[-1]
         noise = (error / unit[..., None]).double().clamp(max=1e4) ** 2
         age = age.double()

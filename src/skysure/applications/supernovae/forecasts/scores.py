@@ -22,10 +22,10 @@ POINTS = 3
 COVERAGE = 0.683
 
 
-class Outlook:
+class ForecastScores:
     """Collects the errors of forecasts chunk by chunk; nothing for a model without a forecaster.
 
-    Each light curve ends at a random night, or with a number as `at_epoch` so many days after the trigger.
+    Each light curve is cut at a random night, or with a number as `at_epoch` that many days after the trigger.
     """
 
     def __init__(self, model: Classifier, query: Query) -> None:
@@ -40,7 +40,7 @@ class Outlook:
         later = next_points(chunk, self.model.bands, self.model.settings, POINTS, self.rng, until)
         if len(later.owner):
             fluxes = fluxes_at(self.model, later.known, later.owner, later.time, later.band, self.query)
-            hits = covered(self.model, fluxes, later, COVERAGE)
+            hits = is_inside(self.model, fluxes, later, COVERAGE)
             self.rows.append(np.stack([fluxes.days, errors_of(fluxes, later), hits]))
 
     def scores(self) -> list[Score]:
@@ -55,8 +55,8 @@ class Outlook:
         )
         text = "in units of the errors of the points; 0.564 where the true flux is known"
         return [
-            of_interval("forecast_crps", label, over_objects(crps), help=text),
-            of_interval("forecast_coverage", coverage_label, over_objects(100 * hits), "%"),
+            of_interval("forecast_crps", label, mean_over_objects(crps), help=text),
+            of_interval("forecast_coverage", coverage_label, mean_over_objects(100 * hits), "%"),
         ]
 
     def curves(self) -> list[Curve]:
@@ -70,7 +70,7 @@ class Outlook:
         bins = []
         for k in np.unique(horizon):
             mask = horizon == k
-            error, share = over_objects(crps, mask), over_objects(hits, mask)
+            error, share = mean_over_objects(crps, mask), mean_over_objects(hits, mask)
             bins.append({
                 "low": ends[k], "high": ends[k + 1], "n": int(mask.sum()), "wanted": COVERAGE,
                 "crps": error.value, "crps_low": error.low, "crps_high": error.high,
@@ -79,7 +79,7 @@ class Outlook:
         return bins
 
 
-def over_objects(values: np.ndarray, mask: np.ndarray | None = None) -> Interval:
+def mean_over_objects(values: np.ndarray, mask: np.ndarray | None = None) -> Interval:
     """Mean over the rows of a mask, with its interval over objects: the `POINTS` rows of an object are correlated."""
     used = np.ones((len(values) // POINTS, POINTS)) if mask is None else mask.reshape(-1, POINTS).astype(float)
     objects = used.any(1)
@@ -99,7 +99,7 @@ def errors_of(fluxes: Fluxes, later: NextPoints) -> np.ndarray:
     return crps_of_each(*parts, share=forecast.share.numpy())
 
 
-def covered(model: Classifier, fluxes: Fluxes, later: NextPoints, coverage: float) -> np.ndarray:
+def is_inside(model: Classifier, fluxes: Fluxes, later: NextPoints, coverage: float) -> np.ndarray:
     """Whether each measured flux lies inside the calibrated interval for measurements with its error, shape (row,)."""
     assert model.horizons is not None
     low, high = model.horizons.interval(fluxes.measured(later.flux_error), coverage)

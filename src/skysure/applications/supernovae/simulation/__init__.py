@@ -1,1 +1,1 @@
-"""The parts of the supernova simulator: sky, spectra, kinds, surveys, selection. NumPy only."""
+"""The parts of the supernova simulator: cosmology, dust, spectra, populations, surveys, selection. NumPy only."""

@@ -13,18 +13,18 @@ _GRID = np.arange(900.0, 26_000.0, _STEP)
 def extinction(wavelength: np.ndarray, r_v: float = 3.1) -> np.ndarray:
     """Give A(λ) / E(B−V) [mag/mag] of Fitzpatrick (1999).
 
-    Above 2,700 Å a cubic spline through the points of his Table 3 and their dependence on R_V, below it the
-    formula of Fitzpatrick & Massa (1990). Read from a grid of 10 Å between 900 and 26,000 Å.
+    Above 2,700 Å a cubic spline through the points of Table 3 with their dependence on R_V, below it the formula of
+    Fitzpatrick & Massa (1990). Tabulated every 10 Å between 900 and 26,000 Å.
 
     Parameters
     ----------
     wavelength : ndarray
-        [Å], in the frame of the dust.
+        In the frame of the dust [Å].
     r_v : float
         A(V) / E(B−V).
     """
-    place = (np.clip(wavelength, _GRID[0], _GRID[-1]) - _GRID[0]) / _STEP
-    return _table(r_v)[np.rint(place).astype(np.intp)]
+    index = (np.clip(wavelength, _GRID[0], _GRID[-1]) - _GRID[0]) / _STEP
+    return _table(r_v)[np.rint(index).astype(np.intp)]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Explosions on the sky: what was drawn for each, and the flux it has at a time in a band."""
+"""Explosions on the sky: their parameters, and their fluxes at a time in a band."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOST_DUST = 0.04
 
 @dataclass(frozen=True)
 class Explosions:
-    """Explosions with the parameters drawn for each; row k of every array is object k.
+    """Explosions and their parameters; row k of every array is object k.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class Explosions:
     redshift, mwebv, origin : ndarray, shape (object,)
         True redshift, Milky Way E(B−V) [mag], and the time of phase zero [MJD].
     stretch : ndarray, shape (object,)
-        Of time, for Ia; one for others.
+        Stretch of time of Ia; one for other kinds.
     shape : ndarray of float32, shape (object, parameter)
-        Parameters of cooling photospheres, in the order of `COOLING`; of no meaning for Ia.
+        Parameters of cooling photospheres, in the order of `COOLING`; unused for Ia.
     wavelength : ndarray of float32, shape (object, band, node)
         Rest-frame wavelengths [Å].
     dimming : ndarray of float32, shape (object, band, node)
-        All that does not change with time [mag]: distance, dust, scatter.
+        Time-independent terms of the magnitude: distance, dust, scatter [mag].
     weight : ndarray, shape (node,)
         Weights of the nodes.
     kinds : tuple of Kind
@@ -65,18 +65,18 @@ class Explosions:
 
     @property
     def is_ia(self) -> np.ndarray:
-        """Whether an object follows the Ia surface, shape (object,)."""
+        """Whether each object follows the Ia surface, shape (object,)."""
         return np.array([not kind.mean for kind in self.kinds])[self.kind]
 
     def at_middle(self) -> Explosions:
-        """The same with spectra read in the middle of each band alone: good to a tenth, three times as fast."""
+        """Give the same with spectra evaluated only at the middle of each band: to 10 %, three times as fast."""
         wavelength, dimming = self.wavelength[..., 1:2], self.dimming[..., 1:2]
         return replace(self, wavelength=wavelength, dimming=dimming, weight=np.ones(1, np.float32))
 
     def flux(self, owner: np.ndarray, time: np.ndarray, band: np.ndarray) -> np.ndarray:
-        """Flux (zero point 27.5) of objects `owner` at times [MJD] in bands, all of shape (point,).
+        """Give the flux (zero point 27.5) of objects `owner` at times [MJD] in bands, all of shape (point,).
 
-        f_ν = (1 + z) L_ν(λ / (1 + z)) / 4π d_L², averaged over the band; phases run 1 + z slower than clocks.
+        f_ν = (1 + z) L_ν(λ / (1 + z)) / 4π d_L², averaged over the band; phases are in the rest frame.
         """
         phase = (time - self.origin[owner]) / ((1 + self.redshift) * self.stretch)[owner]
         phase = phase.astype(np.float32)[:, None]
@@ -85,20 +85,20 @@ class Explosions:
         ia = self.is_ia[owner]
         magnitude[ia] = ia_magnitude(phase[ia], wavelength[ia])
         other = ~ia
-        shape = _named(self.shape[owner[other]])
+        shape = _as_dict(self.shape[owner[other]])
         magnitude[other] = cooling_magnitude(phase[other], wavelength[other], shape)
         magnitude += self.dimming[owner, band]
         return (np.exp((ZERO_POINT - magnitude) * (0.4 * math.log(10))) @ self.weight).astype(np.float64)
 
     def peak_time(self) -> np.ndarray:
-        """Time of maximum at 5,500 Å in the rest frame [MJD], to a day or so, shape (object,)."""
+        """Give the time of maximum at rest-frame 5,500 Å [MJD], to about a day, shape (object,)."""
         phase = np.arange(1, 121, 3, dtype=np.float32)
-        curve = cooling_curve(phase, _named(self.shape))
+        curve = cooling_curve(phase, _as_dict(self.shape))
         peak = np.where(self.is_ia, 0.0, phase[curve.argmin(axis=1)])
         return self.origin + peak * (1 + self.redshift)
 
 
-def _named(shape: np.ndarray) -> dict[str, np.ndarray]:
+def _as_dict(shape: np.ndarray) -> dict[str, np.ndarray]:
     return {name: shape[:, k, None] for k, name in enumerate(COOLING)}
 
 
@@ -109,7 +109,7 @@ def draw_explosions(
     unknowns: bool,
     rng: np.random.Generator,
 ) -> Explosions:
-    """Draw one explosion for each of the seasons given by first and last night [MJD], from the whole volume."""
+    """Draw one explosion for each season with first and last night `start` and `end` [MJD], from the whole volume."""
     n = len(start)
     kinds = KINDS + (UNKNOWNS if unknowns else ())
     expected = np.array([kind.expected(survey.nearest) for kind in kinds])
@@ -120,7 +120,7 @@ def draw_explosions(
     wavelength = bands.wavelength / (1 + redshift)[:, None, None]
     dimming = distance_modulus(redshift) - 2.5 * np.log10(1 + redshift) + shape.pop("offset")
     dimming = dimming[:, None, None] + _dust_and_scatter(wavelength, shape.pop("reddening"), kind == 0, rng)
-    # maps of the Milky Way's dust are good to 16 %
+    # dust maps of the Milky Way have errors of 16 %
     true_dust = mwebv * np.maximum(1 + 0.16 * rng.standard_normal(n), 0)
     dimming += true_dust[:, None, None] * extinction(bands.wavelength)
     origin = rng.uniform(start - 40, end)
@@ -135,14 +135,14 @@ def _draw_shapes(
     kinds: tuple[Kind, ...], kind: np.ndarray, nearest: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     redshift = np.empty(len(kind))
-    # Ia rows of the cooling parameters are never read; ones keep the arithmetic finite
+    # cooling parameters of Ia are unused; ones keep the arithmetic finite
     shape = {name: np.ones(len(kind)) for name in (*COOLING, "stretch")}
     shape |= {"offset": np.zeros(len(kind)), "reddening": rng.exponential(HOST_DUST, len(kind))}
-    for k, this in enumerate(kinds):
+    for k, population in enumerate(kinds):
         rows = np.flatnonzero(kind == k)
-        redshift[rows] = draw_redshift(rng.random(len(rows)), this.slope, nearest, this.farthest)
-        drawn = this.draw(len(rows), rng) if this.mean else draw_ia(len(rows), rng)
-        for name, values in drawn.items():
+        redshift[rows] = draw_redshift(rng.random(len(rows)), population.slope, nearest, population.farthest)
+        parameters = population.draw(len(rows), rng) if population.mean else draw_ia(len(rows), rng)
+        for name, values in parameters.items():
             shape[name][rows] = values
     return redshift, shape
 
@@ -150,7 +150,7 @@ def _draw_shapes(
 def _dust_and_scatter(
     wavelength: np.ndarray, reddening: np.ndarray, ia: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Host dust (R_V 3.1; for Ia their colour, R_V 2.2) and scatter by band and colour [mag]."""
+    """Give the dimming by host dust (R_V 3.1; colour of Ia with R_V 2.2) and scatter by band and colour [mag]."""
     law = np.where(ia[:, None, None], extinction(wavelength, IA_DUST), extinction(wavelength))
     colour = rng.standard_normal(len(ia)) * ia
     return (

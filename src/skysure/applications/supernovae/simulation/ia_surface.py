@@ -1,8 +1,7 @@
 """The mean type Ia as a surface: absolute AB magnitudes over phase and wavelength.
 
-Fitted to half of the simulated Ia of the supernova photometric classification challenge (those of even id), with
-a stretch, a colour and a brightness of each as free numbers, by docs/figures/fit_simulator_ia.py; see Kessler et
-al. (2010, arXiv:1008.1024).
+Fitted by docs/figures/fit_simulator_ia.py to half of the simulated Ia of the supernova photometric classification
+challenge (those of even id; Kessler et al. 2010, arXiv:1008.1024), with stretch, colour and brightness of each free.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Passbands as boxes, and the wavelengths at which a spectrum is read to integrate over them."""
+"""Box passbands, and the wavelengths at which spectra are evaluated to integrate over them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EDGES: dict[str, dict[str, tuple[float, float]]] = {
         "i": (6910.0, 8200.0), "z": (8180.0, 9230.0), "y": (9230.0, 10_100.0),
     },
 }  # fmt: skip
-"""Wavelengths between which a band is about half open [Å]."""
+"""Wavelengths of about half of the maximum transmission [Å]."""
 _NODES = np.array([-0.7745966692414834, 0.0, 0.7745966692414834])
 _WEIGHTS = np.array([5.0, 8.0, 5.0]) / 18
 
@@ -25,7 +25,7 @@ class Passbands(NamedTuple):
     ----------
     names : tuple of str
     wavelength : ndarray, shape (band, node)
-        [Å]
+        Nodes of each band [Å].
     weight : ndarray, shape (node,)
     """
 
@@ -35,7 +35,7 @@ class Passbands(NamedTuple):
 
 
 def passbands(survey: str) -> Passbands:
-    """Give the bands of a survey, "des" or "lsst"; three nodes are exact for spectra that are quintic in a band."""
+    """Give the bands of a survey, "des" or "lsst"; three nodes are exact for polynomials of degree five."""
     edges = np.array(list(EDGES[survey].values()))
     middle, half = edges.mean(axis=1, keepdims=True), np.diff(edges, axis=1) / 2
     return Passbands(tuple(EDGES[survey]), middle + half * _NODES, _WEIGHTS)

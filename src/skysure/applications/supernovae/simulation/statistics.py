@@ -1,4 +1,4 @@
-"""What a set of light curves is like: a number an object for each quantity that sets can be compared by."""
+"""Summary statistics of light curves, one number per object, to compare samples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def summary(curves: LightCurves, reference: tuple[str, ...] = ("r", "i")) -> dic
     ----------
     curves : LightCurves
     reference : tuple of str
-        Bands whose point of highest S/N is taken as the maximum.
+        Bands whose point of highest S/N defines the maximum.
 
     Returns
     -------
     dict of str to ndarray, shape (object,)
-        points; redshift; for each band b peak_b [mag] of the brightest point with S/N > 3, snr_b, the highest;
-        for neighbouring bands colour_b_c [mag] within four days of the maximum; rise and decline [d]: from the
-        first point above half of the maximum, and to the last one, in the reference bands. NaN where unknown.
+        points; redshift; for each band b peak_b [mag] of the brightest point with S/N > 3, and snr_b, the highest
+        S/N; for neighbouring bands colour_b_c [mag] within four days of the maximum; rise and decline [d]: from the
+        first point above half of the maximum, and to the last one, in the reference bands. NaN if unknown.
     """
     snr = curves.flux / curves.flux_error
     in_reference = np.isin(curves.band, [curves.bands.index(b) for b in reference if b in curves.bands])
@@ -32,10 +32,10 @@ def summary(curves: LightCurves, reference: tuple[str, ...] = ("r", "i")) -> dic
     numbers = {"points": curves.counts.astype(np.float64), "redshift": curves.column("redshift")}
     near = {}
     for k, band in enumerate(curves.bands):
-        here = curves.band == k
-        numbers[f"snr_{band}"] = _highest(curves, np.where(here, snr, -np.inf))
-        numbers[f"peak_{band}"] = _magnitude(_highest(curves, np.where(here & (snr > 3), curves.flux, -np.inf)))
-        near[band] = _mean_flux(curves, here & (np.abs(away) < 4))
+        mask = curves.band == k
+        numbers[f"snr_{band}"] = _highest(curves, np.where(mask, snr, -np.inf))
+        numbers[f"peak_{band}"] = _magnitude(_highest(curves, np.where(mask & (snr > 3), curves.flux, -np.inf)))
+        near[band] = _mean_flux(curves, mask & (np.abs(away) < 4))
     for blue, red in zip(curves.bands[:-1], curves.bands[1:], strict=True):
         numbers[f"colour_{blue}_{red}"] = near[blue] - near[red]
     half = in_reference & (snr > 3) & (curves.flux > 0.5 * curves.flux[brightest][curves.owner])
@@ -45,7 +45,7 @@ def summary(curves: LightCurves, reference: tuple[str, ...] = ("r", "i")) -> dic
 
 
 def _largest(curves: LightCurves, values: np.ndarray) -> np.ndarray:
-    """Index of the point of the largest value of each object."""
+    """Give the index of the point of the largest value of each object."""
     order = np.lexsort((values, curves.owner))
     return order[curves.offsets[1:] - 1]
 
@@ -55,9 +55,9 @@ def _highest(curves: LightCurves, values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(highest), highest, np.nan)
 
 
-def _mean_flux(curves: LightCurves, which: np.ndarray) -> np.ndarray:
-    """Magnitude of the mean flux of the points chosen, NaN where it is not above three times its error."""
-    weight = np.where(which, curves.flux_error**-2.0, 0.0)
+def _mean_flux(curves: LightCurves, mask: np.ndarray) -> np.ndarray:
+    """Give the magnitude of the mean flux of the points of a mask, NaN unless it exceeds three times its error."""
+    weight = np.where(mask, curves.flux_error**-2.0, 0.0)
     total = np.add.reduceat(weight, curves.offsets[:-1])
     flux = np.add.reduceat(weight * curves.flux, curves.offsets[:-1])
     # mean > 3 errors, with mean = flux / total and error = 1 / sqrt(total)

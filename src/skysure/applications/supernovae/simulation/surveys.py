@@ -1,4 +1,4 @@
-"""Surveys: where and when they look, how deep, under which moon and weather."""
+"""Surveys: fields, cadence, depth, moon and weather."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .passbands import Passbands, passbands
 
 NEW_MOON, MONTH = 51_549.76, 29.530588
-"""A new moon [MJD] and the mean time between two [d]."""
+"""Time of a new moon [MJD] and the mean synodic month [d]."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,25 @@ class Survey:
     shortest, longest : float
         Length of a season [d].
     clear_again, clear_still : float
-        Chance that a night is used after one that was not, and after one that was: weather comes in spells.
+        Probability of a clear night after a cloudy one, and after a clear one: weather is correlated.
     dark, bright : tuple of (str, float)
-        Bands taken together in a night and how often, around new and full moon.
+        Bands observed in the same night and their frequency, around new and full moon.
     sky : tuple of float
-        Median error of a flux in a moonless night of each band (zero point 27.5).
+        Median flux error in each band in a moonless night (zero point 27.5).
     moonlight : tuple of float
-        Magnitudes by which a full moon brightens the sky in each band.
+        Brightening of the sky by a full moon in each band [mag].
     clouds, visit_scatter : float
-        Mean rise of ln(error) in a night by clouds and seeing, and the scatter of single visits.
+        Mean increase of ln(error) in a night by clouds and seeing, and its scatter between visits.
     photon : float
-        Variance of a flux for each unit of it, from photon counts.
+        Variance of a flux per unit of flux, from photon counts.
     calibration : float
-        Error of a flux for each unit of it.
+        Relative calibration error of a flux.
     nearest : float
-        Redshift below which no supernova is drawn.
+        Smallest redshift of a supernova.
     detections : int
-        Nights with a detection that an object needs, beside two bands with S/N > 5.
+        Least number of nights with a detection, beside two bands with S/N > 5.
     fields : tuple of (float, float)
-        Centres of the fields [deg]; none: anywhere between declinations −62 and +2.
+        Centres of the fields [deg]; empty: uniform between declinations −62 and +2.
     dust : float
         Median E(B−V) of the Milky Way [mag].
     """
@@ -71,7 +71,7 @@ class Survey:
 
     @property
     def passbands(self) -> Passbands:
-        """Bands, and the wavelengths at which spectra are read."""
+        """Bands, and the wavelengths at which spectra are evaluated."""
         return passbands(self.name)
 
 
@@ -126,7 +126,7 @@ class Seasons(NamedTuple):
 
 
 def moon(time: np.ndarray) -> np.ndarray:
-    """Illuminated fraction of the moon at a time [MJD], from its mean month."""
+    """Give the illuminated fraction of the moon at a time [MJD], from the mean month."""
     return (1 - np.cos(2 * np.pi * (np.asarray(time) - NEW_MOON) / MONTH)) / 2
 
 
@@ -136,9 +136,9 @@ def draw_seasons(survey: Survey, n: int, rng: np.random.Generator) -> Seasons:
     start = np.floor(survey.first_season + 365.25 * year + rng.uniform(0, 12, n))
     length = rng.uniform(survey.shortest, survey.longest, n)
     night = start[:, None] + np.arange(int(survey.longest) + 1)
-    used = _clear(survey, night.shape, rng) & (night <= (start + length)[:, None])
-    taken = _bands_by_night(survey, moon(night), rng) & used[..., None]
-    season, day, band = np.nonzero(taken)
+    used = _draw_clear_nights(survey, night.shape, rng) & (night <= (start + length)[:, None])
+    observed = _bands_by_night(survey, moon(night), rng) & used[..., None]
+    season, day, band = np.nonzero(observed)
     hour = rng.uniform(0.05, 0.20, night.shape)[season, day]
     time = night[season, day] + hour + 0.014 * band + rng.uniform(0, 0.004, len(band))
     ra, dec = _centres(survey, n, rng)
@@ -148,7 +148,7 @@ def draw_seasons(survey: Survey, n: int, rng: np.random.Generator) -> Seasons:
     )  # fmt: skip
 
 
-def _clear(survey: Survey, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def _draw_clear_nights(survey: Survey, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     chance = rng.random(shape)
     clear = np.empty(shape, bool)
     clear[:, 0] = True
@@ -165,21 +165,21 @@ def _bands_by_night(survey: Survey, illuminated: np.ndarray, rng: np.random.Gene
 
 
 def _choose(survey: Survey, patterns: tuple[tuple[str, float], ...], chance: np.ndarray) -> np.ndarray:
-    taken = np.array([[name in bands for name in survey.passbands.names] for bands, _ in patterns])
+    observed = np.array([[name in bands for name in survey.passbands.names] for bands, _ in patterns])
     share = np.cumsum([s for _, s in patterns])
-    return taken[np.searchsorted(share / share[-1], chance, side="right").clip(max=len(patterns) - 1)]
+    return observed[np.searchsorted(share / share[-1], chance, side="right").clip(max=len(patterns) - 1)]
 
 
 def _sky_error(
     survey: Survey, night: np.ndarray, season: np.ndarray, day: np.ndarray, band: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
-    # clouds and bad seeing only ever make it worse: a long tail to one side, with its median at zero
+    # clouds and bad seeing only increase the error: a one-sided tail with its median at zero
     quality = survey.clouds * (rng.standard_exponential(night.shape)[season, day] - np.log(2))
     quality += survey.visit_scatter * rng.standard_normal(len(band))
     up = rng.random(night.shape) < 0.5
     light = (moon(night) * up)[season, day] * np.array(survey.moonlight)[band]
-    # noise is the root of the sky's photons: half of its magnitudes
+    # noise is the square root of the sky's photons: half of its magnitudes
     return np.array(survey.sky)[band] * np.exp(quality) * 10 ** (0.2 * light)
 
 
