@@ -73,8 +73,8 @@ def own_data(folder: Path) -> dict[str, object]:
     """What the README's reader has: arrays in memory, and two folders of light curves."""
     from skysure.applications.supernovae.simulator import simulate_lightcurves
 
-    curves = simulate_lightcurves(60, "des", seed=3)
-    for name, some in (("survey", curves[:50]), ("other_survey", curves[50:])):
+    curves = simulate_lightcurves(330, "des", seed=3)
+    for name, some in (("survey", curves[:320]), ("other_survey", curves[320:])):
         (folder / name).mkdir()
         some.to_table().write(folder / name / "curves.ecsv")
     return {

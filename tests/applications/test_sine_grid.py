@@ -61,11 +61,11 @@ class Alone(nn.Module):
         self.network, self.number = network, number
 
     def forward(self, x: Tensor) -> Tensor:
-        mine = list(masks(self.network).values())
-        if mine[0].draw is not None:
-            keys = {name: key[self.number] for name, key in mine[0].draw.of_members(len(RATES)).items()}
-            for mask in mine:
-                mask.draw = SampleKeys(keys.get("own"), keys["common"])
+        network_masks = list(masks(self.network).values())
+        if network_masks[0].keys is not None:
+            keys = {name: key[self.number] for name, key in network_masks[0].keys.for_members(len(RATES)).items()}
+            for mask in network_masks:
+                mask.keys = SampleKeys(keys.get("by_row"), keys["shared"])
         return self.network(x)
 
 

@@ -39,8 +39,8 @@ def test_ranks_of_classes() -> None:
     names = {"id": np.array(list("abcd"))}
     zeros, sets = np.zeros(4), np.ones((4, 2), bool)
     prediction = Classes(
-        names, ("A", "B"), p, np.zeros((4, 2)), entropy, zeros, sets, 0.9, np.array([0.2, np.nan, 0.9, 0.1]),
-        zeros.astype(bool), np.full(4, ""),
+        names, ("A", "B"), p, np.zeros((4, 2)), entropy, zeros, sets, coverage=0.9,
+        ood_percentile=np.array([0.2, np.nan, 0.9, 0.1]), is_ood=zeros.astype(bool), quality_flags=np.full(4, ""),
     )  # fmt: skip
     ranks = rank_classes(prediction)
     assert ranks["example"].tolist() == [0, -1, 0, -2]  # the first of A, the second, the first of B, the third of A

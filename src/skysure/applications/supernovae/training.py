@@ -124,7 +124,8 @@ def check_labels(truth: np.ndarray, part: str, model: Classifier) -> None:
         raise InputError(
             f"{len(truth)} labelled light curves in the {part} part", f"{MIN_LABELLED} at least, with two nights each",
             f"few objects, or labels other than {', '.join(model.classes)}",
-            "add labelled objects, or give the label column in [reading]",
+            f"add labelled objects, make the {part} part larger, name your classes (--classes), or give the label "
+            "column in [reading]",
         )  # fmt: skip
     if len(np.unique(truth)) == 1:
         raise InputError(
