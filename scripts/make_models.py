@@ -1,6 +1,7 @@
 """Train the models that ship, on simulated supernovae only.
 
 python scripts/make_models.py [NAME...]           # train; an interrupted training resumes
+python scripts/make_models.py --evaluate [NAME...]  # only evaluate again: metrics, report, card
 python scripts/make_models.py --cards [NAME...]   # only rewrite card.md, from the run and from benchmarks/results
 """
 
@@ -58,10 +59,13 @@ Class probabilities of supernovae (Ia, II, Ibc) and forecasts of fluxes, from li
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="all models by default")
+    parser.add_argument("--evaluate", action="store_true", help="only evaluate each model again on its test part")
     parser.add_argument("--cards", action="store_true", help="only rewrite card.md of each model")
     arguments = parser.parse_args()
     for name in arguments.names or MODELS:
-        if not arguments.cards:
+        if arguments.evaluate:
+            evaluate(name)
+        elif not arguments.cards:
             train(name)
         write_text(SHIPPED / name / "card.md", card(name))
 
@@ -76,6 +80,16 @@ def train(name: str) -> None:
     shutil.rmtree(out / "figures")
     shutil.rmtree(SHIPPED / name, ignore_errors=True)
     out.rename(SHIPPED / name)
+
+
+def evaluate(name: str) -> None:
+    """Evaluate a shipped model again, and replace its metrics and report."""
+    out = SHIPPED / "making" / f"{name}-evaluated"
+    verbs.evaluate(name, out=out, force=True, progress=show_progress)
+    for path in out.glob("metrics.*"):
+        path.rename(SHIPPED / name / path.name)
+    (out / "report.html").rename(SHIPPED / name / "report.html")
+    shutil.rmtree(out)
 
 
 def card(name: str) -> str:
