@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -18,7 +19,18 @@ from torch import Tensor, nn
 
 from skysure.methods.dropout import Dropout
 from skysure.methods.likelihoods import gaussian_nll
-from skysure.training import Batch, Optimisation, State, combine, fit, schedule, seeded
+from skysure.training import (
+    Batch,
+    Optimisation,
+    State,
+    combine,
+    fit,
+    fit_classes,
+    schedule,
+    seeded,
+    shuffled_batches,
+)
+from skysure.training.settings import SupervisedSettings
 from skysure.training.supervised import update_mean
 
 
@@ -138,3 +150,27 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
         largest = max(float(tensor.double().abs().max()), 1e-3)
         assert float((tensor.double() - two[name].double()).abs().max()) < 1e-5 * largest, name
     assert not math.isnan(sum(float(t.double().sum()) for t in one.values()))
+
+
+def test_shuffled_batches_hold_each_object_once_in_an_order_of_the_epoch() -> None:
+    parts = {"train": {"x": torch.arange(10), "y": -torch.arange(10)}, "validation": {"x": torch.arange(4)}}
+    batches, again = shuffled_batches(parts, 4, seed=1), shuffled_batches(parts, 4, seed=1)
+    epochs = [batches("train", epoch) for epoch in range(2)]
+    orders = [torch.cat([batch["x"] for batch in epoch]).tolist() for epoch in epochs]
+    assert [len(batch["x"]) for batch in epochs[0]] == [4, 4, 2]
+    assert all(torch.equal(batch["y"], -batch["x"]) for batch in epochs[0])
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
+    assert orders[0] != orders[1]
+    assert orders[1] == torch.cat([batch["x"] for batch in again("train", 1)]).tolist()
+    assert batches("validation", 5)[0]["x"].tolist() == [0, 1, 2, 3]
+
+
+def test_fit_classes_learns_what_can_be_learned() -> None:
+    rng = np.random.default_rng(0)
+    x, settings = rng.normal(size=(600, 2)), SupervisedSettings(epochs=15, batch=32, learning_rate=0.05)
+    truth = (x[:, 0] + 0.5 * rng.logistic(size=600) > 0).astype(int)
+    model = torch.nn.Linear(2, 2)
+    *_, state = fit_classes(model, {"train": (x[:400], truth[:400]), "validation": (x[400:], truth[400:])}, settings)
+    model.load_state_dict(state.weights)
+    slope = (model.weight[1] - model.weight[0]).detach().numpy()
+    assert slope == pytest.approx([2, 0], abs=0.5)  # the log odds are 2 x; 400 objects determine them to about 0.2

@@ -205,3 +205,5 @@ def test_the_page_shows_the_package_as_it_is() -> None:
     shown = dict(re.findall(r"^`([a-z_/.]+)`\n\n```(?:py|toml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     files = [p for p in PLUGIN.rglob("*") if p.suffix in (".py", ".toml")]
     assert {str(p.relative_to(PLUGIN)): p.read_text(encoding="utf-8") for p in files} == shown
+    lines = sum(len(p.read_text(encoding="utf-8").splitlines()) for p in files if p.suffix == ".py")
+    assert f"in {lines} lines of Python" in text

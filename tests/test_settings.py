@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from skysure.applications import sine, supernovae
 from skysure.errors import InputError, SettingsError
 from skysure.settings import build, load_toml, plain, table_of
+from skysure.training.settings import ClassQuery, SampledQuery
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,20 @@ def test_a_wrong_setting_is_told_with_its_cure(given: dict[str, object], said: s
 def test_plain_settings_build_the_same_again() -> None:
     settings = Example(epochs=3, bands=("g",), inner=Inner(2.0))
     assert build(Example, plain(settings)) == settings
+
+
+@pytest.mark.parametrize("query", [SampledQuery, ClassQuery, sine.Query, supernovae.Query])
+@pytest.mark.parametrize("values", [{"samples": 1}, {"seed": -1}])
+def test_queries_with_posterior_samples_have_the_same_ranges(query: type, values: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match="a number from"):
+        query(**values)
+
+
+@pytest.mark.parametrize("query", [ClassQuery, supernovae.Query])
+@pytest.mark.parametrize("coverage", [0, 1, 90])
+def test_coverage_is_a_fraction(query: type, coverage: float) -> None:
+    with pytest.raises(SettingsError, match=f"coverage = {coverage}"):
+        query(coverage=coverage)
 
 
 def test_toml_faults_name_the_file(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ class CalibratedClassifier(nn.Module):
     --------
     >>> import torch
     >>> from skysure.methods.dropout import Dropout
-    >>> model = CalibratedClassifier(nn.Sequential(Dropout(nn.Linear(4, 2))), ("elliptical", "spiral"))
-    >>> probability, *_ = model.predict(torch.zeros(5, 4), samples=30, seed=0, coverage=0.9)
+    >>> model = CalibratedClassifier(nn.Sequential(Dropout(nn.Linear(8, 2))), ("elliptical", "spiral"))
+    >>> probability, *_ = model.predict(torch.zeros(5, 8), samples=30, seed=0, coverage=0.9)
     >>> probability.shape
     (5, 2)
     """
