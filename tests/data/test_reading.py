@@ -50,7 +50,7 @@ def test_toml_document_or_its_table(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ({"band": {}}, "bands"),
         ({"columns": {"fluxx": "f"}}, "flux"),
@@ -61,8 +61,8 @@ def test_toml_document_or_its_table(tmp_path):
         ({"drop_points": ["nans"]}, "nan"),
     ],
 )
-def test_settings_that_are_unknown_wrong_or_contradictory(table, told):
-    with pytest.raises(SettingsError, match=told):
+def test_settings_that_are_unknown_wrong_or_contradictory(table, message):
+    with pytest.raises(SettingsError, match=message):
         Reading.from_toml(table)
 
 
