@@ -45,8 +45,8 @@ def say(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     def run(*words: object) -> tuple[int, str, str]:
         capsys.readouterr()
         status = main([str(word) for word in words])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return run
 

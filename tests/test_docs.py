@@ -136,11 +136,11 @@ def test_what_can_be_said_is_documented() -> None:
 def test_defaults_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "supernovae.md").read_text(encoding="utf-8")
     defaults = {(f.name, f.default) for f in (*fields(Settings), *fields(Query))}
-    told = set()
+    documented = set()
     for names, values in re.findall(r"^\| ((?:`[a-z_-]+`(?:, )?)+) \| ([^|]*?) \|", text, re.MULTILINE):
         given = re.findall(r"[a-z][a-z_-]*", names)
-        told |= {(n.replace("-", "_"), v) for n, v in zip(given, values.split(", "), strict=False)}
-    numbers = {(name, float(v)) for name, v in told if re.fullmatch(r"[0-9.]+", v)}
+        documented |= {(n.replace("-", "_"), v) for n, v in zip(given, values.split(", "), strict=False)}
+    numbers = {(name, float(v)) for name, v in documented if re.fullmatch(r"[0-9.]+", v)}
     assert len(numbers) > 15
     assert numbers <= defaults
 

@@ -131,7 +131,7 @@ def test_it_learns_by_the_python_functions(tmp_path: Path, monkeypatch: pytest.M
     prediction = skysure.predict(run, fresh, coverage=0.95)
     truth = next(fresh.chunks()).label
     held = prediction.prediction_set[np.arange(200), [run.schema.classes.index(name) for name in truth]]
-    assert held.mean() > 0.88  # 0.95 promised, binomial error 0.015, and that of 120 calibration objects 0.02
+    assert held.mean() > 0.88  # 0.95 nominal, binomial error 0.015, and that of 120 calibration objects 0.02
     again = skysure.predict(skysure.load(tmp_path / "run"), fresh, coverage=0.95)
     assert np.array_equal(again.probability, prediction.probability)
 

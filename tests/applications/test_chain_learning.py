@@ -59,11 +59,11 @@ def test_the_default_reaches_the_optimum(default: Any) -> None:
 
 
 def test_the_default_learns_the_exact_values_within_its_errors(default: Any) -> None:
-    told = chain.predict(default, States(np.arange(5)), chain.Query())
-    assert (np.abs(told.values - exact_values(chain.Settings(), 0.95)) < told.values_error).all()
-    assert told.values_error.max() < 3
-    assert told.to_table()["best"].tolist() == ["forward"] * 5
-    assert told.best_probability.min() > 0.95
+    prediction = chain.predict(default, States(np.arange(5)), chain.Query())
+    assert (np.abs(prediction.values - exact_values(chain.Settings(), 0.95)) < prediction.values_error).all()
+    assert prediction.values_error.max() < 3
+    assert prediction.to_table()["best"].tolist() == ["forward"] * 5
+    assert prediction.best_probability.min() > 0.95
 
 
 def test_the_lectures_agent_freezes() -> None:

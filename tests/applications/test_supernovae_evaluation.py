@@ -108,9 +108,9 @@ def test_where_no_classes_are_named_no_score_is_that_of_the_first(curves) -> Non
     assert curve["of"] is None
     right = (p.argmax(1) == truth).sum()
     assert np.dot(curve["after"]["observed"], curve["after"]["n"]) == pytest.approx(right)
-    told = json.dumps([found.metrics[key] for key in ("scores", "tables")]) + page({}, found.metrics)
-    assert "against the rest" not in told
-    assert "Classified as II" not in told
+    text = json.dumps([found.metrics[key] for key in ("scores", "tables")]) + page({}, found.metrics)
+    assert "against the rest" not in text
+    assert "Classified as II" not in text
     assert not {"completeness", "purity"} & set(found.metrics["curves"]["early"])
     assert [render(f) for f in figures(found) if f.name in ("early", "reliability")]
 

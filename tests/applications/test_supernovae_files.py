@@ -86,10 +86,10 @@ def say(
         capsys.readouterr()
         more = [] if reading is None else ["--reading", reading]
         status = main(["predict", str(supernova_run), *map(str, words), "--out", out, "--device", "cpu", *more])
-        told = capsys.readouterr()
-        assert told.out == ""
-        assert "Traceback" not in told.err
-        return status, told.err
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert "Traceback" not in output.err
+        return status, output.err
 
     return run
 
@@ -403,7 +403,7 @@ NAMES = st.sampled_from([*COLUMNS, "label", "MJD", "FLUXCAL", "FLUXCALERR", "mag
 def test_garbage_is_a_fault_or_an_answer(
     tmp_path: Path, model: Run, names: list[str], cells: list[str], plain: bool
 ) -> None:
-    """Whole tables of nonsense, and sound ones with nonsense in them, raise nothing but a Fault."""
+    """Whole tables of nonsense, and sound ones with nonsense in them, raise nothing but an InputError."""
     if plain:
         rows = [cells[k : k + len(names)] for k in range(0, len(cells), len(names))]
     else:

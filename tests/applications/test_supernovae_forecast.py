@@ -1,4 +1,4 @@
-"""Forecasts: nothing later is seen, intervals hold what they promise, and a run without a forecaster says so."""
+"""Forecasts: no later data are used, intervals have nominal coverage, and a run without a forecaster is an error."""
 
 from __future__ import annotations
 

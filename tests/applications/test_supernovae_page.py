@@ -111,8 +111,8 @@ def test_a_flag_is_told_once_with_a_row_a_night(supernova_run: Path, curves: Lig
 def test_a_page_alone_tells_what_was_set_aside(tmp_path: Path, supernova_run: Path) -> None:
     rows = ["a,60000,r,1,1", "a,60001,r,50,1", "a,60003,g,60,1", "b,60000,r,5,1"]
     (tmp_path / "night.csv").write_text("\n".join(["id,time,band,flux,flux_error", *rows]))
-    told: list[str] = []
-    given = {"reading": {"zero_point": 27.5}, "progress": lambda *said: told.append(str(said[0]))}
+    messages: list[str] = []
+    given = {"reading": {"zero_point": 27.5}, "progress": lambda *said: messages.append(str(said[0]))}
     assert skysure.predict(supernova_run, [tmp_path / "night.csv"], tmp_path / "page.html", **given) == 1
     assert (tmp_path / "page.html.rejected.csv").read_text().splitlines()[1].endswith("one point")
 

@@ -75,12 +75,12 @@ def test_at_an_epoch_only_what_was_known_then(curves, options, days) -> None:
     model = network(Settings(hidden=16, head=16, rate=0.2, **options), SCHEMA).eval()
     some = curves[:40]
     known = some.time <= detected(some)[some.owner] + days
-    asked = predict(model, some, Query(at_epoch=f"{days:g}", samples=4))
+    prediction = predict(model, some, Query(at_epoch=f"{days:g}", samples=4))
     cut = predict(model, some.select_points(known), Query(samples=4))
-    assert (asked.rows["days_since_trigger"] <= days + 1e-6).sum() > 20
-    assert not (asked.rows["days_since_trigger"] < -0.5).any()
-    assert np.allclose(asked.probability, cut.probability, atol=1e-6)
-    assert np.array_equal(asked.quality_flags, cut.quality_flags)
+    assert (prediction.rows["days_since_trigger"] <= days + 1e-6).sum() > 20
+    assert not (prediction.rows["days_since_trigger"] < -0.5).any()
+    assert np.allclose(prediction.probability, cut.probability, atol=1e-6)
+    assert np.array_equal(prediction.quality_flags, cut.quality_flags)
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])

@@ -138,13 +138,13 @@ def test_reading_one_wavelength_a_band_is_good_enough_to_spare_the_hopeless() ->
 @given(seed=st.integers(0, 10_000), survey=st.sampled_from(["des", "lsst"]))
 @settings(max_examples=15)
 def test_seasons_keep_to_their_survey(seed: int, survey: str) -> None:
-    told = SURVEYS[survey]
-    seasons = draw_seasons(told, 20, np.random.default_rng(seed))
+    plan = SURVEYS[survey]
+    seasons = draw_seasons(plan, 20, np.random.default_rng(seed))
     owner = np.repeat(np.arange(20), np.diff(seasons.offsets))
     assert ((seasons.time >= seasons.start[owner]) & (seasons.time < seasons.end[owner] + 1)).all()
     assert (np.diff(seasons.time)[np.diff(owner) == 0] > 0).all()
     assert (seasons.sky_error > 0).all()
-    assert seasons.band.max() < len(told.passbands.names)
+    assert seasons.band.max() < len(plan.passbands.names)
     nights = [len(set(np.floor(seasons.time[owner == k]))) for k in range(20)]
     assert 20 < np.mean(nights) < 80
 

@@ -57,18 +57,18 @@ def test_a_course_is_looked_at_once_in_each_span_and_never_beyond_its_points(cur
     given = group_by_night(curves, SCHEMA.bands, SMALL)
     found = forecast_checkpoints(given)
     assert found["ahead"].shape == (len(given), len(SPANS) + 1, CHECKPOINT_POINTS)
-    asked = found["ahead_error"] > 0
-    assert asked.any((1, 2)).sum() > 100
+    points = found["ahead_error"] > 0
+    assert points.any((1, 2)).sum() > 100
     for k in range(len(given)):
         mine = given[k : k + 1]
         for cut, there, night, band, flux in zip(
-            found["cut"][k], asked[k], found["night"][k], found["band"][k], found["ahead"][k], strict=True
+            found["cut"][k], points[k], found["night"][k], found["band"][k], found["ahead"][k], strict=True
         ):
             if there.any():
                 assert (night[there] > cut).all()
                 assert (mine.flux[night[there], band[there]] == flux[there]).all()
                 assert cut > 0
-        used = found["cut"][k][asked[k].any(1)]
+        used = found["cut"][k][points[k].any(1)]
         spans = np.searchsorted(SPANS, mine.time[used], side="right")
         assert len(np.unique(spans)) == len(spans)
 
@@ -93,22 +93,22 @@ def test_nothing_later_changes_how_surprising_a_course_was(model, curves) -> Non
 def test_a_surprise_is_that_of_the_forecast_without_noise(model, curves) -> None:
     one = curves[np.array([int(np.argmax(curves.counts))])]
     given = group_by_night(one, SCHEMA.bands, SMALL)
-    asked = forecast_checkpoints(given)
-    cut = int(asked["cut"][0, 2])
-    there = asked["ahead_error"][0, 2] > 0
+    points = forecast_checkpoints(given)
+    cut = int(points["cut"][0, 2])
+    there = points["ahead_error"][0, 2] > 0
     known = one.select_points(one.time - given.trigger[0] < given.time[cut] + 0.5)
-    time = given.trigger[0] + given.time[asked["night"][0, 2]]
+    time = given.trigger[0] + given.time[points["night"][0, 2]]
     still = network(replace(SMALL, dropout="none"), SCHEMA).eval()
     state = {n: t for n, t in model.state_dict().items() if not n.endswith("rate")}
     names = {n.replace(".layer.", "."): t for n, t in state.items()}
     still.load_state_dict({n: names.get(n, t) for n, t in still.state_dict().items()})
-    wanted = fluxes_at(still, known, np.zeros(there.sum(), int), time[there], asked["band"][0, 2][there], Query())
-    error, flux = asked["ahead_error"][0, 2][there], asked["ahead"][0, 2][there]
+    wanted = fluxes_at(still, known, np.zeros(there.sum(), int), time[there], points["band"][0, 2][there], Query())
+    error, flux = points["ahead_error"][0, 2][there], points["ahead"][0, 2][there]
     by_hand = wanted.measured(error.astype(float)).surprise(flux.astype(float)).clamp(max=MAX_SURPRISE)
-    counted = np.zeros_like(asked["ahead_error"])
-    counted[0, 2] = asked["ahead_error"][0, 2]
+    counted = np.zeros_like(points["ahead_error"])
+    counted[0, 2] = points["ahead_error"][0, 2]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(surprising, "forecast_checkpoints", lambda given: asked | {"ahead_error": counted})
+        patch.setattr(surprising, "forecast_checkpoints", lambda given: points | {"ahead_error": counted})
         found = measured(model, given).until(np.array([0]), given.counts - 1)
     assert found[0] == pytest.approx(by_hand.mean().item(), rel=1e-3)
 
@@ -126,11 +126,11 @@ def test_what_goes_on_as_nothing_else_does_is_novel(model, curves) -> None:
     jumping = np.where(np.arange(len(curves.flux)) % 2 == 0, 30.0, 1 / 30.0)
     late = curves.time > given.trigger[curves.owner] + 5
     strange = replace(curves, flux=np.where(late, curves.flux * jumping, curves.flux))
-    like, unlike = (predict(model, some, Query(samples=2)) for some in (curves, strange))
+    training_kind, other_kind = (predict(model, some, Query(samples=2)) for some in (curves, strange))
     last = given.counts - 1
     rows = np.flatnonzero(given.classifiable)
     before, after = (
         measured(model, group_by_night(c, SCHEMA.bands, SMALL)).until(rows, last[rows]) for c in (curves, strange)
     )
     assert (after > before).mean() > 0.8
-    assert np.nanmean(unlike.ood_percentile) > np.nanmean(like.ood_percentile) + 0.2
+    assert np.nanmean(other_kind.ood_percentile) > np.nanmean(training_kind.ood_percentile) + 0.2

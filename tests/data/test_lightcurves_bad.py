@@ -52,11 +52,11 @@ def read(path, reading=FLUX):
 
 
 def refused(path, *words, reading=FLUX):
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as errors:
         read(path, reading)
     for word in words:
-        assert word in str(told.value), str(told.value)
-    assert told.value.status == 1
+        assert word in str(errors.value), str(errors.value)
+    assert errors.value.status == 1
 
 
 # files
@@ -114,17 +114,17 @@ def test_damaged_bytes_are_a_fault_or_harmless_never_a_crash(tmp_path, form):
     path, rng = tmp_path / f"p.{form}", np.random.default_rng(7)
     Table(points(10)).write(path, format={"vot": "votable"}.get(form, form))
     whole = np.frombuffer(path.read_bytes(), np.uint8)
-    told = []
+    errors = []
     for _ in range(25):
         damaged = whole.copy()
         damaged[rng.integers(0, len(whole), 10)] = rng.integers(0, 256, 10)
         path.write_bytes(damaged.tobytes())
         try:
             read(path)
-        except InputError as fault:
-            told.append(str(fault))
-    assert told
-    assert all(path.name in words for words in told)
+        except InputError as error:
+            errors.append(str(error))
+    assert errors
+    assert all(path.name in words for words in errors)
 
 
 @pytest.mark.parametrize("packing", ["tar", "tar.gz", "tar.xz", "zip"])

@@ -243,16 +243,18 @@ def test_units_of_the_file_and_of_the_reading(tmp_path, objects, unit, factor):
     given = dict(table, flux=table["flux"] * jansky / factor, flux_error=table["flux_error"] * jansky / factor)
     pq.write_table(pa.table(given), tmp_path / "points.parquet")
     assert_same(joined(open_lightcurves([tmp_path], Reading(unit=unit))), objects, 1e-10, about=False)
-    told = Table(given, units={"flux": unit, "flux_error": unit})
+    with_units = Table(given, units={"flux": unit, "flux_error": unit})
     for name, form in (("p.ecsv", "ascii.ecsv"), ("p.vot", "votable"), ("p.fits", "fits"), ("p.parquet", "parquet")):
-        told.write(tmp_path / name, format=form)
+        with_units.write(tmp_path / name, format=form)
         assert_same(joined(open_lightcurves([tmp_path / name])), objects, 1e-10, about=False)
 
 
 def test_an_error_in_another_unit_than_its_flux(tmp_path, objects):
     table, _, _ = objects
-    told = Table(dict(table, flux_error=table["flux_error"] * 1e3), units={"flux": "uJy", "flux_error": "nJy"})
-    told.write(tmp_path / "p.ecsv")
+    in_other_units = Table(
+        dict(table, flux_error=table["flux_error"] * 1e3), units={"flux": "uJy", "flux_error": "nJy"}
+    )
+    in_other_units.write(tmp_path / "p.ecsv")
     curves = joined(open_lightcurves([tmp_path / "p.ecsv"]))
     np.testing.assert_allclose(curves.flux / curves.flux_error, table["flux"] / table["flux_error"], rtol=1e-12)
 
@@ -359,23 +361,23 @@ def test_describe_tells_what_a_user_wants_to_know(tmp_path, objects):
     table, about, _ = objects
     Table(table, units={"flux": "uJy"}).write(tmp_path / "points.ecsv")
     Table(about).write(tmp_path / "objects.ecsv")
-    told = describe([tmp_path]).to_dict()
-    assert told["formats"] == {"ecsv": 2}
-    assert [t["rows"] for t in told["tables"]] == [len(table["mjd"]), 12]
-    assert told["tables"][0]["columns"]["flux"] == {"type": "double", "unit": "uJy"}
-    assert (told["objects"], told["points"], told["labelled"]) == (12, len(table["mjd"]), 12)
-    assert told["classes"] == {"Ia": 4, "II": 4, "Ibc": 4}
-    assert told["time"] == (table["mjd"].min(), table["mjd"].max())
+    described = describe([tmp_path]).to_dict()
+    assert described["formats"] == {"ecsv": 2}
+    assert [t["rows"] for t in described["tables"]] == [len(table["mjd"]), 12]
+    assert described["tables"][0]["columns"]["flux"] == {"type": "double", "unit": "uJy"}
+    assert (described["objects"], described["points"], described["labelled"]) == (12, len(table["mjd"]), 12)
+    assert described["classes"] == {"Ia": 4, "II": 4, "Ibc": 4}
+    assert described["time"] == (table["mjd"].min(), table["mjd"].max())
     ratio = table["flux"] / table["flux_error"]
-    np.testing.assert_allclose(np.array(told["signal_to_noise"])[[0, 2]], [ratio.min(), ratio.max()])
-    assert told["problems"] == []
+    np.testing.assert_allclose(np.array(described["signal_to_noise"])[[0, 2]], [ratio.min(), ratio.max()])
+    assert described["problems"] == []
 
 
 def test_describe_tells_of_a_file_that_cannot_be_read(tmp_path, objects):
     write_csv(tmp_path / "p.csv", objects[0])
-    told = describe([tmp_path / "p.csv"]).to_dict()
-    assert told["tables"][0]["file"].endswith("p.csv")
-    assert "zero point" in told["problems"][0]
+    described = describe([tmp_path / "p.csv"]).to_dict()
+    assert described["tables"][0]["file"].endswith("p.csv")
+    assert "zero point" in described["problems"][0]
 
 
 def test_chunks_have_their_size_and_a_walk_can_be_repeated(tmp_path, objects):

@@ -1,4 +1,4 @@
-"""The reading: dialects, overrides, and what is refused."""
+"""The reading: survey formats, overrides, and errors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def test_import_needs_neither_numpy_nor_torch():
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_dialect_loads_and_survives_toml(dialect):
+def test_every_survey_format_loads_and_survives_toml(dialect):
     reading = load_dialect(dialect)[0]
     assert reading.dialect == dialect
     assert Reading.from_toml(reading.to_toml()) == reading
 
 
-def test_a_reading_overrides_its_dialect_field_by_field():
+def test_a_reading_overrides_its_survey_format_field_by_field():
     merged = Reading(dialect="plasticc", unit="nJy", bands={"0": "w"}, columns={"label": "true_target"}).with_dialect()
     assert (merged.unit, merged.zero_point) == ("nJy", None)
     assert (merged.bands["0"], merged.bands["1"]) == ("w", "g")
@@ -50,7 +50,7 @@ def test_toml_document_or_its_table(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ({"band": {}}, "bands"),
         ({"columns": {"fluxx": "f"}}, "flux"),
@@ -61,12 +61,12 @@ def test_toml_document_or_its_table(tmp_path):
         ({"drop_points": ["nans"]}, "nan"),
     ],
 )
-def test_settings_that_are_unknown_wrong_or_contradictory(table, told):
-    with pytest.raises(SettingsError, match=told):
+def test_settings_that_are_unknown_wrong_or_contradictory(table, message):
+    with pytest.raises(SettingsError, match=message):
         Reading.from_toml(table)
 
 
-def test_dialects_are_recognised_by_their_columns_or_not_at_all():
+def test_survey_formats_are_recognised_by_their_columns_or_not_at_all():
     assert recognise({"object_id", "mjd", "passband", "flux", "flux_err", "detected_bool", "more"}) == "plasticc"
     assert recognise({"diaObjectId", "midpointMjdTai", "psfFlux", "psfFluxErr", "band"}) == "rubin"
     assert recognise({"oid", "mjd", "fid", "magpsf", "sigmapsf"}) == "ztf"

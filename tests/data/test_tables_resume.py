@@ -189,15 +189,15 @@ print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process alone is told by /proc")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of one process needs /proc")
 def test_memory_does_not_grow_with_the_rows(tmp_path):
     peaks = []
     for rows in (10_000, 200_000):
         outs = [str(tmp_path / f"{rows}{suffix}") for suffix in (".parquet", ".fits", ".csv", ".vot")]
-        told = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", MEASURED, str(rows), *outs], capture_output=True, text=True, check=True
         )
-        peaks.append(int(told.stdout))
+        peaks.append(int(process.stdout))
     assert peaks[1] < 1.2 * peaks[0]
     assert os.path.getsize(tmp_path / "200000.fits") > 200_000 * 14 * 8
 

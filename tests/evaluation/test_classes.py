@@ -100,7 +100,7 @@ def test_thirty_objects_get_no_verdict_and_thousands_do() -> None:
     assert any("off by more than chance explains" in text for text in sentences(metrics))
 
 
-def test_calibration_that_hurts_is_told_from_the_numbers() -> None:
+def test_harmful_calibration_is_reported_from_the_numbers() -> None:
     p, truth = calibrated(3000)
     worse = p**2 / (p**2).sum(1, keepdims=True)
     for after, before, hurts in ((worse, p, True), (p, worse, False)):

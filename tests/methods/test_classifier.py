@@ -60,7 +60,9 @@ def test_the_parts_of_the_entropy_add_up(model: CalibratedClassifier, data: tupl
 
 def test_calibration_is_kept_with_the_weights(model: CalibratedClassifier, data: tuple) -> None:
     model.calibrate(*data, 5, 0)
-    again = CalibratedClassifier(nn.Sequential(Dropout(nn.Linear(3, 3), rate=0.05, learned=False, narrow=True)), CLASSES)
+    again = CalibratedClassifier(
+        nn.Sequential(Dropout(nn.Linear(3, 3), rate=0.05, learned=False, narrow=True)), CLASSES
+    )
     again.load_state_dict(model.state_dict())
     for one, other in zip(again.predict(data[0], 5, 1, 0.8), model.predict(data[0], 5, 1, 0.8), strict=True):
         assert np.array_equal(one, other)

@@ -87,11 +87,11 @@ def test_it_learns_a_maze_with_ends_exactly(unchecked: None) -> None:
     """Without slips and at a step size of 1, Q-learning by chance ends at Q* wherever it has been often."""
     maze = {"id": "FrozenLake-v1", "desc": ["SFF", "FHF", "FFG"], "is_slippery": False, "max_episode_steps": 30}
     env = SyncVectorEnv([lambda: gymnasium.make(**maze)] * 3, autoreset_mode=AutoresetMode.NEXT_STEP)
-    told = env.envs[0].unwrapped.P
+    transitions = env.envs[0].unwrapped.P
     q = np.zeros((9, 4))
     for _ in range(100):
         for s, a in np.ndindex(9, 4):
-            q[s, a] = sum(p * (r + 0.9 * q[t].max() * (not ended)) for p, t, r, ended in told[s][a])
+            q[s, a] = sum(p * (r + 0.9 * q[t].max() * (not ended)) for p, t, r, ended in transitions[s][a])
     tables = Tables.empty(3, 9, 4)
     for episode in range(250):
         play_episode(env, tables, Rule(0.9, 1.0), 1.0, 30, 0, episode)

@@ -156,7 +156,7 @@ def relabel(p, rng):
 
 
 def test_bands_hold_what_they_say_however_few_the_draws():
-    """A band between the ends of 50 draws would leave out 4 % of calibrated scores, where 2 % are promised."""
+    """A band between the ends of 50 draws would leave out 4 % of calibrated scores, instead of the nominal 2 %."""
     rng = np.random.default_rng(10)
     p, outside = rng.uniform(size=20), 0
     for seed in range(800):

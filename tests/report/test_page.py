@@ -73,7 +73,7 @@ def test_the_training_data_are_described(run_card):
     text = page(run_card, {})
     assert "Dataset checksum" in text
     assert "Ids hash" not in text
-    for told in (
+    for phrase in (
         "SPCC: SIMGEN_PUBLIC_DES",
         "21,319",
         "8,660",
@@ -82,7 +82,7 @@ def test_the_training_data_are_described(run_card):
         "BSD-3-Clause",
         "@software{skysure",
     ):
-        assert told in text
+        assert phrase in text
     assert "learning_rate = 0.002" in text  # run.toml itself
 
 

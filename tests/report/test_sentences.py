@@ -227,7 +227,7 @@ def ece(value: float, expected: tuple[float, float, float], n: int) -> dict:
     return {"scores": [score], "objects": n}
 
 
-def test_the_calibration_error_is_told_beside_that_of_chance():
+def test_the_calibration_error_is_reported_beside_that_of_chance():
     (said,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30))
     assert said == "The expected calibration error is 13 %; a perfectly calibrated model has 12 % by chance " \
         "(7 to 19 %) on 30 objects: too few objects to tell (N = 30)."  # fmt: skip
@@ -242,7 +242,7 @@ def test_the_calibration_error_is_told_beside_that_of_chance():
 @pytest.mark.parametrize(
     ("value", "before", "hurts"), [(0.366, 0.359, True), (0.359, 0.366, False), (0.36, 0.36, False)]
 )
-def test_calibration_that_hurts_is_told(value, before, hurts):
+def test_harmful_calibration_is_reported(value, before, hurts):
     """The demo: a negative log-likelihood of 0.366 after calibration, 0.359 before."""
     score = {"name": "nll", "label": "Negative log-likelihood", "value": value, "unit": "nat", "before": before}
     text = "Calibration makes the negative log-likelihood worse: 0.366 nat, 0.359 before."

@@ -63,10 +63,10 @@ class ConformalSets(nn.Module):
     """Prediction sets: the classes with 1 - p below a bound, which contain the truth with a given coverage.
 
     They have the smallest mean size at their coverage (least ambiguous set-valued classifiers, Sadinle, Lei & Wasserman
-    2019). A set is empty where no class is probable enough: the object is unlike the calibration objects, or the
-    coverage is low. Marginal coverage holds over all objects; conditional coverage (Mondrian, Vovk 2005) holds within
-    each true class, with larger sets, and a class without calibration objects is then in every set. Before `fit` the
-    sets are `credible_sets`.
+    2019). A set is empty if no class is probable enough: the object is out of distribution, or the coverage is low and
+    the network very certain. Marginal coverage holds over all objects; conditional coverage (Mondrian, Vovk 2005) holds
+    within each true class, with larger sets, and a class without calibration objects is then in every set. Before `fit`
+    the sets are `credible_sets`.
 
     Parameters
     ----------
