@@ -246,8 +246,7 @@ def test_flags_of_reading_keep_the_rest_of_the_reading_of_a_run(
 
 
 def test_a_unit_given_by_a_flag_leaves_the_columns_of_the_run(say: Say, run_copy: Path, tmp_path: Path) -> None:
-    content = load_toml(run_copy / "run.toml") | {"reading": {"unit": "mJy", "columns": {"id": "objname"}}}
-    (run_copy / "run.toml").write_text(tomli_w.dumps(content))
+    sign(run_copy, reading={"unit": "mJy", "columns": {"id": "objname"}})
     text = "objname,mjd,band,flux,flux_error\n"
     text += "".join(f"a,{59000 + day},g,{100 + day},5\n" for day in range(5))
     (tmp_path / "night.csv").write_text(text)

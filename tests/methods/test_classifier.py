@@ -23,11 +23,17 @@ def data() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture
 def model() -> CalibratedClassifier:
-    layer = nn.Linear(3, 3)
+    """The identity with dropout."""
+    model = untrained()
     with torch.no_grad():
-        layer.weight.copy_(torch.eye(3))
-        layer.bias.zero_()
-    return CalibratedClassifier(nn.Sequential(Dropout(layer, rate=0.05, learned=False, narrow=True)), CLASSES)
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.eye(3)) if name.endswith("weight") else parameter.zero_()
+    return model
+
+
+def untrained() -> CalibratedClassifier:
+    layer = Dropout(nn.Linear(3, 3), rate=0.05, learned=False, narrow=True)
+    return CalibratedClassifier(nn.Sequential(layer), CLASSES)
 
 
 def test_calibration_finds_the_scale_and_the_coverage(model: CalibratedClassifier, data: tuple) -> None:
@@ -60,9 +66,7 @@ def test_the_parts_of_the_entropy_add_up(model: CalibratedClassifier, data: tupl
 
 def test_calibration_is_kept_with_the_weights(model: CalibratedClassifier, data: tuple) -> None:
     model.calibrate(*data, 5, 0)
-    again = CalibratedClassifier(
-        nn.Sequential(Dropout(nn.Linear(3, 3), rate=0.05, learned=False, narrow=True)), CLASSES
-    )
+    again = untrained()
     again.load_state_dict(model.state_dict())
     for one, other in zip(again.predict(data[0], 5, 1, 0.8), model.predict(data[0], 5, 1, 0.8), strict=True):
         assert np.array_equal(one, other)

@@ -34,6 +34,7 @@ def shuffled_batches(
     """
 
     def batches(part: str, epoch: int) -> list[Batch]:
+        """The batches of a part in an epoch."""
         tensors = parts[part]
         order = torch.arange(len(next(iter(tensors.values()))))
         if part == "train":

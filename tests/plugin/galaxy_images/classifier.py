@@ -90,7 +90,7 @@ def calibrate(model: CalibratedClassifier, source: Source) -> None:
 def predict(model: CalibratedClassifier, chunk: Images, query: Query) -> Classes:
     """Predict the classes of some images."""
     arrays = model.predict(chunk.pixel, query.samples, query.seed, query.coverage)
-    return Classes({"id": chunk.ids}, model.classes, *arrays, query.coverage)
+    return Classes({"id": chunk.ids}, model.classes, *arrays, coverage=query.coverage)
 
 
 def evaluate(model: CalibratedClassifier, source: Source, query: Query) -> Evaluation:
