@@ -85,7 +85,7 @@ def score_methods(name: str, quick: bool, peers: str | None) -> dict[str, Scores
         for part, n in zip(("calibration", "test"), OBJECTS[name], strict=True)
     )
     model = run.model
-    ours = fluxes_at(model, test.known, test.owner, test.time, test.band, run.verbs.Query())
+    ours = fluxes_at(model, test.past, test.owner, test.time, test.band, run.verbs.Query())
     scores = {"ours": score(ours, model.horizons, test)}
     seen = last_observations(calibration), last_observations(test)
     for method, start in STARTS.items():

@@ -44,7 +44,7 @@ class Past:
 
 def last_observations(later: NextPoints) -> Past:
     """Look up the last observations of the band of each later observation."""
-    known, rows = later.known, len(later.owner)
+    known, rows = later.past, len(later.owner)
     age, flux, error, weight = (np.zeros((rows, TREND)) for _ in range(4))
     error += 1.0
     for row, (owner, band, time) in enumerate(zip(later.owner, later.band, later.time, strict=True)):
@@ -117,7 +117,7 @@ def fit_parameters(method: Callable[[Past, np.ndarray], Fluxes], start: list[flo
 
 def gaussian_process(python: str, later: NextPoints) -> tuple[Fluxes, dict[str, str]]:
     """Forecast with tinygp in its own environment; returns the forecasts and the versions."""
-    known = later.known
+    known = later.past
     wavelength = np.log(np.array([WAVELENGTH[band] for band in known.bands]))
     columns = {
         "offsets": known.offsets, "time": known.time, "log_wavelength": wavelength[known.band], "flux": known.flux,

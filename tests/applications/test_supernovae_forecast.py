@@ -200,11 +200,11 @@ def test_intervals_of_what_will_be_measured_hold_it_as_often_as_they_say(coverag
     model = skysure.load("supernovae-griz").model.eval()
     curves = simulate_lightcurves(1500, seed=77, photoz="realistic")
     later = next_points(curves, model.bands, model.settings, 1, np.random.default_rng(2))
-    owner = np.arange(len(later.known))
+    owner = np.arange(len(later.past))
     assert np.array_equal(later.owner, owner)
     query = Query(samples=10)
-    fluxes = fluxes_at(model, later.known, owner, later.time, later.band, query)
-    errors = last_errors(tensors(group_by_night(later.known, model.bands, model.settings)))[owner, later.band]
+    fluxes = fluxes_at(model, later.past, owner, later.time, later.band, query)
+    errors = last_errors(tensors(group_by_night(later.past, model.bands, model.settings)))[owner, later.band]
     low, high = model.horizons.interval(fluxes.measured_with(errors), coverage)
     hits, n = int(((low <= later.flux) & (later.flux <= high)).sum()), len(owner)
     few, many = binom.ppf([1e-3, 1 - 1e-3], n, coverage)
@@ -279,7 +279,7 @@ def test_the_last_measurement_of_each_band_is_carried_forwards(curves) -> None:
     for k in range(5):
         for night in range(int(batch["nights"][k])):
             seen = np.flatnonzero(batch["measured"][k, : night + 1, 2])
-            assert bool(found.known[k, night, 2]) == bool(len(seen))
+            assert bool(found.exists[k, night, 2]) == bool(len(seen))
             if len(seen):
                 assert found.flux[k, night, 2] == batch["flux"][k, seen[-1], 2]
                 assert found.age[k, night, 2] == batch["time"][k, night] - batch["time"][k, seen[-1]]
@@ -304,21 +304,21 @@ def test_what_comes_later_is_what_was_measured_then(curves) -> None:
 def test_the_next_points_come_right_after_what_is_known(curves) -> None:
     found = next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(1))
     whole = {name: curves[np.array([k])] for k, name in enumerate(curves.ids)}
-    assert len(found.known) > 100
-    for k, name in enumerate(found.known.ids):
-        seen, all_points = int(found.known.counts[k]), whole[name]
+    assert len(found.past) > 100
+    for k, name in enumerate(found.past.ids):
+        seen, all_points = int(found.past.counts[k]), whole[name]
         rows = slice(3 * k, 3 * k + 3)
         assert np.array_equal(found.time[rows], all_points.time[seen : seen + 3])
         assert np.array_equal(found.flux[rows], all_points.flux[seen : seen + 3])
-    assert group_by_night(found.known, SCHEMA.bands, SMALL).classifiable.all()
+    assert group_by_night(found.past, SCHEMA.bands, SMALL).classifiable.all()
 
 
 @pytest.mark.parametrize("until", [0.0, 9.7, 20.0])
 def test_at_an_epoch_the_next_points_are_those_after_it(curves, until: float) -> None:
     found = next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(1), until)
     given = group_by_night(curves, SCHEMA.bands, SMALL, until)
-    again = group_by_night(found.known, SCHEMA.bands, SMALL)
-    rows = {name: k for k, name in enumerate(found.known.ids)}
+    again = group_by_night(found.past, SCHEMA.bands, SMALL)
+    rows = {name: k for k, name in enumerate(found.past.ids)}
     for k, name in enumerate(curves.ids):
         one = curves[k : k + 1]
         seen, next_time = one.time - given.trigger[k] <= until, one.time[one.time - given.trigger[k] > until][:3]
@@ -339,7 +339,7 @@ def test_at_an_epoch_forecasts_are_scored_from_what_is_seen_until_then(model, cu
     outlook.consider(some)
     later = next_points(some, SCHEMA.bands, SMALL, 3, np.random.default_rng(0), 12)
     seen = some.select_points(some.time - group_by_night(some, SCHEMA.bands, SMALL).trigger[some.owner] <= 12)
-    owner = np.flatnonzero(np.isin(some.ids, later.known.ids))[later.owner]
+    owner = np.flatnonzero(np.isin(some.ids, later.past.ids))[later.owner]
     found = fluxes_at(model, seen, owner, later.time, later.band, asked).measured(later.flux_error)
     error = crps_of_each(found.mean.numpy(), found.std.numpy(), later.flux, share=found.share.numpy())
     scores = {s.name: s for s in outlook.scores()}
@@ -360,7 +360,7 @@ def test_scores_of_forecasts(model, curves) -> None:
     assert crps.low < crps.value < crps.high
     assert scores["forecast_coverage"].value == pytest.approx(68.3, abs=12)  # calibrated on the same objects
     assert sum(row["n"] for row in outlook.by_days()) == 3 * len(
-        next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(0)).known
+        next_points(curves, SCHEMA.bands, SMALL, 3, np.random.default_rng(0)).past
     )
     each = outlook.by_days()
     for name, factor in (("crps", 1), ("coverage", 100)):  # bins are parts of the whole

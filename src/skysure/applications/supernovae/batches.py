@@ -178,7 +178,7 @@ def targets(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 def augment(nights: Nights, settings: Settings, rng: np.random.Generator) -> Nights:
     """Degrade light curves: noise, missing nights and points, scatter, an early end, a hidden redshift.
 
-    The trigger is found again in the degraded light curve, as in a shallower survey.
+    The trigger is determined again in the degraded light curve, as in a shallower survey.
     """
     size, owner, n = nights.flux.shape, nights.owner, len(nights)
     scale = np.exp(0.4 * np.log(10) * settings.scatter * rng.standard_normal(n))[owner, None]

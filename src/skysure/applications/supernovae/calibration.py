@@ -28,7 +28,7 @@ WIDTHS = (1.0, 0.3, 0.1)
 
 
 def calibrate(model: Classifier, source: Any) -> None:
-    """Fit scaling and prediction sets on the calibration part, and OOD scores on the training part if there is one.
+    """Fit scaling and prediction sets on the calibration part, and OOD scores on the training part, if present.
 
     Each object gives one row per stage: its last night in the last stage, a random night in the earlier stages. The
     width of the priors of the scaling is chosen for all stages together by cross-fitting, see `best_width`. After

@@ -28,7 +28,7 @@ def last_night_by_day(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 class Early:
     """Counts of correct classifications and sets on each of `DAYS`, over all objects that are classified in the end.
 
-    Before the second night of an object its probabilities are the class frequencies, and its set holds all classes.
+    Before the second night of an object its probabilities are the class frequencies, and its set contains all classes.
 
     Parameters
     ----------

@@ -89,14 +89,14 @@ def fill_bands(nights: Nights, seed: int, copy: int) -> Nights:
     u = uniform(keys(seed, torch.tensor([copy]), torch.from_numpy(rows)), 0, 2 * bands)[0].numpy()
     filled = {"flux": nights.flux.copy(), "flux_error": nights.flux_error.copy()}
     for k in range(bands):
-        seen = nights.measured[:, k]
-        before = np.maximum.accumulate(np.where(seen, night, -1))
-        after = np.minimum.accumulate(np.where(seen, night, len(night))[::-1])[::-1]
+        measured = nights.measured[:, k]
+        before = np.maximum.accumulate(np.where(measured, night, -1))
+        after = np.minimum.accumulate(np.where(measured, night, len(night))[::-1])[::-1]
         left = np.where(before >= first, before, after)
         right = np.where(after <= end, after, left)
-        gap = (left <= end) & ~seen
+        gap = (left <= end) & ~measured
         for j, values in enumerate(filled.values()):
             low, high = values[left[gap], k], values[right[gap], k]
-            values[~seen, k] = 0.0
+            values[~measured, k] = 0.0
             values[gap, k] = low + u[gap, j * bands + k] * (high - low)
     return replace(nights, **filled)

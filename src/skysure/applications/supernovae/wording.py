@@ -9,11 +9,11 @@ from skysure.evaluation import Evaluation
 from skysure.report.quantities import percent
 
 EARLY = 10
-"""Days after detection at which scores are given in words."""
+"""Days after detection of the scores in the sentences."""
 
 
 def sentences(evaluation: Evaluation) -> Iterator[str]:
-    """When half of the light curves have a set of one class, and the scores some days after detection."""
+    """Give the day when half of the light curves have a set of one class, and the scores `EARLY` days in."""
     curve = evaluation.curve("early")
     if not curve:
         return
@@ -30,7 +30,7 @@ def sentences(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _single(curve: dict[str, Any], nouns: str) -> str:
-    """When half of the prediction sets hold one class, between two days by linear interpolation."""
+    """Give the day when half of the prediction sets contain one class, by linear interpolation between two days."""
     days, single = curve["days"], curve["single"]
     k = next((k for k, share in enumerate(single) if share >= 0.5), None)
     if k is None:

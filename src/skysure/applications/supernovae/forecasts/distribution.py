@@ -82,7 +82,7 @@ class ForecastHead(nn.Module):
 
 
 def last_night(nights: Nights) -> np.ndarray:
-    """Give the modified Julian date of the last night of each object, shape (object,); NaN where there is none."""
+    """Give the modified Julian date of the last night of each object, shape (object,); NaN without one."""
     last = np.full(len(nights), np.nan)
     mask = nights.classifiable
     last[mask] = nights.trigger[mask] + nights.time[nights.offsets[1:][mask] - 1]

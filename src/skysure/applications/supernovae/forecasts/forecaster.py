@@ -1,12 +1,12 @@
 """The forecaster: from the state of the recurrent layers at a night to the flux of a later time and band.
 
-The flux is a mixture of Gaussians, that of a measurement the same with its error beside each width:
+The flux is a mixture of Gaussians, that of a measurement the same with its error added in quadrature to each width:
 
     p(y | d, σ) = sum_k w_k N(y; μ_k, s_k² + σ²)
 
 (Bishop 1994, with the errors of the data known). It reads the data up to that night and nothing later. It starts from
 Gaussian processes of the last points (`recent`) and learns corrections to them. Values are in units of the brightest
-flux so far, so that faint and bright objects share what is learned.
+flux so far, a common scale for faint and bright objects.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class LastMeasurement:
     flux, flux_error : Tensor
         0 and 1 for a band without a measurement so far.
     age : Tensor
-        Days from that measurement to the night; 0 where there is none.
-    known : Tensor
+        Days from that measurement to the night; 0 without one.
+    exists : Tensor
         Whether there is one, as 0 or 1.
     mean, size : Tensor
         Mean of the fluxes so far, and of their absolute values.
@@ -49,7 +49,7 @@ class LastMeasurement:
     flux: Tensor
     flux_error: Tensor
     age: Tensor
-    known: Tensor
+    exists: Tensor
     mean: Tensor
     size: Tensor
 
@@ -59,13 +59,13 @@ def last_measurement(batch: Batch) -> LastMeasurement:
     night = torch.arange(batch["time"].shape[1], device=batch["time"].device)
     measured = batch["measured"] > 0
     place = torch.where(measured, night[:, None], -1).cummax(1).values
-    known, place = (place >= 0).float(), place.clamp(min=0)
+    exists, place = (place >= 0).float(), place.clamp(min=0)
     time = batch["time"][..., None]
-    age = (time - time.expand_as(measured).gather(1, place)) * known
+    age = (time - time.expand_as(measured).gather(1, place)) * exists
     flux, error = (batch[name].gather(1, place) for name in ("flux", "flux_error"))
     count, measured = measured.cumsum(1).clamp(min=1), batch["flux"] * batch["measured"]
     mean, size = measured.cumsum(1) / count, measured.abs().cumsum(1) / count
-    return LastMeasurement(flux * known, torch.where(known > 0, error, 1.0), age, known, mean, size)
+    return LastMeasurement(flux * exists, torch.where(exists > 0, error, 1.0), age, exists, mean, size)
 
 
 def brightness(batch: Batch, floor: Float[Tensor, ""]) -> Float[Tensor, "object night"]:
@@ -141,8 +141,8 @@ class Forecaster(nn.Module):
         cut = (objects_of(batch), batch["cut"])
         unit, time = unit[cut], batch["time"][cut]
         of_bands = torch.stack(
-            [last.flux[cut] / unit[..., None], torch.log(last.flux_error[cut] / unit[..., None]) * last.known[cut],
-             torch.log1p(last.age[cut]), last.known[cut], last.mean[cut] / unit[..., None],
+            [last.flux[cut] / unit[..., None], torch.log(last.flux_error[cut] / unit[..., None]) * last.exists[cut],
+             torch.log1p(last.age[cut]), last.exists[cut], last.mean[cut] / unit[..., None],
              last.size[cut] / unit[..., None]], -1,
         )  # fmt: skip
         inputs = [states[cut], summary[cut], of_bands.flatten(-2), torch.log(unit / floor)[..., None]]

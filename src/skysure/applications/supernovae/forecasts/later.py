@@ -67,14 +67,16 @@ def forecast_checkpoints(nights: Nights) -> LaterPoints:
     """
     usable, ends = cuttable(nights)
     owner, span = nights.owner[usable], np.searchsorted(SPANS, nights.time[usable], side="right")
-    objects, which = np.unique(owner, return_inverse=True)
+    objects, row = np.unique(owner, return_inverse=True)
     cut = np.full((len(objects), len(SPANS) + 1), -1)
-    _, first = np.unique(which * cut.shape[1] + span, return_index=True)
-    cut[which[first], span[first]] = usable[first]
-    known, cut = (cut >= 0)[..., None], np.where(cut >= 0, cut, nights.offsets[objects, None])
+    _, first = np.unique(row * cut.shape[1] + span, return_index=True)
+    cut[row[first], span[first]] = usable[first]
+    exists, cut = (cut >= 0)[..., None], np.where(cut >= 0, cut, nights.offsets[objects, None])
     start = points_before(nights)
     point = start[cut + 1][..., None] + np.arange(CHECKPOINT_POINTS)
-    return describe_points(nights, objects, cut, np.where(known & (point < start[ends[cut] + 1][..., None]), point, -1))
+    return describe_points(
+        nights, objects, cut, np.where(exists & (point < start[ends[cut] + 1][..., None]), point, -1)
+    )
 
 
 def cuttable(nights: Nights) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +128,7 @@ class NextPoints:
 
     Parameters
     ----------
-    known : LightCurves
+    past : LightCurves
         The light curves up to that night.
     owner : ndarray of int, shape (row,)
         Index of the object of each later point, ascending.
@@ -135,7 +137,7 @@ class NextPoints:
     band : ndarray of int, shape (row,)
     """
 
-    known: LightCurves
+    past: LightCurves
     owner: np.ndarray
     time: np.ndarray
     band: np.ndarray
@@ -176,7 +178,7 @@ def next_points(
     selected = selected[np.unique(owner[selected], return_index=True)[1]]
     ends = np.zeros(len(curves), np.int64)
     ends[owner[selected]] = start[selected]
-    known = curves.select_points(np.arange(len(curves.time)) < ends[curves.owner])[owner[selected]]
+    past = curves.select_points(np.arange(len(curves.time)) < ends[curves.owner])[owner[selected]]
     rows = (start[selected, None] + np.arange(points)).ravel()
     later = (values[rows] for values in (curves.time, curves.band, curves.flux, curves.flux_error))
-    return NextPoints(known, np.repeat(np.arange(len(selected)), points), *later)
+    return NextPoints(past, np.repeat(np.arange(len(selected)), points), *later)

@@ -118,7 +118,7 @@ def last_errors(batch: Batch) -> Float[np.ndarray, "object band measurement"]:
 
 
 def fluxes_at(
-    model: Classifier, known: LightCurves, owner: np.ndarray, time: np.ndarray, band: np.ndarray, query: Query
+    model: Classifier, curves: LightCurves, owner: np.ndarray, time: np.ndarray, band: np.ndarray, query: Query
 ) -> Fluxes:
     """Forecast fluxes at any times and bands, with calibrated widths.
 
@@ -126,7 +126,7 @@ def fluxes_at(
     ----------
     model : Classifier
         With a forecaster.
-    known : LightCurves
+    curves : LightCurves
         The data so far; all points are used.
     owner : ndarray of int, shape (row,)
         Index of the object, ascending.
@@ -142,13 +142,13 @@ def fluxes_at(
     Fluxes
         At zero point 27.5, one row per time; NaN for an object with too few data.
     """
-    nights = group_by_night(known, model.bands, model.settings)
+    nights = group_by_night(curves, model.bands, model.settings)
     counts = np.bincount(owner, minlength=len(nights))
     place = (owner, 0, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts))
     shape = (len(nights), 1, counts.max(initial=1))
-    days, which, row = np.ones(shape, np.float32), np.zeros(shape, np.int64), np.full(shape, -1)
-    days[place], which[place] = time - last_night(nights)[owner], band
-    points = {"cut": nights.counts[:, None] - 1, "days": days, "band": which}
+    days, bands, row = np.ones(shape, np.float32), np.zeros(shape, np.int64), np.full(shape, -1)
+    days[place], bands[place] = time - last_night(nights)[owner], band
+    points = {"cut": nights.counts[:, None] - 1, "days": days, "band": bands}
     forecasts = []
     for objects, fluxes in fluxes_of(model, nights, points, query):
         row[objects] = (sum(map(len, forecasts)) + np.arange(len(fluxes))).reshape(len(objects), *shape[1:])

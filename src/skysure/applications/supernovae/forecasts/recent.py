@@ -52,8 +52,8 @@ def recent(batch: Batch, owner: Int64[Tensor, " row"], cut: Int64[Tensor, "row c
     """Look up the last points until each cut of the object of each row."""
     bands = batch["measured"].shape[-1]
     count = batch["measured"].flatten(1).cumsum(1)[owner]
-    seen = count.gather(1, (cut + 1) * bands - 1)
-    rank = seen[..., None] - torch.arange(POINTS, device=cut.device)
+    last = count.gather(1, (cut + 1) * bands - 1)
+    rank = last[..., None] - torch.arange(POINTS, device=cut.device)
     exists = rank > 0
     cell = torch.searchsorted(count, rank.flatten(1).clamp(min=1)).view_as(rank).clamp(max=count.shape[1] - 1)
 

@@ -39,7 +39,7 @@ class ForecastScores:
         until = self.query.until
         later = next_points(chunk, self.model.bands, self.model.settings, POINTS, self.rng, until)
         if len(later.owner):
-            fluxes = fluxes_at(self.model, later.known, later.owner, later.time, later.band, self.query)
+            fluxes = fluxes_at(self.model, later.past, later.owner, later.time, later.band, self.query)
             hits = is_inside(self.model, fluxes, later, COVERAGE)
             self.rows.append(np.stack([fluxes.days, errors_of(fluxes, later), hits]))
 

@@ -52,7 +52,7 @@ class Surprise:
     def until(self, owner: np.ndarray, night: np.ndarray) -> np.ndarray:
         """Mean surprise of the points until some nights of some objects [nat], shape (row,).
 
-        Only points that were forecast count, see `forecast_checkpoints`; NaN where there is none yet.
+        Only points that were forecast count, see `forecast_checkpoints`; NaN without any.
 
         Parameters
         ----------
