@@ -47,15 +47,15 @@ class Declares(Protocol):
     PAPERS : tuple of str
         What to cite beside skysure.
     Settings : frozen dataclass
-        What may be set of a training. Where the application learns from objects it derives from
+        The settings of a training. An application that learns from objects derives them from
         `skysure.training.settings.SupervisedSettings`, which declares the sizes of the parts, `groups` and `seed`;
-        where it simulates, it has `objects`, how many to simulate. Of agents it declares `seed`.
+        one that simulates adds `objects`, how many to simulate. An application of agents declares `seed`.
     Query : frozen dataclass
-        What may be asked of a trained model by predict and evaluate.
+        The options of predict and evaluate.
     Schema : frozen dataclass
-        What the network has to know of the data: bands, classes, units.
+        What the network has to know about the data: bands, classes, units.
     Play : frozen dataclass
-        What may be asked of `play`; of agents only.
+        The options of `play`; of agents only.
     """
 
     PAPERS: tuple[str, ...]
@@ -75,8 +75,8 @@ class Read(Protocol):
     """Open data given by the user; raises InputError where a file cannot be read or a column is missing.
 
     `data` are paths (files, folders, globs, archives) as str, or chunks in memory; `reading` is the `[reading]` table,
-    which the application interprets. Gives a Source, whose chunks have a length and `ids`, where objects have
-    relatives `groups`, and `to_table()` where the application simulates; a mask takes some of their objects.
+    which the application interprets. Returns a Source. Its chunks have a length and `ids`; `groups` if objects belong
+    to groups; `to_table()` if the application simulates; and a mask selects some of their objects.
     """
 
     def __call__(self, data: Sequence[Any], reading: Mapping[str, Any], /) -> Source: ...
@@ -89,7 +89,7 @@ class FromTable(Protocol):
 
 
 class Inspect(Protocol):
-    """Say what is in files, what is missing, and how to give it, as plain data with the proposed "reading"."""
+    """Describe files as plain data: their content, "problems", and the "reading" proposed for them."""
 
     def __call__(self, data: Sequence[Any], reading: Mapping[str, Any], /) -> Any: ...
 
@@ -107,7 +107,7 @@ class MakeEnvironment(Protocol):
 
 
 class States(Protocol):
-    """Give the states that `predict` answers for where an application of agents is given no data."""
+    """Give the states for which an application of agents predicts if it is given no data."""
 
     def __call__(self, environment: Any, /) -> Source: ...
 
@@ -119,7 +119,7 @@ class Network(Protocol):
 
 
 class WarmStart(Protocol):
-    """Give the tensors with which a network starts from those of another run (`--from`), which may have other parts.
+    """Make the initial tensors of a network from those of another run (`--from`), whose network may have other layers.
 
     Without this verb, the tensors of the other run must fit as they are.
     """
@@ -128,11 +128,11 @@ class WarmStart(Protocol):
 
 
 class Train(Protocol):
-    """Train, and yield a State after every epoch or episode; from `state` on it ends with the same bits.
+    """Train, and yield a State after every epoch or episode; continued from `state`, it ends with the same weights.
 
-    `data` is a `SplitSource`, or the environment of agents. Raises InputError before the first epoch where the
-    parts do not suffice, such as one without a class. The model is made by the network verb; the tensors of the
-    last State whose names begin with "best.", else "model.", are its weights.
+    `data` is a `SplitSource`, or the environment of agents. Raises InputError before the first epoch if a part does
+    not suffice, such as one that lacks a class. The model is made by the verb `network`; its weights are the tensors
+    of the last State whose names begin with "best.", or if there are none with "model.".
     """
 
     def __call__(
@@ -141,7 +141,7 @@ class Train(Protocol):
 
 
 class Calibrate(Protocol):
-    """Fit the calibration and novelty of a model, in place, on `source.chunks("calibration")`."""
+    """Fit calibration and out-of-distribution detection of a model, in place, on `source.chunks("calibration")`."""
 
     def __call__(self, model: Any, source: Any, /) -> None: ...
 
@@ -171,7 +171,7 @@ class Figures(Protocol):
 
 
 class Sentences(Protocol):
-    """Say in words what an evaluation shows that the common report cannot know of."""
+    """Write the sentences of the report that only this application can write."""
 
     def __call__(self, evaluation: Evaluation, /) -> Iterator[str]: ...
 

@@ -57,7 +57,13 @@ def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = 
 
 
 def list_(*, json: Flag = False) -> None:
-    """List applications and what each can do, where they come from, their presets, and the models that ship."""
+    """List applications, their packages, verbs and presets, and the models that ship.
+
+    Parameters
+    ----------
+    json
+        Print as JSON.
+    """
     known = {name: _describe(name) for name in names()}
     if json:
         print(dumps({"applications": known, "models": shipped()}))
@@ -98,8 +104,12 @@ def _simulate(defaults: Any) -> Callable[..., None]:
             The table; its suffix decides the format: .parquet .fits .ecsv .csv .vot
         n
             How many objects; 10_000 and 1e4 are accepted.
-        preset, config
-            Settings under the flags: a preset's name, a TOML file.
+        preset
+            Named settings of the application (see skysure list); flags override them.
+        config
+            TOML file of settings; overrides the preset, flags override it.
+        seed
+            Seed of the simulation.
         force
             Replace what exists.
         """
@@ -121,24 +131,28 @@ def _train(defaults: Any) -> Callable[..., None]:
     ) -> None:  # fmt: skip
         """Train, calibrate and evaluate a network; writes a run directory with its report.
 
+        skysure train APPLICATION --help lists all settings.
+
         Parameters
         ----------
         name
             The application.
         data
-            Files, folders, globs, archives; none: simulated.
+            Files, folders, globs, archives. None: simulated objects, or the environment of agents.
         out
             The run directory.
-        preset, config
-            Settings under the flags: a preset's name, a TOML file (a run.toml will do).
+        preset
+            Named settings of the application (see skysure list); flags override them.
+        config
+            TOML file of settings, or the run.toml of a run; overrides the preset, flags override it.
         start
-            A run whose weights are the initial ones.
+            A run or shipped model whose weights are the initial ones.
         resume
             Continue an interrupted training.
         force
             Replace what exists.
         json
-            Print the scores for machines.
+            Print the scores as JSON.
         """
         from skysure import verbs
 
@@ -167,7 +181,13 @@ def calibrate(
     out
         The new run directory.
     test
-        Share of the objects, or how many, kept to evaluate the new calibration on.
+        Share of the objects that is kept to evaluate the new calibration; 1 or more: their number.
+    seed
+        Seed of the division into calibration and test objects.
+    force
+        Replace what exists.
+    json
+        Print the scores as JSON.
     """
     from skysure import verbs
 
@@ -185,7 +205,7 @@ def _predict(defaults: Any) -> Callable[..., None]:
         run: str, data: list[str] | None = None, /, *, out: Outs, reading: ReadingFlags = NO_READING,
         resume: Flag = False, device: Device = "auto", force: Flag = False, query: Any = None,
     ) -> None:  # fmt: skip
-        """Apply a trained model to data; results go to tables and pages.
+        """Apply a trained model to data, and write tables or pages; skysure predict RUN --help lists all options.
 
         Parameters
         ----------
@@ -194,8 +214,8 @@ def _predict(defaults: Any) -> Callable[..., None]:
         data
             Files, folders, globs, archives.
         out
-            A table; repeat for more. The suffix decides: .parquet .fits .ecsv .csv .vot; .html is a page with
-            pictures of the first objects.
+            File to write; repeat for more. The suffix decides: .parquet .fits .ecsv .csv .vot are tables, .html is a
+            page with figures of the first objects.
         resume
             Continue an interrupted prediction.
         force
@@ -223,20 +243,22 @@ def _evaluate(defaults: Any) -> Callable[..., None]:
     ) -> None:  # fmt: skip
         """Evaluate a model on its test part, or on other data; writes metrics.json and report.html.
 
+        skysure evaluate RUN --help lists all options.
+
         Parameters
         ----------
         run
             A run directory or a shipped model.
         data
-            Files with truth; objects that it was trained or calibrated on are left out. None: the test part.
+            Labelled files; objects that the model was trained or calibrated on are left out. None: its test part.
         against
-            Another run, on the same objects.
+            Another run to compare with, on the same objects.
         out
-            Folder for metrics.json and report.html; without it the run itself, or RUN-on-DATA.
+            Folder for metrics.json and report.html; by default RUN-on-DATA, or without data the run itself.
         force
             Replace what exists.
         json
-            Print the scores for machines.
+            Print the scores as JSON.
         """
         from skysure import verbs
 
@@ -258,14 +280,18 @@ def inspect(
     paths: list[str], /, *, reading: ReadingFlags = NO_READING, write: Path | None = None, force: Flag = False,
     json: Flag = False,
 ) -> int:  # fmt: skip
-    """Show what is in files, a table or a run.
+    """Show what is in data files, and every problem of reading them; or what is in a run.
 
     Parameters
     ----------
     paths
         Files, folders, globs, archives, or a run.
     write
-        Where to write the [reading] table that would read these files.
+        TOML file to write a draft of the [reading] table into.
+    force
+        Replace what exists.
+    json
+        Print as JSON.
     """
     from skysure import verbs
 
@@ -292,7 +318,7 @@ def _play(defaults: Any) -> Callable[..., None]:
         run
             A run directory of an agent.
         out
-            A table for the steps; without it they are printed.
+            A table of the steps; without it they are printed.
         force
             Replace what exists.
         """

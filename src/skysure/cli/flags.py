@@ -29,13 +29,13 @@ class ReadingFlags:
     Parameters
     ----------
     reading
-        TOML file with a [reading] table: columns, units, bands; by default that of the run.
+        TOML file with a [reading] table: columns, units, bands. By default that of the run, if there is one.
     zero_point
-        AB magnitude of a flux of one; overrides the file, or the run.
+        AB magnitude of a flux of one; overrides the [reading] table.
     unit
-        Unit of the flux, such as nJy; overrides the file, or the run.
+        Unit of the flux, such as nJy; overrides the [reading] table.
     column
-        NAME=COLUMN, the file's column of a quantity, such as id=objname; repeat for more.
+        NAME=COLUMN: skysure's name and that in the file, such as id=objname; repeat for more.
     """
 
     reading: Path | None = None
@@ -44,7 +44,7 @@ class ReadingFlags:
     column: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
 
     def table(self, of_run: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """Give the `[reading]` table: that of the file, else of the run, with the flags over it; None without flags."""
+        """Give the `[reading]` table of the file, else of the run, overridden by the flags; None without flags."""
         if self == NO_READING:
             return None
         table = dict(of_run or {}) if self.reading is None else table_of(self.reading, "reading")

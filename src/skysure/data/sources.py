@@ -1,4 +1,4 @@
-"""Sources: where objects come from, in chunks of bounded size; in memory, in files, in parts of another source."""
+"""Sources yield objects in chunks of bounded size: from memory, from files, or a part of another source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Index(NamedTuple):
     ----------
     ids : ndarray of str, shape (object,)
     groups : ndarray of str, shape (object,)
-        Objects of one group (host, template, sky field, lens) belong into the same part; "" belongs to none.
+        Objects of one group (host, template, sky field, lens) belong in the same part; "" is no group.
     """
 
     ids: np.ndarray
@@ -29,7 +29,7 @@ class Index(NamedTuple):
 
 
 class Source(ABC):
-    """Objects of an application, to be walked through as often as needed, always the same ones in the same order.
+    """Objects of an application; they can be iterated as often as needed, always the same in the same order.
 
     A chunk is a number of objects: it has a length and `ids` of shape (object,), may have `groups`, and a mask or an
     array of indices selects some of them.
@@ -42,16 +42,16 @@ class Source(ABC):
     schema : dataclass
         What the application has to know about the data: bands, classes, ranges, shapes.
     has_parts : bool
-        Whether `chunks("train")` differs from `chunks("test")`; else every part is the whole.
+        Whether `chunks("train")` differs from `chunks("test")`; if not, each gives all objects.
     rejected : sequence
-        Objects that cannot be used, each a dataclass with `id`, `file`, `row` and `reason`; of the last walk. A source
-        may list the first of very many only.
+        Objects that the last iteration could not use, each a dataclass with `id`, `file`, `row` and `reason`. If they
+        are very many, a source may list only the first.
     rejected_count : int
-        Number of all of them.
+        Number of all objects that could not be used.
     notes : sequence of str
         What was done to the data, a sentence each.
     dropped : int
-        Number of objects left out because a model was trained or calibrated on them; of the last walk.
+        Number of objects that the last iteration left out because a model was trained or calibrated on them.
     """
 
     schema: Any
@@ -67,7 +67,7 @@ class Source(ABC):
 
     @abstractmethod
     def chunks(self, part: str | None = None) -> Iterator[Any]:
-        """Walk through the objects of a part, or through all."""
+        """Iterate over the objects of a part, or over all."""
 
     def index(self, progress: Callable[[int], None] | None = None) -> Index:
         """Return ids and groups of all objects; the first call may read the data, later ones do not.
@@ -77,7 +77,7 @@ class Source(ABC):
         return cached_index(self, self.chunks, progress)
 
     def take(self, ids: np.ndarray) -> Iterator[Any]:
-        """Walk through the objects of these ids, in the order of the source; unknown ids are ignored."""
+        """Iterate over the objects with these ids, in the order of the source; unknown ids are ignored."""
         wanted = np.sort(ids)
         for chunk in self.chunks():
             mask = is_in_sorted(chunk.ids, wanted)
@@ -88,7 +88,7 @@ class Source(ABC):
 def cached_index(
     source: Source, chunks: Callable[[], Iterator[Any]], progress: Callable[[int], None] | None = None
 ) -> Index:
-    """Return the index of a source from a walk over `chunks()`, which is done once and remembered with the source."""
+    """Return the index of a source from one iteration over `chunks()`; it is kept with the source."""
     if "_index" not in vars(source):
         ids, groups, count = [np.zeros(0, str)], [np.zeros(0, str)], 0
         for chunk in chunks():
@@ -107,7 +107,7 @@ def groups_of(chunk: Any) -> np.ndarray:
 
 
 def is_in_sorted(values: np.ndarray, ranked: np.ndarray) -> np.ndarray:
-    """Whether each value is among sorted ones.
+    """Whether each value is among the sorted values `ranked`.
 
     >>> is_in_sorted(np.array(["a", "c", "x"]), np.array(["a", "b", "c"])).tolist()
     [True, True, False]
@@ -119,7 +119,7 @@ def is_in_sorted(values: np.ndarray, ranked: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class InMemorySource(Source):
-    """A source of chunks that are in memory already; every part is the whole.
+    """A source of chunks in memory; every part gives all of them.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class InMemorySource(Source):
     held: Sequence[Any]
 
     def chunks(self, part: str | None = None) -> Iterator[Any]:
-        """Walk through the chunks."""
+        """Iterate over the chunks."""
         yield from self.held
 
 
@@ -180,20 +180,20 @@ class SplitSource(Source):
         return {part: n for part in PARTS if (n := len(self.split.of(part)))}
 
     def index(self, progress: Callable[[int], None] | None = None) -> Index:
-        """Return ids and groups of all objects of the source, of whatever part."""
+        """Return ids and groups of all objects of the source, of any part or none."""
         return self.source.index(progress)
 
     def chunks(self, part: str | None = None) -> Iterator[Any]:
-        """Walk through the objects of a part, or through all; an object of no part belongs to none."""
+        """Iterate over the objects of a part, or with None over all, also those of no part."""
         return self.source.chunks() if part is None else self.take(self.split.of(part))
 
     def take(self, ids: np.ndarray) -> Iterator[Any]:
-        """Walk through the objects of these ids."""
+        """Iterate over the objects with these ids."""
         return self.source.take(ids)
 
 
 class ChunkCache:
-    """Chunks of a whole walk, kept where they fit into memory, so that the data need not be read or drawn again.
+    """Keeps the chunks of a complete iteration if they fit into memory, so that data are not read or drawn again.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ class ChunkCache:
         self.kept: list[Any] | None = None
 
     def keep(self, chunks: Iterator[Any]) -> Iterator[Any]:
-        """Walk through chunks and keep them once all have come, unless they are too large."""
+        """Yield chunks, and keep them after the last one, unless they are too large."""
         kept: list[Any] | None = []
         size = 0
         for chunk in chunks:
@@ -220,7 +220,7 @@ class ChunkCache:
 
 
 def memory_size(values: Any) -> int:
-    """Size of arrays [byte], in mappings too.
+    """Size of an array, or of all arrays in nested mappings [byte].
 
     >>> memory_size({"time": np.zeros(3), "objects": {"redshift": np.zeros(1)}})
     32

@@ -30,13 +30,13 @@ def score_classes(probability: Probability, truth: Truth, before: Probability | 
     probability : ndarray, shape (row, class)
     truth : ndarray of int, shape (row,)
     before : ndarray, shape (row, class), optional
-        Probabilities before calibration; then the scores of both are given, and the change.
+        Probabilities before calibration; if given, each score has its value before and the change.
 
     Returns
     -------
     list of Score
-        The calibration error comes with what a perfectly calibrated model of the same probabilities would have: it
-        is positive for any finite test part (`methods.calibration.calibrated_resample`).
+        The calibration error has beside it that of a perfectly calibrated model with the same probabilities, which is
+        positive for any finite test part (`methods.calibration.calibrated_resample`).
     """
     p, earlier = probability, None if before is None else (before,)
     label, n = "Expected calibration error", probability.shape[1]
@@ -52,14 +52,14 @@ def score_ranking(probability: Probability, truth: Truth) -> list[Score]:
     """Mean area under the ROC curves of all classes; none where there is a single class."""
     if len(np.unique(truth)) < 2:
         return []
-    label, text = "Area under the ROC curve, mean of the classes", "all classes weigh alike, however rare"
+    label, text = "Area under the ROC curve, mean of the classes", "all classes have equal weight, however rare"
     return [measure("macro_auc", label, ranking.macro_auc, probability, truth, headline=True, help=text)]
 
 
 def score_one_class(
     probability: Float[np.ndarray, " row"], positive: Bool[np.ndarray, " row"], name: str
 ) -> list[Score]:
-    """Scores of selecting one class, where its probability is above one half; undefined ones are left out."""
+    """Scores of selecting objects whose probability of one class is above one half; undefined scores are left out."""
     p, selected = probability, probability > 0.5
     right = (selected == positive).astype(float)
     text = "completeness times purity, where each false positive counts three times"
@@ -126,7 +126,7 @@ def roc_curves(probability: Probability, truth: Truth, classes: Sequence[str]) -
 def reliability(
     probability: Probability, truth: Truth, before: Probability | None = None, of: tuple[int, str] | None = None
 ) -> Curve:
-    """Reliability diagram, also before calibration: of one class (index, name), else of the most probable class."""
+    """Reliability diagram after and before calibration, of the class `of` (index, name), else of the most probable."""
 
     def curve(p: np.ndarray) -> dict[str, list]:
         if of is None:
@@ -142,7 +142,7 @@ def set_curve(
 ) -> Curve:
     """Coverage and mean size of prediction sets at several levels, with the band of a calibrated model.
 
-    `calibrated_on`: how many calibration objects set the levels; None: as many as one likes.
+    `calibrated_on`: how many calibration objects set the levels; None: very many.
     """
     hits = sets[np.arange(len(truth)), :, truth].T
     data: dict[str, Any] = coverage_curve(hits, levels, calibrated_on=calibrated_on)

@@ -140,7 +140,10 @@ def reliability(curve: Curve) -> Figure:
     error = f"after {100 * expected_error(curve['after']):.2g} %"
     if curve.get("before"):
         error = f"before {100 * expected_error(curve['before']):.2g} %, {error}"
-    caption = f"Dotted: calibrated probabilities. Expected calibration error in these bins: {error}. Band: 68.3 %."
+    which = subject if curve.get("of") else "the most probable class"
+    caption = (
+        f"Dotted: perfect calibration. Expected calibration error of {which} in these bins: {error}. Band: 68.3 %."
+    )
     return Figure("reliability", "Reliability diagram", caption, draw, height=3.8, section="trust")
 
 

@@ -108,13 +108,11 @@ def _summary(metrics: dict[str, Any]) -> str:
     if not metrics.get("objects"):
         return ""
     part = metrics.get("part")
-    where = (
-        f" of the {part} part"
-        if part in ("train", "validation", "calibration", "test")
-        else f" of {part}"
-        if part
-        else ""
-    )
+    where = f" of {part}" if part else ""
+    if part in ("train", "validation", "calibration", "test"):
+        where = f" of the {part} part"
+    elif part == "given data":
+        where = " of the given data"
     return f"{counted(metrics, metrics['objects'])}{where}"
 
 

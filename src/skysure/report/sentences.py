@@ -1,4 +1,4 @@
-"""What the numbers of an evaluation mean, in plain sentences computed from them."""
+"""Sentences of the report, computed from the numbers of an evaluation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ Metrics = Mapping[str, Any]
 
 
 def sentences(metrics: Metrics) -> list[str]:
-    """Sentences on coverage, classes, calibration, uncertainty and out-of-distribution objects, as the numbers allow.
+    """Write sentences on coverage, classes, calibration, uncertainty and out-of-distribution objects.
+
+    A topic without numbers has no sentence.
 
     Parameters
     ----------
     metrics : mapping
-        The evaluation as `metrics.json` holds it.
+        The content of `metrics.json`.
 
     >>> sentences({"noun": "star", "is_ood": {"count": 12, "of": 500}})
     ['12 of 500 stars (2.4 %) are out of distribution.']
@@ -66,7 +68,7 @@ def _plural(metrics: Metrics) -> str:
 
 
 def _intervals(metrics: Metrics) -> Iterator[str]:
-    """Coverage of the 1 and 2 sigma intervals, and how far their width is off."""
+    """Coverage of the 68.3 % and 95.5 % intervals, and how far their width is from the correct one."""
     curve = metrics.get("curves", {}).get("coverage")
     for nominal in (0.683, 0.955) if curve else ():
         point = _at(curve, nominal)
@@ -109,7 +111,7 @@ def _sets(metrics: Metrics) -> Iterator[str]:
 
 
 def _too_few(metrics: Metrics, curve: Mapping[str, Any], nominal: float, n: int) -> str:
-    """Which objects are too few: those of the test part, or those that set the levels."""
+    """Say which objects are too few: those of the test part, or the calibration objects that set the levels."""
     test_alone = judge(nominal, nominal, band_of({}, nominal, n))
     if test_alone == "consistent" and curve.get("calibrated_on"):
         return few(curve["calibrated_on"], "calibration objects")
@@ -117,7 +119,10 @@ def _too_few(metrics: Metrics, curve: Mapping[str, Any], nominal: float, n: int)
 
 
 def _classes(metrics: Metrics) -> Iterator[str]:
-    """That coverage is nominal for all classes together, with the two classes of surely lowest and highest coverage."""
+    """That coverage is nominal for all classes together, with the classes of lowest and highest coverage.
+
+    The lowest has the lowest upper end of its interval, the highest the highest lower end.
+    """
     for table in _tables(metrics, "classes"):
         coverage = dict(zip(table.get("class", ()), table.get("coverage", ()), strict=True))
         if len(coverage) > 1:
@@ -209,7 +214,7 @@ _PANELS = {
 
 
 def _bins(metrics: Metrics) -> Iterator[str]:
-    """Of each column the bin farthest outside its band; else whether the bins are consistent with nominal."""
+    """For each column (redshift, ...) the bin farthest outside its band; if none is, whether all are consistent."""
     columns = metrics.get("curves", {}).get("by") or {}
     for panel, (claim, event, label) in _PANELS.items():
         banded = {c: [b for b in bins if b.get(f"{panel}_band_low") is not None] for c, bins in columns.items()}
@@ -239,7 +244,7 @@ def _worst_bin(column: str, bins: list[dict], count: int, panel: str, claim: str
 
 
 def _excess(bin: dict[str, Any], panel: str) -> float:
-    """How far a share lies outside its band; not above 0 inside."""
+    """How far a share lies outside its band; 0 or negative inside."""
     return max(bin[f"{panel}_band_low"] - bin[panel], bin[panel] - bin[f"{panel}_band_high"])
 
 

@@ -29,17 +29,17 @@ class SupervisedSettings:
     epochs : int
         Passes over the training part.
     patience : int
-        Epochs without a better validation loss after which training stops.
+        Training stops after so many epochs without a better validation loss.
     batch : int
         Objects per step.
     learning_rate : float
         Peak learning rate.
     validation : int or float
-        Share of the objects for early stopping; 1 or more: their number.
+        Share of the objects for early stopping (1 or more: their number).
     calibration : int or float
-        Share for calibration.
+        Share for calibration, or number.
     test : int or float
-        Share for the evaluation.
+        Share for the evaluation, or number.
     groups : bool
         Whether objects of the same group (host, template, lens) stay in one part.
     seed : int

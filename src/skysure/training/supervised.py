@@ -1,4 +1,4 @@
-"""The supervised loop: a generator of epochs, on one device or many, that resumes to the same bits."""
+"""The supervised training loop: a generator of epochs, on one or several devices, that can be resumed exactly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fit(
     state: State | None = None,
     accelerator: Accelerator | None = None,
 ) -> Iterator[State]:
-    """Minimise the mean negative log-likelihood plus KL / N.
+    """Minimise the mean negative log-likelihood plus KL / N, with the KL divergence of the dropout layers.
 
     The members of an `Ensemble` train as if each were alone: the loss is the sum of their losses, gradients are clipped
     per member, and each keeps its own best epoch. Records contain means over the members.
@@ -44,11 +44,11 @@ def fit(
     Parameters
     ----------
     model : nn.Module
-        Trained in place. Its dropout layers bring their KL terms.
+        Trained in place.
     batches : callable (part, epoch) -> iterable of dict of Tensor
-        The batches of "train" or "validation", the same for the same arguments; objects along axis 0.
+        Batches of the part "train" or "validation", the same for the same arguments; objects along axis 0.
     nll : callable (model, batch) -> Tensor, shape (object,)
-        Of an ensemble, called for each member.
+        Negative log-likelihood of each object; for an ensemble it is called with each member.
     optimisation : Optimisation
     objects : int
         N, the number of training objects.
@@ -59,8 +59,8 @@ def fit(
     state : State, optional
         The state to continue from.
     accelerator : Accelerator, optional
-        Device and processes. Each process takes its share of every batch, and the noise of an object does not depend
-        on its process, so that two processes compute what one does.
+        Device and processes. Each process takes its share of every batch, and the dropout noise of an object does not
+        depend on its process, so that several processes compute the same as one.
 
     Yields
     ------

@@ -106,7 +106,10 @@ def _folder_for(run: Run, out: str | Path, has_data: bool, force: bool) -> Path 
         return Path(out)
     folder = None if has_data else run.path
     if folder is not None and folder.name in shipped() and folder == find(folder.name):
-        raise InputError(f"{folder.name} ships with skysure", "a folder for its evaluation", "", "--out FOLDER")
+        raise InputError(
+            f"{folder.name} ships with skysure", "a folder for its evaluation", "its own folder is not written to",
+            "--out FOLDER",
+        )  # fmt: skip
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Apply a trained model to data: give the prediction, or write it to tables, pages and other files."""
+"""Apply a trained model to data: return the prediction, or write it to tables, pages and other files."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def predict(run: str | Path | Run, data: Any, out: str | Path | Paths, **options
 
 @overload
 def predict(run: str | Path | Run, data: Any = (), *, kind: type[P], **options: Any) -> P:
-    """Return the whole prediction, of the kind that is expected."""
+    """Return the whole prediction, of the kind given."""
     ...
 
 
 @overload
 def predict(run: str | Path | Run, data: Any = (), *, forecast: str | float, **options: Any) -> Values:
-    """Return a forecast, of an application that has them."""
+    """Return a forecast, if the application has them."""
     ...
 
 
@@ -78,20 +78,21 @@ def predict(
         Files to write. The suffix of each decides: .parquet, .fits, .ecsv, .csv, .vot are tables, .html is a page
         with figures of the first objects.
     kind : type of Prediction, optional
-        The kind that you expect (`Classes`, `Values`, `Actions`): type checkers then know it, and another one raises
-        InputError.
+        The kind that you expect (`Classes`, `Values`, `Actions`), for type checkers; any other raises InputError.
     reading : mapping, optional
-        Instead of the `[reading]` table of the run, which describes files: columns, unit or zero point, bands.
+        Columns, unit or zero point, bands of the data; replaces the `[reading]` table of the run.
     resume : bool
         Continue a prediction that was interrupted.
+    force : bool
+        Replace files that exist.
     **query
         Fields of the application's Query: samples, coverage, ...
 
     Returns
     -------
     Prediction, or the number of rows
-        The whole prediction where `out` is empty; else how many rows were written, or with a page alone how many
-        objects are on it.
+        The whole prediction if `out` is empty; else how many rows were written, or how many objects if `out` is only
+        a page.
     """
     run, progress = load(run), progress or silent
     request = build(run.verbs.Query, query, where=run.application)
@@ -141,7 +142,7 @@ def is_table(data: Any) -> bool:
 
 
 def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Iterator[Answer]:
-    """Give an answer for each chunk, whose prediction has the columns of its objects."""
+    """Yield an answer for each chunk; its prediction also has the columns that the data have for each object."""
     columns = ObjectColumns()
     for k, chunk in enumerate(source.chunks()):
         columns.note(chunk)
@@ -155,7 +156,7 @@ def _require(kind: type[P], prediction: Prediction) -> P:
 
 
 def _write(paths: list[Path], task: Task, source: Source, answers: Iterator[Answer], progress: Progress) -> int:
-    """Write answers to files, and return the number of rows; of objects where no form has rows."""
+    """Write answers to files, and return the number of rows, or of objects if no file has rows."""
     note, flags, done = notify(progress), Counter(), 0
     by_form: dict[str, tuple[Form, list[Path]]] = {}
     for path in paths:
@@ -202,6 +203,6 @@ def _count_flags(answer: Answer) -> Counter[str]:
 
 
 def _metadata(run: Run, query: Any) -> dict[str, Any]:
-    """Say where a result comes from: application, run, how to cite it, checksum of the model, query."""
+    """Describe where a result comes from: application, run, how to cite it, checksum of the model, query."""
     card = {"application": run.application, "run": run.path.name if run.path else "", "cite": run.card.get("cite", "")}
     return card | {"model": run.card.get("sha256", {}).get("model.safetensors", "")} | plain(query)

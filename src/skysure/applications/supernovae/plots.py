@@ -84,7 +84,7 @@ def scores_in_time(curve: dict[str, Any]) -> Figure:
             style.legend(axes, loc="lower right")
 
     caption = (
-        f"Classification of {number(curve['n'])} objects from all points until so many days after the first detection. "
+        f"Classification of {number(curve['n'])} objects from the points up to each day after the first detection. "
         f"Middle: empirical coverage of the prediction sets, nominal {100 * curve['wanted']:g} %; grey: 95.5 % of "
         "calibrated models lie inside. Bands: 68.3 %."
     )
@@ -175,7 +175,8 @@ def _caption(example: Example) -> str:
         parts.append(f"{which}: {epochs['classes'][best]}, P = {p}.")
     if forecast := example.data.get("forecast"):
         coverage = f"{100 * forecast['coverage']:.3g} %"
-        parts.append(f"Shaded: {coverage} interval of the flux as forecast on day {round(forecast['from'])} (dotted).")
+        day = round(forecast["from"])
+        parts.append(f"Shaded: {coverage} interval of the flux as forecast on day {day} (dotted line).")
     parts += [f"{flag[:1].upper()}{flag[1:]}." for flag in map(str, example.flags)]
     return " ".join(parts)
 

@@ -1,4 +1,4 @@
-"""Light curves to class probabilities with their uncertainties, prediction sets, OOD scores and quality flags."""
+"""Predictions for light curves: class probabilities and their uncertainties, prediction sets, OOD scores, flags."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNKNOWN_BAND = "points in the band {}, which this model was not trained for, wer
 
 
 def predict(model: Classifier, chunk: LightCurves, query: Query) -> Classes | Values:
-    """Predict class probabilities of light curves, or with `query.forecast` future fluxes."""
+    """Predict class probabilities of light curves, or future fluxes if `query.forecast` is set."""
     return forecast_with_flags(model, chunk, query) if query.forecast else classify(model, chunk, query)
 
 
@@ -67,7 +67,9 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
 
 
 def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
-    """Give class probabilities of each sample, shape (sample, row, class), by default calibrated for the stage."""
+    """Give class probabilities of each sample, shape (sample, row, class), by default after the calibration of the
+    stage (range of days since the trigger) of each row.
+    """
     logits = answer.logits
     if calibrated:
         logits = logits.clone()
@@ -85,7 +87,7 @@ def prediction_set(model: Classifier, answer: Logits, probability: Tensor, cover
 
 
 def level_of(model: Classifier, answer: Logits) -> np.ndarray:
-    """Give the index of the set level of each row, over the levels of all stages in order, shape (row,)."""
+    """Give which level its prediction set has, as an index over the levels of all stages in order, shape (row,)."""
     level = np.empty(len(answer.owner), np.int64)
     for k in np.unique(answer.stage):
         rows, sets = answer.stage == k, model.stages[k].sets
@@ -117,9 +119,9 @@ def predict_classes(model: Classifier, answer: Logits, query: Query, nights: Nig
 
 
 def class_frequencies(model: Classifier, owner: np.ndarray, query: Query, nights: Nights, ids: np.ndarray) -> Classes:
-    """Predict the class frequencies for objects with too few data."""
+    """Predict the class frequencies of the training set for objects with too few data."""
     p = model.frequency.double().cpu().numpy()
-    p = p / p.sum()  # to double precision
+    p = p / p.sum()  # the stored ones sum to 1 in single precision only
     entropy = -(p * np.log(np.where(p > 0, p, 1.0))).sum()
     n, shape = len(owner), (len(owner), len(p))
     return Classes(

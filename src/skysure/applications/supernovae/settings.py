@@ -39,7 +39,7 @@ class Settings(SupervisedSettings):
     Parameters
     ----------
     classes : tuple of str
-        Classes to predict; binary scores refer to the first. Empty: all labels of the data.
+        Classes to predict; scores of one class against the rest are for the first. Empty: all labels of the data.
     bands : tuple of str
         Bands to use, in this order. Empty: those of the data.
     redshift : {"optional", "always", "never"}
@@ -47,7 +47,7 @@ class Settings(SupervisedSettings):
     before : float
         Days before the first point with S/N > `trigger_snr` that are used [d].
     trigger_snr : float
-        Signal-to-noise ratio of the trigger, the point from which time counts.
+        Signal-to-noise ratio of the trigger (first detection), the point from which time counts.
     variables : bool
         Whether the objects include variable stars: a point as far below zero triggers too, as in an eclipse on
         difference images, and a redshift of zero means that an object is in our Galaxy.
@@ -67,7 +67,7 @@ class Settings(SupervisedSettings):
     average : float
         Epochs over which the weights are averaged; 0 for no averaging.
     every_epoch : float
-        Weight of the loss at every night; the loss at the last night has the rest.
+        Weight of the mean loss over all nights; the loss at the last night has the rest.
     noise : float
         Largest noise added in training, in units of the errors.
     drop_nights : float
@@ -83,11 +83,11 @@ class Settings(SupervisedSettings):
     hide_redshift : float
         Fraction of the redshifts that are hidden in training, if redshift is "optional".
     forecast : float
-        Weight of the likelihood of later points, beside that of the class; 0: no forecasts.
+        Weight of the forecasts in the loss (likelihood of later points) beside the classes; 0: no forecasts.
     cuts : int
         Nights of each light curve from which later points are forecast, per epoch.
     redshifting : int
-        Copies of each labelled object at higher redshifts, as `survey` would observe them; for samples that were
+        Copies of each labelled object at higher redshifts, as the survey of `survey` would observe them; for samples
         selected by spectroscopy.
     groups : bool
         Whether related objects (the column "group": host, template) stay in one part.
@@ -96,7 +96,7 @@ class Settings(SupervisedSettings):
     photoz : {"good", "realistic", "none"}
         Quality of the simulated host redshifts.
     unknowns : bool
-        Whether rarer kinds outside all classes are simulated too.
+        Whether rarer kinds of objects that belong to no class are simulated too.
     objects : int
         Number of objects to simulate by default.
     """
@@ -170,14 +170,14 @@ class Query(ClassQuery):
     Parameters
     ----------
     at_epoch : float or "all", optional
-        A number of days: use only data up to that many days after the first detection; "all": one row for every
-        night. By default the whole light curve is used.
+        A number of days: use only data up to that many days after the trigger (first detection); "all": one row for
+        every night. By default the whole light curve is used.
     forecast : int or str, optional
-        30 or "30d": the fluxes of the 30 days after the last night used, in each band. By default classes.
+        30 or "30d": predict the fluxes of the 30 days after the last night used, in each band, instead of classes.
     ood_level : float
         Fraction of calibration objects with a lower OOD score above which a row is flagged as out of distribution.
     batch : int
-        Objects at a time.
+        Number of objects predicted at a time.
     """
 
     at_epoch: float | str | None = None

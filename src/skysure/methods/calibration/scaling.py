@@ -1,10 +1,10 @@
 """Scaling: a few parameters, fitted on the calibration part, that calibrate probabilities and standard deviations.
 
 Each module starts as the identity and stores its parameters as buffers. The objective is the negative log-likelihood of
-the posterior-predictive *mixture*, -log (1/S) sum_s p_s(truth), as the mixture is the prediction, plus a Gaussian prior
-around the identity worth about one object: it is negligible with many objects, dominates with few, and keeps factors
-finite where the classes are perfectly separated. The prior term is zero at the identity, so the likelihood on the
-fitted objects is never worse than without scaling.
+the posterior-predictive *mixture* over S samples, -log (1/S) sum_s p_s(truth), as the mixture is the prediction, plus a
+Gaussian prior around the identity. The prior has the weight of about one object: it is negligible with many objects,
+dominates with few, and keeps factors finite where the classes are perfectly separated. The prior term is zero at the
+identity, so the likelihood on the fitted objects is never worse than without scaling.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class VectorScaling(nn.Module):
 
 
 class VarianceScaling(nn.Module):
-    """One factor per value on the spread of a Gaussian mixture.
+    """Scale the spread of a Gaussian mixture by one factor per value.
 
     The means of the samples become mean + f (mean_s - mean) and their standard deviations f std_s, so that every
     covariance, aleatoric and epistemic, becomes f_i f_j C_ij (for one Gaussian: Laves et al. 2020): calibration data do
