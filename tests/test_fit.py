@@ -137,10 +137,11 @@ def test_seeds_combine_without_collisions() -> None:
 SMALL = ["--objects", "200", "--validation", "40", "--calibration", "40", "--test", "40", "--epochs", "8"]
 
 
-def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_two_processes_give_what_one_gives(tmp_path: Path, device: str) -> None:
     """To 1e-5 of each tensor's largest value, dropout and its learned rates included."""
-    command = ["-m", "skysure.cli", "train", "sine", *SMALL, "--hidden", "16", "--device", "cpu", "--out"]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = ["-m", "skysure.cli", "train", "sine", *SMALL, "--hidden", "16", "--device", device, "--out"]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command]
     for line in ([sys.executable, *command, "one"], [*run, "two"]):
         done = subprocess.run(line, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)

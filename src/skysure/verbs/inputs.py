@@ -119,4 +119,5 @@ def accelerator_on(device: str) -> Accelerator:
         raise SettingsError(f"device = {device!r}", "auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda", "a GPU", "there is none, or PyTorch was installed for the CPU", "--device auto")
-    return Accelerator(cpu=device == "cpu")
+    # without an accelerator it has to be told so, else each of several processes would train a whole network of its own
+    return Accelerator(cpu=device == "cpu" or not torch.accelerator.is_available())

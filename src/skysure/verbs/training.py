@@ -77,6 +77,7 @@ def train(
     settings = settings_of(name, preset, config, fields)
     session = _session(out, name, settings, data, reading, accelerator.is_main_process)
     with session.running(resume=resume, force=force):
+        accelerator.wait_for_everyone()  # until the folder is made, and old checkpoints are gone
         experience = _open_experience(app, settings, data, session.reading, progress)
         state, history = session.checkpoints.load() or (None, [])
         if start is not None and state is None:
