@@ -12,7 +12,7 @@ from skysure.data.results.writer import read_table
 from skysure.errors import InputError
 from skysure.predictions import Classes, Prediction, Values, writers
 from skysure.predictions.writers import Answer, Form, Task, form_of, register
-from skysure.verbs import predicting
+from skysure.verbs.inputs import is_table
 
 
 class Lines:
@@ -138,7 +138,7 @@ def test_kind_is_checked(run: skysure.Run, twice: Twice) -> None:
 def test_tables_of_any_library_are_recognised() -> None:
     from astropy.table import QTable
 
-    assert predicting.is_table(QTable({"x": [1]}))
-    assert predicting.is_table({"x": [1]})
+    assert is_table(QTable({"x": [1]}))
+    assert is_table({"x": [1]})
     for data in ("a.fits", Path("a.fits"), [], (), ["a.fits"]):
-        assert not predicting.is_table(data)
+        assert not is_table(data)

@@ -14,7 +14,7 @@ from skysure.run.session import IN_MEMORY, Session, require_replaceable
 
 from .evaluating import compare, metrics_of
 from .exclusions import left_out, note_few, tell_left_out
-from .inputs import Paths, accelerator_on, list_data, load, open_for_run, paths_of
+from .inputs import Paths, accelerator_on, list_data, load, open_for_run, paths_of, reading_for
 from .progress import Progress, notify, silent
 from .split import in_parts
 from .unseen import unseen, with_seen
@@ -43,7 +43,7 @@ def calibrate(
     Parameters
     ----------
     run : path, name or Run
-    data : path, sequence of paths, chunk in memory (LightCurves, ...), or Source
+    data : path, sequence of paths, table or chunk in memory (LightCurves, ...), or Source
         Objects with truth.
     out : path
         The new run directory.
@@ -67,12 +67,13 @@ def calibrate(
         raise SettingsError(
             f"test = {test:g}", "a share, or a number of objects", "nothing would be left to evaluate the calibration"
         )
+    opening = reading_for(run, data, reading)
     reading, files = dict(run.reading if reading is None else reading), paths_of(list_data(data))
     session = Session(out, run.application, run.settings, reading, files, "" if files else IN_MEMORY)
     device_ = accelerator_on(device).device
     model = deepcopy(run.model).to(device_)
     with session.running(force=force, resumable=False):
-        fresh = unseen(open_for_run(run, data, reading), run)
+        fresh = unseen(open_for_run(run, data, opening), run)
         source = in_parts(fresh, {TRAIN: 0, VALIDATION: 0, CALIBRATION: None, TEST: test}, seed, progress)
         assert isinstance(source, SplitSource)  # `Unseen` has no parts of its own
         note_few(source, notify(progress))

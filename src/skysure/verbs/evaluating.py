@@ -21,7 +21,7 @@ from skysure.run.session import IN_MEMORY, require_replaceable
 from skysure.settings import build
 
 from .exclusions import left_out, require_objects, tell_left_out
-from .inputs import Paths, accelerator_on, any_given, load, open_data, open_environment, open_for_run
+from .inputs import Paths, accelerator_on, any_given, load, open_data, open_environment, open_for_run, reading_for
 from .progress import Progress, notify, silent
 from .unseen import split_of, unseen
 
@@ -43,7 +43,7 @@ def evaluate(
     Parameters
     ----------
     run : path, name or Run
-    data : sequence of paths, Source, or a chunk in memory
+    data : path or sequence of paths, Source, table, or chunk in memory; see `predict`
         Empty: the test part of the run's own data, or the environment of its agents.
     against : run, optional
         Another run, evaluated on the same objects.
@@ -65,7 +65,7 @@ def evaluate(
     question = build(app.Query, query, where=run.application)
     folder = _folder_for(run, out, has_data, force)
     other = None if against is None else _comparable(load(against), run)
-    experience = _test_data(run, data, dict(run.reading if reading is None else reading))
+    experience = _test_data(run, data, reading_for(run, data, reading))
     if not app.is_agent:
         experience = experience if other is None else unseen(experience, other)
         require_objects(experience)

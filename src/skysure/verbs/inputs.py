@@ -35,7 +35,7 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
     ----------
     name : str
         The application.
-    data : path, sequence of paths, or of chunks in memory (LightCurves, ...)
+    data : path, sequence of paths, of tables, or of chunks in memory (LightCurves, ...)
     reading : mapping, optional
         The `[reading]` table: columns, units, time format, bands, labels.
 
@@ -44,14 +44,16 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
     Source
         Iterated with `chunks()`.
     """
-    return application(name).read(list(list_data(data)), dict(reading or {}))
+    app = application(name)
+    require_reader(app)
+    return app.read(chunks_of_tables(app, list_data(data), reading or {}), dict(reading or {}))
 
 
 def open_data(app: Application, settings: Any, data: Sequence[Any], reading: Mapping[str, Any]) -> Source:
     """Open the data of an application: the files or chunks in memory that are given, else a simulation."""
     if data:
         require_reader(app)
-        return app.read(list(data), dict(reading))
+        return app.read(chunks_of_tables(app, data, reading), dict(reading))
     return app.simulate(settings, settings.objects, settings.seed)
 
 
@@ -70,11 +72,11 @@ def require_reader(app: Application) -> None:
 
 
 def open_for_run(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
-    """Open data for a trained model: paths, chunks in memory, or a source; of agents without data, their states."""
+    """Open data for a trained model: paths, tables, chunks, or a source; of agents without data, their states."""
     app = run.verbs
     if is_source(data):
         return data
-    chunks_or_paths = list_data(data)
+    chunks_or_paths = chunks_of_tables(app, list_data(data), reading)
     if not chunks_or_paths and app.offers("read"):
         raise InputError("no DATA", f"objects to apply {run.application} to", "", "skysure predict RUN DATA --out FILE")
     if chunks_or_paths and not paths_of(chunks_or_paths):
@@ -82,6 +84,34 @@ def open_for_run(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
     if app.is_agent and not chunks_or_paths:
         return app.states(app.environment(run.settings))
     return open_data(app, run.settings, chunks_or_paths, reading)
+
+
+def reading_for(run: Run, data: Any, reading: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give the reading of data: what was asked, else that of the run, which describes files, not tables in memory."""
+    if reading is None:
+        return {} if has_table(data) else dict(run.reading)
+    return dict(reading)
+
+
+def chunks_of_tables(app: Application, data: Sequence[Any], reading: Mapping[str, Any]) -> list[Any]:
+    """Turn the tables in a list of data into chunks of an application; paths and chunks stay as they are."""
+    return [app.from_table(d, reading) if is_table(d) else d for d in data]
+
+
+def has_table(data: Any) -> bool:
+    """Whether there is a table in memory among data."""
+    return any(map(is_table, list_data(data)))
+
+
+def is_table(data: Any) -> bool:
+    """Whether data are columns by name: a dict, or a table of astropy, pandas, polars or Arrow.
+
+    >>> is_table({"id": ["a"]}), is_table("night.fits")
+    (True, False)
+    """
+    if isinstance(data, Mapping):
+        return True
+    return hasattr(data, "__getitem__") and any(hasattr(data, n) for n in ("colnames", "column_names", "columns"))
 
 
 def is_source(data: Any) -> bool:

@@ -22,7 +22,7 @@ from skysure.settings import build, plain
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
-from .inputs import Paths, accelerator_on, list_data, load, open_for_run, paths_of
+from .inputs import Paths, accelerator_on, has_table, list_data, load, open_for_run, paths_of, reading_for
 from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
@@ -97,9 +97,8 @@ def predict(
     run, progress = load(run), progress or silent
     request = build(run.verbs.Query, query, where=run.application)
     model = deepcopy(run.model).to(accelerator_on(device).device).eval()
-    if reading is None:
-        reading = {} if _has_table(data) else run.reading
-    source = _open(run, data, dict(reading))
+    reading = reading_for(run, data, reading)
+    source = open_for_run(run, data, reading)
     predict_chunk = run.verbs.predict
     answers = _answers(source, lambda chunk: predict_chunk(model, chunk, request))
     if not out:
@@ -107,38 +106,11 @@ def predict(
         if not predictions:
             raise no_object(source)
         return _require(kind, concat(predictions))
-    files = [] if _has_table(data) else list(paths_of(list_data(data)))
+    files = [] if has_table(data) else list(paths_of(list_data(data)))
     metadata = _metadata(run, request)
     identity = metadata | {"data": files, "reading": dict(reading)} if files else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
     return _write([Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)], task, source, answers, progress)
-
-
-def _open(run: Run, data: Any, reading: Mapping[str, Any]) -> Source:
-    """Open data for a run; its application turns tables in memory into chunks."""
-    if not _has_table(data):
-        return open_for_run(run, data, reading)
-    from_table = run.verbs.from_table
-    return open_for_run(run, [from_table(d, reading) if is_table(d) else d for d in _several(data)], reading)
-
-
-def _several(data: Any) -> list[Any]:
-    return list(data) if isinstance(data, (list, tuple)) else [data]
-
-
-def _has_table(data: Any) -> bool:
-    return any(map(is_table, _several(data)))
-
-
-def is_table(data: Any) -> bool:
-    """Whether data are columns by name: a dict, or a table of astropy, pandas, polars or Arrow.
-
-    >>> is_table({"id": ["a"]}), is_table("night.fits")
-    (True, False)
-    """
-    if isinstance(data, Mapping):
-        return True
-    return hasattr(data, "__getitem__") and any(hasattr(data, n) for n in ("colnames", "column_names", "columns"))
 
 
 def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Iterator[Answer]:

@@ -46,7 +46,7 @@ def train(
     ----------
     name : str
         The application.
-    data : path, sequence of paths, chunk in memory (LightCurves, ...), or Source
+    data : path, sequence of paths, table or chunk in memory (LightCurves, ...), or Source
         Empty: simulated as the settings say. A source in parts (`SplitSource`) keeps them, whatever the settings say.
     out : path
         The run directory. Until it is complete it is called `out.training`, from where `resume` continues.

@@ -78,7 +78,7 @@ def _functions(model: SineNetwork, source: Source, query: Query) -> Curve:
     low, high = source.schema.low, source.schema.high
     x = np.linspace(low - (high - low), high + (high - low), CURVE_POINTS)
     prediction = predict(model, _at(x), query)
-    training = Points.concat(source.chunks(TRAIN))[:300]
+    training = Points.concat([_at(np.zeros(0)), *source.chunks(TRAIN)])[:300]  # a new calibration has none
     samples = draws(model, x, replace(query, samples=FUNCTIONS))[0]
     return Curve("functions", {
         "x": x.tolist(), "truth": truth_of(model.function, x).tolist(), "mean": prediction.mean[:, 0].tolist(),
