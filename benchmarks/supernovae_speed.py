@@ -1,6 +1,6 @@
 """How fast and how lean the supernova classifier is, from file to file on this machine.
 
-    python benchmarks/supernovae_speed.py [--quick] [--run RUN]
+    python benchmarks/supernovae_speed.py [--quick] [--run RUN] [shipped] [run] [help] [simulator]
 
 RUN is by default what benchmarks/supernovae.py trained, so that accuracy, coverage and speed are of the same weights.
 Beside it the model that ships, with its forecaster and the OOD score that goes by forecasts. Two threads each.
@@ -38,22 +38,27 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 sys.exit(status)
 """
 
+PARTS = ("shipped", "run", "help", "simulator")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--run", default=str(ROOT / "runs" / "spcc_10660_z"))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all by default")
     asked = parser.parse_args()
+    parts = asked.parts or PARTS
     many, few = (20_000, 2_000) if asked.quick else (1_000_000, 10_000)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         sample = simulate_lightcurves(2_000, "des", seed=5)
         small, large = (tiled(sample, n, work / f"{n}.parquet") for n in (few, many))
-        rows = classification_rows(asked.run, small, large, few, many) + shipped_rows(small, large, few, many)
-    rows += [
-        row("help_cpu_over_import_numpy", help_over_numpy(), note="median of 9 pairs"),
-        row("simulated_objects_per_second", simulated_per_second(1_000 if asked.quick else 20_000), "1/s"),
-    ]
+        rows = shipped_rows(small, large, few, many) if "shipped" in parts else []
+        rows += classification_rows(asked.run, small, large, few, many) if "run" in parts else []
+    if "help" in parts:
+        rows.append(row("help_cpu_over_import_numpy", help_over_numpy(), note="median of 9 pairs"))
+    if "simulator" in parts:
+        rows.append(row("simulated_objects_per_second", simulated_per_second(1_000 if asked.quick else 20_000), "1/s"))
     record("supernovae_speed", rows, quick=asked.quick)
 
 
