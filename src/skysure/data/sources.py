@@ -135,19 +135,15 @@ class InMemorySource(Source):
         yield from self.held
 
 
-@dataclass(frozen=True)
-class SplitSource(Source):
-    """A source whose objects belong to parts: train, validation, calibration, test.
+class DerivedSource(Source):
+    """A source made from another one: unless a subclass says otherwise, what is known of the data is that of the other.
 
-    Parameters
+    Attributes
     ----------
     source : Source
-    split : Split
     """
 
     source: Any
-    split: Split
-    has_parts = True
 
     @property
     def schema(self) -> Any:
@@ -173,6 +169,21 @@ class SplitSource(Source):
     def dropped(self) -> int:
         """Number of objects of the whole source left out because a model has seen them."""
         return self.source.dropped
+
+
+@dataclass(frozen=True)
+class SplitSource(DerivedSource):
+    """A source whose objects belong to parts: train, validation, calibration, test.
+
+    Parameters
+    ----------
+    source : Source
+    split : Split
+    """
+
+    source: Any
+    split: Split
+    has_parts = True
 
     @property
     def counts(self) -> dict[str, int]:

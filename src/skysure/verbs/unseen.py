@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from skysure.data.sources import Index, Source, groups_of
+from skysure.data.sources import DerivedSource, Index, Source, groups_of
 from skysure.data.split import SEEN, Split, drop_seen, read_parts
 from skysure.run.directory import Run
 
@@ -29,7 +29,7 @@ def with_seen(split: Split, earlier: Split) -> Split:
 
 
 @dataclass
-class Unseen(Source):
+class Unseen(DerivedSource):
     """A source without the objects, and their groups, that a run has seen.
 
     Parameters
@@ -42,26 +42,6 @@ class Unseen(Source):
     source: Any
     split: Split
     _count: int = 0
-
-    @property
-    def schema(self) -> Any:
-        """Schema of the whole source."""
-        return self.source.schema
-
-    @property
-    def rejected(self) -> Sequence[Any]:
-        """Objects of the whole source that cannot be used."""
-        return self.source.rejected
-
-    @property
-    def rejected_count(self) -> int:
-        """Number of objects of the whole source that cannot be used."""
-        return self.source.rejected_count
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What was done to the data."""
-        return self.source.notes
 
     @property
     def dropped(self) -> int:

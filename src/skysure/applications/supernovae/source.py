@@ -14,7 +14,7 @@ from skysure.data.findings import Findings
 from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
 from skysure.data.lightcurves.memory_columns import column_names
 from skysure.data.lightcurves.reading import Reading
-from skysure.data.sources import ChunkCache, Index, InMemorySource, Source, cached_index
+from skysure.data.sources import ChunkCache, DerivedSource, Index, InMemorySource, cached_index
 from skysure.errors import InputError
 
 from .settings import Schema
@@ -68,7 +68,7 @@ def inspect(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | 
 
 
 @dataclass(frozen=True)
-class LightCurveFiles(Source):
+class LightCurveFiles(DerivedSource):
     """A source of light curves in files or in memory.
 
     The index needs the points, since they decide which objects can be used; so does the schema. Both come from one
@@ -95,21 +95,6 @@ class LightCurveFiles(Source):
         """Bands, labels, and the ranges of redshift and error."""
         self.index()
         return vars(self)["_schema"]
-
-    @property
-    def rejected(self) -> Sequence[Any]:
-        """Objects that the last walk set aside."""
-        return self.source.rejected
-
-    @property
-    def rejected_count(self) -> int:
-        """Number of objects that the last walk set aside."""
-        return self.source.rejected_count
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What was done to the data."""
-        return self.source.notes
 
     def _survey(self) -> Iterator[LightCurves]:
         """Walk through all objects once, keep them where they fit, and find the schema."""
