@@ -83,10 +83,10 @@ def ensemble_predictions(splits: Splits, steps: int | None = None, seed: int = 1
             mean, std = predict(networks, unseen, floor)
             best.keep(networks, (0.5 * ((truth[own] - mean) / std).square() + std.log()).mean(1))
     networks.load_state_dict(best.tensors)
-    inputs, some = torch.cat([unseen, splits.new_x[own]], 1), held.shape[1]
+    inputs, unseen_count = torch.cat([unseen, splits.new_x[own]], 1), held.shape[1]
     mean, std = (a.unflatten(0, (MEMBERS, count)).movedim(0, 1) for a in predict(networks, inputs, floor))
-    by = Predicted(mean[..., :some], std[..., :some])
-    return calibrate(Predicted(mean[..., some:], std[..., some:]), by, truth, splits.floor)[0]
+    by = Predicted(mean[..., :unseen_count], std[..., :unseen_count])
+    return calibrate(Predicted(mean[..., unseen_count:], std[..., unseen_count:]), by, truth, splits.floor)[0]
 
 
 class Best:

@@ -63,8 +63,8 @@ def read_splits(name: str, count: int = 20, inner: bool = False) -> Splits:
 
 def _cut(train: np.ndarray, split: int) -> tuple[np.ndarray, np.ndarray]:
     rows = np.random.default_rng(100 + split).permutation(train)
-    some = round(0.8 * len(rows))
-    return rows[:some], rows[some:]
+    cut = round(0.8 * len(rows))
+    return rows[:cut], rows[cut:]
 
 
 def stacked(x: np.ndarray, y: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> Splits:

@@ -47,14 +47,14 @@ class SettingsError(InputError):
     status = 2
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """Offer the known names most like `name`, or all of them where there are few.
 
     >>> nearest("flx", ["time", "flux", "flux_error"])
     'nearest: flux'
     """
-    known = sorted({str(k) for k in known})
-    close = get_close_matches(name, known, n=3, cutoff=0.6)
+    names = sorted({str(k) for k in names})
+    close = get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return "nearest: " + ", ".join(close)
-    return "known: " + ", ".join(known[:20]) + (" ..." if len(known) > 20 else "") if known else ""
+    return "known: " + ", ".join(names[:20]) + (" ..." if len(names) > 20 else "") if names else ""

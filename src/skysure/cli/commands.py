@@ -64,11 +64,11 @@ def list_(*, json: Flag = False) -> None:
     json
         Print as JSON.
     """
-    known = {name: _describe(name) for name in names()}
+    applications = {name: _describe(name) for name in names()}
     if json:
-        print(dumps({"applications": known, "models": shipped()}))
+        print(dumps({"applications": applications, "models": shipped()}))
         return
-    for facts in known.values():
+    for facts in applications.values():
         print(facts["does"])
         if "error" in facts:
             print(f"    {facts['error']}\n")

@@ -165,11 +165,6 @@ class DerivedSource(Source):
         """What was done to the data."""
         return self.source.notes
 
-    @property
-    def dropped(self) -> int:
-        """Number of objects of the whole source left out because a model has seen them."""
-        return self.source.dropped
-
 
 @dataclass(frozen=True)
 class SplitSource(DerivedSource):
@@ -184,6 +179,11 @@ class SplitSource(DerivedSource):
     source: Any
     split: Split
     has_parts = True
+
+    @property
+    def dropped(self) -> int:
+        """Number of objects of the whole source left out because a model has seen them."""
+        return self.source.dropped
 
     @property
     def counts(self) -> dict[str, int]:
@@ -218,16 +218,16 @@ class ChunkCache:
 
     def keep(self, chunks: Iterator[Any]) -> Iterator[Any]:
         """Yield chunks, and keep them after the last one, unless they are too large."""
-        kept: list[Any] | None = []
+        cached: list[Any] | None = []
         size = 0
         for chunk in chunks:
             size += memory_size(vars(chunk))
             if size > self.limit:
-                kept = None
-            if kept is not None:
-                kept.append(chunk)
+                cached = None
+            if cached is not None:
+                cached.append(chunk)
             yield chunk
-        self.kept = kept
+        self.kept = cached
 
 
 def memory_size(values: Any) -> int:

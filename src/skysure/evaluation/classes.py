@@ -103,13 +103,13 @@ def score_out_of_distribution(
         return []
     flagged, n = int(is_ood[unknown].sum()), int(unknown.sum())
     low, high = wilson_interval(flagged, n)
-    found = [
+    scores = [
         Score("unknown_flagged", "Out-of-distribution classes flagged", 100 * flagged / n, 100 * low, 100 * high, "%")
     ]
     if not unknown.all():
         area = float(ranking.auc(np.nan_to_num(percentile), unknown))
-        found.append(Score("unknown_auroc", "Out-of-distribution detection: area under the ROC curve", area))
-    return found
+        scores.append(Score("unknown_auroc", "Out-of-distribution detection: area under the ROC curve", area))
+    return scores
 
 
 def confusion_curve(probability: Probability, truth: Truth, classes: Sequence[str]) -> Curve:

@@ -47,11 +47,13 @@ def evaluate_classes(
     Evaluation
         With the curves of `skysure.report.standard_figures`. Where no true class is known it has no scores.
     """
-    known = truth >= 0
-    evaluation = Evaluation(**about, noun=noun, objects=len(truth), truth=bool(known.any()), facts=_facts(prediction))
-    if not known.any():
+    has_class = truth >= 0
+    evaluation = Evaluation(
+        **about, noun=noun, objects=len(truth), truth=bool(has_class.any()), facts=_facts(prediction)
+    )
+    if not has_class.any():
         return evaluation
-    labelled, truth, before = prediction[known], truth[known], None if before is None else before[known]
+    labelled, truth, before = prediction[has_class], truth[has_class], None if before is None else before[has_class]
     return replace(
         evaluation,
         scores=tuple(_scores(labelled, truth, before)),

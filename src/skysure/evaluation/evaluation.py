@@ -229,18 +229,18 @@ def _flat(example: Example) -> dict[str, Any]:
 
 
 def _score_from(plain: Mapping[str, Any]) -> Score:
-    known = {f.name: plain[f.name] for f in fields(Score) if f.name in plain}
+    values = {f.name: plain[f.name] for f in fields(Score) if f.name in plain}
     wanted = {"wanted": tuple(plain["wanted"])} if plain.get("wanted") else {}
-    return Score(**{**known, "unit": plain.get("unit") or "", **wanted})
+    return Score(**{**values, "unit": plain.get("unit") or "", **wanted})
 
 
 def _table_from(plain: Mapping[str, Any]) -> Table:
     columns = [Column(c.get("name") or c["label"], c["label"], c.get("unit") or "") for c in plain["columns"]]
-    known = {f.name: plain[f.name] for f in fields(Table) if plain.get(f.name) is not None}
-    return Table(**{"title": "", **known, "columns": tuple(columns), "rows": tuple(map(tuple, plain["rows"]))})
+    values = {f.name: plain[f.name] for f in fields(Table) if plain.get(f.name) is not None}
+    return Table(**{"title": "", **values, "columns": tuple(columns), "rows": tuple(map(tuple, plain["rows"]))})
 
 
 def _example_from(plain: Mapping[str, Any]) -> Example:
-    known = {name: plain[name] for name in _EXAMPLE if plain.get(name) is not None}
+    values = {name: plain[name] for name in _EXAMPLE if plain.get(name) is not None}
     data = {key: value for key, value in plain.items() if key not in _EXAMPLE}
-    return Example(**{"group": "example", "id": "", **known, "flags": tuple(plain.get("flags") or ()), "data": data})
+    return Example(**{"group": "example", "id": "", **values, "flags": tuple(plain.get("flags") or ()), "data": data})

@@ -34,16 +34,17 @@ class Gallery(Generic[Item]):
     def consider(self, ranks: Mapping[str, Float[np.ndarray, " row"]], take: Callable[[int], Item]) -> None:
         """Keep the rows that rank above those kept so far; `take` gives what to keep of a row."""
         for group, rank in ranks.items():
-            kept = self.groups.get(group, [])
+            highest = self.groups.get(group, [])
             for row in np.argsort(-rank, kind="stable")[: self.shown]:
-                if len(kept) < self.shown or rank[row] > kept[-1][0]:
-                    kept = sorted([*kept, (float(rank[row]), take(int(row)))], key=lambda pair: -pair[0])[: self.shown]
-            self.groups[group] = kept
+                if len(highest) < self.shown or rank[row] > highest[-1][0]:
+                    highest = [*highest, (float(rank[row]), take(int(row)))]
+                    highest = sorted(highest, key=lambda pair: -pair[0])[: self.shown]
+            self.groups[group] = highest
 
     def __iter__(self) -> Iterator[tuple[str, Item]]:
         """All that is kept, group by group, the highest rank first."""
-        for group, kept in self.groups.items():
-            for _, item in kept:
+        for group, highest in self.groups.items():
+            for _, item in highest:
                 yield group, item
 
 

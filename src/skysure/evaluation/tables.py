@@ -89,16 +89,16 @@ def table_of_unknown(
     nouns : str
         What objects are called.
     """
-    known, percentile = truth >= 0, np.nan_to_num(percentile)
-    unknown = Counter(label[~known & (label != "")].tolist()).most_common(SHOWN)
+    has_class, percentile = truth >= 0, np.nan_to_num(percentile)
+    unknown = Counter(label[~has_class & (label != "")].tolist()).most_common(SHOWN)
     groups = [(name, truth == k) for k, name in enumerate(classes)]
-    groups += [(name, ~known & (label == name)) for name, _ in unknown]
+    groups += [(name, ~has_class & (label == name)) for name, _ in unknown]
     rows = []
     for name, mask in groups:
         if mask.any():
-            p, inside = probability[mask], bool(known[mask].any())
+            p, inside = probability[mask], bool(has_class[mask].any())
             cells = name, "yes" if inside else "no", int(mask.sum()), share(is_ood[mask])
-            area = None if inside else _area(percentile, mask, known)
+            area = None if inside else _area(percentile, mask, has_class)
             rows.append((*cells, area, float(p.max(1).mean()), share(p[:, 0] > 0.5)))
     columns = (
         Column("label", "Class"), Column("known", "In training"), Column("count", nouns[:1].upper() + nouns[1:]),
@@ -122,6 +122,6 @@ def share(hits: Bool[np.ndarray, " row"]) -> dict[str, float]:
     return {"value": 100 * float(hits.mean()), "low": 100 * low, "high": 100 * high}
 
 
-def _area(percentile: np.ndarray, mask: np.ndarray, known: np.ndarray) -> Any:
-    rows = mask | known
-    return float(ranking.auc(percentile[rows], mask[rows])) if known.any() else None
+def _area(percentile: np.ndarray, mask: np.ndarray, has_class: np.ndarray) -> Any:
+    rows = mask | has_class
+    return float(ranking.auc(percentile[rows], mask[rows])) if has_class.any() else None

@@ -283,7 +283,7 @@ def _out_of_distribution(metrics: Metrics) -> Iterator[str]:
 def _unknown_classes(metrics: Metrics) -> Iterator[str]:
     for table in _tables(metrics, "unknown"):
         cells = zip(table["label"], table["known"], table["flagged"], strict=True)
-        flagged = {label: share for label, known, share in cells if known == "no"}
+        flagged = {label: share for label, in_training, share in cells if in_training == "no"}
         order = sorted(flagged, key=lambda label: -flagged[label]["value"])
         if shares := [f"{label} {measured(**flagged[label], unit='%')}" for label in order]:
             yield f"Out-of-distribution classes, share flagged: {_listed(shares)}."

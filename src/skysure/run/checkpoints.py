@@ -40,12 +40,12 @@ class Checkpoints:
         """Keep a state and the history up to it; parts whose version is kept already are not written again."""
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._book()
-        kept = set(_files_in(before))
+        files_before = set(_files_in(before))
         book = {"epoch": state.epoch, "counters": state.counters, "done": state.done, "history": history}
         book |= {"serial": before.get("serial", 0) + 1, "parts": {n: part.version for n, part in state.parts.items()}}
         write_bytes(self.folder / _state_file(book), serialise(dict(state.tensors)))
         for name, part in state.parts.items():
-            if (file := part_file(name, part.version)) not in kept:
+            if (file := part_file(name, part.version)) not in files_before:
                 write_bytes(self.folder / file, serialise(dict(part.tensors)))
         write_text(self.folder / "book.json", json.dumps(book))
         for path in self.folder.glob("*.safetensors"):

@@ -227,8 +227,8 @@ def tensors(nights: Nights) -> dict[str, Tensor]:
         full[row, step] = values
         return torch.from_numpy(full)
 
-    known = np.where(nights.redshift == 0, -1, np.isfinite(nights.redshift))
-    redshift = np.stack([np.nan_to_num(nights.redshift), np.nan_to_num(nights.redshift_error), known], 1)
+    has_redshift = np.where(nights.redshift == 0, -1, np.isfinite(nights.redshift))
+    redshift = np.stack([np.nan_to_num(nights.redshift), np.nan_to_num(nights.redshift_error), has_redshift], 1)
     return {
         "time": pad(nights.time, 0.0),
         "flux": pad(nights.flux, 0.0).view(len(nights), longest, width),

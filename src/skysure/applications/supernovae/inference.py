@@ -126,8 +126,8 @@ def best_snr_so_far(batch: Batch) -> Float[Tensor, "object night"]:
 
 def known_redshift(batch: Batch) -> Float[Tensor, " object"]:
     """Give the redshifts, zero in our Galaxy, NaN if unknown."""
-    z, _, known = batch["redshift"].unbind(-1)
-    return torch.where(known != 0, z, torch.nan)
+    z, _, has_redshift = batch["redshift"].unbind(-1)
+    return torch.where(has_redshift != 0, z, torch.nan)
 
 
 def run(

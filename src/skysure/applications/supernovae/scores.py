@@ -37,15 +37,15 @@ def evaluate_rows(
     """
     until = query.until
     seen = f"{until:g} days after the first detection" if np.isfinite(until) else "from their light curves"
-    known = rows["truth"] >= 0
+    has_class = rows["truth"] >= 0
     evaluation = Evaluation(
-        "supernovae", f"Classes of supernovae {seen}", TEST, len(known), "light curve", truth=bool(known.any()),
+        "supernovae", f"Classes of supernovae {seen}", TEST, len(has_class), "light curve", truth=bool(has_class.any()),
         examples=examples, facts=_facts(rows),
     )  # fmt: skip
     scores, curves, tables = [], [], []
-    if known.any():
+    if has_class.any():
         first = model.classes[0] if model.settings.classes else None
-        labelled = {name: values[known] for name, values in rows.items()}
+        labelled = {name: values[has_class] for name, values in rows.items()}
         staged = {name: values[staged["truth"] >= 0] for name, values in staged.items()}
         scores = list(score_rows(rows, labelled, model.classes, query, first))
         curves = list(curves_of(labelled, staged, model.classes, query, early.objects, first))

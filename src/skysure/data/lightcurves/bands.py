@@ -40,8 +40,8 @@ def guess_band(name: str) -> str:
 
 def check_bands(file: str, names: Iterable[str], reading: Reading) -> None:
     """Refuse bands that are neither ours nor mapped by the reading, all of them in one InputError."""
-    known = band_names(reading)
-    unknown = [name for name in sorted(set(names)) if name and reading.bands.get(name, name) not in known]
+    allowed = band_names(reading)
+    unknown = [name for name in sorted(set(names)) if name and reading.bands.get(name, name) not in allowed]
     if not unknown:
         return
     close = nearest(unknown[0], (*reading.bands, *BANDS))

@@ -146,9 +146,9 @@ def _convert_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[
 def _band_codes(columns: Columns, values: object) -> np.ndarray:
     """Codes of bands, -1 where it is missing; names that are not known raise an InputError."""
     codes, names = texts(values)
-    mapping, known = columns.reading.bands, band_names(columns.reading)
+    mapping, allowed = columns.reading.bands, band_names(columns.reading)
     check_bands(columns.file, names.tolist(), columns.reading)
-    index = [known.index(mapping.get(name, name)) if name else -1 for name in names.tolist()]
+    index = [allowed.index(mapping.get(name, name)) if name else -1 for name in names.tolist()]
     return np.array(index, np.int16)[codes]
 
 

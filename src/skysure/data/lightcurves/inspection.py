@@ -101,8 +101,10 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
 
 def open_hints(proposed: Reading) -> dict[str, str]:
     """Say what to write where a flux has neither unit nor zero point."""
-    known = proposed.dialect or proposed.unit or proposed.zero_point is not None or "zero_point" in proposed.columns
-    return {} if known or "flux" not in proposed.columns else {"zero_point": ZERO_POINT_HINT}
+    has_flux_unit = (
+        proposed.dialect or proposed.unit or proposed.zero_point is not None or "zero_point" in proposed.columns
+    )
+    return {} if has_flux_unit or "flux" not in proposed.columns else {"zero_point": ZERO_POINT_HINT}
 
 
 def _types(table: Table, names: Mapping[str, str]) -> dict[str, pa.DataType]:

@@ -183,9 +183,9 @@ def _over(own: Reading, under: Reading) -> Reading:
     )
 
 
-def _check_known(text: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise SettingsError(text, f"a known name ({nearest(name, known)})", "a misspelt name")
+def _check_known(text: str, name: str, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        raise SettingsError(text, f"a known name ({nearest(name, allowed)})", "a misspelt name")
 
 
 def _checked(name: str, value: Any) -> Any:

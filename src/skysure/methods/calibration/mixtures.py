@@ -53,8 +53,8 @@ class Mixtures:
 
     def __getitem__(self, rows: np.ndarray) -> Mixtures:
         """Take some of the rows."""
-        some = torch.from_numpy(rows)
-        parts = (part[..., some] for part in (self.share, self.mean, self.std, self.epistemic))
+        index = torch.from_numpy(rows)
+        parts = (part[..., index] for part in (self.share, self.mean, self.std, self.epistemic))
         return Mixtures(self.days[rows], *parts)
 
     def measured(self, error: np.ndarray) -> Mixtures:
@@ -67,8 +67,8 @@ class Mixtures:
         Those that are NaN are none. Errors differ by a factor of a few from night to night: with their median for all
         of them, intervals of 90 % held 84 % of simulated measurements.
         """
-        known = torch.from_numpy(np.isfinite(errors))
-        weight = (known / known.sum(1, keepdim=True)).T.double()
+        is_measured = torch.from_numpy(np.isfinite(errors))
+        weight = (is_measured / is_measured.sum(1, keepdim=True)).T.double()
         error = torch.from_numpy(np.nan_to_num(errors, nan=1.0)).T.double()
         share = (self.share[:, None] * weight).flatten(0, 1)
         std = torch.hypot(self.std[:, None].expand(-1, len(error), -1), error).flatten(0, 1)

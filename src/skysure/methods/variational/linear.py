@@ -209,8 +209,8 @@ def _mask_information(distance: Float64[Tensor, " weight"], rate: float) -> Floa
     """
     t = torch.linspace(-12, 12, 1201, dtype=distance.dtype, device=distance.device)
     weight = torch.exp(-t.square() / 2 - LOG_2PI / 2) * (t[1] - t[0])
-    dropped, kept = distance.new_tensor([rate, 1 - rate]).log()
+    log_drop, log_keep = distance.new_tensor([rate, 1 - rate]).log()
     shift = distance.abs()[:, None]
-    of_dropped = torch.logaddexp(dropped, kept + shift * t - shift**2 / 2)
-    of_kept = torch.logaddexp(kept, dropped - shift * t - shift**2 / 2)
+    of_dropped = torch.logaddexp(log_drop, log_keep + shift * t - shift**2 / 2)
+    of_kept = torch.logaddexp(log_keep, log_drop - shift * t - shift**2 / 2)
     return -(weight * (rate * of_dropped + (1 - rate) * of_kept)).sum(-1)

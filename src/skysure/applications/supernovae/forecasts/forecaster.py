@@ -164,10 +164,10 @@ class Forecaster(nn.Module):
     ) -> Float[Tensor, "object cut query feature"]:
         """Describe a query: the days ahead, also for the host, the band, and what was last measured in it."""
         days = batch["days"][..., None]
-        z, _, known = batch["redshift"][objects_of(batch)][:, :, None].split(1, -1)
+        z, _, has_redshift = batch["redshift"][objects_of(batch)][:, :, None].split(1, -1)
         one_hot = F.one_hot(batch["band"], self.bands).to(days.dtype)
         last = of_bands.gather(2, batch["band"][..., None].expand(*batch["band"].shape, of_bands.shape[-1]))
-        shared = [days / 30, torch.log1p(days), torch.tanh(days / 10), known * days / (1 + z) / 20]
+        shared = [days / 30, torch.log1p(days), torch.tanh(days / 10), has_redshift * days / (1 + z) / 20]
         return torch.cat([*shared, one_hot, last, one_hot * torch.tanh(days / 20)], -1)
 
     def suffix(self, state: dict[str, Tensor]) -> Float[Tensor, "object cut query 3 component"]:
