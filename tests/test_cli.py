@@ -466,7 +466,7 @@ def test_an_interrupted_prediction_goes_on(
 
     write(tmp_path / "night.parquet", fresh(30))
     inner = files.LightCurveSource.chunks
-    monkeypatch.setattr(files.LightCurveSource, "chunks", lambda self, size=8: inner(self, size))
+    monkeypatch.setattr(files.LightCurveSource, "chunks", lambda self, part=None: inner(self, part, size=8))
     words = ("predict", supernova_run, "night.parquet", "--device", "cpu", "--out")
     assert say(*words, "whole.fits")[0] == 0
     with monkeypatch.context() as patch:

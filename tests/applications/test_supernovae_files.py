@@ -326,7 +326,7 @@ def test_order_of_rows_files_and_chunks_changes_nothing(
     assert say("shuffled.parquet", out="b.csv")[0] == 0
     assert say("half1.parquet", "half0.parquet", out="c.csv")[0] == 0
     inner = source.LightCurveSource.chunks
-    monkeypatch.setattr(source.LightCurveSource, "chunks", lambda self, size=3: inner(self, size))
+    monkeypatch.setattr(source.LightCurveSource, "chunks", lambda self, part=None: inner(self, part, size=3))
     assert say("whole.parquet", "--batch", 2, out="d.csv")[0] == 0
     whole = probabilities("a.csv")
     assert len(whole) == 20

@@ -383,8 +383,8 @@ def test_describe_tells_of_a_file_that_cannot_be_read(tmp_path, objects):
 def test_chunks_have_their_size_and_a_walk_can_be_repeated(tmp_path, objects):
     pq.write_table(pa.table(objects[0]), tmp_path / "p.parquet")
     source = open_lightcurves([tmp_path / "p.parquet"], FLUX)
-    assert [len(c) for c in source.chunks(5)] == [5, 5, 2]
-    first, second = list(source.chunks(5)), list(source.chunks(5))
+    assert [len(c) for c in source.chunks(size=5)] == [5, 5, 2]
+    first, second = list(source.chunks(size=5)), list(source.chunks(size=5))
     assert all((a.flux == b.flux).all() and (a.ids == b.ids).all() for a, b in zip(first, second, strict=True))
     assert_same(LightCurves.concat(first), objects, about=False)
 

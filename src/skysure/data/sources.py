@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from .split import PARTS, Split
 
 TRAIN, VALIDATION, CALIBRATION, TEST = PARTS
+
+T = TypeVar("T")
 
 
 class Index(NamedTuple):
@@ -143,7 +146,7 @@ class DerivedSource(Source):
     source : Source
     """
 
-    source: Any
+    source: Source
 
     @property
     def schema(self) -> Any:
@@ -165,6 +168,11 @@ class DerivedSource(Source):
         """What was done to the data."""
         return self.source.notes
 
+    @property
+    def dropped(self) -> int:
+        """Number of objects of the whole source left out because a model has seen them."""
+        return self.source.dropped
+
 
 @dataclass(frozen=True)
 class SplitSource(DerivedSource):
@@ -176,14 +184,9 @@ class SplitSource(DerivedSource):
     split : Split
     """
 
-    source: Any
+    source: Source
     split: Split
     has_parts = True
-
-    @property
-    def dropped(self) -> int:
-        """Number of objects of the whole source left out because a model has seen them."""
-        return self.source.dropped
 
     @property
     def counts(self) -> dict[str, int]:
@@ -201,6 +204,19 @@ class SplitSource(DerivedSource):
     def take(self, ids: np.ndarray) -> Iterator[Any]:
         """Iterate over the objects with these ids."""
         return self.source.take(ids)
+
+
+def read_ahead(chunks: Iterator[T]) -> Generator[T, None, None]:
+    """Yield chunks while another thread reads the next one; closing the generator waits for that thread.
+
+    >>> list(read_ahead(iter("abc")))
+    ['a', 'b', 'c']
+    """
+    with ThreadPoolExecutor(1, "read_ahead") as thread:
+        pending = thread.submit(next, chunks, None)
+        while (chunk := pending.result()) is not None:
+            pending = thread.submit(next, chunks, None)
+            yield chunk
 
 
 class ChunkCache:

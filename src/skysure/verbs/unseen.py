@@ -39,7 +39,7 @@ class Unseen(DerivedSource):
         Its parts that a run was trained, stopped or calibrated on are left out.
     """
 
-    source: Any
+    source: Source
     split: Split
     _count: int = 0
 

@@ -11,10 +11,10 @@ import numpy as np
 from astropy import units as u
 
 from skysure.data.findings import Findings
-from skysure.data.lightcurves import LightCurves, LightCurveSource, open_lightcurves
+from skysure.data.lightcurves import LightCurves, open_lightcurves
 from skysure.data.lightcurves.memory_columns import column_names
 from skysure.data.lightcurves.reading import Reading
-from skysure.data.sources import ChunkCache, DerivedSource, Index, InMemorySource, cached_index
+from skysure.data.sources import ChunkCache, DerivedSource, Index, InMemorySource, Source, cached_index
 from skysure.errors import InputError
 
 from .settings import Schema
@@ -76,10 +76,11 @@ class LightCurveFiles(DerivedSource):
 
     Parameters
     ----------
-    source : LightCurveSource or InMemorySource
+    source : Source
+        Of light curves; without a schema.
     """
 
-    source: LightCurveSource | InMemorySource
+    source: Source
     _cache: ChunkCache = field(default_factory=ChunkCache, repr=False, compare=False)
 
     def chunks(self, part: str | None = None) -> Iterator[LightCurves]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from skysure.data.sources import Source
 from skysure.errors import InputError
 
 from . import checks, long, nested, plan, snana_fits, snana_text
@@ -45,8 +46,8 @@ class Facts:
     by_class: dict[str, int] = field(default_factory=dict)
 
 
-class LightCurveSource:
-    """Light curves in files, to be walked through as often as needed.
+class LightCurveSource(Source):
+    """Light curves in files, without parts.
 
     Parameters
     ----------
@@ -62,14 +63,21 @@ class LightCurveSource:
         Objects that the last walk set aside, at most 100,000 of them; `rejected_count` counts all.
     """
 
+    schema = None
+
     def __init__(self, paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> None:
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
         self._plan = plan.make(paths, Reading.of(reading))
         checks.find_problems(self._plan).raise_all()
         self.reading = self._plan.kept
         self.rejected: list[Rejected] = []
-        self.rejected_count = 0
+        self._rejected_count = 0
         self._notes: Counter[str] = Counter()
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of objects that the last walk set aside."""
+        return self._rejected_count
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,9 +101,9 @@ class LightCurveSource:
         """Bands, classes and columns that occur, and how many objects and points; walks through all once."""
         return summarise(self)
 
-    def chunks(self, size: int = 4096) -> Iterator[LightCurves]:
+    def chunks(self, part: str | None = None, size: int = 4096) -> Iterator[LightCurves]:
         """Walk through the objects, `size` at a time (the last chunk may have fewer)."""
-        self.rejected, self.rejected_count = [], 0
+        self.rejected, self._rejected_count = [], 0
         self._notes.clear()
         waiting: list[LightCurves] = []
         for curves in self._clean_blocks():
@@ -122,7 +130,7 @@ class LightCurveSource:
             _fill_constants(block, reading)
             total += len(block)
             curves, rejected = clean(block, reading, seen.add(block.ids), self._note)
-            self.rejected_count += len(rejected)
+            self._rejected_count += len(rejected)
             self.rejected += rejected[: REMEMBERED - len(self.rejected)]
             if len(curves):
                 yield curves
