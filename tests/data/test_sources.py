@@ -11,7 +11,7 @@ import pytest
 
 from skysure.data.lightcurves import LightCurves
 from skysure.data.simulated import SimulatedSource
-from skysure.data.sources import ChunkCache, InMemorySource, SplitSource, memory_size
+from skysure.data.sources import ChunkCache, InMemorySource, SplitSource, memory_size, read_ahead
 from skysure.data.split import Split
 from skysure.errors import InputError
 from skysure.verbs.unseen import Unseen
@@ -31,6 +31,33 @@ def test_parts_hold_their_objects_and_no_others() -> None:
     assert [c.ids.tolist() for c in parted.chunks("test")] == [["d", "e"], ["f"]]
     assert [len(c) for c in parted.chunks()] == [3, 2, 2]
     assert parted.counts == {"train": 3, "test": 3}
+
+
+def test_reading_ahead_gives_the_same_chunks_and_the_error_of_the_source() -> None:
+    chunks = [curves("abc"), curves("de"), curves("xf")]
+
+    def damaged() -> Iterator[LightCurves]:
+        yield from chunks
+        raise InputError("the archive ends early", "a whole file")
+
+    received: list[LightCurves] = []
+    with pytest.raises(InputError, match="ends early"):
+        received.extend(read_ahead(damaged()))
+    assert received == chunks
+
+
+def test_reading_ahead_stops_one_chunk_after_the_last_that_was_used() -> None:
+    count = 0
+
+    def counted() -> Iterator[int]:
+        nonlocal count
+        for count in range(1, 100):
+            yield count
+
+    reader = read_ahead(counted())
+    assert [next(reader), next(reader)] == [1, 2]
+    reader.close()
+    assert count == 3
 
 
 class Counted(InMemorySource):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 import skysure.predictions.tables  # noqa: F401  (registers the tables that --out can name)
-from skysure.data.sources import Source
+from skysure.data.sources import Source, read_ahead
 from skysure.data.split import hash_of_ids
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
@@ -113,10 +113,10 @@ def predict(
     return _write([Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)], task, source, answers, progress)
 
 
-def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Iterator[Answer]:
+def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Generator[Answer, None, None]:
     """Yield an answer for each chunk; its prediction also has the columns that the data have for each object."""
     columns = ObjectColumns()
-    for k, chunk in enumerate(source.chunks()):
+    for k, chunk in enumerate(read_ahead(source.chunks())):
         columns.note(chunk)
         yield Answer(f"{k}:{hash_of_ids(chunk.ids)}", chunk, lambda chunk: columns.add(predict_chunk(chunk), chunk))
 
@@ -127,7 +127,9 @@ def _require(kind: type[P], prediction: Prediction) -> P:
     return prediction
 
 
-def _write(paths: list[Path], task: Task, source: Source, answers: Iterator[Answer], progress: Progress) -> int:
+def _write(
+    paths: list[Path], task: Task, source: Source, answers: Generator[Answer, None, None], progress: Progress
+) -> int:
     """Write answers to files, and return the number of rows, or of objects if no file has rows."""
     note, flags, done = notify(progress), Counter(), 0
     by_form: dict[str, tuple[Form, list[Path]]] = {}
@@ -146,7 +148,7 @@ def _write(paths: list[Path], task: Task, source: Source, answers: Iterator[Answ
             flags.update(_count_flags(answer))
             progress("predicting", done, None)
             if all(writer.is_full for writer in writers):
-                break
+                answers.close()
         if not all(writer.rows for writer in writers):
             tell_left_out(source, first, note)
             raise no_object(source, task.data)

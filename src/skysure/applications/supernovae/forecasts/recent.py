@@ -25,7 +25,7 @@ SCATTER = 0.02
 """Initial scatter from point to point, in units of the brightest flux."""
 MIN_SCATTER = 1e-3
 """Least scatter."""
-ROWS = 256
+ROWS = 128
 """Objects at a time, so that their covariances fit into the cache of a processor."""
 
 
