@@ -11,7 +11,7 @@ import torch
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, train
 from skysure.applications.supernovae.batches import group_by_night
 from skysure.applications.supernovae.calibration import Rows, best_width, brier, out_of_fold, sum_by_object
-from skysure.applications.supernovae.inference import answers, every
+from skysure.applications.supernovae.inference import every, outputs_by_batch
 from skysure.applications.supernovae.networks import LEVELS, STAGES
 from skysure.applications.supernovae.prediction import level_of
 from skysure.applications.supernovae.simulator import simulate_lightcurves
@@ -115,13 +115,13 @@ def test_sets_go_by_the_largest_signal_to_noise_until_their_night_and_by_redshif
     calibrate(model, InMemorySource(schema, [curves]))
     given = group_by_night(curves, model.bands, model.settings)
     bright = np.where(given.measured, given.flux / given.flux_error, -np.inf).max(1)
-    for answer in answers(model, given, Query(samples=2), every):
-        level, inner = level_of(model, answer), LEVELS[1] + 1
-        for k, (owner, days) in enumerate(zip(answer.owner, answer.days, strict=True)):
+    for outputs in outputs_by_batch(model, given, Query(samples=2), every):
+        level, inner = level_of(model, outputs), LEVELS[1] + 1
+        for k, (owner, days) in enumerate(zip(outputs.owner, outputs.days, strict=True)):
             mine = (given.owner == owner) & (given.time <= days + 1e-3)
             snr, z = bright[mine].max(), np.float32(curves.objects["redshift"][owner])
             z = z if z or variables else np.nan
-            np.testing.assert_allclose(answer.columns[k], [snr, z], rtol=1e-5)
+            np.testing.assert_allclose(outputs.columns[k], [snr, z], rtol=1e-5)
             stage = int(np.searchsorted(STAGES, days, side="right"))
             sets = model.stages[stage].sets
             first = int(np.searchsorted(sets.first.edges.numpy(), snr))

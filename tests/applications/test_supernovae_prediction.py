@@ -12,7 +12,7 @@ from scipy.stats import binom, entropy
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict, train
 from skysure.applications.supernovae.batches import group_by_night, tensors
-from skysure.applications.supernovae.prediction import answers, last, predict_classes
+from skysure.applications.supernovae.prediction import last, outputs_by_batch, predict_classes
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import InMemorySource
@@ -190,13 +190,13 @@ def test_an_ensemble_is_one_model_that_answers_as_the_mean_of_its_members(curves
     model = network(settings, SCHEMA).eval()
     model.load_state_dict(state.weights)
     given = group_by_night(curves, model.bands, settings)
-    (answer,) = answers(model, given, Query(), last)
+    (outputs,) = outputs_by_batch(model, given, Query(), last)
     with torch.no_grad():
-        each = model(tensors(given[answer.owner]))[:, np.arange(len(answer.owner)), given.counts[answer.owner] - 1]
-    assert torch.allclose(each, answer.logits, atol=1e-5)
+        each = model(tensors(given[outputs.owner]))[:, np.arange(len(outputs.owner)), given.counts[outputs.owner] - 1]
+    assert torch.allclose(each, outputs.logits, atol=1e-5)
     assert not torch.allclose(each[0], each[1], atol=1e-2)
-    found = predict_classes(model, answer, Query(), given, curves.ids)
-    assert np.allclose(found.probability, answer.logits.double().softmax(-1).mean(0), atol=1e-6)
+    found = predict_classes(model, outputs, Query(), given, curves.ids)
+    assert np.allclose(found.probability, outputs.logits.double().softmax(-1).mean(0), atol=1e-6)
     assert (found.epistemic > 0).all()
     calibrate(model, source)
     assert np.isfinite(predict(model, curves, Query()).probability).all()
