@@ -87,10 +87,11 @@ def score_methods(name: str, quick: bool, peers: str | None) -> dict[str, Scores
     model = run.model
     ours = fluxes_at(model, test.past, test.owner, test.time, test.band, run.verbs.Query())
     scores = {"ours": score(ours, model.horizons, test)}
-    seen = last_observations(calibration), last_observations(test)
+    observations = last_observations(calibration), last_observations(test)
     for method, start in STARTS.items():
         parameters = fit_parameters(method, start, calibration)
-        scores[method.__name__] = calibrate_and_score(*(method(part, parameters) for part in seen), calibration, test)
+        forecasts = (method(part, parameters) for part in observations)
+        scores[method.__name__] = calibrate_and_score(*forecasts, calibration, test)
     if peers:
         (before, version), (after, _) = (gaussian_process(peers, part) for part in (calibration, test))
         scores["gaussian_process"] = calibrate_and_score(before, after, calibration, test, version)
@@ -144,10 +145,14 @@ def score(fluxes: Fluxes, horizons: Horizons, test: NextPoints, version: dict[st
     """Score calibrated fluxes."""
     noisy, error = fluxes.measured(test.flux_error), test.flux_error
     low, high = horizons.interval(noisy, COVERAGE)
-    each = errors_of(fluxes, test)
+    values = errors_of(fluxes, test)
     log_score = noisy.score(gaussian_mixture_nll, test.flux) - float(np.log(error).mean())
     return Scores(
-        each, each * error / last_observations(test).unit, (low <= test.flux) & (test.flux <= high), log_score, version
+        values,
+        values * error / last_observations(test).unit,
+        (low <= test.flux) & (test.flux <= high),
+        log_score,
+        version,
     )
 
 
@@ -159,22 +164,21 @@ def rows_of(name: str, scores: dict[str, Scores]) -> list[dict]:
         if of.version:
             peer = {"name": "tinygp", "version": of.version["tinygp"], "value": float(of.crps.mean())}
         for measure, values in (("crps", of.crps), ("relative_crps", of.relative)):
-            each = with_interval(mean_of, values.reshape(-1, 3).mean(1), resamples=1000)
-            shown = peer if measure == "crps" else None
-            rows.append(
-                row(f"{measure}_{method}_{name}", each.value, error=(each.high - each.low) / 2, n=n, peer=shown)
-            )
+            estimate = with_interval(mean_of, values.reshape(-1, 3).mean(1), resamples=1000)
+            error = (estimate.high - estimate.low) / 2
+            crps_peer = peer if measure == "crps" else None
+            rows.append(row(f"{measure}_{method}_{name}", estimate.value, error=error, n=n, peer=crps_peer))
         rows.append(
             row(f"log_score_{method}_{name}", of.log_score, "nat", n=n, note="of flux over error; small is good")
         )
         rows.append(coverage(f"coverage_683_{method}_{name}", of.inside, ""))
-    others = {method: of for method, of in scores.items() if method != "ours"}
+    competitors = {method: of for method, of in scores.items() if method != "ours"}
     for measure in ("crps", "relative"):
-        best = min(others, key=lambda method: getattr(others[method], measure).mean())
+        best = min(competitors, key=lambda method: getattr(competitors[method], measure).mean())
         ours, theirs = (getattr(scores[m], measure).reshape(-1, 3).mean(1) for m in ("ours", best))
         gain = with_interval(relative_gain, ours, theirs, resamples=1000)
         label = "crps_gain" if measure == "crps" else "relative_crps_gain"
-        error, peers = (gain.high - gain.low) / 2, "" if "gaussian_process" in others else "; no Gaussian process"
+        error, peers = (gain.high - gain.low) / 2, "" if "gaussian_process" in competitors else "; no Gaussian process"
         note = f"over {best.replace('_', ' ')}{peers}"
         rows.append(row(f"{label}_{name}", gain.value, "%", error=error, n=len(ours), note=note))
     return rows

@@ -44,23 +44,23 @@ class Past:
 
 def last_observations(later: NextPoints) -> Past:
     """Look up the last observations of the band of each later observation."""
-    known, rows = later.past, len(later.owner)
+    past, rows = later.past, len(later.owner)
     age, flux, error, weight = (np.zeros((rows, TREND)) for _ in range(4))
     error += 1.0
     for row, (owner, band, time) in enumerate(zip(later.owner, later.band, later.time, strict=True)):
-        start, stop = known.offsets[owner : owner + 2]
-        indices = start + np.flatnonzero(known.band[start:stop] == band)[::-1][:TREND]
+        start, stop = past.offsets[owner : owner + 2]
+        indices = start + np.flatnonzero(past.band[start:stop] == band)[::-1][:TREND]
         entry = (row, slice(len(indices)))
         age[entry], flux[entry], error[entry], weight[entry] = (
-            time - known.time[indices],
-            known.flux[indices],
-            known.flux_error[indices],
+            time - past.time[indices],
+            past.flux[indices],
+            past.flux_error[indices],
             1,
         )
-    brightest = np.zeros(len(known))
-    np.maximum.at(brightest, known.owner, np.abs(known.flux) - 2 * known.flux_error)
-    unit = np.hypot(brightest[later.owner], np.median(known.flux_error))
-    ahead = later.time - known.time[known.offsets[1:] - 1][later.owner]
+    brightest = np.zeros(len(past))
+    np.maximum.at(brightest, past.owner, np.abs(past.flux) - 2 * past.flux_error)
+    unit = np.hypot(brightest[later.owner], np.median(past.flux_error))
+    ahead = later.time - past.time[past.offsets[1:] - 1][later.owner]
     return Past(ahead, age, flux, error, weight, unit)
 
 
@@ -71,8 +71,8 @@ def persistence(past: Past, parameters: np.ndarray) -> Fluxes:
     """
     wander, power, unseen = np.exp(parameters[:3])
     walk = wander * past.unit * past.age[:, 0] ** power
-    known = past.weight[:, 0] > 0
-    std = np.where(known, np.hypot(past.flux_error[:, 0], walk), unseen * past.unit)
+    has_point = past.weight[:, 0] > 0
+    std = np.where(has_point, np.hypot(past.flux_error[:, 0], walk), unseen * past.unit)
     return gaussian(past.ahead, past.flux[:, 0], std)
 
 
@@ -83,25 +83,25 @@ def damped_trend(past: Past, parameters: np.ndarray) -> Fluxes:
     the light curve; the slope has the prior N(0, (p f)²).
     """
     wander, power, unseen, slope, tau = np.exp(parameters)
-    known, unit = past.weight[:, 0] > 0, past.unit[:, None]
+    has_point, unit = past.weight[:, 0] > 0, past.unit[:, None]
     back = past.age[:, :1] - past.age  # from the last observation, negative
     weight = past.weight / (past.flux_error**2 + (wander * unit * np.abs(back) ** power) ** 2)
     s0, s1, s2 = (np.sum(weight * back**k, 1) for k in range(3))
     t0, t1 = (np.sum(weight * past.flux * back**k, 1) for k in range(2))
-    s0, s2 = np.where(known, s0, 1.0), s2 + (slope * past.unit) ** -2.0
+    s0, s2 = np.where(has_point, s0, 1.0), s2 + (slope * past.unit) ** -2.0
     determinant = s0 * s2 - s1**2
     level, trend = (s2 * t0 - s1 * t1) / determinant, (s0 * t1 - s1 * t0) / determinant
     reach = tau * -np.expm1(-past.age[:, 0] / tau)
     variance = (s2 - 2 * s1 * reach + s0 * reach**2) / determinant
     std = np.sqrt(variance + (wander * past.unit * past.age[:, 0] ** power) ** 2)
     mean = level + trend * reach
-    return gaussian(past.ahead, np.where(known, mean, 0.0), np.where(known, std, unseen * past.unit))
+    return gaussian(past.ahead, np.where(has_point, mean, 0.0), np.where(has_point, std, unseen * past.unit))
 
 
 def gaussian(days: np.ndarray, mean: np.ndarray, std: np.ndarray) -> Fluxes:
     """Make mixtures of one component."""
-    one = [torch.from_numpy(np.atleast_2d(part)) for part in (np.ones(len(mean)), mean, std)]
-    return Fluxes(days, *one, torch.zeros(len(mean), dtype=torch.float64))
+    components = [torch.from_numpy(np.atleast_2d(part)) for part in (np.ones(len(mean)), mean, std)]
+    return Fluxes(days, *components, torch.zeros(len(mean), dtype=torch.float64))
 
 
 def fit_parameters(method: Callable[[Past, np.ndarray], Fluxes], start: list[float], later: NextPoints) -> np.ndarray:
@@ -117,11 +117,11 @@ def fit_parameters(method: Callable[[Past, np.ndarray], Fluxes], start: list[flo
 
 def gaussian_process(python: str, later: NextPoints) -> tuple[Fluxes, dict[str, str]]:
     """Forecast with tinygp in its own environment; returns the forecasts and the versions."""
-    known = later.past
-    wavelength = np.log(np.array([WAVELENGTH[band] for band in known.bands]))
+    past = later.past
+    wavelength = np.log(np.array([WAVELENGTH[band] for band in past.bands]))
     columns = {
-        "offsets": known.offsets, "time": known.time, "log_wavelength": wavelength[known.band], "flux": known.flux,
-        "flux_error": known.flux_error, "owner": later.owner, "later_time": later.time,
+        "offsets": past.offsets, "time": past.time, "log_wavelength": wavelength[past.band], "flux": past.flux,
+        "flux_error": past.flux_error, "owner": later.owner, "later_time": later.time,
         "later_log_wavelength": wavelength[later.band],
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -133,5 +133,5 @@ def gaussian_process(python: str, later: NextPoints) -> tuple[Fluxes, dict[str, 
         )
         with np.load(output) as result:
             mean, std = result["mean"], result["std"]
-    ahead = later.time - known.time[known.offsets[1:] - 1][later.owner]
+    ahead = later.time - past.time[past.offsets[1:] - 1][later.owner]
     return gaussian(ahead, mean, std), json.loads(process.stdout.splitlines()[-1])

@@ -201,10 +201,10 @@ def ratio_rows() -> Iterator[dict[str, Any]]:
         accuracy = {name: rows[f"{part}_{name}_accuracy"] for name in names}
         nll = {name: rows[f"{part}_{name}_validation_nll"] for name in names}
         truncations = [name for name in nll if name.startswith("truncate")]
-        others = [name for name in nll if name in METHODS and name not in truncations]
-        if not truncations or not others:
+        competitors = [name for name in nll if name in METHODS and name not in truncations]
+        if not truncations or not competitors:
             continue
-        truncation, best = min(truncations, key=nll.__getitem__), min(others, key=nll.__getitem__)
+        truncation, best = min(truncations, key=nll.__getitem__), min(competitors, key=nll.__getitem__)
         gains[part] = accuracy[best] / accuracy[truncation]
         yield row(f"{part}_best_over_truncation_accuracy", gains[part], note=f"{best} over {truncation}")
         lstms = dict.fromkeys(("whole" if "whole" in accuracy else "carried", best))
@@ -240,12 +240,12 @@ def training_step(name: str, data: Labelled) -> Callable[[], object]:
         model = Autoencoder(1, 48, CODE, 32)
         classifier = Classifier(Recurrent(2 * CODE + 3), len(KINDS))
 
-        def both() -> None:
+        def run_both() -> None:
             with autocast_bfloat16():
                 model.nll(draw_windows(data.series, 32, torch.Generator())).mean().backward()
             backward(classifier, Labelled(encode(model, data.series), data.label))
 
-        return both
+        return run_both
     if name in SHORTENING:
         shorten = partial(SHORTENING[name], steps=STEPS)
         classifier = Classifier(Recurrent(features(data.series)), len(KINDS))
@@ -284,10 +284,10 @@ def novelty(scale: Scale, only: str = "") -> Iterator[dict[str, Any]]:
     for unknown, kind in enumerate(k.replace(" ", "_") for k in KINDS):
         if only not in ("", kind):
             continue
-        known = train[train.label != unknown]
-        model = train_autoencoder(known.series, scale.windows, unknown)
+        known_classes = train[train.label != unknown]
+        model = train_autoencoder(known_classes.series, scale.windows, unknown)
         for name, shorten in (("novelty", lambda x: x), ("novelty_truncated", partial(truncate, steps=STEPS))):
-            train_codes, data = (describe(model, shorten, part) for part in (known, test))
+            train_codes, data = (describe(model, shorten, part) for part in (known_classes, test))
             distance = FeatureDistance(train_codes.shape[1]).fit(train_codes)(data).numpy()
             is_unknown = (test.label == unknown).numpy()
             area = auroc(in_distribution=distance[~is_unknown], ood=distance[is_unknown])

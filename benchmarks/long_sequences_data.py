@@ -113,8 +113,8 @@ def simulate_star(random: Random, kind: int, n: int) -> tuple[np.ndarray, np.nda
 def observe(random: Random, slots: int) -> tuple[np.ndarray, np.ndarray]:
     """Half hours with an observation, and the times of the observations."""
     slot = np.arange(slots)
-    kept = slot[(random.random(slots) > 0.05) & ((slot + random.integers(28 * DAY)) % (28 * DAY) >= 2 * DAY)]
-    return kept, kept + random.uniform(-0.3, 0.3, len(kept))
+    observed = slot[(random.random(slots) > 0.05) & ((slot + random.integers(28 * DAY)) % (28 * DAY) >= 2 * DAY)]
+    return observed, observed + random.uniform(-0.3, 0.3, len(observed))
 
 
 def simulate(objects: int, points: int, seed: int) -> Labelled:

@@ -198,7 +198,7 @@ def fit(
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batch: Labelled, what: Callable[[Labelled], Tensor] | None = None) -> Tensor:
+def evaluate(model: nn.Module, batch: Labelled, function: Callable[[Labelled], Tensor] | None = None) -> Tensor:
     """Apply a function of the model to each object; by default its negative log-likelihood."""
     model.eval()
-    return torch.cat([(what or model.scores)(batch[rows]) for rows in batches(len(batch), 4 * BATCH)])
+    return torch.cat([(function or model.scores)(batch[rows]) for rows in batches(len(batch), 4 * BATCH)])

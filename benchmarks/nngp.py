@@ -197,12 +197,12 @@ def finite_networks(widths: tuple[int, ...], networks: int) -> list[Row]:
             [rms(gp.target_centre + gp.target_scale * f - goal) for f in functions]
             for functions, goal in ((inferred, mean), (learned, mean), (learned, at.sin()))
         )
-        shown = (
+        measures = (
             ("last_layer_from_nngp", inferred_distance),
             ("trained_from_nngp", trained_distance),
             ("trained_rmse", trained_rmse),
         )
-        for name, values in (pair for pair in shown if pair[1]):
+        for name, values in (pair for pair in measures if pair[1]):
             error = float(np.std(values, ddof=1) / networks**0.5)
             rows.append(row(f"sine_{name}_width_{width}", float(np.mean(values)), error=error, n=networks))
     return rows
@@ -210,8 +210,8 @@ def finite_networks(widths: tuple[int, ...], networks: int) -> list[Row]:
 
 def last_layer(a: Tensor, b: Tensor, y: Tensor, width: int, h: Hyperparameters, seed: int) -> Tensor:
     """Posterior mean at b of a network whose last layer is inferred from (a, y) and whose other layers are random."""
-    both = random_features(torch.cat([a, b]), width, h.depth, h, torch.Generator().manual_seed(seed))
-    covariance = h.amplitude * (h.bias_variance + h.weight_variance * both @ both.T)
+    features = random_features(torch.cat([a, b]), width, h.depth, h, torch.Generator().manual_seed(seed))
+    covariance = h.amplitude * (h.bias_variance + h.weight_variance * features @ features.T)
     n = len(a)
     return covariance[n:, :n] @ torch.linalg.solve(covariance[:n, :n] + h.noise * torch.eye(n).to(a), y)
 

@@ -93,14 +93,14 @@ def tables(quick: bool) -> list[dict]:
 def score_pairs(name: str, data: tuple[np.ndarray, np.ndarray], pairs: list[tuple[int, int]], by: str) -> list[dict]:
     """Score every pair of classes, half of its objects held out."""
     x, kind = torch.from_numpy(data[0]).float(), torch.from_numpy(data[1])
-    known = torch.stack([torch.isin(kind, torch.tensor(pair)) for pair in pairs])
-    size = int(known.sum(1).min()) // 2
-    train = torch.stack([mask.nonzero()[::2, 0][:size] for mask in known])
+    in_pair = torch.stack([torch.isin(kind, torch.tensor(pair)) for pair in pairs])
+    size = int(in_pair.sum(1).min()) // 2
+    train = torch.stack([mask.nonzero()[::2, 0][:size] for mask in in_pair])
     label = torch.stack([kind[rows] == pair[1] for rows, pair in zip(train, pairs, strict=True)]).long()
     networks = train_networks(x[train], label, lambda network, batch: categorical_nll(network(batch[0]), batch[1]))
     process = NNGP(classes=2, normalise=by).fit(x[train[0]], label[0], depths=(2,))
     results: Results = {}
-    for mask, rows, labels, network in zip(known, train, label, networks, strict=True):
+    for mask, rows, labels, network in zip(in_pair, train, label, networks, strict=True):
         score = scores_of_classes(x[rows], labels, network, process.condition(x[rows], labels))
         append_scores(results, score(x[mask.nonzero()[1::2, 0]]), score(x[~mask]))
     return summarise(name, results, "pairs")

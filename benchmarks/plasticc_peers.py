@@ -82,12 +82,12 @@ def features(curves: dict[str, np.ndarray]) -> np.ndarray:
     for k in range(objects):
         points = slice(*curves["offsets"][k : k + 2])
         t, f, e, band = (curves[n][points] for n in ("time", "flux", "flux_error", "band"))
-        each = [extract(band_extractor, t[band == b], f[band == b], e[band == b]) for b in range(BANDS)]
+        band_features = [extract(band_extractor, t[band == b], f[band == b], e[band == b]) for b in range(BANDS)]
         peaks = [(f[band == b].max(initial=-np.inf), f[band == b].min(initial=np.inf)) for b in range(BANDS)]
         peak = np.nan_to_num(np.array(peaks), posinf=np.nan, neginf=np.nan)
         colours = (peak / np.nanmax(np.abs(peak), initial=1e-9)).ravel()
         joint = extract(object_extractor, t, f / e, np.ones_like(e))
-        rows.append(np.concatenate([peak.ravel(), colours, *each, joint]))
+        rows.append(np.concatenate([peak.ravel(), colours, *band_features, joint]))
     return np.array(rows, np.float32)
 
 

@@ -36,10 +36,10 @@ def record(name: str, rows: Iterable[dict[str, Any]], *, quick: bool) -> None:
     if quick:
         return
     path = RESULTS / f"{name}.json"
-    measured = {r["measure"] for r in rows}
-    kept = json.loads(path.read_text())["rows"] if path.is_file() else []
+    new_measures = {r["measure"] for r in rows}
+    earlier_rows = json.loads(path.read_text())["rows"] if path.is_file() else []
     result = {
-        "rows": [r for r in kept if r["measure"] not in measured] + rows,
+        "rows": [r for r in earlier_rows if r["measure"] not in new_measures] + rows,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": {n: metadata.version(n) for n in ("skysure", "torch", "numpy")}
         | {"python": platform.python_version()},

@@ -157,10 +157,10 @@ def ratios(repeats: dict[int, int]) -> dict[tuple[str, int], list[float]]:
     for name, (plain, ours, shared) in networks().items():
         for n, repeat in repeats.items():
             x = objects(name, n)
-            both = (lambda: naive(plain, x)), (lambda: sample(ours, x, SAMPLES, 0, shared=shared))  # noqa: B023
-            for function in both:
+            functions = (lambda: naive(plain, x)), (lambda: sample(ours, x, SAMPLES, 0, shared=shared))  # noqa: B023
+            for function in functions:
                 function()
-            by_case[name, n] = [seconds(both[0]) / seconds(both[1]) for _ in range(repeat)]
+            by_case[name, n] = [seconds(functions[0]) / seconds(functions[1]) for _ in range(repeat)]
     return by_case
 
 
@@ -198,11 +198,11 @@ def compare_torch_uncertainty(python: str, repeat: int) -> list[dict[str, Any]]:
             return float(peer.stdout.readline())
 
         versions = json.loads(peer.stdout.readline())
-        taken = {"loop": [], "on_batch": [], "ours": []}
+        durations = {"loop": [], "on_batch": [], "ours": []}
         for _ in range(repeat + 1):
             for mode in ("loop", "on_batch"):
-                taken[mode].append(ask(mode))
-            taken["ours"].append(seconds(lambda: sample(ours, x, SAMPLES, 0)))
+                durations[mode].append(ask(mode))
+            durations["ours"].append(seconds(lambda: sample(ours, x, SAMPLES, 0)))
         peer.stdin.close()
     about = {"name": "torch-uncertainty", "version": versions["torch-uncertainty"]}
     note = f"B = 256, as shipped, torch {versions['torch']}, one thread"
@@ -211,24 +211,24 @@ def compare_torch_uncertainty(python: str, repeat: int) -> list[dict[str, Any]]:
         ("loop", "cnn_head_over_torch_uncertainty"),
         ("on_batch", "cnn_head_over_torch_uncertainty_on_batch"),
     ):
-        each = [theirs / ours_seconds for theirs, ours_seconds in zip(taken[mode][1:], taken["ours"][1:], strict=True)]
-        peer_row = about | {"value": 256 / statistics.median(taken[mode][1:]), "unit": "objects/s"}
-        rows.append(ratio(measure, each, f"{note}; its {mode.replace('_', ' ')} mode", peer_row))
+        ratios = [peer / ours for peer, ours in zip(durations[mode][1:], durations["ours"][1:], strict=True)]
+        peer_row = about | {"value": 256 / statistics.median(durations[mode][1:]), "unit": "objects/s"}
+        rows.append(ratio(measure, ratios, f"{note}; its {mode.replace('_', ' ')} mode", peer_row))
     return rows
 
 
-def ratio(measure: str, each: list[float], note: str = "", peer: dict[str, Any] | None = None) -> dict[str, Any]:
+def ratio(measure: str, values: list[float], note: str = "", peer: dict[str, Any] | None = None) -> dict[str, Any]:
     """Row of the median of ratios; its error is that of the median of equally many Gaussian numbers."""
-    error = 1.25 * statistics.stdev(each) / len(each) ** 0.5 if len(each) > 1 else None
-    return row(measure, statistics.median(each), error=error, n=len(each), note=note, peer=peer)
+    error = 1.25 * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+    return row(measure, statistics.median(values), error=error, n=len(values), note=note, peer=peer)
 
 
-def print_peak_memory(what: str) -> None:
+def print_peak_memory(mode: str) -> None:
     """Print the rise of this process's peak memory [MB] in one pass of T = 50 over 256 images."""
     network, ours, _ = networks()["cnn_all"]
     x = objects("cnn_all", 256)
     before = memory("VmRSS")
-    if what == "fold":
+    if mode == "fold":
         with torch.no_grad():
             network(x.repeat(SAMPLES, 1, 1, 1))
     else:
@@ -244,8 +244,8 @@ def memory(kind: str) -> float:
 
 def peak_memory_rows() -> list[dict[str, Any]]:
     rows = []
-    for what, measure in (("sample", "peak_memory_cnn"), ("fold", "peak_memory_cnn_all_folded")):
-        process = subprocess.run([sys.executable, __file__, "--peak", what], capture_output=True, text=True, check=True)
+    for mode, measure in (("sample", "peak_memory_cnn"), ("fold", "peak_memory_cnn_all_folded")):
+        process = subprocess.run([sys.executable, __file__, "--peak", mode], capture_output=True, text=True, check=True)
         rows.append(row(measure, float(process.stdout), "MB", note="T = 50, B = 256, dropout after each convolution"))
     return rows
 
@@ -279,11 +279,11 @@ def adaptive_sampling(n: int) -> list[dict[str, Any]]:
     ours, (x, _) = to_bayesian(network), draw_objects(n)
     start = time.process_time()
     decomposition, counts = split_classes_until(ours, x, 0.01, 1, most=2000)
-    taken = time.process_time() - start
+    fixed_seconds = time.process_time() - start
     most = int(counts.max())
     start = time.process_time()
     fixed = split_classes(sample(ours, x, most, 1).softmax(-1))
-    ratio_of_times = (time.process_time() - start) / taken
+    ratio_of_times = (time.process_time() - start) / fixed_seconds
     true = split_classes(sample(ours, x, most, 2, first_sample=10**6).softmax(-1)).probability
     deviation = (decomposition.probability - true).abs().amax(-1)
     note = f"errors of probabilities and mutual information under 0.01; at least 10, at most {most} were needed"
@@ -307,14 +307,14 @@ def adaptive_sampling(n: int) -> list[dict[str, Any]]:
 
 def speeds(repeats: dict[int, int]) -> list[dict[str, Any]]:
     by_case = ratios(repeats)
-    rows = [ratio(f"{name}_{n}_over_naive", each) for (name, n), each in by_case.items()]
+    rows = [ratio(f"{name}_{n}_over_naive", values) for (name, n), values in by_case.items()]
     large = max(repeats)
     named = {
         "cnn_head_over_naive": ("cnn_head", large), "mlp_last_over_naive": ("mlp_last", large),
         "one_object_cnn_over_naive": ("cnn_head", 1), "one_object_lstm_over_naive": ("lstm_between", 1),
     }  # fmt: skip
-    rows += [ratio(measure, by_case[which], f"{which[0]}, B = {which[1]}, T = 50") for measure, which in named.items()]
-    worst = min(by_case, key=lambda which: statistics.median(by_case[which]))
+    rows += [ratio(measure, by_case[case], f"{case[0]}, B = {case[1]}, T = 50") for measure, case in named.items()]
+    worst = min(by_case, key=lambda case: statistics.median(by_case[case]))
     return [*rows, ratio("worst_over_naive", by_case[worst], f"{worst[0]}, B = {worst[1]}")]
 
 

@@ -258,14 +258,14 @@ def train_on_listed(quick: bool, name: str, start: str | None, simulated: int, c
     table = pq.read_table(SPCC[1], columns=["object_id", "spectroscopic"]).to_pydict()
     on_list = {str(k) for k, yes in zip(table["object_id"], table["spectroscopic"], strict=True) if yes}
     listed = np.array([k in on_list for k in curves.ids])
-    schema, rest, by_split = skysure.read("supernovae", SPCC).schema, curves[~listed], []
+    schema, unlisted, by_split = skysure.read("supernovae", SPCC).schema, curves[~listed], []
     for s in SPLITS:
         extra = [simulate_lightcurves(simulated, "des", seed=1000 + s, photoz="good")] if simulated else []
         data = InMemorySource(schema, [curves[listed], *extra])
         run = run_on(data, f"spcc_{name}_{s}", quick, start, test=10, seed=s, **changes)
-        scores = binary(skysure.predict(run, rest), rest)
+        scores = binary(skysure.predict(run, unlisted), unlisted)
         by_split.append({f"{m}_{name}": scores[m]["value"] for m in SCORES})
-    return average_splits(by_split, len(rest))
+    return average_splits(by_split, len(unlisted))
 
 
 def dropout(quick: bool) -> list[dict]:
@@ -304,9 +304,9 @@ def plasticc(quick: bool) -> list[dict]:
     curves, run, rows = skysure.LightCurves.concat(list(skysure.read("supernovae", files).chunks())), WIDE, []
     table = pq.read_table(files[1], columns=["object_id", "ddf_bool"]).to_pydict()
     deep = {str(name) for name, yes in zip(table["object_id"], table["ddf_bool"], strict=True) if yes}
-    known = np.isin(curves.objects["label"], ("Ia", "II", "Ibc"))
+    has_class = np.isin(curves.objects["label"], ("Ia", "II", "Ibc"))
     for name, in_survey in {"wide": ~np.isin(curves.ids, list(deep)), "deep": np.isin(curves.ids, list(deep))}.items():
-        order = np.random.default_rng(0).permutation(np.flatnonzero(known & in_survey))
+        order = np.random.default_rng(0).permutation(np.flatnonzero(has_class & in_survey))
         labelled, unseen = curves[order[:LABELS]], curves[np.sort(order[LABELS:])][: 200 if quick else None]
         out = RUNS / f"supernovae-plasticc-{name}"
         shutil.rmtree(out, ignore_errors=True)
@@ -327,13 +327,13 @@ def real(quick: bool) -> list[dict]:
     curves = skysure.LightCurves.concat([chunk.in_bands(tuple("griz")) for chunk in source.chunks()])
     order = np.random.default_rng(0).permutation(len(curves))
     labelled, unseen = curves[order[: len(order) // 2]], curves[order[len(order) // 2 :]]
-    others = simulate_lightcurves(4 * LABELS, "des", seed=77, photoz="realistic")
-    others = others[others.objects["label"] != "Ia"][: LABELS - len(labelled)]
+    simulated = simulate_lightcurves(4 * LABELS, "des", seed=77, photoz="realistic")
+    simulated = simulated[simulated.objects["label"] != "Ia"][: LABELS - len(labelled)]
     out = RUNS / "supernovae-des-snls"
     shutil.rmtree(out, ignore_errors=True)
     run = skysure.load(SHIPPED)
     adapted = skysure.calibrate(
-        run, InMemorySource(run.schema, [labelled, others]), out, test=0.02, progress=show_progress
+        run, InMemorySource(run.schema, [labelled, simulated]), out, test=0.02, progress=show_progress
     )
     return [
         *completeness(skysure.predict(run, unseen), "ia_completeness_des_snls", ""),

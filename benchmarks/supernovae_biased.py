@@ -67,18 +67,18 @@ def measure_way(way: str, quick: bool) -> list[dict]:
     by_seed = []
     for s in SPLITS[:1] if quick else SPLITS:
         order = np.random.default_rng(s).permutation(np.flatnonzero(~listed))
-        labelled, others = curves[order[: max(LABELS)]], curves[np.sort(order[max(LABELS) :])][: 500 if quick else None]
-        run = run_of(way, s, curves[listed], labelled, others, quick)
-        seed_scores = scores(run, others, f"biased_{way}")
+        labelled, test = curves[order[: max(LABELS)]], curves[np.sort(order[max(LABELS) :])][: 500 if quick else None]
+        run = run_of(way, s, curves[listed], labelled, test, quick)
+        seed_scores = scores(run, test, f"biased_{way}")
         used = LABELS[0] if way in ("labels", "all") else 0
         for n in (n for n in LABELS if n > used):
-            seed_scores |= scores(recalibrate(run, labelled[used:n]), others, f"biased_{way}_{n}")
+            seed_scores |= scores(recalibrate(run, labelled[used:n]), test, f"biased_{way}_{n}")
         by_seed.append(seed_scores)
-    return average_splits(by_seed, len(others))
+    return average_splits(by_seed, len(test))
 
 
 def run_of(
-    way: str, seed: int, listed: skysure.LightCurves, labelled: skysure.LightCurves, others: skysure.LightCurves,
+    way: str, seed: int, listed: skysure.LightCurves, labelled: skysure.LightCurves, test: skysure.LightCurves,
     quick: bool,
 ) -> Run:  # fmt: skip
     """Run of one way and seed; trains it unless it exists."""
@@ -88,7 +88,7 @@ def run_of(
         if not (RUNS / f"spcc_biased_z_{seed}").exists():
             biased(quick)
         return skysure.load(RUNS / f"spcc_biased_z_{seed}{'_quick' * quick}")
-    training = WAYS[way](ungroup(listed), ungroup(labelled[: LABELS[0]]), others, seed)
+    training = WAYS[way](ungroup(listed), ungroup(labelled[: LABELS[0]]), test, seed)
     part_size = len(training) // 10
     changes = (
         SCRATCH | FAST | DEGRADED | {"validation": part_size, "calibration": part_size, "test": 10, "groups": True}
@@ -109,9 +109,9 @@ def add_redshifted(listed: skysure.LightCurves, seed: int) -> skysure.LightCurve
     return add_redshifted_copies(listed, COPIES, seed=seed)
 
 
-def resample(curves: skysure.LightCurves, others: skysure.LightCurves, n: int, seed: int) -> skysure.LightCurves:
-    """Draw objects with replacement so that magnitudes and redshifts are distributed as those of the others."""
-    weight = importance_weights(curves, others)
+def resample(curves: skysure.LightCurves, test: skysure.LightCurves, n: int, seed: int) -> skysure.LightCurves:
+    """Draw objects with replacement so that magnitudes and redshifts are distributed as those of the test set."""
+    weight = importance_weights(curves, test)
     print(f"{len(curves)} objects count as {weight.sum() ** 2 / (weight**2).sum():.0f}")
     indices = np.random.default_rng(seed).choice(len(curves), n, p=weight / weight.sum())
     resampled = curves[indices]
@@ -119,9 +119,9 @@ def resample(curves: skysure.LightCurves, others: skysure.LightCurves, n: int, s
     return resampled
 
 
-def importance_weights(curves: skysure.LightCurves, others: skysure.LightCurves) -> np.ndarray:
-    """Ratio of the densities of the others and of these objects, in magnitude and redshift, at each object."""
-    ours, theirs = magnitude_and_redshift(curves), magnitude_and_redshift(others)
+def importance_weights(curves: skysure.LightCurves, test: skysure.LightCurves) -> np.ndarray:
+    """Ratio of the densities of the test set and of these objects, in magnitude and redshift, at each object."""
+    ours, theirs = magnitude_and_redshift(curves), magnitude_and_redshift(test)
     scale = theirs.std(0)
     near = cKDTree(ours / scale)
     radius = near.query(ours / scale, NEIGHBOURS + 1)[0][:, -1]
@@ -137,12 +137,12 @@ def magnitude_and_redshift(curves: skysure.LightCurves) -> np.ndarray:
 
 
 WAYS: dict[str, Way] = {
-    "nothing": lambda listed, labelled, others, seed: listed,
-    "reweighted": lambda listed, labelled, others, seed: resample(listed, others, 2 * len(listed), seed),
-    "redshifted": lambda listed, labelled, others, seed: add_redshifted(listed, seed),
-    "both": lambda listed, labelled, others, seed: resample(m := add_redshifted(listed, seed), others, len(m), seed),
-    "labels": lambda listed, labelled, others, seed: skysure.LightCurves.concat([listed, labelled]),
-    "all": lambda listed, labelled, others, seed: skysure.LightCurves.concat([add_redshifted(listed, seed), labelled]),
+    "nothing": lambda listed, labelled, test, seed: listed,
+    "reweighted": lambda listed, labelled, test, seed: resample(listed, test, 2 * len(listed), seed),
+    "redshifted": lambda listed, labelled, test, seed: add_redshifted(listed, seed),
+    "both": lambda listed, labelled, test, seed: resample(m := add_redshifted(listed, seed), test, len(m), seed),
+    "labels": lambda listed, labelled, test, seed: skysure.LightCurves.concat([listed, labelled]),
+    "all": lambda listed, labelled, test, seed: skysure.LightCurves.concat([add_redshifted(listed, seed), labelled]),
 }
 
 
@@ -154,12 +154,12 @@ def recalibrate(run: Run, labelled: skysure.LightCurves) -> Run:
     return replace(run, model=model)
 
 
-def scores(run: Run, others: skysure.LightCurves, name: str) -> dict[str, float]:
+def scores(run: Run, test: skysure.LightCurves, name: str) -> dict[str, float]:
     """Score predictions for whole light curves."""
-    classes = skysure.predict(run, others)
+    classes = skysure.predict(run, test)
     assert classes.prediction_set is not None
-    truth = targets(others.objects["label"], classes.classes)
-    p, ia = classes.probability[:, classes.classes.index("Ia")], others.objects["label"] == "Ia"
+    truth = targets(test.objects["label"], classes.classes)
+    p, ia = classes.probability[:, classes.classes.index("Ia")], test.objects["label"] == "Ia"
     return {
         f"accuracy_{name}": 100 * float(((p > 0.5) == ia).mean()),
         f"auc_{name}": float(auc(p, ia)),

@@ -46,20 +46,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--run", default=str(ROOT / "runs" / "spcc_10660_z"))
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all by default")
-    asked = parser.parse_args()
-    parts = asked.parts or PARTS
-    many, few = (20_000, 2_000) if asked.quick else (1_000_000, 10_000)
+    arguments = parser.parse_args()
+    parts = arguments.parts or PARTS
+    many, few = (20_000, 2_000) if arguments.quick else (1_000_000, 10_000)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         sample = simulate_lightcurves(2_000, "des", seed=5)
         small, large = (tiled(sample, n, work / f"{n}.parquet") for n in (few, many))
         rows = shipped_rows(small, large, few, many) if "shipped" in parts else []
-        rows += classification_rows(asked.run, small, large, few, many) if "run" in parts else []
+        rows += classification_rows(arguments.run, small, large, few, many) if "run" in parts else []
     if "help" in parts:
         rows.append(row("help_cpu_over_import_numpy", help_over_numpy(), note="median of 9 pairs"))
     if "simulator" in parts:
-        rows.append(row("simulated_objects_per_second", simulated_per_second(1_000 if asked.quick else 20_000), "1/s"))
-    record("supernovae_speed", rows, quick=asked.quick)
+        per_second = simulated_per_second(1_000 if arguments.quick else 20_000)
+        rows.append(row("simulated_objects_per_second", per_second, "1/s"))
+    record("supernovae_speed", rows, quick=arguments.quick)
 
 
 def classification_rows(run: str, small: Path, large: Path, few: int, many: int) -> list[dict]:
@@ -110,8 +111,8 @@ def predicted(run: str, data: Path) -> tuple[float, int]:
     start = time.monotonic()
     threads = os.environ | {"OMP_NUM_THREADS": str(CORES)}
     command = [sys.executable, "-c", PEAK, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=threads)
-    return time.monotonic() - start, int(done.stdout.split()[-1])
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, env=threads)
+    return time.monotonic() - start, int(completed.stdout.split()[-1])
 
 
 def same_weights(run: str) -> str:

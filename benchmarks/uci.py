@@ -38,24 +38,24 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", choices=[*SETS, []], help="all by default")
     parser.add_argument("--method", action="append", choices=METHODS, help="all by default")
     parser.add_argument("--quick", action="store_true", help="two small sets, 3 splits, 300 steps: worse figures")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for name in asked.sets or (("boston", "yacht") if asked.quick else SETS):
-        for method in asked.method or METHODS:
+    for name in arguments.sets or (("boston", "yacht") if arguments.quick else SETS):
+        for method in arguments.method or METHODS:
             if method != "nngp" or name not in TOO_LARGE_FOR_NNGP:
-                record("uci", measured(name, method, asked.quick), quick=asked.quick)
-    if not asked.quick:
+                record("uci", measure_rows(name, method, arguments.quick), quick=arguments.quick)
+    if not arguments.quick:
         record("uci", compare(json.loads((RESULTS / "uci.json").read_text())["rows"]), quick=False)
 
 
-def measured(name: str, method: str, quick: bool) -> list[dict]:
+def measure_rows(name: str, method: str, quick: bool) -> list[dict]:
     """Rows of one method on one set."""
     splits = read_splits(name, 3 if quick else 20)
     steps = {"steps": 300} if quick else {}
     start, note = time.process_time(), ""
     if method == "dropout":
-        predicted, learned = dropout_predictions(splits, **steps)
-        note = ", ".join(f"{key} {value:.3f}" for key, value in learned.items())
+        predicted, parameters = dropout_predictions(splits, **steps)
+        note = ", ".join(f"{key} {value:.3f}" for key, value in parameters.items())
     elif method == "nngp":
         predicted = nngp_predictions(splits)
     else:
@@ -85,12 +85,12 @@ def ahead(measure: str, name: str, score: str, values: np.ndarray) -> dict:
 
 def nngp_predictions(splits: Splits) -> Predicted:
     """Infinitely wide networks: hyperparameters by the evidence of the first split, then each split exactly."""
-    gp, found = NNGP(noise_floor=float(splits.floor.max())), []
+    gp, predictions = NNGP(noise_floor=float(splits.floor.max())), []
     for k in range(len(splits.scale)):
         (gp.condition if k else gp.fit)(splits.x[k], splits.y[k, :, None])
         mean, epistemic, aleatoric = gp(splits.new_x[k])
-        found.append((mean.T, (epistemic + aleatoric).sqrt().T))
-    means, stds = zip(*found, strict=True)
+        predictions.append((mean.T, (epistemic + aleatoric).sqrt().T))
+    means, stds = zip(*predictions, strict=True)
     return Predicted(torch.stack(means), torch.stack(stds))
 
 

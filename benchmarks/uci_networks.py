@@ -45,12 +45,12 @@ def steps_for(rows: int) -> int:
 def dropout_predictions(splits: Splits, steps: int | None = None, seed: int = 0) -> tuple[Predicted, dict[str, float]]:
     """Concrete dropout, cross-fitted; also what was learned: mean rates, and width and tails of the calibration."""
     count, rows = splits.y.shape
-    seen, held = folds(count, rows, seed)
+    train, held_out = folds(count, rows, seed)
     own = torch.arange(count).repeat(NETWORKS)
     networks = built(len(own), splits.x.shape[-1], 0.1, seed)
-    for _ in training(networks, splits, own, seen, steps or steps_for(rows), seed):
+    for _ in training(networks, splits, own, train, steps or steps_for(rows), seed):
         pass
-    inputs, new = torch.cat([splits.new_x[own], of_rows(splits.x[own], held)], 1), splits.new_x.shape[1]
+    inputs, new = torch.cat([splits.new_x[own], of_rows(splits.x[own], held_out)], 1), splits.new_x.shape[1]
     mean, std = sampled(networks, inputs, splits.floor[own], seed)
 
     def joined(values: Tensor, axis: int) -> Tensor:
@@ -59,10 +59,10 @@ def dropout_predictions(splits: Splits, steps: int | None = None, seed: int = 0)
 
     predicted = Predicted(joined(mean[..., :new], 1), joined(std[..., :new], 1))
     by = Predicted(joined(mean[..., new:], 2), joined(std[..., new:], 2))
-    truth = torch.cat(splits.y[own].gather(1, held).unflatten(0, (NETWORKS, count)).unbind(), 1)
+    truth = torch.cat(splits.y[own].gather(1, held_out).unflatten(0, (NETWORKS, count)).unbind(), 1)
     calibrated, (log_f, log_excess, logit) = calibrate(predicted, by, truth, splits.floor)
-    learned = networks.network
-    rates = {f"rate_{k}": float(learned[2 * k - 2].mask.rate.detach().mean()) for k in (2, 3)}
+    network = networks.network
+    rates = {f"rate_{k}": float(network[2 * k - 2].mask.rate.detach().mean()) for k in (2, 3)}
     widths = {"factor": log_f.exp(), "wider": 1 + log_excess.exp(), "share": logit.sigmoid()}
     return calibrated, rates | {name: float(values.mean()) for name, values in widths.items()}
 
@@ -73,17 +73,17 @@ def ensemble_predictions(splits: Splits, steps: int | None = None, seed: int = 1
     None trains on the rows by which the best of `CHECKS` states of each member is kept and the mixture is calibrated.
     """
     count, rows = splits.y.shape
-    seen, held = parted(count, rows, seed)
+    train, held_out = parted(count, rows, seed)
     own = torch.arange(count).repeat(MEMBERS)
     networks, best = built(len(own), splits.x.shape[-1], 0.0, seed), Best(len(own))
     steps = steps or round(ENSEMBLE_STEPS * steps_for(rows))
-    unseen, truth, floor = of_rows(splits.x, held)[own], splits.y.gather(1, held), splits.floor[own]
-    for step in training(networks, splits, own, [*seen] * MEMBERS, steps, seed):
+    unseen, truth, floor = of_rows(splits.x, held_out)[own], splits.y.gather(1, held_out), splits.floor[own]
+    for step in training(networks, splits, own, [*train] * MEMBERS, steps, seed):
         if step % (steps // CHECKS) == 0:
             mean, std = predict(networks, unseen, floor)
             best.keep(networks, (0.5 * ((truth[own] - mean) / std).square() + std.log()).mean(1))
     networks.load_state_dict(best.tensors)
-    inputs, unseen_count = torch.cat([unseen, splits.new_x[own]], 1), held.shape[1]
+    inputs, unseen_count = torch.cat([unseen, splits.new_x[own]], 1), held_out.shape[1]
     mean, std = (a.unflatten(0, (MEMBERS, count)).movedim(0, 1) for a in predict(networks, inputs, floor))
     by = Predicted(mean[..., :unseen_count], std[..., :unseen_count])
     return calibrate(Predicted(mean[..., unseen_count:], std[..., unseen_count:]), by, truth, splits.floor)[0]
@@ -107,19 +107,19 @@ def folds(count: int, rows: int, seed: int) -> tuple[list[Tensor], Tensor]:
     """Deal the rows of each split: rows to train on and (network, row) to calibrate on, network by network."""
     with seeded(seed, 1):
         order = torch.stack([torch.randperm(rows) for _ in range(count)])
-    size, seen, held = rows // FOLDS, [], []
+    size, train, held_out = rows // FOLDS, [], []
     for start in range(0, NETWORKS * size, size):
-        held.append(order[:, start : start + size])
-        seen += [*torch.cat([order[:, :start], order[:, start + size :]], 1)]
-    return seen, torch.cat(held)
+        held_out.append(order[:, start : start + size])
+        train += [*torch.cat([order[:, :start], order[:, start + size :]], 1)]
+    return train, torch.cat(held_out)
 
 
 def parted(count: int, rows: int, seed: int) -> tuple[Tensor, Tensor]:
     """Deal the training rows of each split: (split, row) to train on, (split, row) to calibrate on."""
     with seeded(seed, 1):
         order = torch.stack([torch.randperm(rows) for _ in range(count)])
-    some = min(round(HELD_OUT * rows), HELD_ROWS)
-    return order[:, some:], order[:, :some]
+    size = min(round(HELD_OUT * rows), HELD_ROWS)
+    return order[:, size:], order[:, :size]
 
 
 def built(members: int, features: int, rate: float, seed: int) -> Ensemble:
@@ -143,20 +143,20 @@ def built(members: int, features: int, rate: float, seed: int) -> Ensemble:
 
 
 def training(
-    networks: Ensemble, splits: Splits, own: Tensor, seen: list[Tensor], steps: int, seed: int
+    networks: Ensemble, splits: Splits, own: Tensor, train: list[Tensor], steps: int, seed: int
 ) -> Iterator[int]:
-    """Train every member on its rows `seen` of its split `own`, all in one pass; yield the number of steps done."""
-    counts = torch.tensor([len(rows) for rows in seen])
-    pool = nn.utils.rnn.pad_sequence(seen, batch_first=True)
+    """Train every member on its rows `train` of its split `own`, all in one pass; yield the number of steps done."""
+    counts = torch.tensor([len(rows) for rows in train])
+    pool = nn.utils.rnn.pad_sequence(train, batch_first=True)
     optimiser = torch.optim.Adam(networks.parameters(), fused=True)
     networks.train(any(layer.mask.learned for layer in networks.modules() if isinstance(layer, Dropout)))
     floor, batch = splits.floor[own], min(BATCH, int(counts.min()))
     with seeded(seed, 3):
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = LEARNING_RATE * schedule((step + 0.5) / steps, WARM_UP)
-            drawn = pool.gather(1, (torch.rand(len(seen), batch) * counts[:, None]).long())
-            mean, std = gaussian(networks(splits.x[own[:, None], drawn], per_member=True), floor)
-            loss = beta_nll(mean, std, splits.y[own[:, None], drawn]).sum() + kl(networks, counts)
+            batch_rows = pool.gather(1, (torch.rand(len(train), batch) * counts[:, None]).long())
+            mean, std = gaussian(networks(splits.x[own[:, None], batch_rows], per_member=True), floor)
+            loss = beta_nll(mean, std, splits.y[own[:, None], batch_rows]).sum() + kl(networks, counts)
             optimiser.zero_grad()
             loss.backward()
             clip_member_gradients(networks, 1.0)
@@ -179,8 +179,8 @@ def beta_nll(mean: Tensor, std: Tensor, truth: Tensor, beta: float = BETA) -> Te
 def predict(networks: Ensemble, inputs: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each member for its own inputs: (member, object)."""
     with torch.no_grad():
-        each = [gaussian(networks(part, per_member=True), floor) for part in inputs.split(CHUNK, 1)]
-    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
+        predictions = [gaussian(networks(part, per_member=True), floor) for part in inputs.split(CHUNK, 1)]
+    return tuple(torch.cat(parts, 1) for parts in zip(*predictions, strict=True))
 
 
 def sampled(networks: Ensemble, inputs: Tensor, floor: Tensor, seed: int) -> tuple[Tensor, Tensor]:

@@ -41,8 +41,8 @@ class Predicted:
 
     def log_density(self, truth: Tensor) -> Tensor:
         """Log-likelihood of each object [nat], in units of the training targets: (split, object)."""
-        each = -0.5 * ((truth[:, None] - self.mean) / self.std).square() - self.std.log()
-        return torch.logsumexp(each + self.weights(), 1) - 0.5 * math.log(2 * math.pi)
+        log_density = -0.5 * ((truth[:, None] - self.mean) / self.std).square() - self.std.log()
+        return torch.logsumexp(log_density + self.weights(), 1) - 0.5 * math.log(2 * math.pi)
 
     def scores(self, splits: Splits) -> dict[str, np.ndarray]:
         """Log-likelihood of the mixture [nat], error of its mean, coverage of its central 68.3 %, for each split."""

@@ -69,8 +69,8 @@ def _cut(train: np.ndarray, split: int) -> tuple[np.ndarray, np.ndarray]:
 
 def stacked(x: np.ndarray, y: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> Splits:
     """Standardise each split by its training part, and stack them; `parts` are the rows to train on and to test on."""
-    each = [_standardised(x, y, train, test) for train, test in parts]
-    return Splits(*(torch.tensor(np.stack(arrays), dtype=torch.float32) for arrays in zip(*each, strict=True)))
+    splits = [_standardised(x, y, train, test) for train, test in parts]
+    return Splits(*(torch.tensor(np.stack(arrays), dtype=torch.float32) for arrays in zip(*splits, strict=True)))
 
 
 def _standardised(x: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple:

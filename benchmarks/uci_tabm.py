@@ -46,9 +46,9 @@ class OwnLinear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, members: int) -> None:
         super().__init__()
-        each = [nn.Linear(inputs, outputs) for _ in range(members)]
-        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in each]))
-        self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in each]))
+        layers = [nn.Linear(inputs, outputs) for _ in range(members)]
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]))
+        self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.einsum("omi,mij->omj", x, self.weight) + self.bias
@@ -72,16 +72,16 @@ class TabM(nn.Module):
 def tabm_predictions(splits: Splits, steps: int | None = None, seed: int = 2) -> Predicted:
     """Train a TabM for each split, and calibrate it on the rows by which its best state was kept."""
     count, rows = splits.y.shape
-    seen, held = parted(count, rows, seed)
+    train, held_out = parted(count, rows, seed)
     steps, results = steps or round(TABM_STEPS * steps_for(rows)), []
     for k in range(count):
-        x, y, floor, unseen = splits.x[k], splits.y[k], splits.floor[k], splits.x[k, held[k]]
+        x, y, floor, unseen = splits.x[k], splits.y[k], splits.floor[k], splits.x[k, held_out[k]]
         with seeded(seed, 2, k):
             network = TabM(x.shape[-1])
-            fit(network, x[seen[k]], y[seen[k]], unseen, y[held[k]], floor, steps)
+            fit(network, x[train[k]], y[train[k]], unseen, y[held_out[k]], floor, steps)
         results.append((*predict(network, splits.new_x[k], floor), *predict(network, unseen, floor)))
-    mean, std, by_mean, by_std = (torch.stack(each) for each in zip(*results, strict=True))
-    return calibrate(Predicted(mean, std), Predicted(by_mean, by_std), splits.y.gather(1, held), splits.floor)[0]
+    mean, std, by_mean, by_std = (torch.stack(tensors) for tensors in zip(*results, strict=True))
+    return calibrate(Predicted(mean, std), Predicted(by_mean, by_std), splits.y.gather(1, held_out), splits.floor)[0]
 
 
 def fit(network: TabM, x: Tensor, y: Tensor, unseen: Tensor, truth: Tensor, floor: Tensor, steps: int) -> None:
@@ -110,5 +110,5 @@ def predict(network: TabM, x: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each member without dropout: (member, object)."""
     network.eval()
     with torch.no_grad():
-        each = [outputs(network, part, floor) for part in x.split(CHUNK)]
-    return tuple(torch.cat(parts, 1) for parts in zip(*each, strict=True))
+        predictions = [outputs(network, part, floor) for part in x.split(CHUNK)]
+    return tuple(torch.cat(parts, 1) for parts in zip(*predictions, strict=True))

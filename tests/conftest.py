@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("unhurried", settings.default, **unhurried)
 settings.load_profile("unhurried")
 
-DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+ROOT = Path(__file__).parents[1]
+DEFAULT_DATA = ROOT.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +70,35 @@ def flags() -> list[str]:
 def run_copy(supernova_run: Path, tmp_path: Path) -> Path:
     """A copy of that run, to be damaged."""
     return Path(shutil.copytree(supernova_run, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier that learned a little from the thirty light curves of the examples; not to be changed."""
+    import skysure
+
+    tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
+        data = [ROOT / "examples" / "night.ecsv"]
+        run = skysure.train("supernovae", data, tmp_path_factory.mktemp("runs") / "small", **tiny)
+    assert run.path is not None
+    return run.path
+
+
+@pytest.fixture
+def say(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in an empty folder; gives its status, standard output and standard error."""
+    from skysure.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main([str(word) for word in words])
+        output = capsys.readouterr()
+        return status, output.out, output.err
+
+    return run

@@ -22,7 +22,6 @@ from skysure import verbs
 from skysure.application import presets
 from skysure.applications import supernovae
 from skysure.applications.supernovae.simulator import simulate_lightcurves
-from skysure.cli import main
 from skysure.cli.flags import ReadingFlags
 from skysure.data.lightcurves import LightCurves
 from skysure.data.results.writer import ResultWriter, read_table
@@ -38,31 +37,17 @@ Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Run a command in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main([str(word) for word in words])
-        output = capsys.readouterr()
-        return status, output.out, output.err
-
-    return run
-
-
-@pytest.fixture
 def refuses(say: Say, tmp_path: Path) -> Callable[..., str]:
     """Run a command that must be refused in labelled lines, with these words, and leave no file behind."""
 
-    def run(status: int, said: tuple[str, ...], *words: object) -> str:
+    def run(status: int, phrases: tuple[str, ...], *words: object) -> str:
         before = listing(tmp_path)
-        found, out, err = say(*words)
+        exit_code, out, err = say(*words)
         message = err[max(err.find("Problem:"), 0) :]
-        assert (found, out) == (status, "")
+        assert (exit_code, out) == (status, "")
         assert message.startswith("Problem: ")
         assert "Traceback" not in err
-        assert all(word in message for word in said), message
+        assert all(word in message for word in phrases), message
         assert listing(tmp_path) == before
         return message
 
@@ -129,7 +114,7 @@ def test_list_for_people_and_machines(say: Say) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "phrases"),
     [
         (("frobnicate",), ("frobnicate", "skysure --help")),
         (("trian", "supernovae"), ("train",)),
@@ -152,12 +137,12 @@ def test_list_for_people_and_machines(say: Say) -> None:
         (("simulate", "supernovae", "--out", "s.csv", "-n", "1.5"), ("-n", "a whole number")),
     ],
 )
-def test_wrong_usage(refuses: Callable[..., str], words: tuple[str, ...], said: tuple[str, ...]) -> None:
-    refuses(2, said, *words)
+def test_wrong_usage(refuses: Callable[..., str], words: tuple[str, ...], phrases: tuple[str, ...]) -> None:
+    refuses(2, phrases, *words)
 
 
 @pytest.mark.parametrize(
-    ("question", "said"),
+    ("question", "phrases"),
     [
         (("--coverage", "1.5"), ("coverage = 1.5",)),
         (("--samples", "0"), ("samples = 0", "from 2")),
@@ -170,19 +155,19 @@ def test_wrong_usage(refuses: Callable[..., str], words: tuple[str, ...], said: 
     ],
 )
 def test_wrong_questions(
-    refuses: Callable[..., str], supernova_run: Path, night: Path, question: tuple[str, str], said: tuple[str, ...]
+    refuses: Callable[..., str], supernova_run: Path, night: Path, question: tuple[str, str], phrases: tuple[str, ...]
 ) -> None:
-    refuses(2, said, "predict", supernova_run, night, "--out", "o.csv", *question)
+    refuses(2, phrases, "predict", supernova_run, night, "--out", "o.csv", *question)
 
 
 def test_settings_in_a_file(refuses: Callable[..., str], tmp_path: Path) -> None:
-    for text, status, said in (
+    for text, status, phrases in (
         ("[settings]\nhiden = 3\n", 2, ("c.toml", "hiden", "nearest: hidden")),
         ("[settings]\nhidden = 'wide'\n", 2, ("c.toml", "hidden", "a whole number")),
         ("[settings\n", 1, ("c.toml", "line 1", "valid TOML")),
     ):
         (tmp_path / "c.toml").write_text(text)
-        refuses(status, said, "train", "supernovae", "--out", "r", "--config", "c.toml")
+        refuses(status, phrases, "train", "supernovae", "--out", "r", "--config", "c.toml")
     refuses(1, ("no.toml", "no such file"), "train", "supernovae", "--out", "r", "--config", "no.toml")
     refuses(1, ("supernove", "nearest: supernovae"), "train", "supernove", "--out", "r")
 
@@ -414,7 +399,7 @@ class Trap:
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "phrases"),
     [
         ("incomplete", ("model.safetensors", "no such file")),
         ("truncated", ("model.safetensors", "copy it again")),
@@ -427,11 +412,11 @@ class Trap:
     ],
 )
 def test_a_run_that_is_not_as_it_was(
-    refuses: Callable[..., str], run_copy: Path, night: Path, how: str, said: tuple[str, ...]
+    refuses: Callable[..., str], run_copy: Path, night: Path, how: str, phrases: tuple[str, ...]
 ) -> None:
     damage(run_copy, how)
-    refuses(1, said, "predict", run_copy, night, "--out", "o.csv")
-    refuses(1, said, "evaluate", run_copy, night, "--out", "e")
+    refuses(1, phrases, "predict", run_copy, night, "--out", "o.csv")
+    refuses(1, phrases, "evaluate", run_copy, night, "--out", "e")
 
 
 def test_a_run_that_is_none(refuses: Callable[..., str], run_copy: Path, night: Path, tmp_path: Path) -> None:
@@ -516,8 +501,8 @@ def test_nothing_to_resume_is_a_beginning_and_weights_to_start_from(
     status, _, err = say("train", "supernovae", "--out", "r", "--resume", "--from", supernova_run, "--epochs=1", *few)
     assert status == 0, err
     assert "reading 300" in err
-    first, again = (read_history(f)[0]["train_nll"] for f in (supernova_run, Path("r")))
-    assert first != again
+    first, second = (read_history(f)[0]["train_nll"] for f in (supernova_run, Path("r")))
+    assert first != second
 
 
 def test_weights_that_do_not_fit_are_no_start(
@@ -546,20 +531,20 @@ def test_the_interruption_of_what_cannot_go_on(
 @pytest.mark.usefixtures("without_figures")
 def test_evaluate_leaves_out_what_was_seen(say: Say, supernova_run: Path, tmp_path: Path) -> None:
     simulated = simulate_lightcurves(40, seed=0)
-    known = set(load_split(supernova_run))
-    seen = sum(i in known for i in simulated.ids.tolist())
-    assert 0 < seen < 40
+    trained_ids = set(load_split(supernova_run))
+    n_trained = sum(i in trained_ids for i in simulated.ids.tolist())
+    assert 0 < n_trained < 40
     write(tmp_path / "seen.parquet", simulated)
     status, out, err = say("evaluate", supernova_run, "seen.parquet", "--json", "--device", "cpu")
     assert status == 0, err
     facts = json.loads(out)
-    assert facts["objects"] == 40 - seen
+    assert facts["objects"] == 40 - n_trained
     assert facts["part"] == "given data"
-    assert f"{seen} objects left out" in err
+    assert f"{n_trained} objects left out" in err
     folder = tmp_path / "tiny-on-seen"
-    assert json.loads((folder / "metrics.json").read_text())["dropped"]["count"] == seen
-    assert f"{seen} light curves were left out" in (folder / "report.html").read_text()
-    all_seen = simulated[np.isin(simulated.ids, list(known))]
+    assert json.loads((folder / "metrics.json").read_text())["dropped"]["count"] == n_trained
+    assert f"{n_trained} light curves were left out" in (folder / "report.html").read_text()
+    all_seen = simulated[np.isin(simulated.ids, list(trained_ids))]
     write(tmp_path / "all.parquet", all_seen)
     status, _, err = say("evaluate", supernova_run, "all.parquet")
     assert status == 1
@@ -654,8 +639,8 @@ def test_labels_that_cannot_calibrate(refuses: Callable[..., str], supernova_run
         curves = fresh(40)
         curves.objects["label"] = np.full(40, labels)
         write(tmp_path / f"{name}.parquet", curves)
-        said = ("labels",)
-        refuses(1, said, "calibrate", supernova_run, f"{name}.parquet", "--out", "c", "--device", "cpu")
+        phrases = ("labels",)
+        refuses(1, phrases, "calibrate", supernova_run, f"{name}.parquet", "--out", "c", "--device", "cpu")
     curves = fresh(60)
     write(tmp_path / "one.parquet", curves[curves.objects["label"] == "II"])
     refuses(1, ("are II", "other classes"), "calibrate", supernova_run, "one.parquet", "--out", "c", "--device", "cpu")

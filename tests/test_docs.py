@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import skysure
 from skysure.applications.supernovae import Query, Settings
 from skysure.cli.commands import app
 from skysure.data.lightcurves.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
@@ -30,8 +29,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 def command_lines(page: Path) -> Iterator[str]:
     text = page.read_text(encoding="utf-8")
-    shown = [*blocks(page, ""), *blocks(page, "sh"), *blocks(page, "bash")]
-    lines = [line for block in shown for line in block.splitlines() if line.startswith("skysure ")]
+    code_blocks = [*blocks(page, ""), *blocks(page, "sh"), *blocks(page, "bash")]
+    lines = [line for block in code_blocks for line in block.splitlines() if line.startswith("skysure ")]
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     started = re.findall(r"^    (?:torchrun|accelerate launch) .* -m skysure\.cli (.*)$", prose, re.MULTILINE)
     quoted = re.findall(r"`(skysure [a-z]+ [^`\n]*)`", prose)
@@ -39,17 +38,6 @@ def command_lines(page: Path) -> Iterator[str]:
 
 
 COMMANDS = [(page.name, line) for page in PAGES for line in command_lines(page)]
-
-
-@pytest.fixture(scope="module")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier that learned a little from the thirty light curves of the examples."""
-    tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
-        run = skysure.train("supernovae", [EXAMPLES / "night.ecsv"], tmp_path_factory.mktemp("runs") / "small", **tiny)
-    assert run.path is not None
-    return run.path
 
 
 @pytest.fixture
@@ -74,9 +62,9 @@ def own_data(folder: Path) -> dict[str, object]:
     from skysure.applications.supernovae.simulator import simulate_lightcurves
 
     curves = simulate_lightcurves(330, "des", seed=3)
-    for name, some in (("survey", curves[:320]), ("other_survey", curves[320:])):
+    for name, part in (("survey", curves[:320]), ("other_survey", curves[320:])):
         (folder / name).mkdir()
-        some.to_table().write(folder / name / "curves.ecsv")
+        part.to_table().write(folder / name / "curves.ecsv")
     return {
         "ids": curves.ids[curves.owner], "names": curves.ids, "mjd": curves.time, "flux": curves.flux,
         "band": [curves.bands[b] for b in curves.band], "error": curves.flux_error,
@@ -95,9 +83,9 @@ def test_command_line_is_understood(page: str, line: str, folder: Path) -> None:
         if flag == "--config":
             (folder / value).parent.mkdir(parents=True, exist_ok=True)
             (folder / value).write_text("[settings]\nseed = 1\n")
-    wanted = "help_print" if "--help" in tokens else tokens[0]
+    expected = "help_print" if "--help" in tokens else tokens[0]
     command, bound, _ = app(tokens).parse_args(tokens, exit_on_error=False, print_error=False)
-    assert command.__name__.strip("_") == wanted
+    assert command.__name__.strip("_") == expected
     assert bound.arguments or len(tokens) == 1
 
 
@@ -138,8 +126,8 @@ def test_defaults_are_those_of_the_code() -> None:
     defaults = {(f.name, f.default) for f in (*fields(Settings), *fields(Query))}
     documented = set()
     for names, values in re.findall(r"^\| ((?:`[a-z_-]+`(?:, )?)+) \| ([^|]*?) \|", text, re.MULTILINE):
-        given = re.findall(r"[a-z][a-z_-]*", names)
-        documented |= {(n.replace("-", "_"), v) for n, v in zip(given, values.split(", "), strict=False)}
+        field_names = re.findall(r"[a-z][a-z_-]*", names)
+        documented |= {(n.replace("-", "_"), v) for n, v in zip(field_names, values.split(", "), strict=False)}
     numbers = {(name, float(v)) for name, v in documented if re.fullmatch(r"[0-9.]+", v)}
     assert len(numbers) > 15
     assert numbers <= defaults

@@ -8,22 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import skysure
 from skysure.data.lightcurves import open_lightcurves
 from skysure.data.results.writer import read_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture(scope="module")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier that learned a little from the thirty light curves of the examples."""
-    tiny = {"hidden": 8, "head": 8, "epochs": 1, "validation": 5, "calibration": 10, "test": 5}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skysure.run.reporting.write_report", lambda folder: None)
-        run = skysure.train("supernovae", [EXAMPLES / "night.ecsv"], tmp_path_factory.mktemp("runs") / "small", **tiny)
-    assert run.path is not None
-    return run.path
 
 
 def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -36,24 +24,24 @@ def test_classify(
     small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = run("classify.py", str(small_run), monkeypatch=monkeypatch, capsys=capsys)
-    assert said.count("90 % set") == 30
+    output = run("classify.py", str(small_run), monkeypatch=monkeypatch, capsys=capsys)
+    assert output.count("90 % set") == 30
     assert len(read_table(tmp_path / "classes.fits")) == 30
     night = read_table(EXAMPLES / "night.ecsv")
     for name, z in zip(night["id"], night["redshift"], strict=True):
-        assert f"{name} (z = {z:.2f})" in said
+        assert f"{name} (z = {z:.2f})" in output
 
 
 def test_any_network(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    said = run("any_network.py", "20", monkeypatch=monkeypatch, capsys=capsys)
-    assert said.count("(epistemic)") == 3
+    output = run("any_network.py", "20", monkeypatch=monkeypatch, capsys=capsys)
+    assert output.count("(epistemic)") == 3
 
 
 def test_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("skysure.run.reporting.write_report", lambda folder: None)
-    said = run("agents.py", "2", monkeypatch=monkeypatch, capsys=capsys)
-    assert [f"s{k}:" in said for k in range(5)] == [True] * 5
-    assert "3664" in said
+    output = run("agents.py", "2", monkeypatch=monkeypatch, capsys=capsys)
+    assert [f"s{k}:" in output for k in range(5)] == [True] * 5
+    assert "3664" in output
 
 
 def test_the_night_needs_no_reading() -> None:

@@ -35,7 +35,7 @@ def measured_pairs() -> list[Pair]:
 def published_pairs() -> list[Pair]:
     """Means and standard errors over the splits that the UCI tables quote."""
     sets = json.loads((TRUTHS / "uci.json").read_text(encoding="utf-8"))["sets"].values()
-    splits = [one[score] for one in sets for score in ("log_likelihood", "rmse")]
+    splits = [entry[score] for entry in sets for score in ("log_likelihood", "rmse")]
     return [(statistics.mean(values), statistics.stdev(values) / len(values) ** 0.5) for values in splits]
 
 

@@ -101,24 +101,24 @@ def test_averaged_weights_are_the_mean_of_the_last_steps_and_resume() -> None:
 
 
 def test_a_running_mean_is_the_plain_mean_while_it_is_young_and_forgets_after() -> None:
-    kept, span = torch.zeros(1), 4.0
+    mean, span = torch.zeros(1), 4.0
     values = [torch.tensor([float(v)]) for v in (3, 5, 1, 7, 100)]
-    kept.copy_(values[0])
+    mean.copy_(values[0])
     for count, value in enumerate(values[1:4], start=1):
-        update_mean([kept], [value], torch.tensor(count), span)
-    assert float(kept) == pytest.approx(4.0)
-    update_mean([kept], [values[4]], torch.tensor(4), span)
-    assert float(kept) == pytest.approx(0.75 * 4 + 0.25 * 100)
+        update_mean([mean], [value], torch.tensor(count), span)
+    assert float(mean) == pytest.approx(4.0)
+    update_mean([mean], [values[4]], torch.tensor(4), span)
+    assert float(mean) == pytest.approx(0.75 * 4 + 0.25 * 100)
 
 
 def test_the_world_outside_does_not_change_it() -> None:
     torch.manual_seed(1)
-    one = states(model())
+    first = states(model())
     torch.manual_seed(2)
     before = torch.random.get_rng_state()
     other = states(model())
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert [s.record for s in one] == [s.record for s in other]
+    assert [s.record for s in first] == [s.record for s in other]
 
 
 def test_schedule_rises_and_falls() -> None:
@@ -144,8 +144,9 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, device: str) -> None:
     env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command]
     for line in ([sys.executable, *command, "one"], [*run, "two"]):
-        done = subprocess.run(line, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr
+        options = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True, "timeout": 300}
+        completed = subprocess.run(line, **options, check=False)
+        assert completed.returncode == 0, completed.stderr
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     for name, tensor in one.items():
         largest = max(float(tensor.double().abs().max()), 1e-3)
@@ -155,14 +156,14 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, device: str) -> None:
 
 def test_shuffled_batches_hold_each_object_once_in_an_order_of_the_epoch() -> None:
     parts = {"train": {"x": torch.arange(10), "y": -torch.arange(10)}, "validation": {"x": torch.arange(4)}}
-    batches, again = shuffled_batches(parts, 4, seed=1), shuffled_batches(parts, 4, seed=1)
+    batches, same = shuffled_batches(parts, 4, seed=1), shuffled_batches(parts, 4, seed=1)
     epochs = [batches("train", epoch) for epoch in range(2)]
     orders = [torch.cat([batch["x"] for batch in epoch]).tolist() for epoch in epochs]
     assert [len(batch["x"]) for batch in epochs[0]] == [4, 4, 2]
     assert all(torch.equal(batch["y"], -batch["x"]) for batch in epochs[0])
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
     assert orders[0] != orders[1]
-    assert orders[1] == torch.cat([batch["x"] for batch in again("train", 1)]).tolist()
+    assert orders[1] == torch.cat([batch["x"] for batch in same("train", 1)]).tolist()
     assert batches("validation", 5)[0]["x"].tolist() == [0, 1, 2, 3]
 
 

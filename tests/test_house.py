@@ -34,15 +34,15 @@ def imports(path: Path, *, top_only: bool = False) -> set[str]:
     """Full names of the modules a file imports; relative imports are resolved."""
     package = name_of(path) if path.name == "__init__.py" else name_of(path).rpartition(".")[0]
     tree = ast.parse(path.read_text())
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return found
+            modules |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return modules
 
 
 def reaches(path: Path, *rooms: str) -> set[str]:

@@ -14,7 +14,6 @@ import pytest
 
 import skysure
 from skysure.application import application, names, presets
-from skysure.cli import main
 from skysure.data.results.writer import read_table
 from skysure.errors import InputError
 from skysure.run import reporting
@@ -37,26 +36,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     source = shutil.copytree(PLUGIN, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     command = [*pip, "--disable-pip-version-check", "--target", str(folder / "site"), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder / "site"))
         yield folder / "site"
     for name in [name for name in sys.modules if name.split(".")[0] == "galaxy_images"]:
         del sys.modules[name]
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main([str(word) for word in words])
-        output = capsys.readouterr()
-        return status, output.out, output.err
-
-    return run
 
 
 @pytest.mark.usefixtures("site")
@@ -130,10 +116,10 @@ def test_it_learns_by_the_python_functions(tmp_path: Path, monkeypatch: pytest.M
     fresh = application("galaxies").simulate(run.settings, 200, 2)
     prediction = skysure.predict(run, fresh, coverage=0.95)
     truth = next(fresh.chunks()).label
-    held = prediction.prediction_set[np.arange(200), [run.schema.classes.index(name) for name in truth]]
-    assert held.mean() > 0.88  # 0.95 nominal, binomial error 0.015, and that of 120 calibration objects 0.02
-    again = skysure.predict(skysure.load(tmp_path / "run"), fresh, coverage=0.95)
-    assert np.array_equal(again.probability, prediction.probability)
+    contained = prediction.prediction_set[np.arange(200), [run.schema.classes.index(name) for name in truth]]
+    assert contained.mean() > 0.88  # 0.95 nominal, binomial error 0.015, and that of 120 calibration objects 0.02
+    reloaded = skysure.predict(skysure.load(tmp_path / "run"), fresh, coverage=0.95)
+    assert np.array_equal(reloaded.probability, prediction.probability)
 
 
 @pytest.mark.usefixtures("site")
@@ -202,8 +188,8 @@ def test_only_names_of_the_registry_are_applications(name: str) -> None:
 
 def test_the_page_shows_the_package_as_it_is() -> None:
     text = (ROOT / "docs" / "your-own-application.md").read_text(encoding="utf-8")
-    shown = dict(re.findall(r"^`([a-z_/.]+)`\n\n```(?:py|toml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    listings = dict(re.findall(r"^`([a-z_/.]+)`\n\n```(?:py|toml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     files = [p for p in PLUGIN.rglob("*") if p.suffix in (".py", ".toml")]
-    assert {str(p.relative_to(PLUGIN)): p.read_text(encoding="utf-8") for p in files} == shown
+    assert {str(p.relative_to(PLUGIN)): p.read_text(encoding="utf-8") for p in files} == listings
     lines = sum(len(p.read_text(encoding="utf-8").splitlines()) for p in files if p.suffix == ".py")
     assert f"in {lines} lines of Python" in text

@@ -111,17 +111,17 @@ def as_columns(table: Table) -> dict[str, np.ndarray]:
 def test_a_table_in_memory_is_a_file_in_memory(night: Table, run: skysure.Run, tmp_path: Path) -> None:
     """A dict, an Arrow table and a QTable give what the same rows in a file give."""
     night[["id", "mjd", "band", "flux", "flux_error"]].write(tmp_path / "night.ecsv")
-    wanted = skysure.predict(run, [tmp_path / "night.ecsv"], samples=3)
+    expected = skysure.predict(run, [tmp_path / "night.ecsv"], samples=3)
     columns = {n: v for n, v in as_columns(night).items() if n in ("id", "time", "band", "flux", "flux_error")}
     tables = [(columns, {"unit": "nJy"}), (pa.table(columns), {"zero_point": 31.4}), (QTable(columns), {"unit": "nJy"})]
     for data, reading in tables:
         prediction = skysure.predict(run, data, samples=3, reading=reading, kind=Classes)
-        assert prediction.rows["id"].tolist() == wanted.rows["id"].tolist()
-        np.testing.assert_allclose(prediction.probability, wanted.probability, rtol=1e-4, atol=1e-6)
+        assert prediction.rows["id"].tolist() == expected.rows["id"].tolist()
+        np.testing.assert_allclose(prediction.probability, expected.probability, rtol=1e-4, atol=1e-6)
     with_unit = QTable(night[["id", "mjd", "band", "flux", "flux_error"]])
     with_unit.rename_column("mjd", "time")
     prediction = skysure.predict(run, with_unit, samples=3)
-    np.testing.assert_allclose(prediction.probability, wanted.probability, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(prediction.probability, expected.probability, rtol=1e-6, atol=1e-9)
 
 
 def test_a_data_frame_is_a_table(night: Table, run: skysure.Run) -> None:

@@ -73,8 +73,8 @@ QUERIES: dict[str, dict[str, Any]] = {
 
 def predict(model: str, kind: str, **query: Any) -> Table:
     """Answer for the light curves of a file, as a table."""
-    asked = SAMPLED | QUERIES[kind] | query
-    return skysure.predict(skysure.load(model), data_of(model, kind.split("_")[0]), **asked).to_table()
+    fields = SAMPLED | QUERIES[kind] | query
+    return skysure.predict(skysure.load(model), data_of(model, kind.split("_")[0]), **fields).to_table()
 
 
 REFERENCES = [(model, kind) for model in SURVEYS for kind in QUERIES]
@@ -87,10 +87,11 @@ def at_forecast_days(table: Table) -> Table:
 
 @pytest.mark.parametrize(("model", "kind"), REFERENCES)
 def test_a_shipped_model_says_what_it_said(model: str, kind: str) -> None:
-    found, wanted = at_forecast_days(predict(model, kind)), Table.read(FOLDER / f"{model}_{kind}.csv")
-    assert column(found, "id").tolist() == wanted["id"].tolist()
-    for name in wanted.colnames:
-        values, truth = column(found, name), np.ma.filled(wanted[name], np.nan if wanted[name].dtype.kind == "f" else 9)
+    table, expected = at_forecast_days(predict(model, kind)), Table.read(FOLDER / f"{model}_{kind}.csv")
+    assert column(table, "id").tolist() == expected["id"].tolist()
+    for name in expected.colnames:
+        missing = np.nan if expected[name].dtype.kind == "f" else 9
+        values, truth = column(table, name), np.ma.filled(expected[name], missing)
         if name == "ood_percentile":
             # A rank among calibration objects in steps of 0.001, made of two such ranks: a step of one moves it more
             # the rarer it is, hence a few rows are let off.
@@ -101,11 +102,11 @@ def test_a_shipped_model_says_what_it_said(model: str, kind: str) -> None:
         elif truth.dtype.kind == "U":
             assert values.tolist() == truth.tolist(), name
         else:
-            floor = 1e-5 * wanted["flux_error"] if name.startswith("flux") else 1e-6
+            floor = 1e-5 * expected["flux_error"] if name.startswith("flux") else 1e-6
             assert np.allclose(values, truth, rtol=1e-5, atol=floor, equal_nan=True), name
-    if "flux" not in found.colnames:
-        p = np.stack([found[f"p_{name}"] for name in class_names(found)], 1)
-        assert column(found, "predicted_class").tolist() == np.array(class_names(found))[p.argmax(1)].tolist()
+    if "flux" not in table.colnames:
+        p = np.stack([table[f"p_{name}"] for name in class_names(table)], 1)
+        assert column(table, "predicted_class").tolist() == np.array(class_names(table))[p.argmax(1)].tolist()
 
 
 def class_names(table: Table) -> list[str]:
@@ -115,9 +116,9 @@ def class_names(table: Table) -> list[str]:
 
 @pytest.mark.parametrize("model", SURVEYS)
 def test_the_simulated_objects_are_what_they_were(model: str) -> None:
-    curves, wanted = data_of(model, "simulated"), json.loads((FOLDER / "simulated.json").read_text())[model]
+    curves, expected = data_of(model, "simulated"), json.loads((FOLDER / "simulated.json").read_text())[model]
     for name, value in described(curves).items():
-        assert value == pytest.approx(wanted[name], rel=1e-7), name  # spectra are in single precision
+        assert value == pytest.approx(expected[name], rel=1e-7), name  # spectra are in single precision
 
 
 def described(curves: skysure.LightCurves) -> dict[str, Any]:
@@ -148,11 +149,11 @@ def train(name: str, out: Path, **options: Any) -> skysure.Run:
 
 
 def test_a_tiny_training_ends_where_it_ended(trained: skysure.Run) -> None:
-    found, wanted = summary(trained), json.loads((FOLDER / f"training_{trained.application}.json").read_text())
+    results, expected = summary(trained), json.loads((FOLDER / f"training_{trained.application}.json").read_text())
     for name in ("learning_rate", "train_nll", "validation_nll"):
-        assert found[name] == pytest.approx(wanted[name], rel=1e-4), name
-    assert np.allclose(found["norms"], wanted["norms"], rtol=1e-4)
-    assert found["scores"] == pytest.approx(wanted["scores"], rel=1e-4)
+        assert results[name] == pytest.approx(expected[name], rel=1e-4), name
+    assert np.allclose(results["norms"], expected["norms"], rtol=1e-4)
+    assert results["scores"] == pytest.approx(expected["scores"], rel=1e-4)
 
 
 def test_killed_after_the_first_checkpoint_it_resumes_to_the_same_bits(trained: skysure.Run, tmp_path: Path) -> None:
@@ -174,18 +175,18 @@ def write_prediction(model: str, kind: str) -> None:
     if "flux" in table.colnames:
         names = ["id", "days", "band", "flux", "flux_error", "flux_aleatoric", "flux_epistemic", "flux_low",
                  "flux_high"]  # fmt: skip
-        kept = {n: column(table, n) for n in names}
+        columns = {n: column(table, n) for n in names}
     else:
         parts = [n for c in class_names(table) for n in (f"p_{c}", f"p_{c}_error")]
-        kept = {n: column(table, n) for n in ("id", "days", *parts, "aleatoric", "epistemic")}
-        kept |= {"ood_percentile": column(table, "ood_percentile")}
+        columns = {n: column(table, n) for n in ("id", "days", *parts, "aleatoric", "epistemic")}
+        columns |= {"ood_percentile": column(table, "ood_percentile")}
         nudged = [predict(model, kind, **{"coverage": 0.9 + d, "ood_level": 0.99 + d}) for d in (-0.004, 0.0, 0.004)]
         for name in [f"in_set_{c}" for c in class_names(table)] + ["is_ood"]:
-            each = np.stack([column(t, name) for t in nudged]).astype(int)
-            kept[name] = np.ma.array(each[1], mask=np.ptp(each, axis=0) > 0)
-    kept["has_quality_flags"] = column(table, "has_quality_flags").astype(int)
-    formats = {n: "%.8g" for n, values in kept.items() if values.dtype.kind == "f"}
-    Table(kept).write(FOLDER / f"{model}_{kind}.csv", formats=formats, overwrite=True)
+            variants = np.stack([column(t, name) for t in nudged]).astype(int)
+            columns[name] = np.ma.array(variants[1], mask=np.ptp(variants, axis=0) > 0)
+    columns["has_quality_flags"] = column(table, "has_quality_flags").astype(int)
+    formats = {n: "%.8g" for n, values in columns.items() if values.dtype.kind == "f"}
+    Table(columns).write(FOLDER / f"{model}_{kind}.csv", formats=formats, overwrite=True)
 
 
 def main() -> None:
@@ -197,8 +198,8 @@ def main() -> None:
     (FOLDER / "simulated.json").write_text(json.dumps(simulated, indent=1) + "\n")
     with tempfile.TemporaryDirectory() as folder:
         for name in TRAININGS:
-            written = json.dumps(summary(train(name, Path(folder) / name)))
-            (FOLDER / f"training_{name}.json").write_text(written + "\n")
+            text = json.dumps(summary(train(name, Path(folder) / name)))
+            (FOLDER / f"training_{name}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

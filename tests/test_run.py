@@ -29,37 +29,37 @@ SMALL = {"objects": 120, "validation": 30, "calibration": 30, "test": 30, "epoch
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "sine"
     verbs.train("sine", out=out, **SMALL)
     return out
 
 
 @pytest.fixture
-def copy(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "copy"))
+def copy(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "copy"))
 
 
-def test_it_holds_what_is_promised(made: Path) -> None:
+def test_it_holds_what_is_promised(original: Path) -> None:
     names = {"run.toml", "model.safetensors", "split.parquet", "history.csv", "metrics.json", "report.html"}
-    assert {p.name for p in made.iterdir()} >= names
-    assert not made.with_name("sine.training").exists()
-    content = load_toml(made / "run.toml")
+    assert {p.name for p in original.iterdir()} >= names
+    assert not original.with_name("sine.training").exists()
+    content = load_toml(original / "run.toml")
     assert content["format"] == 2
     assert content["parts"] == {"train": 30, "validation": 30, "calibration": 30, "test": 30}
     assert {"licence", "cite", "versions", "ids_hash", "settings", "schema", "reading"} <= content.keys()
-    assert len(read_history(made)) == 4
+    assert len(read_history(original)) == 4
 
 
-def test_its_settings_are_a_config(made: Path, tmp_path: Path) -> None:
-    run = verbs.train("sine", out=tmp_path / "again", config=made / "run.toml", device="cpu")
-    first, again = (skysure.load(p).model.state_dict() for p in (made, run.path))
-    assert all(torch.equal(first[name], again[name]) for name in first)
+def test_its_settings_are_a_config(original: Path, tmp_path: Path) -> None:
+    run = verbs.train("sine", out=tmp_path / "again", config=original / "run.toml", device="cpu")
+    first, second = (skysure.load(p).model.state_dict() for p in (original, run.path))
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_evaluating_anew_gives_the_same_numbers(made: Path, copy: Path) -> None:
+def test_evaluating_anew_gives_the_same_numbers(original: Path, copy: Path) -> None:
     metrics = verbs.evaluate(copy, device="cpu").metrics
-    assert json.loads((copy / "metrics.json").read_text()) == json.loads((made / "metrics.json").read_text())
+    assert json.loads((copy / "metrics.json").read_text()) == json.loads((original / "metrics.json").read_text())
     assert metrics["objects"] == 30
 
 
@@ -101,7 +101,7 @@ def damage(copy: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ("no weights", "no such file"),
         ("truncated weights", "SHA-256"),
@@ -113,9 +113,9 @@ def damage(copy: Path, how: str) -> None:
         ("another application", "unknown application 'os'"),
     ],
 )
-def test_a_damaged_run_is_refused(copy: Path, how: str, said: str) -> None:
+def test_a_damaged_run_is_refused(copy: Path, how: str, message: str) -> None:
     damage(copy, how)
-    with pytest.raises(InputError, match=said) as raised:
+    with pytest.raises(InputError, match=message) as raised:
         skysure.load(copy)
     assert raised.value.status == 1
 
@@ -131,14 +131,14 @@ def test_weights_that_do_not_fit_are_refused_even_when_signed(copy: Path) -> Non
         skysure.load(copy)
 
 
-def test_what_exists_is_not_overwritten(made: Path) -> None:
+def test_what_exists_is_not_overwritten(original: Path) -> None:
     with pytest.raises(InputError, match="--force"):
-        verbs.train("sine", out=made, **SMALL)
+        verbs.train("sine", out=original, **SMALL)
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 5, 8])
 def test_a_training_that_dies_while_writing_resumes_to_the_same_bits(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
     replace, calls = os.replace, []
 
@@ -155,7 +155,7 @@ def test_a_training_that_dies_while_writing_resumes_to_the_same_bits(
     assert not (tmp_path / "sine").exists()
     verbs.train("sine", out=tmp_path / "sine", resume=True, **SMALL)
     for name in ("model.safetensors", "metrics.json", "history.csv"):
-        assert (tmp_path / "sine" / name).read_bytes() == (made / name).read_bytes(), name
+        assert (tmp_path / "sine" / name).read_bytes() == (original / name).read_bytes(), name
 
 
 def test_a_killed_process_resumes_to_the_same_bits(tmp_path: Path) -> None:
@@ -196,8 +196,8 @@ def test_light_curves_in_memory_train_calibrate_and_predict(tmp_path: Path) -> N
     run = verbs.train("supernovae", curves, tmp_path / "run", **sizes)
     assert run.card["parts"]["train"] == 60
     assert "Charnock" in (tmp_path / "run" / "report.html").read_text()
-    mine = verbs.calibrate(run, simulate_lightcurves(60, "des", seed=4), tmp_path / "mine", device="cpu")
-    assert len(verbs.predict(mine, curves[:5])) == 5
+    calibrated = verbs.calibrate(run, simulate_lightcurves(60, "des", seed=4), tmp_path / "mine", device="cpu")
+    assert len(verbs.predict(calibrated, curves[:5])) == 5
 
 
 def state_of(step: int, *versions: int) -> State:

@@ -40,7 +40,7 @@ def test_later_layers_go_over_earlier_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "given", "wanted"),
+    ("field", "setting", "expected"),
     [
         ("epochs", "10_000", 10_000),
         ("epochs", "1e7", 10_000_000),
@@ -66,14 +66,14 @@ def test_later_layers_go_over_earlier_ones() -> None:
         ("when", "all", "all"),
     ],
 )
-def test_values_and_their_texts(field: str, given: object, wanted: object) -> None:
-    value = getattr(build(Example, {field: given}), field)
-    assert value == wanted
-    assert type(value) is type(wanted)
+def test_values_and_their_texts(field: str, setting: object, expected: object) -> None:
+    value = getattr(build(Example, {field: setting}), field)
+    assert value == expected
+    assert type(value) is type(expected)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("fields", "message"),
     [
         ({"epoch": 3}, "nearest: epochs"),
         ({"epochs": 2.5}, "a whole number"),
@@ -89,9 +89,9 @@ def test_values_and_their_texts(field: str, given: object, wanted: object) -> No
         ({"at_epoch": [1]}, "text"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_cure(given: dict[str, object], said: str) -> None:
-    with pytest.raises(SettingsError, match=said) as raised:
-        build(Example, given)
+def test_a_wrong_setting_is_told_with_its_cure(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        build(Example, fields)
     assert raised.value.status == 2
 
 

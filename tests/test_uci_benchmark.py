@@ -48,19 +48,19 @@ def test_the_floor_is_what_rounding_makes(uci):
 
 
 def test_the_rows_that_calibrate_are_not_trained_on(uci):
-    seen, held = uci[1].parted(3, 101, seed=5)
-    for mine, others in zip(seen, held, strict=True):
-        assert sorted([*mine.tolist(), *others.tolist()]) == list(range(101))
-    assert held.shape[1] == 20
+    train, held_out = uci[1].parted(3, 101, seed=5)
+    for train_rows, held_out_rows in zip(train, held_out, strict=True):
+        assert sorted([*train_rows.tolist(), *held_out_rows.tolist()]) == list(range(101))
+    assert held_out.shape[1] == 20
     assert uci[1].parted(1, 7000, seed=5)[1].shape[1] == 500
 
 
 def test_every_network_leaves_out_a_fifth_of_its_own(uci):
-    seen, held = uci[1].folds(2, 101, seed=5)
-    assert len(seen) == len(held) == 2 * uci[1].NETWORKS
-    for mine, others in zip(seen, held, strict=True):
-        assert sorted([*mine.tolist(), *others.tolist()]) == list(range(101))
-    assert all(len(set(held[k::2].flatten().tolist())) == held[k::2].numel() for k in (0, 1))
+    train, held_out = uci[1].folds(2, 101, seed=5)
+    assert len(train) == len(held_out) == 2 * uci[1].NETWORKS
+    for train_rows, held_out_rows in zip(train, held_out, strict=True):
+        assert sorted([*train_rows.tolist(), *held_out_rows.tolist()]) == list(range(101))
+    assert all(len(set(held_out[k::2].flatten().tolist())) == held_out[k::2].numel() for k in (0, 1))
 
 
 def test_steps_grow_with_the_rows_and_stay_as_they_were_on_small_sets(uci):
@@ -91,8 +91,8 @@ def test_weighted_losses_are_the_likelihood_at_0_and_squared_errors_at_1(uci):
 def test_scores_are_in_the_units_of_the_targets(uci):
     x, y = table()
     splits = uci[0].stacked(x, y, [(np.arange(50), np.arange(50, 60))])
-    one = torch.ones(1, 1, 10)
-    scores = uci[1].Predicted(0 * one, one).scores(splits)
+    ones = torch.ones(1, 1, 10)
+    scores = uci[1].Predicted(0 * ones, ones).scores(splits)
     residual = y[50:] - y[:50].mean()
     density = -0.5 * (residual / y[:50].std()) ** 2 - np.log(y[:50].std() * np.sqrt(2 * np.pi))
     assert scores["log_likelihood"][0] == pytest.approx(density.mean(), rel=1e-5)
@@ -171,13 +171,13 @@ def test_a_difference_counts_once_it_exceeds_what_shared_rows_hide(uci):
         return {"measure": f"{measure}_boston", "splits": list(values)}
 
     ours = gain + 1
-    found = uci_comparison.compare(
+    comparison = uci_comparison.compare(
         [
             rows("log_likelihood", ours),
             rows("ensemble_log_likelihood", np.zeros(20)),
             rows("tabm_log_likelihood", np.full(20, 0.95)),
         ]
     )
-    values = {row["measure"]: row["value"] for row in found}
+    values = {row["measure"]: row["value"] for row in comparison}
     assert values["log_likelihood_over_ensemble_boston"] == pytest.approx(1)
     assert (values["sets_ahead_of_ensemble_and_tabm"], values["sets_behind_ensemble_or_tabm"]) == (0, 0)

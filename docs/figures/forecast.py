@@ -35,12 +35,12 @@ CLASSES = ("Ia", "II", "Ibc")
 def draw(axes: Axes, example: dict) -> None:
     points, ahead = example["points"], example["forecast"]
     time, flux, error = (np.array(points[name]) for name in ("time", "flux", "flux_error"))
-    band, known = np.array(points["band"]), time <= ahead["from"] + 0.5
+    band, observed = np.array(points["band"]), time <= ahead["from"] + 0.5
     for k, name in enumerate(example["bands"]):
         color, mark = style.band_colour(name, k), style.MARKERS[k]
         axes.fill_between(ahead["time"], ahead["low"][k], ahead["high"][k], color=color, alpha=0.2, lw=0)
         axes.plot(ahead["time"], ahead["flux"][k], color=color, lw=1)
-        for selection, fill, label in ((known, color, name), (~known, "white", None)):
+        for selection, fill, label in ((observed, color, name), (~observed, "white", None)):
             mask = (band == k) & selection
             axes.errorbar(
                 time[mask], flux[mask], error[mask], fmt=mark, ms=3.5, mfc=fill, color=color, lw=0.8, label=label

@@ -73,8 +73,8 @@ def test_the_tensors_are_what_is_played() -> None:
     n = counts.sum(axis=2, keepdims=True)
     error = np.sqrt(transition * (1 - transition) / n)
     assert (np.abs(counts / n - transition) <= 4 * error).all()
-    seen = counts > 0
-    np.testing.assert_allclose(paid[seen] / counts[seen], reward[seen])
+    visited = counts > 0
+    np.testing.assert_allclose(paid[visited] / counts[visited], reward[visited])
 
 
 def test_the_shortest_chain_pays_and_returns_to_one_state_apart() -> None:

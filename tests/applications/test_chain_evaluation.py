@@ -148,9 +148,9 @@ def texts(evaluation: Evaluation) -> dict[str, str]:
 
 
 def test_figures_show_the_numbers_of_the_evaluation(evaluation: Evaluation) -> None:
-    drawn = texts(evaluation)
-    assert list(drawn) == ["learning", "ends", "values", "policies"]
+    svg_texts = texts(evaluation)
+    assert list(svg_texts) == ["learning", "ends", "values", "policies"]
     changed: dict[str, Any] = json.loads(json.dumps(evaluation.metrics))
     changed["curves"]["values"]["best_probability"][2] = 0.4321
     assert ">0.43<" in texts(Evaluation.from_metrics(changed))["values"]
-    assert ">0.43<" not in drawn["values"]
+    assert ">0.43<" not in svg_texts["values"]

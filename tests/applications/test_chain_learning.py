@@ -115,11 +115,11 @@ def test_the_lectures_agent_is_played_as_its_code_plays_it() -> None:
         s, _ = alone.reset(seed=int(random.integers(2**31, size=1)[0]))
         random.random((horizon, 1))  # who explores: nobody, at ε = 0
         chances = iter(random.integers(2, size=(horizon, 1))[:, 0].tolist())
-        done = False
-        while not done:
+        ended = False
+        while not ended:
             chance = next(chances)
             a = chance if np.sum(q_table[s, :]) == 0 else int(np.argmax(q_table[s, :]))
-            new_s, r, _, done, _ = alone.step(a)
+            new_s, r, _, ended, _ = alone.step(a)
             q_table[s, a] += r + 0.8 * (0.95 * np.max(q_table[new_s, :]) - q_table[s, a])
             s = new_s
         np.testing.assert_allclose(tables.values[:, 0].T, q_table, rtol=1e-12)
@@ -131,8 +131,8 @@ def test_an_interrupted_training_ends_with_the_same_bits() -> None:
     assert [s.epoch for s in states] == [1, 2, 3, 4, 5, 6]
     assert [s.done for s in states] == [False] * 5 + [True]
     for stop in (1, 3, 5):
-        kept = State(stop, {}, {n: t.clone() for n, t in states[stop - 1].tensors.items()})
-        *_, last = chain.train(chain.environment(settings), settings, kept)
+        checkpoint = State(stop, {}, {n: t.clone() for n, t in states[stop - 1].tensors.items()})
+        *_, last = chain.train(chain.environment(settings), settings, checkpoint)
         assert last.record == states[-1].record
         for name, tensor in last.tensors.items():
             assert torch.equal(tensor, states[-1].tensors[name])
@@ -140,8 +140,8 @@ def test_an_interrupted_training_ends_with_the_same_bits() -> None:
 
 
 def test_the_seed_decides() -> None:
-    first, again, other = (trained(chain.Settings(agents=3, episodes=1, horizon=50, seed=s)) for s in (1, 1, 2))
-    assert torch.equal(first.values, again.values)
+    first, same, other = (trained(chain.Settings(agents=3, episodes=1, horizon=50, seed=s)) for s in (1, 1, 2))
+    assert torch.equal(first.values, same.values)
     assert not torch.equal(first.values, other.values)
 
 

@@ -48,7 +48,7 @@ def source() -> SplitSource:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "grid"
     return verbs.train("sine", out=out, grid=True, device="cpu", **TINY).path
 
@@ -91,7 +91,7 @@ def test_a_row_is_what_the_draws_say(source: SplitSource) -> None:
     """By the sum over draws, a point at a time, and by the analytic rate of a network of one rate."""
     points = next(source.chunks(VALIDATION))
     model = ensemble(SETTINGS, source.schema).members()[9]
-    mean, std = (drawn[..., 0].numpy() for drawn in draws(model, points.x, sine.Query()))
+    mean, std = (samples[..., 0].numpy() for samples in draws(model, points.x, sine.Query()))
     density = np.exp(-0.5 * ((points.y - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
     rate, nll, epistemic, far = row(model, points).tolist()
     assert rate == pytest.approx(RATES[9], rel=1e-6)
@@ -101,8 +101,8 @@ def test_a_row_is_what_the_draws_say(source: SplitSource) -> None:
     assert far == pytest.approx(float(np.std(draws(model, np.array([edge]), sine.Query())[0].numpy(), ddof=1)))
 
 
-def test_the_run_brings_the_grid(made: Path) -> None:
-    metrics = read_metrics(made)
+def test_the_run_brings_the_grid(trained_run: Path) -> None:
+    metrics = read_metrics(trained_run)
     grid = metrics["curves"]["grid"]
     assert np.allclose(grid["rate"], RATES, rtol=1e-6)
     assert np.isfinite([grid[name] for name in ("nll", "epistemic", "far")]).all()
@@ -111,12 +111,12 @@ def test_the_run_brings_the_grid(made: Path) -> None:
     assert scores["grid_rate"] == grid["rate"][int(np.argmin(grid["nll"]))]
     assert scores["grid_gain"] == pytest.approx(grid["learned"]["nll"] - min(grid["nll"]))
     assert scores["grid_seconds_over_ours"] == pytest.approx(grid["seconds"]["grid"] / grid["seconds"]["learned"])
-    assert compare(load_run(made).model)["nll"] == pytest.approx(grid["nll"])
+    assert compare(load_run(trained_run).model)["nll"] == pytest.approx(grid["nll"])
 
 
-def test_a_grid_changes_nothing_of_the_learned_rate(made: Path, tmp_path: Path) -> None:
+def test_a_grid_changes_nothing_of_the_learned_rate(trained_run: Path, tmp_path: Path) -> None:
     plain = verbs.train("sine", out=tmp_path / "plain", device="cpu", **TINY).model.state_dict()
-    beside = load_run(made).model.state_dict()
+    beside = load_run(trained_run).model.state_dict()
     assert set(beside) - set(plain) == {"grid", "grid_seconds"}
     assert all(torch.equal(beside[name], tensor) for name, tensor in plain.items())
 
@@ -125,22 +125,23 @@ def test_a_resumed_training_ends_with_the_same_bits(source: SplitSource) -> None
     """But for the seconds that were measured."""
     settings = replace(SETTINGS, grid=True)
     first, *_, last = sine.train(source, settings)
-    *_, again = sine.train(source, settings, first)
-    assert last.weights.keys() == again.weights.keys()
+    *_, resumed = sine.train(source, settings, first)
+    assert last.weights.keys() == resumed.weights.keys()
     for name, tensor in last.weights.items():
-        assert torch.equal(tensor, again.weights[name]) or name == "grid_seconds", name
+        assert torch.equal(tensor, resumed.weights[name]) or name == "grid_seconds", name
 
 
 @pytest.mark.parametrize("truth", [True, False])
-def test_figures_can_be_drawn(made: Path, truth: bool) -> None:
-    metrics = read_metrics(made)
+def test_figures_can_be_drawn(trained_run: Path, truth: bool) -> None:
+    metrics = read_metrics(trained_run)
     if not truth:
         x = np.linspace(-2, 2, 9)
-        verbs.evaluate(made, Points(x.astype(str), x, np.full(9, np.nan)), out=made.with_name("truthless"))
-        metrics = read_metrics(made.with_name("truthless"))
-    drawn = {figure.name: figure for figure in sine.figures(Evaluation.from_metrics(metrics))}
-    assert list(drawn) == ["function", "grid", "cost", *["coverage"] * truth]
-    for figure in drawn.values():
+        points = Points(x.astype(str), x, np.full(9, np.nan))
+        verbs.evaluate(trained_run, points, out=trained_run.with_name("truthless"))
+        metrics = read_metrics(trained_run.with_name("truthless"))
+    by_name = {figure.name: figure for figure in sine.figures(Evaluation.from_metrics(metrics))}
+    assert list(by_name) == ["function", "grid", "cost", *["coverage"] * truth]
+    for figure in by_name.values():
         assert ElementTree.fromstring(report.render(figure, "svg")).tag.endswith("svg")
 
 

@@ -51,6 +51,6 @@ def test_a_dropped_input_loses_all_of_it() -> None:
     for name, mask in masks(model).items():
         if not name.startswith("input"):
             mask.logit.data.fill_(-30.0)
-    drawn = draws(model, np.array([-2.0, 1.0, 3.0]), sine.Query(samples=2000))[0][..., 0]
-    flat = (drawn.std(1) < 1e-6).double().mean()
+    samples = draws(model, np.array([-2.0, 1.0, 3.0]), sine.Query(samples=2000))[0][..., 0]
+    flat = (samples.std(1) < 1e-6).double().mean()
     assert float(flat) == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / 2000) ** 0.5)

@@ -40,9 +40,9 @@ def test_the_schema_says_where_points_lie(function: str) -> None:
 
 
 def test_a_seed_gives_the_same_points() -> None:
-    one, again, other = (sine.simulate(sine.Settings(), 50, seed).held[0].y for seed in (1, 1, 2))
-    assert np.array_equal(one, again)
-    assert not np.isin(one, other).any()
+    first, same, other = (sine.simulate(sine.Settings(), 50, seed).held[0].y for seed in (1, 1, 2))
+    assert np.array_equal(first, same)
+    assert not np.isin(first, other).any()
 
 
 @pytest.mark.parametrize("name", presets("sine"))
@@ -51,7 +51,7 @@ def test_presets_are_settings(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"function": "cosine"}, "sine, line"),
         ({"layers": 0}, "from 1"),
@@ -59,8 +59,8 @@ def test_presets_are_settings(name: str) -> None:
         ({"grid": "perhaps"}, "true or false"),
     ],
 )
-def test_bad_settings_are_refused(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_bad_settings_are_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         build(sine.Settings, fields)
 
 

@@ -60,27 +60,27 @@ def by_hand(curves: LightCurves, k: int) -> tuple[float, dict[int, dict[int, tup
 @settings(max_examples=25)
 def test_nights_are_the_weighted_means_of_a_loop(seed: int) -> None:
     curves = random_curves(seed)
-    found = batches.group_by_night(curves, BANDS, Settings())
-    assert len(found) == len(curves)
+    nights = batches.group_by_night(curves, BANDS, Settings())
+    assert len(nights) == len(curves)
     for k in range(len(curves)):
         trigger, means = by_hand(curves, k)
-        mine = slice(found.offsets[k], found.offsets[k + 1])
-        assert found.trigger[k] == trigger
-        assert np.array_equal(found.measured[mine].sum(1), [len(means[night]) for night in sorted(means)])
-        for row, night in zip(range(mine.start, mine.stop), sorted(means), strict=True):
+        rows = slice(nights.offsets[k], nights.offsets[k + 1])
+        assert nights.trigger[k] == trigger
+        assert np.array_equal(nights.measured[rows].sum(1), [len(means[night]) for night in sorted(means)])
+        for row, night in zip(range(rows.start, rows.stop), sorted(means), strict=True):
             for band, (flux, error) in means[night].items():
-                assert found.flux[row, band] == pytest.approx(flux, rel=1e-5, abs=1e-5)
-                assert found.flux_error[row, band] == pytest.approx(error, rel=1e-5)
+                assert nights.flux[row, band] == pytest.approx(flux, rel=1e-5, abs=1e-5)
+                assert nights.flux_error[row, band] == pytest.approx(error, rel=1e-5)
 
 
 def test_what_no_classifier_may_see_changes_nothing() -> None:
     curves = random_curves(1)
-    found = batches.group_by_night(curves, BANDS, Settings(redshift="never"))
+    nights = batches.group_by_night(curves, BANDS, Settings(redshift="never"))
     hidden = replace(curves, objects=curves.objects | {n: curves.objects[n][::-1] for n in ("label", "redshift")})
-    other = batches.group_by_night(hidden, BANDS, Settings(redshift="never"))
-    assert np.isnan(found.redshift).all()
+    hidden_nights = batches.group_by_night(hidden, BANDS, Settings(redshift="never"))
+    assert np.isnan(nights.redshift).all()
     for name in ("time", "flux", "flux_error", "measured", "offsets"):
-        assert np.array_equal(getattr(found, name), getattr(other, name))
+        assert np.array_equal(getattr(nights, name), getattr(hidden_nights, name))
 
 
 def test_points_long_before_the_trigger_are_not_seen() -> None:
@@ -89,8 +89,8 @@ def test_points_long_before_the_trigger_are_not_seen() -> None:
     curves = LightCurves(
         {"id": np.array(["a"])}, np.array([0, 5]), time, np.zeros(5, np.int16), flux, np.ones(5), ("r",)
     )
-    found = batches.group_by_night(curves, ("r",), Settings())
-    assert found.time.tolist() == [-29.0, 0.0, 1.0]
+    nights = batches.group_by_night(curves, ("r",), Settings())
+    assert nights.time.tolist() == [-29.0, 0.0, 1.0]
 
 
 def test_an_eclipse_triggers_and_a_redshift_of_zero_is_known_where_stars_vary() -> None:
@@ -106,10 +106,10 @@ def test_an_eclipse_triggers_and_a_redshift_of_zero_is_known_where_stars_vary() 
     assert batches.tensors(stars)["redshift"][:, 2].tolist() == [-1.0, 1.0]
     whole = dict.fromkeys(("hide_redshift", "drop_nights", "drop_points", "truncate"), 0.0)
     strong = Settings(variables=True, shift_redshift=3.0, **whole)
-    again = batches.augment(stars, strong, np.random.default_rng(0))
-    assert again.redshift[0] == 0
-    assert again.redshift[1] not in (0.0, np.float32(0.2))
-    assert again.time[: again.counts[0]].tolist() == [0.0, 1.0, 30.0]
+    augmented = batches.augment(stars, strong, np.random.default_rng(0))
+    assert augmented.redshift[0] == 0
+    assert augmented.redshift[1] not in (0.0, np.float32(0.2))
+    assert augmented.time[: augmented.counts[0]].tolist() == [0.0, 1.0, 30.0]
 
 
 def test_a_label_that_is_a_class_belongs_to_no_other() -> None:
@@ -121,8 +121,8 @@ def test_a_label_that_is_a_class_belongs_to_no_other() -> None:
 def test_later_points_leave_earlier_nights_as_they_are() -> None:
     curves = random_curves(3, most=80)
     whole = batches.group_by_night(curves, BANDS, Settings())
-    known = curves.time - np.where(np.isfinite(whole.trigger), whole.trigger, 0)[curves.owner] <= 12.4
-    cut = batches.group_by_night(curves.select_points(known), BANDS, Settings())
+    is_early = curves.time - np.where(np.isfinite(whole.trigger), whole.trigger, 0)[curves.owner] <= 12.4
+    cut = batches.group_by_night(curves.select_points(is_early), BANDS, Settings())
     early = batches.group_by_night(curves, BANDS, Settings(), until=12.4)
     for name in ("offsets", "time", "flux", "flux_error", "measured", "trigger"):
         assert np.array_equal(getattr(early, name), getattr(cut, name))
@@ -160,42 +160,42 @@ def test_every_object_with_nights_is_in_one_batch() -> None:
 
 
 def test_padding_holds_each_night_once() -> None:
-    found = batches.group_by_night(random_curves(5), BANDS, Settings())
-    padded = batches.tensors(found)
-    assert padded["flux"].shape == (6, found.counts.max(), 3)
+    nights = batches.group_by_night(random_curves(5), BANDS, Settings())
+    padded = batches.tensors(nights)
+    assert padded["flux"].shape == (6, nights.counts.max(), 3)
     for k in range(6):
-        n = found.counts[k]
-        assert np.array_equal(padded["flux"][k, :n].numpy(), found.flux[found.offsets[k] : found.offsets[k + 1]])
+        n = nights.counts[k]
+        assert np.array_equal(padded["flux"][k, :n].numpy(), nights.flux[nights.offsets[k] : nights.offsets[k + 1]])
         assert not padded["measured"][k, n:].any()
-    known = np.isfinite(found.redshift)
-    assert np.array_equal(padded["redshift"][:, 2].numpy().astype(bool), known)
+    has_redshift = np.isfinite(nights.redshift)
+    assert np.array_equal(padded["redshift"][:, 2].numpy().astype(bool), has_redshift)
 
 
 QUIET = Settings(noise=0, drop_nights=0, drop_points=0, scatter=0, shift_redshift=0, truncate=0, hide_redshift=0)
 
 
 def test_augmentation_of_no_strength_only_counts_time_from_nights() -> None:
-    found = batches.group_by_night(random_curves(7, most=60), BANDS, Settings())
-    same = batches.augment(found, QUIET, np.random.default_rng(0))
-    for k in np.flatnonzero(found.classifiable & (same.counts == found.counts)):
-        mine = slice(*found.offsets[k : k + 2]), slice(*same.offsets[k : k + 2])
-        assert np.array_equal(found.flux[mine[0]], same.flux[mine[1]])
-    assert np.array_equal(found.redshift, same.redshift, equal_nan=True)
+    nights = batches.group_by_night(random_curves(7, most=60), BANDS, Settings())
+    same = batches.augment(nights, QUIET, np.random.default_rng(0))
+    for k in np.flatnonzero(nights.classifiable & (same.counts == nights.counts)):
+        rows = slice(*nights.offsets[k : k + 2]), slice(*same.offsets[k : k + 2])
+        assert np.array_equal(nights.flux[rows[0]], same.flux[rows[1]])
+    assert np.array_equal(nights.redshift, same.redshift, equal_nan=True)
 
 
 def test_augmentation_belongs_to_its_seed_and_keeps_the_rules() -> None:
-    found = batches.group_by_night(random_curves(8, most=80), BANDS, Settings())
+    nights = batches.group_by_night(random_curves(8, most=80), BANDS, Settings())
     strong = Settings(noise=1, drop_nights=0.3, drop_points=0.3, truncate=0.5, hide_redshift=0.5)
-    one, two = (batches.augment(found, strong, np.random.default_rng(4)) for _ in range(2))
-    other = batches.augment(found, strong, np.random.default_rng(5))
-    assert np.array_equal(one.flux, two.flux)
-    assert one.flux.shape != other.flux.shape or not np.array_equal(one.flux, other.flux)
-    assert len(one) == len(found)
-    assert one.measured.any(1).all()
-    assert (one.time >= -30).all()
-    hit = ((one.flux > 4 * one.flux_error) & one.measured).any(1)
-    start = batches.first(one.owner, one.time.astype(float), hit, len(one))
-    assert np.allclose(start[np.isfinite(one.trigger)], 0, atol=1e-4)
+    first, second = (batches.augment(nights, strong, np.random.default_rng(4)) for _ in range(2))
+    other = batches.augment(nights, strong, np.random.default_rng(5))
+    assert np.array_equal(first.flux, second.flux)
+    assert first.flux.shape != other.flux.shape or not np.array_equal(first.flux, other.flux)
+    assert len(first) == len(nights)
+    assert first.measured.any(1).all()
+    assert (first.time >= -30).all()
+    hit = ((first.flux > 4 * first.flux_error) & first.measured).any(1)
+    start = batches.first(first.owner, first.time.astype(float), hit, len(first))
+    assert np.allclose(start[np.isfinite(first.trigger)], 0, atol=1e-4)
 
 
 def test_joined_nights_are_those_of_the_joined_curves() -> None:
@@ -209,18 +209,18 @@ def test_joined_nights_are_those_of_the_joined_curves() -> None:
 
 
 def test_filling_stays_between_neighbours() -> None:
-    found = batches.group_by_night(random_curves(11, most=60), BANDS, Settings())
-    full, again = fill_bands(found, 0, 0), fill_bands(found, 0, 0)
-    assert np.array_equal(full.flux, again.flux)
-    assert not np.array_equal(full.flux, fill_bands(found, 0, 1).flux)
-    assert np.array_equal(full.flux[found.measured], found.flux[found.measured])
-    for k in range(len(found)):
+    nights = batches.group_by_night(random_curves(11, most=60), BANDS, Settings())
+    full, same = fill_bands(nights, 0, 0), fill_bands(nights, 0, 0)
+    assert np.array_equal(full.flux, same.flux)
+    assert not np.array_equal(full.flux, fill_bands(nights, 0, 1).flux)
+    assert np.array_equal(full.flux[nights.measured], nights.flux[nights.measured])
+    for k in range(len(nights)):
         for band in range(3):
-            rows = np.arange(found.offsets[k], found.offsets[k + 1])
-            seen = rows[found.measured[rows, band]]
-            for row in np.setdiff1d(rows, seen):
-                near = [*seen[seen < row][-1:], *seen[seen > row][:1]]
-                values = found.flux[near, band] if near else np.zeros(1)
+            rows = np.arange(nights.offsets[k], nights.offsets[k + 1])
+            measured = rows[nights.measured[rows, band]]
+            for row in np.setdiff1d(rows, measured):
+                near = [*measured[measured < row][-1:], *measured[measured > row][:1]]
+                values = nights.flux[near, band] if near else np.zeros(1)
                 assert values.min() - 1e-4 <= full.flux[row, band] <= values.max() + 1e-4
     part = np.array([4, 1])
-    assert np.array_equal(fill_bands(found[part], 0, 0).flux, fill_bands(found, 0, 0)[part].flux)
+    assert np.array_equal(fill_bands(nights[part], 0, 0).flux, fill_bands(nights, 0, 0)[part].flux)

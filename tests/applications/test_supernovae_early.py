@@ -21,9 +21,9 @@ QUERY = Query(samples=4)
 
 @pytest.fixture(scope="module")
 def model():
-    made = network(Settings(hidden=16, head=16), SCHEMA).eval()
-    calibrate(made, InMemorySource(SCHEMA, [simulate_lightcurves(150, seed=1)]))
-    return made
+    classifier = network(Settings(hidden=16, head=16), SCHEMA).eval()
+    calibrate(classifier, InMemorySource(SCHEMA, [simulate_lightcurves(150, seed=1)]))
+    return classifier
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +53,18 @@ def test_the_latest_nights_are_those_until_each_day() -> None:
 
 
 def test_early_shares_are_those_of_predictions_at_every_night(model, curves, metrics) -> None:
-    found, early = predict(model, curves, Query(samples=QUERY.samples, at_epoch="all")), metrics["curves"]["early"]
+    prediction, early = predict(model, curves, Query(samples=QUERY.samples, at_epoch="all")), metrics["curves"]["early"]
     frequency = (model.frequency / model.frequency.sum()).numpy()
-    known = {i: k for i, k in zip(curves.ids, curves.objects["label"], strict=True) if k in SCHEMA.classes}
-    ever = {i for i, days in zip(found.rows["id"], found.rows["days_since_trigger"], strict=True) if np.isfinite(days)}
-    known = {i: SCHEMA.classes.index(k) for i, k in known.items() if i in ever}
-    assert early["n"] == len(known)
+    class_of = {i: k for i, k in zip(curves.ids, curves.objects["label"], strict=True) if k in SCHEMA.classes}
+    ids, since = prediction.rows["id"], prediction.rows["days_since_trigger"]
+    ever = {i for i, days in zip(ids, since, strict=True) if np.isfinite(days)}
+    class_of = {i: SCHEMA.classes.index(k) for i, k in class_of.items() if i in ever}
+    assert early["n"] == len(class_of)
     for k, day in enumerate(early["days"]):
-        last = {i: j for j, i in enumerate(found.rows["id"]) if found.rows["days_since_trigger"][j] <= day + 0.5}
-        p = np.array([found.probability[last[i]] if i in last else frequency for i in known])
-        members = np.array([found.prediction_set[last[i]] if i in last else [True] * 3 for i in known])
-        truth = np.array(list(known.values()))
+        last = {i: j for j, i in enumerate(ids) if since[j] <= day + 0.5}
+        p = np.array([prediction.probability[last[i]] if i in last else frequency for i in class_of])
+        members = np.array([prediction.prediction_set[last[i]] if i in last else [True] * 3 for i in class_of])
+        truth = np.array(list(class_of.values()))
         called = p[:, 0] > 0.5
         assert early["accuracy"][k] == pytest.approx((p.argmax(1) == truth).mean())
         assert early["coverage"][k] == pytest.approx(members[np.arange(len(truth)), truth].mean())
@@ -75,28 +76,29 @@ def test_early_shares_are_those_of_predictions_at_every_night(model, curves, met
 
 
 def test_nothing_is_told_of_days_that_were_not_asked_for(model, curves) -> None:
-    found = evaluate(model, InMemorySource(SCHEMA, [curves]), Query(samples=2, at_epoch="12")).metrics["curves"][
+    curve = evaluate(model, InMemorySource(SCHEMA, [curves]), Query(samples=2, at_epoch="12")).metrics["curves"][
         "early"
     ]
-    assert found["days"] == [0.0, 2.0, 5.0, 10.0]
+    assert curve["days"] == [0.0, 2.0, 5.0, 10.0]
 
 
 def test_the_table_of_unknown_classes_counts_each_label(model, curves, metrics) -> None:
     (table,) = (table for table in metrics["tables"] if table["name"] == "unknown")
-    found, label = predict(model, curves, QUERY), curves.objects["label"]
+    prediction, label = predict(model, curves, QUERY), curves.objects["label"]
     inside = np.isin(label, SCHEMA.classes)
     assert {row[0] for row in table["rows"]} == set(label.tolist())
-    for kind, known, n, flagged, area, highest, called in table["rows"]:
-        mine = label == kind
-        assert (known == "yes") == (kind in SCHEMA.classes)
-        assert n == mine.sum()
-        assert flagged["value"] == pytest.approx(100 * found.is_ood[mine].mean())
-        assert highest == pytest.approx(found.probability[mine].max(1).mean())
-        assert called["value"] == pytest.approx(100 * (found.probability[mine, 0] > 0.5).mean())
+    for kind, is_known, n, flagged, area, highest, called in table["rows"]:
+        in_class = label == kind
+        assert (is_known == "yes") == (kind in SCHEMA.classes)
+        assert n == in_class.sum()
+        assert flagged["value"] == pytest.approx(100 * prediction.is_ood[in_class].mean())
+        assert highest == pytest.approx(prediction.probability[in_class].max(1).mean())
+        assert called["value"] == pytest.approx(100 * (prediction.probability[in_class, 0] > 0.5).mean())
         if kind in SCHEMA.classes:
             assert area is None
         else:
-            assert area == pytest.approx(roc_auc_score(mine[mine | inside], found.ood_percentile[mine | inside]))
+            compared = in_class | inside
+            assert area == pytest.approx(roc_auc_score(in_class[compared], prediction.ood_percentile[compared]))
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.12])
@@ -108,9 +110,9 @@ def test_bins_are_inside_their_bands_where_the_model_is_calibrated_and_outside_w
         column = rng.uniform(size=n)
         truth = (rng.random(n)[:, None] > p.cumsum(1)).sum(1)
         level = rng.beta(451, 50)  # what sets that were set at 90 % on 500 objects hold (Vovk 2013)
-        held = rng.random(n) < np.where(column < 0.3, level - shift, level)
+        contained = rng.random(n) < np.where(column < 0.3, level - shift, level)
         members = np.zeros((n, 3), bool)
-        members[np.arange(n), truth] = held
+        members[np.arange(n), truth] = contained
         rows = {"probability": p, "truth": truth, "prediction_set": members, "level": np.zeros(n, int)}
         bins = by_bin(rows, column, np.array([0.3, 0.6]), Query(), np.array([[500]]))
         outside += any(not b["coverage_band_low"] <= b["coverage"] <= b["coverage_band_high"] for b in bins)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-import tarfile
-import zipfile
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -98,13 +97,13 @@ def say(
 def refuses(say: Callable[..., tuple[int, str]], tmp_path: Path) -> Callable[..., None]:
     """Predict what must be refused with these words; nothing is written."""
 
-    def run(path: Path | str, *said: str, **options: Any) -> None:
+    def run(path: Path | str, *phrases: str, **options: Any) -> None:
         before = listing(tmp_path)
         status, err = say(path, **options)
         message = err[err.rindex("Problem:") :]
         assert status == 1
         assert {"Expected:", "Fix:"} <= set(message.split())
-        assert all(word in message for word in said), message
+        assert all(word in message for word in phrases), message
         assert listing(tmp_path) == before
 
     return run
@@ -125,19 +124,15 @@ def test_files_that_hold_nothing(refuses: Callable[..., None], tmp_path: Path) -
     refuses("header.csv", "header.csv", "no object")
 
 
-@pytest.mark.parametrize("form", ["csv.gz", "parquet", "tar.gz", "tar", "zip"])
+@pytest.mark.parametrize("form", ["csv.gz", "parquet", "gztar", "tar", "zip"])
 def test_files_that_are_cut(refuses: Callable[..., None], tmp_path: Path, form: str) -> None:
     plain, path = write_csv(tmp_path / "p.csv", night()), tmp_path / f"cut.{form}"
     if form == "csv.gz":
         path.write_bytes(gzip.compress(plain.read_bytes()))
     elif form == "parquet":
         write_parquet(path, night())
-    elif form == "zip":
-        with zipfile.ZipFile(path, "w") as pack:
-            pack.write(plain, "p.csv")
     else:
-        with tarfile.open(path, "w:" + form.partition(".")[2]) as pack:
-            pack.add(plain, "p.csv")
+        path = Path(shutil.make_archive(str(tmp_path / "cut"), form, tmp_path, "p.csv"))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     refuses(path.name, path.name)
 
@@ -166,7 +161,7 @@ def test_columns_and_units_are_told_with_the_line_that_cures(refuses: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "said"),
+    ("text", "status", "phrases"),
     [
         ("[reading]\nzeropoint = 27.5\n", 2, ("zeropoint", "zero_point")),
         ('[reading]\nzero_point = "bright"\n', 2, ("zero_point", "a number")),
@@ -176,14 +171,14 @@ def test_columns_and_units_are_told_with_the_line_that_cures(refuses: Callable[.
     ],
 )
 def test_readings_that_do_not_fit(
-    say: Callable[..., tuple[int, str]], tmp_path: Path, text: str, status: int, said: tuple[str, ...]
+    say: Callable[..., tuple[int, str]], tmp_path: Path, text: str, status: int, phrases: tuple[str, ...]
 ) -> None:
     write_csv(tmp_path / "p.csv", night(3))
     (tmp_path / "bad.toml").write_text(text)
     before = listing(tmp_path)
-    found, err = say("p.csv", reading="bad.toml")
-    assert found == status
-    assert all(word in err for word in said), err
+    exit_code, err = say("p.csv", reading="bad.toml")
+    assert exit_code == status
+    assert all(word in err for word in phrases), err
     assert listing(tmp_path) == before
 
 
@@ -214,9 +209,9 @@ def test_bad_objects_are_set_aside_and_the_rest_goes_on(say: Callable[..., tuple
     assert "5 objects set aside, with their reasons in o.csv.rejected.csv" in err
     assert "1 objects had unsorted times; sorted" in err
     assert "3 rows in o.csv" in err
-    done = read_table("o.csv")
-    assert done["id"].tolist() == ["good", "again", "unsorted"]
-    assert np.allclose(done["p_Ia"][0], done["p_Ia"][2], atol=1e-5)
+    predictions = read_table("o.csv")
+    assert predictions["id"].tolist() == ["good", "again", "unsorted"]
+    assert np.allclose(predictions["p_Ia"][0], predictions["p_Ia"][2], atol=1e-5)
     with open("o.csv.rejected.csv", newline="") as lines:
         rows = {row["id"]: row for row in csv.DictReader(lines)}
     assert rows.keys() == {"text", "nan", "error", "one", "late"}
@@ -288,11 +283,11 @@ def test_too_little_never_gets_a_confident_class(
     ]
     write_csv(tmp_path / "p.csv", stacked(*tables))
     assert say("p.csv")[0] == 0
-    done, frequency = read_table("o.csv"), model.model.frequency.numpy()
+    predictions, frequency = read_table("o.csv"), model.model.frequency.numpy()
     for k, name in enumerate(model.model.classes):
-        assert np.allclose(done[f"p_{name}"], frequency[k], atol=1e-6)
-        assert done[f"in_set_{name}"].astype(str).tolist() == ["True"] * 3
-    assert done["quality_flags"].tolist() == [TOO_FEW_POINTS] * 3
+        assert np.allclose(predictions[f"p_{name}"], frequency[k], atol=1e-6)
+        assert predictions[f"in_set_{name}"].astype(str).tolist() == ["True"] * 3
+    assert predictions["quality_flags"].tolist() == [TOO_FEW_POINTS] * 3
     assert frequency.max() < 0.9
     write_csv(tmp_path / "p.csv", {n: v[:1] for n, v in curve("single", [100.0, 1.0]).items()})
     status, _ = say("p.csv", out="p1.csv")
@@ -320,8 +315,8 @@ def test_order_of_rows_files_and_chunks_changes_nothing(
     write_parquet(tmp_path / "whole.parquet", table)
     write_parquet(tmp_path / "shuffled.parquet", shuffled)
     for k in range(2):
-        mine = np.isin(table["id"], [f"sn{j}" for j in range(k, 20, 2)])
-        write_parquet(tmp_path / f"half{k}.parquet", {n: v[mine] for n, v in table.items()})
+        half = np.isin(table["id"], [f"sn{j}" for j in range(k, 20, 2)])
+        write_parquet(tmp_path / f"half{k}.parquet", {n: v[half] for n, v in table.items()})
     assert say("whole.parquet", out="a.csv")[0] == 0
     assert say("shuffled.parquet", out="b.csv")[0] == 0
     assert say("half1.parquet", "half0.parquet", out="c.csv")[0] == 0
@@ -371,9 +366,9 @@ def test_training_on_a_file_tells_what_was_set_aside(
     broken = np.asarray(table["flux_error"]).copy()
     ids = np.asarray(table["id"])
     broken[np.flatnonzero(ids == ids[0])[0]] = -1.0
-    kept = table.schema.metadata
+    metadata = table.schema.metadata
     place = table.schema.get_field_index("flux_error")
-    changed = table.set_column(place, table.schema.field(place), pa.array(broken)).replace_schema_metadata(kept)
+    changed = table.set_column(place, table.schema.field(place), pa.array(broken)).replace_schema_metadata(metadata)
     pq.write_table(changed, "own.parquet")
     small = [
         "--hidden=8", "--head=8", "--epochs=1", "--validation=30", "--calibration=30", "--test=30", "--device=cpu"
@@ -414,8 +409,8 @@ def test_garbage_is_a_fault_or_an_answer(
     path = tmp_path / "p.csv"
     path.write_text("\n".join(",".join(row) for row in [names, *rows]) + "\n")
     try:
-        found = verbs.predict(model, [path], reading={"zero_point": 27.5}, device="cpu", samples=2)
+        prediction = verbs.predict(model, [path], reading={"zero_point": 27.5}, device="cpu", samples=2)
     except InputError:
         return
-    assert np.isfinite(found.probability).all()
-    assert np.allclose(found.probability.sum(1), 1)
+    assert np.isfinite(prediction.probability).all()
+    assert np.allclose(prediction.probability.sum(1), 1)

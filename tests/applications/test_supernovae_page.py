@@ -67,11 +67,11 @@ def test_an_object_of_which_too_little_is_known_is_drawn_without_answers(superno
     dark = LightCurves(
         dark.objects, dark.offsets, dark.time, dark.band, np.abs(dark.flux_error), dark.flux_error, dark.bands
     )  # S/N = 1 everywhere
-    found = describe("example", dark, run.model, Query(samples=2))
-    assert found.data["epochs"] is None
-    assert found.data["time_label"] == "Days since first point"
-    assert found.data["points"]["time"][0] == 0
-    assert "no point with a signal-to-noise ratio" in found.flags[0]
+    example = describe("example", dark, run.model, Query(samples=2))
+    assert example.data["epochs"] is None
+    assert example.data["time_label"] == "Days since first point"
+    assert example.data["points"]["time"][0] == 0
+    assert "no point with a signal-to-noise ratio" in example.flags[0]
 
 
 def test_nothing_is_said_beyond_the_epoch_asked_for(supernova_run: Path, curves) -> None:
@@ -87,24 +87,25 @@ def test_a_page_and_a_table_say_the_same_at_an_epoch(supernova_run: Path) -> Non
     run = skysure.load(supernova_run)
     time = [59992.0, 59995.0, 60000.0, 60000.3, 60012.0]  # the night of the trigger goes on after it
     night = {"time": time, "flux": [1.0, 2.0, 40.0, 90.0, 3.0], "flux_error": [3.0] * 5, "band": list("rgrig")}
-    one = LightCurves.from_table({"id": ["a"] * 5, **night}, objects={"id": ["a"], "label": ["Ic"]}, zero_point=27.5)
+    curve = LightCurves.from_table({"id": ["a"] * 5, **night}, objects={"id": ["a"], "label": ["Ic"]}, zero_point=27.5)
     query = Query(samples=2, at_epoch="0")
-    found, table = describe("example", one, run.model, query), skysure.predict(run, one, samples=2, at_epoch="0")
-    assert found.data["epochs"]["time"] == [0.0]
-    np.testing.assert_allclose(found.data["epochs"]["probability"][-1], table.probability[0], atol=1e-4)
-    assert (found.truth, found.data["class"]) == ("Ic", "Ibc")
-    drawn = probability_in_time(found)
-    assert "Classification on day 0" in drawn.caption
-    assert "Final classification" in probability_in_time(describe("example", one, run.model, Query(samples=2))).caption
+    example, table = describe("example", curve, run.model, query), skysure.predict(run, curve, samples=2, at_epoch="0")
+    assert example.data["epochs"]["time"] == [0.0]
+    np.testing.assert_allclose(example.data["epochs"]["probability"][-1], table.probability[0], atol=1e-4)
+    assert (example.truth, example.data["class"]) == ("Ic", "Ibc")
+    figure = probability_in_time(example)
+    assert "Classification on day 0" in figure.caption
+    example = describe("example", curve, run.model, Query(samples=2))
+    assert "Final classification" in probability_in_time(example).caption
 
 
 def test_a_flag_is_told_once_with_a_row_a_night(supernova_run: Path, curves: LightCurves) -> None:
     run, bands = skysure.load(supernova_run), (*curves.bands, "y")
     strange = curves.band[: curves.offsets[1]].copy()
     strange[0] = len(curves.bands)
-    one = curves[:1]
-    one = LightCurves(one.objects, one.offsets, one.time, strange, one.flux, one.flux_error, bands)
-    flags = describe("example", one, run.model, Query(samples=2, at_epoch="all")).flags
+    curve = curves[:1]
+    curve = LightCurves(curve.objects, curve.offsets, curve.time, strange, curve.flux, curve.flux_error, bands)
+    flags = describe("example", curve, run.model, Query(samples=2, at_epoch="all")).flags
     assert sum("band y" in flag for flag in flags) == 1
 
 
@@ -112,8 +113,8 @@ def test_a_page_alone_tells_what_was_set_aside(tmp_path: Path, supernova_run: Pa
     rows = ["a,60000,r,1,1", "a,60001,r,50,1", "a,60003,g,60,1", "b,60000,r,5,1"]
     (tmp_path / "night.csv").write_text("\n".join(["id,time,band,flux,flux_error", *rows]))
     messages: list[str] = []
-    given = {"reading": {"zero_point": 27.5}, "progress": lambda *said: messages.append(str(said[0]))}
-    assert skysure.predict(supernova_run, [tmp_path / "night.csv"], tmp_path / "page.html", **given) == 1
+    options = {"reading": {"zero_point": 27.5}, "progress": lambda *arguments: messages.append(str(arguments[0]))}
+    assert skysure.predict(supernova_run, [tmp_path / "night.csv"], tmp_path / "page.html", **options) == 1
     assert (tmp_path / "page.html.rejected.csv").read_text().splitlines()[1].endswith("one point")
 
 

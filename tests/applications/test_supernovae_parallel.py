@@ -32,11 +32,11 @@ def test_threads_change_nothing(options, two_threads) -> None:
     several = [predict(model, curves, query) for _ in range(3)]
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
-    one = predict(model, curves, query)
+    single = predict(model, curves, query)
     for other in several:
-        assert other.rows["id"].tolist() == one.rows["id"].tolist()
+        assert other.rows["id"].tolist() == single.rows["id"].tolist()
         for name in ("probability", "epistemic", "ood_percentile"):
-            assert np.allclose(getattr(other, name), getattr(one, name), atol=1e-6, equal_nan=True), name
+            assert np.allclose(getattr(other, name), getattr(single, name), atol=1e-6, equal_nan=True), name
 
 
 def test_results_come_in_order_from_several_threads(two_threads) -> None:

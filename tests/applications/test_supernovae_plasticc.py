@@ -19,7 +19,7 @@ NAMES = {90: "Ia", 67: "Ia-91bg", 92: "RR Lyrae", 16: "eclipsing binary"}
 SMALL = ["--epochs", "2", "--hidden", "16", "--head", "16", "--precision", "float32"]
 
 
-def write(folder: Path, each: int = 30) -> tuple[str, str]:
+def write(folder: Path, per_class: int = 30) -> tuple[str, str]:
     """Two files as the challenge has them: explosions of two kinds, a pulsating star, and dips alone."""
     rng = np.random.default_rng(5)
     points: dict[str, list] = {n: [] for n in ("object_id", "mjd", "passband", "flux", "flux_err", "detected_bool")}
@@ -30,7 +30,7 @@ def write(folder: Path, each: int = 30) -> tuple[str, str]:
         92: lambda t: 90 * np.sin(10 * t),
         16: lambda t: -70.0 * (rng.random(len(t)) < 0.2),
     }
-    for k in range(4 * each):
+    for k in range(4 * per_class):
         kind = list(NAMES)[k % 4]
         t = np.sort(rng.uniform(0, 100, 40))
         z = rng.uniform(0.1, 0.5) if kind in (90, 67) else 0.0
@@ -49,7 +49,7 @@ def write(folder: Path, each: int = 30) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str]]:
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str]]:
     folder = tmp_path_factory.mktemp("plasticc")
     files = write(folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -58,8 +58,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str
     return folder / "run", files
 
 
-def test_all_labels_become_classes_of_their_own(made: tuple[Path, tuple[str, str]]) -> None:
-    metrics = json.loads((made[0] / "metrics.json").read_text())
+def test_all_labels_become_classes_of_their_own(trained_run: tuple[Path, tuple[str, str]]) -> None:
+    metrics = json.loads((trained_run[0] / "metrics.json").read_text())
     assert metrics["curves"]["confusion"]["classes"] == sorted(NAMES.values())
     counts = np.array(metrics["curves"]["confusion"]["counts"])
     assert counts.sum() == metrics["objects"] == 24  # none was without a trigger: dips trigger too
@@ -68,9 +68,9 @@ def test_all_labels_become_classes_of_their_own(made: tuple[Path, tuple[str, str
     assert headline == ["macro_auc", "accuracy", "ece", "set_coverage"]  # not one class against the rest
 
 
-def test_a_redshift_of_zero_says_more_than_none(made: tuple[Path, tuple[str, str]]) -> None:
-    run = verbs.load(made[0])
-    curves = next(iter(verbs.read("supernovae", list(made[1])).chunks()))
+def test_a_redshift_of_zero_says_more_than_none(trained_run: tuple[Path, tuple[str, str]]) -> None:
+    run = verbs.load(trained_run[0])
+    curves = next(iter(verbs.read("supernovae", list(trained_run[1])).chunks()))
     hidden = dict(curves.objects, redshift=np.full(len(curves), np.nan))
     known, unknown = verbs.predict(run, curves), verbs.predict(run, type(curves)(hidden, *fields_of(curves)))
     assert (known.quality_flags == "").all()
@@ -82,16 +82,16 @@ def fields_of(curves) -> list:
 
 
 def test_a_source_in_parts_keeps_them(
-    made: tuple[Path, tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained_run: tuple[Path, tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folds are chosen by whoever asks."""
     monkeypatch.setattr("skysure.run.reporting.write_report", lambda folder: None)
-    source = verbs.read("supernovae", list(made[1]))
+    source = verbs.read("supernovae", list(trained_run[1]))
     curves = next(iter(source.chunks()))
     parts = np.resize(["train", "train", "train", "validation", "calibration", "test", "test"], len(curves))
-    mine = SplitSource(InMemorySource(source.schema, [curves]), Split(curves.ids, np.full(len(curves), ""), parts))
+    in_parts = SplitSource(InMemorySource(source.schema, [curves]), Split(curves.ids, np.full(len(curves), ""), parts))
     verbs.train(
-        "supernovae", mine, tmp_path / "fold", preset="plasticc", epochs=1, hidden=8, head=8, precision="float32"
+        "supernovae", in_parts, tmp_path / "fold", preset="plasticc", epochs=1, hidden=8, head=8, precision="float32"
     )
-    kept = read_parts(tmp_path / "fold" / "split.parquet")
-    assert dict(zip(kept.ids, kept.parts, strict=True)) == dict(zip(curves.ids, parts, strict=True))
+    split = read_parts(tmp_path / "fold" / "split.parquet")
+    assert dict(zip(split.ids, split.parts, strict=True)) == dict(zip(curves.ids, parts, strict=True))

@@ -15,7 +15,7 @@ from skysure.report import render, style
 CLASSES = ["Ia", "II", "Ibc"]
 
 
-def drawn(figure) -> matplotlib.figure.Figure:
+def plot(figure) -> matplotlib.figure.Figure:
     with style.applied():
         canvas = matplotlib.figure.Figure(figsize=(figure.width, figure.height))
         figure.draw(canvas)
@@ -61,7 +61,7 @@ def test_a_caption_names_truth_and_classification(example):
     assert probability_in_time(flagged).caption.endswith("Out of distribution.")
     points = {"time": [1.0, 2.0], "band": ["g", "r"], "flux": [3.0, None], "flux_error": [1, 1]}
     lone = Example("example", "x", data={"points": points})
-    assert len(drawn(probability_in_time(lone)).axes) == 1
+    assert len(plot(probability_in_time(lone)).axes) == 1
     assert probability_in_time(lone).caption == "Truth unknown."
 
 
@@ -92,7 +92,7 @@ EARLY |= {"coverage_band_low": [0.87] * 3, "coverage_band_high": [0.93] * 3}
 
 def test_scores_are_drawn_against_days():
     figure = scores_in_time(EARLY)
-    above, middle, below = drawn(figure).axes
+    above, middle, below = plot(figure).axes
     labels = [text.get_text() for text in above.get_legend().get_texts()]
     for line, name in zip(above.lines, ("accuracy", "completeness", "purity"), strict=True):
         np.testing.assert_allclose(line.get_xydata().T, [EARLY["days"], EARLY[name]])
@@ -103,7 +103,7 @@ def test_scores_are_drawn_against_days():
     unsure = EARLY | {name: [None, *EARLY[name][1:]] for name in ("purity", "purity_low", "purity_high")}
     assert render(scores_in_time(unsure)).startswith(b"<?xml")
     bare = {key: values for key, values in EARLY.items() if not key.startswith(("completeness", "purity"))}
-    (only,) = drawn(scores_in_time(bare | {"of": None})).axes[0].get_legend().get_texts()
+    (only,) = plot(scores_in_time(bare | {"of": None})).axes[0].get_legend().get_texts()
     assert only.get_text() == "accuracy"
 
 
@@ -116,16 +116,16 @@ AHEAD = [
 
 
 def test_forecasts_are_drawn_against_days_ahead():
-    above, below = drawn(forecasts(AHEAD)).axes
+    above, below = plot(forecasts(AHEAD)).axes
     for axes, name in ((above, "coverage"), (below, "crps")):
-        found, _, (ends,) = axes.containers[0]
-        np.testing.assert_allclose(found.get_ydata(), [row[name] for row in AHEAD])
+        line, _, (ends,) = axes.containers[0]
+        np.testing.assert_allclose(line.get_ydata(), [row[name] for row in AHEAD])
         drawn_ends = [segment[:, 1] for segment in ends.get_segments()]
         np.testing.assert_allclose(drawn_ends, [[row[f"{name}_low"], row[f"{name}_high"]] for row in AHEAD])
     assert [text.get_text() for text in below.get_xticklabels()] == ["0", "40", ""]
     assert [text.get_text() for text in above.texts] == ["1,527", "25"]
     few = forecasts([*AHEAD[:1], AHEAD[1] | {"n": 3}])
-    assert [text.get_text() for text in drawn(few).axes[0].texts] == ["1,527"]
+    assert [text.get_text() for text in plot(few).axes[0].texts] == ["1,527"]
     assert "fewer than 20 points" in few.caption
     (alone,) = figures(Evaluation(curves=(Curve("forecast", AHEAD),)))
     assert "fewer" not in alone.caption
@@ -137,7 +137,7 @@ def test_forecasts_are_drawn_against_days_ahead():
 
 def test_a_single_epoch_is_a_point(example):
     epochs = {"time": [0.0], "classes": ["Ia", "II"], "probability": [[0.6, 0.4]], "error": None}
-    lines = drawn(probability_in_time(changed(example, epochs=epochs))).axes[1].lines
+    lines = plot(probability_in_time(changed(example, epochs=epochs))).axes[1].lines
     assert [line.get_marker() for line in lines] == ["o", "s"]
 
 
@@ -149,7 +149,7 @@ def test_many_classes_leave_room_for_the_data(example):
     p[:, 4], p[0, 13], p[1, 2] = 0.5, 0.4, 0.3
     epochs = {"time": [0.0, 9.0], "classes": names, "probability": p.tolist(), "error": None}
     figure = probability_in_time(changed(replace(example, truth=names[9]), epochs=epochs))
-    labels = {line.get_label() for line in drawn(figure).axes[1].lines}
+    labels = {line.get_label() for line in plot(figure).axes[1].lines}
     assert {names[k] for k in (2, 4, 13)} | {f"{names[9]} (truth)"} <= labels
     assert len(labels) == 6
     render(figure)

@@ -12,7 +12,7 @@ from scipy.stats import binom, entropy
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, predict, train
 from skysure.applications.supernovae.batches import group_by_night, tensors
-from skysure.applications.supernovae.prediction import answers, last, predict_classes
+from skysure.applications.supernovae.prediction import last, outputs_by_batch, predict_classes
 from skysure.applications.supernovae.simulator import simulate_lightcurves
 from skysure.data.lightcurves import LightCurves
 from skysure.data.sources import InMemorySource
@@ -31,18 +31,18 @@ def curves() -> LightCurves:
 @pytest.fixture(scope="module")
 def model(curves: LightCurves):
     """An untrained network, calibrated on simulated labels: what holds of it holds of any."""
-    made = network(SMALL, SCHEMA).eval()
-    calibrate(made, InMemorySource(SCHEMA, [curves]))
-    return made
+    classifier = network(SMALL, SCHEMA).eval()
+    calibrate(classifier, InMemorySource(SCHEMA, [curves]))
+    return classifier
 
 
 def test_rows_are_the_objects_in_their_order(model, curves) -> None:
-    found = predict(model, curves, Query())
-    assert found.rows["id"].tolist() == curves.ids.tolist()
-    assert np.allclose(found.probability.sum(1), 1)
-    assert np.allclose(found.aleatoric + found.epistemic, entropy(found.probability, axis=1))
-    assert (found.probability_error > 0).any()
-    assert len(found.to_table()) == len(curves)
+    prediction = predict(model, curves, Query())
+    assert prediction.rows["id"].tolist() == curves.ids.tolist()
+    assert np.allclose(prediction.probability.sum(1), 1)
+    assert np.allclose(prediction.aleatoric + prediction.epistemic, entropy(prediction.probability, axis=1))
+    assert (prediction.probability_error > 0).any()
+    assert len(prediction.to_table()) == len(curves)
 
 
 def test_the_same_in_any_chunk_and_batch(model, curves) -> None:
@@ -58,9 +58,9 @@ def test_the_same_in_any_chunk_and_batch(model, curves) -> None:
 
 
 def test_another_seed_gives_other_samples(model, curves) -> None:
-    one, two = (predict(model, curves, Query(seed=s)).probability for s in (0, 1))
-    assert not np.array_equal(one, two)
-    assert np.allclose(one, two, atol=0.2)
+    first, second = (predict(model, curves, Query(seed=s)).probability for s in (0, 1))
+    assert not np.array_equal(first, second)
+    assert np.allclose(first, second, atol=0.2)
 
 
 def detected(curves: LightCurves) -> np.ndarray:
@@ -73,10 +73,10 @@ def detected(curves: LightCurves) -> np.ndarray:
 @pytest.mark.parametrize("days", [0.0, 9.7, 15.0])
 def test_at_an_epoch_only_what_was_known_then(curves, options, days) -> None:
     model = network(Settings(hidden=16, head=16, rate=0.2, **options), SCHEMA).eval()
-    some = curves[:40]
-    known = some.time <= detected(some)[some.owner] + days
-    prediction = predict(model, some, Query(at_epoch=f"{days:g}", samples=4))
-    cut = predict(model, some.select_points(known), Query(samples=4))
+    subset = curves[:40]
+    early = subset.time <= detected(subset)[subset.owner] + days
+    prediction = predict(model, subset, Query(at_epoch=f"{days:g}", samples=4))
+    cut = predict(model, subset.select_points(early), Query(samples=4))
     assert (prediction.rows["days_since_trigger"] <= days + 1e-6).sum() > 20
     assert not (prediction.rows["days_since_trigger"] < -0.5).any()
     assert np.allclose(prediction.probability, cut.probability, atol=1e-6)
@@ -86,13 +86,13 @@ def test_at_an_epoch_only_what_was_known_then(curves, options, days) -> None:
 @pytest.mark.parametrize("options", [{}, {"dropout": "tied"}])
 def test_a_night_knows_nothing_of_those_after_it(curves, options) -> None:
     model = network(Settings(hidden=16, head=16, rate=0.2, **options), SCHEMA).eval()
-    some = curves[:40]
-    early = some.select_points(some.time <= detected(some)[some.owner] + 10.49)
+    subset = curves[:40]
+    early = subset.select_points(subset.time <= detected(subset)[subset.owner] + 10.49)
     rows = []
-    for given in (some, early):
-        found = predict(model, given, Query(at_epoch="all", samples=4))
+    for light_curves in (subset, early):
+        prediction = predict(model, light_curves, Query(at_epoch="all", samples=4))
         with np.errstate(invalid="ignore"):
-            rows.append((found.rows["id"], found.probability, found.rows["days_since_trigger"] < 9.5))
+            rows.append((prediction.rows["id"], prediction.probability, prediction.rows["days_since_trigger"] < 9.5))
     (ids, whole, soon), (same, cut, present) = rows
     assert soon.sum() > 60
     assert np.array_equal(ids[soon], same[present])
@@ -100,10 +100,10 @@ def test_a_night_knows_nothing_of_those_after_it(curves, options) -> None:
 
 
 def test_all_epochs_are_rows_in_order_of_time(model, curves) -> None:
-    found = predict(model, curves[:20], Query(at_epoch="all", samples=3))
-    for name in np.unique(found.rows["id"]):
-        assert (np.diff(found.rows["mjd"][found.rows["id"] == name]) > 0).all()
-    assert list(dict.fromkeys(found.rows["id"].tolist())) == curves.ids[:20].tolist()
+    prediction = predict(model, curves[:20], Query(at_epoch="all", samples=3))
+    for name in np.unique(prediction.rows["id"]):
+        assert (np.diff(prediction.rows["mjd"][prediction.rows["id"] == name]) > 0).all()
+    assert list(dict.fromkeys(prediction.rows["id"].tolist())) == curves.ids[:20].tolist()
 
 
 def lonely() -> LightCurves:
@@ -117,11 +117,11 @@ def lonely() -> LightCurves:
 
 def test_no_confidence_without_data(model, curves) -> None:
     model.frequency.copy_(torch.tensor([0.2, 0.5, 0.3]))
-    found = predict(model, lonely(), Query())
-    assert np.allclose(found.probability[:3], [0.2, 0.5, 0.3], atol=1e-6)
-    assert found.prediction_set[:3].all()
-    assert [bool(f) for f in found.quality_flags] == [True, True, True, False]
-    assert not np.allclose(found.probability[3], [0.2, 0.5, 0.3])
+    prediction = predict(model, lonely(), Query())
+    assert np.allclose(prediction.probability[:3], [0.2, 0.5, 0.3], atol=1e-6)
+    assert prediction.prediction_set[:3].all()
+    assert [bool(f) for f in prediction.quality_flags] == [True, True, True, False]
+    assert not np.allclose(prediction.probability[3], [0.2, 0.5, 0.3])
     with_others = predict(model, LightCurves.concat([curves[:3], lonely()]), Query())
     assert with_others.rows["id"][3:].tolist() == lonely().ids.tolist()
     none = predict(model, lonely()[2:3], Query(at_epoch="all"))
@@ -134,8 +134,8 @@ def test_sets_hold_the_truth_as_often_as_asked_whatever_the_network() -> None:
     fresh = simulate_lightcurves(800, seed=6)
     truth = np.array([SCHEMA.classes.index(label) for label in fresh.objects["label"]])
     for coverage in (0.5, 0.9):
-        found = predict(model, fresh, Query(samples=4, coverage=coverage))
-        hits = found.prediction_set[np.arange(800), truth].sum()
+        prediction = predict(model, fresh, Query(samples=4, coverage=coverage))
+        hits = prediction.prediction_set[np.arange(800), truth].sum()
         low, high = binom.ppf([1e-4, 1 - 1e-4], 800, coverage) + 800 * np.array([-0.06, 0.06])
         assert low <= hits <= high
 
@@ -150,8 +150,8 @@ def test_unlike_what_was_trained_on(model, curves) -> None:
 
 def test_a_redshift_out_of_range_is_flagged(model, curves) -> None:
     far = curves.objects | {"redshift": np.full(len(curves), 2.5)}
-    given = LightCurves(far, curves.offsets, curves.time, curves.band, curves.flux, curves.flux_error, curves.bands)
-    assert all("redshift" in flag for flag in predict(model, given[:5], Query(samples=2)).quality_flags)
+    distant = LightCurves(far, curves.offsets, curves.time, curves.band, curves.flux, curves.flux_error, curves.bands)
+    assert all("redshift" in flag for flag in predict(model, distant[:5], Query(samples=2)).quality_flags)
 
 
 def test_a_query_that_makes_no_sense(model, curves) -> None:
@@ -161,13 +161,13 @@ def test_a_query_that_makes_no_sense(model, curves) -> None:
 
 def test_training_learns_and_repeats_itself() -> None:
     source = InMemorySource(SCHEMA, [simulate_lightcurves(240, seed=9)])
-    one, two = (list(train(source, SMALL)) for _ in range(2))
-    losses = [state.record["validation_nll"] for state in one]
+    first, second = (list(train(source, SMALL)) for _ in range(2))
+    losses = [state.record["validation_nll"] for state in first]
     assert losses[-1] < np.log(3)
     assert losses[-1] < losses[0]
-    assert all(torch.equal(tensor, two[-1].tensors[name]) for name, tensor in one[-1].tensors.items())
-    resumed = list(train(source, SMALL, one[0]))
-    assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in one[-1].tensors.items())
+    assert all(torch.equal(tensor, second[-1].tensors[name]) for name, tensor in first[-1].tensors.items())
+    resumed = list(train(source, SMALL, first[0]))
+    assert all(torch.equal(tensor, resumed[-1].tensors[name]) for name, tensor in first[-1].tensors.items())
 
 
 def test_networks_of_an_ensemble_train_as_if_alone_and_resume() -> None:
@@ -189,14 +189,15 @@ def test_an_ensemble_is_one_model_that_answers_as_the_mean_of_its_members(curves
     *_, state = train(source, settings)
     model = network(settings, SCHEMA).eval()
     model.load_state_dict(state.weights)
-    given = group_by_night(curves, model.bands, settings)
-    (answer,) = answers(model, given, Query(), last)
+    nights = group_by_night(curves, model.bands, settings)
+    (outputs,) = outputs_by_batch(model, nights, Query(), last)
     with torch.no_grad():
-        each = model(tensors(given[answer.owner]))[:, np.arange(len(answer.owner)), given.counts[answer.owner] - 1]
-    assert torch.allclose(each, answer.logits, atol=1e-5)
-    assert not torch.allclose(each[0], each[1], atol=1e-2)
-    found = predict_classes(model, answer, Query(), given, curves.ids)
-    assert np.allclose(found.probability, answer.logits.double().softmax(-1).mean(0), atol=1e-6)
-    assert (found.epistemic > 0).all()
+        rows, last_night = np.arange(len(outputs.owner)), nights.counts[outputs.owner] - 1
+        logits = model(tensors(nights[outputs.owner]))[:, rows, last_night]
+    assert torch.allclose(logits, outputs.logits, atol=1e-5)
+    assert not torch.allclose(logits[0], logits[1], atol=1e-2)
+    prediction = predict_classes(model, outputs, Query(), nights, curves.ids)
+    assert np.allclose(prediction.probability, outputs.logits.double().softmax(-1).mean(0), atol=1e-6)
+    assert (prediction.epistemic > 0).all()
     calibrate(model, source)
     assert np.isfinite(predict(model, curves, Query()).probability).all()

@@ -31,15 +31,15 @@ def light_curve(nights: int = 12, bands: int = 3) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("cut", [1, 4, 11])
 def test_the_last_points_until_a_night_are_found(cut: int) -> None:
     batch = light_curve()
-    found = recent(batch, torch.arange(2), torch.full((2, 1), cut))
+    points = recent(batch, torch.arange(2), torch.full((2, 1), cut))
     for k in range(2):
         night, band = np.nonzero(batch["measured"][k, : cut + 1].numpy())
         night, band = night[::-1][:POINTS], band[::-1][:POINTS]
         n = len(night)
-        assert found.band[k, 0, :n].tolist() == band.tolist()
-        assert torch.equal(found.flux[k, 0, :n], batch["flux"][k, night.copy(), band.copy()])
-        assert torch.equal(found.age[k, 0, :n], batch["time"][k, cut] - batch["time"][k, night.copy()])
-        assert found.flux_error[k, 0, n:].isinf().all()
+        assert points.band[k, 0, :n].tolist() == band.tolist()
+        assert torch.equal(points.flux[k, 0, :n], batch["flux"][k, night.copy(), band.copy()])
+        assert torch.equal(points.age[k, 0, :n], batch["time"][k, cut] - batch["time"][k, night.copy()])
+        assert points.flux_error[k, 0, n:].isinf().all()
 
 
 def test_forecasts_are_those_of_scikit_learn() -> None:
@@ -72,11 +72,11 @@ def test_forecasts_are_those_of_scikit_learn() -> None:
 def test_points_that_are_missing_say_nothing() -> None:
     batch = light_curve()
     early = torch.tensor([[1], [1]])
-    found, process = recent(batch, torch.arange(2), early), Processes(3)
+    points, process = recent(batch, torch.arange(2), early), Processes(3)
     shape, days = torch.zeros(2, 1, len(LENGTHS), 3), torch.full((2, 1, 1), 3.0)
     band, unit = torch.zeros(2, 1, 1, dtype=torch.long), torch.ones(2, 1)
-    n = int(torch.isfinite(found.flux_error).sum(-1).max())
-    few = Recent(*(getattr(found, name)[..., :n] for name in ("age", "band", "flux", "flux_error")))
+    n = int(torch.isfinite(points.flux_error).sum(-1).max())
+    few = Recent(*(getattr(points, name)[..., :n] for name in ("age", "band", "flux", "flux_error")))
     with torch.no_grad():
-        for a, b in zip(process(found, days, band, unit, shape), process(few, days, band, unit, shape), strict=True):
+        for a, b in zip(process(points, days, band, unit, shape), process(few, days, band, unit, shape), strict=True):
             assert torch.allclose(a, b, atol=1e-5)

@@ -24,14 +24,14 @@ def test_a_class_without_objects_is_left_out():
 def test_where_no_class_is_named_none_is_found_early():
     curve = early([0.1, 0.2, 0.6, 0.9]).curve("early")
     bare = {key: values for key, values in curve.items() if key[:6] not in ("comple", "purity")}
-    _, said = sentences(Evaluation(curves=(Curve("early", bare | {"of": None}),)))
-    assert said == "10 days after detection the accuracy is 70.0 ± 2.0 % (after 90 days 80.0 ± 2.0 %)."
+    _, sentence = sentences(Evaluation(curves=(Curve("early", bare | {"of": None}),)))
+    assert sentence == "10 days after detection the accuracy is 70.0 ± 2.0 % (after 90 days 80.0 ± 2.0 %)."
 
 
 def test_how_early_it_is_known():
     # 0.2 + (0.5 - 0.2) / (0.6 - 0.2) of the way from day 5 to day 10: day 8.75
-    said, right = sentences(early([0.1, 0.2, 0.6, 0.9]))
-    assert said == "Half of the stars have a set of one class 9 days after detection."
+    sentence, right = sentences(early([0.1, 0.2, 0.6, 0.9]))
+    assert sentence == "Half of the stars have a set of one class 9 days after detection."
     assert right == "10 days after detection the accuracy is 70.0 ± 2.0 % (after 90 days 80.0 ± 2.0 %); " \
         "the completeness of Ia is 80.0 ± 2.0 % and its purity 90.0 ± 2.0 %."  # fmt: skip
     assert (

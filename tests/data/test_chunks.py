@@ -50,13 +50,13 @@ def test_labelled_objects_of_all_chunks_with_their_classes() -> None:
     assert class_indices(np.array([], str), CLASSES).tolist() == []
 
 
-@pytest.mark.parametrize(("labels", "classes", "said"), [
+@pytest.mark.parametrize(("labels", "classes", "message"), [
     (("spiral", ""), CLASSES, "has the label elliptical"),
     (("", ""), CLASSES, "has the label elliptical, spiral"),
     (("", ""), (), "no object has a label"),
 ])  # fmt: skip
-def test_a_class_without_objects_is_an_error(labels: tuple[str, ...], classes: tuple[str, ...], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_a_class_without_objects_is_an_error(labels: tuple[str, ...], classes: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         labelled(InMemorySource(None, [images(*labels)]), "train", classes)
     with pytest.raises(InputError):
         labelled(InMemorySource(None, []), "train", classes)

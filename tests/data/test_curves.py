@@ -26,14 +26,14 @@ ROWS = st.lists(
 def test_order_of_rows_does_not_matter(rows: list[tuple[str, float, str, float]], random: object) -> None:
     shuffled = list(rows)
     random.shuffle(shuffled)
-    one, other = (LightCurves.from_table(table(r), zero_point=27.5) for r in (rows, shuffled))
-    assert one.ids.tolist() == other.ids.tolist() == sorted({r[0] for r in rows})
-    for k in range(len(one)):
-        points = one[k : k + 1]
+    curves, shuffled_curves = (LightCurves.from_table(table(r), zero_point=27.5) for r in (rows, shuffled))
+    assert curves.ids.tolist() == shuffled_curves.ids.tolist() == sorted({r[0] for r in rows})
+    for k in range(len(curves)):
+        points = curves[k : k + 1]
         assert (np.diff(points.time) >= 0).all()
-        wanted = sorted((t, f) for i, t, _, f in rows if i == one.ids[k])
-        assert sorted(zip(points.time, points.flux, strict=True)) == wanted
-    np.testing.assert_array_equal(one.offsets, other.offsets)
+        expected = sorted((t, f) for i, t, _, f in rows if i == curves.ids[k])
+        assert sorted(zip(points.time, points.flux, strict=True)) == expected
+    np.testing.assert_array_equal(curves.offsets, shuffled_curves.offsets)
 
 
 @given(ROWS, st.data())
@@ -41,10 +41,10 @@ def test_taking_and_joining_give_back_the_same(rows: list[tuple[str, float, str,
     objects = {"id": list("abcd"), "redshift": [0.1, 0.2, np.nan, 0.4]}
     curves = LightCurves.from_table(table(rows), objects=objects, zero_point=27.5)
     index = np.array(data.draw(st.lists(st.integers(0, len(curves) - 1), max_size=6)), int)
-    taken = curves[index]
-    assert taken.ids.tolist() == curves.ids[index].tolist()
+    subset = curves[index]
+    assert subset.ids.tolist() == curves.ids[index].tolist()
     for k, i in enumerate(index):
-        np.testing.assert_array_equal(taken[k : k + 1].flux, curves[i : i + 1].flux)
+        np.testing.assert_array_equal(subset[k : k + 1].flux, curves[i : i + 1].flux)
     cut = data.draw(st.integers(0, len(curves)))
     joined = LightCurves.concat([curves[:cut], curves[cut:]])
     np.testing.assert_array_equal(joined.flux, curves.flux)
@@ -55,10 +55,10 @@ def test_taking_and_joining_give_back_the_same(rows: list[tuple[str, float, str,
 def test_bands_are_renumbered_and_others_dropped() -> None:
     points = table([("a", 1.0, "g", 1.0), ("a", 2.0, "Y", 2.0), ("b", 3.0, "r", 3.0)])
     curves = LightCurves.from_table(points, zero_point=27.5)
-    kept = curves.in_bands(("r", "g"))
-    assert kept.flux.tolist() == [1.0, 3.0]
-    assert kept.band.tolist() == [1, 0]
-    assert kept.counts.tolist() == [1, 1]
+    renumbered = curves.in_bands(("r", "g"))
+    assert renumbered.flux.tolist() == [1.0, 3.0]
+    assert renumbered.band.tolist() == [1, 0]
+    assert renumbered.counts.tolist() == [1, 1]
 
 
 def test_zero_point_scales_fluxes() -> None:
@@ -71,16 +71,16 @@ def test_zero_point_scales_fluxes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"flux_error": [0.0]}, "flux_error: row 0 is not positive"),
         ({"flux": [np.nan]}, "flux: row 0 is not finite"),
         ({"time": ["yesterday"]}, "numbers"),
     ],
 )
-def test_bad_numbers_are_told(change: dict[str, list[object]], said: str) -> None:
+def test_bad_numbers_are_told(change: dict[str, list[object]], message: str) -> None:
     rows = {"id": ["a"], "time": [1.0], "band": ["g"], "flux": [1.0], "flux_error": [1.0]} | change
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         LightCurves.from_table(rows, zero_point=27.5)
 
 

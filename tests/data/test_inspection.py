@@ -44,15 +44,15 @@ def test_missing_columns_unit_and_bands_are_one_error(tmp_path: Path) -> None:
     path = write(tmp_path / "p.parquet", table(id=None, number=[1] * 6, flux_error=None, noise=[1.0] * 6, band=bands))
     error = refusal(path)
     assert isinstance(error, InputErrors)
-    said = str(error)
+    message = str(error)
     for words in ("no column 'id'", "no column 'flux_error'", "flux column 'flux' without unit", 'zero_point = 27.5',
                   "band 'survey_g'", "band 'survey_r'", '"survey_i" = "i"'):  # fmt: skip
-        assert words in said, words
-    labels = [line.split()[0] for line in said.splitlines() if line[0] != " "]
+        assert words in message, words
+    labels = [line.split()[0] for line in message.splitlines() if line[0] != " "]
     assert labels == ["Problem:", "Expected:", "Cause:", "Fix:"]
-    found = verbs.inspect([str(path)])  # it proposes the bands itself
-    assert len(found["problems"]) == 3
-    assert all(problem.startswith("Problem:") for problem in found["problems"])
+    inspection = verbs.inspect([str(path)])  # it proposes the bands itself
+    assert len(inspection["problems"]) == 3
+    assert all(problem.startswith("Problem:") for problem in inspection["problems"])
 
 
 def test_all_unknown_bands_of_a_file_are_one_error(tmp_path: Path) -> None:
@@ -81,12 +81,12 @@ def test_all_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", table())
     (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:300])
     (tmp_path / "c.parquet").write_bytes(b"<html>404</html>")
-    found = verbs.inspect([str(tmp_path)])
-    assert found["kind"] == "light curves"
-    assert len(found["problems"]) == 3
-    assert any("b.parquet" in p and "truncated" in p for p in found["problems"])
-    assert any("c.parquet" in p and "web page" in p for p in found["problems"])
-    assert any("a.parquet" in p and "zero_point" in p for p in found["problems"])
+    inspection = verbs.inspect([str(tmp_path)])
+    assert inspection["kind"] == "light curves"
+    assert len(inspection["problems"]) == 3
+    assert any("b.parquet" in p and "truncated" in p for p in inspection["problems"])
+    assert any("c.parquet" in p and "web page" in p for p in inspection["problems"])
+    assert any("a.parquet" in p and "zero_point" in p for p in inspection["problems"])
     error = refusal(tmp_path)
     assert "b.parquet" in error.problem
     assert "c.parquet" in error.problem
@@ -106,14 +106,14 @@ def test_an_error_of_many_lists_some_and_counts_the_rest() -> None:
 
 def test_columns_left_open_become_lines_that_can_be_completed(tmp_path: Path) -> None:
     path = write(tmp_path / "p.parquet", table(z_spec=np.full(6, 0.5), photoz=np.full(6, 0.4), hostz=np.full(6, 0.4)))
-    found = verbs.inspect([str(path)])
-    assert found["candidates"]["redshift"] == ["photoz", "hostz"]
-    assert "AB magnitude" in found["hints"]["zero_point"]
-    verbs.write_reading(tmp_path / "reading.toml", found)
+    inspection = verbs.inspect([str(path)])
+    assert inspection["candidates"]["redshift"] == ["photoz", "hostz"]
+    assert "AB magnitude" in inspection["hints"]["zero_point"]
+    verbs.write_reading(tmp_path / "reading.toml", inspection)
     text = (tmp_path / "reading.toml").read_text()
     assert '# columns.redshift = "..."  # one of "photoz", "hostz"' in text
     assert "# zero_point = ..." in text
-    assert Reading.from_toml(tomllib.loads(text)).to_toml() == found["reading"]
+    assert Reading.from_toml(tomllib.loads(text)).to_toml() == inspection["reading"]
     text = text.replace('# columns.redshift = "..."', 'columns.redshift = "z_spec"')
     completed = Reading.from_toml(tomllib.loads(text.replace("# zero_point = ...", "zero_point = 27.5")))
     (curves,) = open_lightcurves([path], completed).chunks()
@@ -122,10 +122,10 @@ def test_columns_left_open_become_lines_that_can_be_completed(tmp_path: Path) ->
 
 def test_only_columns_of_the_file_are_offered(tmp_path: Path) -> None:
     assert verbs.inspect([str(write(tmp_path / "p.parquet", table()))]).get("candidates") is None
-    found = verbs.inspect([str(write(tmp_path / "q.parquet", table(airmass=np.ones(6), kind=["Ia"] * 6)))])
-    assert found["candidates"]["redshift"] == ["airmass"] or "kind" in found["candidates"]["redshift"]
-    assert "airmass" not in found["candidates"]["label"]
-    offered = {name for names in found["candidates"].values() for name in names}
+    inspection = verbs.inspect([str(write(tmp_path / "q.parquet", table(airmass=np.ones(6), kind=["Ia"] * 6)))])
+    assert inspection["candidates"]["redshift"] == ["airmass"] or "kind" in inspection["candidates"]["redshift"]
+    assert "airmass" not in inspection["candidates"]["label"]
+    offered = {name for names in inspection["candidates"].values() for name in names}
     assert offered <= {"airmass", "kind"}
 
 
@@ -134,20 +134,20 @@ def test_only_columns_of_the_file_are_offered(tmp_path: Path) -> None:
 
 def test_the_application_that_knows_the_files_answers(tmp_path: Path) -> None:
     points = write(tmp_path / "points.parquet", {"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, None]})
-    found = verbs.inspect([str(points)])
-    assert (found["kind"], found["objects"], found["labelled"]) == ("points", 3, 2)
-    assert found["x"] == (0.0, 2.0)
+    inspection = verbs.inspect([str(points)])
+    assert (inspection["kind"], inspection["objects"], inspection["labelled"]) == ("points", 3, 2)
+    assert inspection["x"] == (0.0, 2.0)
     night = write(tmp_path / "night.parquet", table(x=np.ones(6), y=np.ones(6)))
     assert not sine.inspect([night]).recognised
     assert verbs.inspect([str(night)])["kind"] == "light curves"
 
 
 def test_files_that_no_application_knows_say_what_each_would_need(tmp_path: Path) -> None:
-    other = write(tmp_path / "other.parquet", {"a": [1.0, 2.0], "b": [1.0, 2.0]})
-    found = verbs.inspect([str(other)])
-    assert found["kind"] == "unknown"
-    assert any("'x'" in problem for problem in found["problems"])
-    assert any("'band'" in problem for problem in found["problems"])
+    path = write(tmp_path / "other.parquet", {"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    inspection = verbs.inspect([str(path)])
+    assert inspection["kind"] == "unknown"
+    assert any("'x'" in problem for problem in inspection["problems"])
+    assert any("'band'" in problem for problem in inspection["problems"])
     missing = verbs.inspect([str(tmp_path / "none.parquet")])
     assert len(missing["problems"]) == 1
     with pytest.raises(InputError, match="no reading to write"):

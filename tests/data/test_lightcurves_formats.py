@@ -240,10 +240,10 @@ def test_units_of_the_file_and_of_the_reading(tmp_path, objects, unit, factor):
     """An AB magnitude of 27.5 is 3631 Jy times 10^-11: from the definition of the magnitude."""
     table, _, _ = objects
     jansky = 3630.780547701 * 10 ** (-0.4 * 27.5)
-    given = dict(table, flux=table["flux"] * jansky / factor, flux_error=table["flux_error"] * jansky / factor)
-    pq.write_table(pa.table(given), tmp_path / "points.parquet")
+    columns = dict(table, flux=table["flux"] * jansky / factor, flux_error=table["flux_error"] * jansky / factor)
+    pq.write_table(pa.table(columns), tmp_path / "points.parquet")
     assert_same(joined(open_lightcurves([tmp_path], Reading(unit=unit))), objects, 1e-10, about=False)
-    with_units = Table(given, units={"flux": unit, "flux_error": unit})
+    with_units = Table(columns, units={"flux": unit, "flux_error": unit})
     for name, form in (("p.ecsv", "ascii.ecsv"), ("p.vot", "votable"), ("p.fits", "fits"), ("p.parquet", "parquet")):
         with_units.write(tmp_path / name, format=form)
         assert_same(joined(open_lightcurves([tmp_path / name])), objects, 1e-10, about=False)
@@ -263,8 +263,8 @@ def test_zero_point_of_the_reading_or_of_every_point(tmp_path, objects):
     table, _, _ = objects
     zero = np.linspace(22, 30, len(table["mjd"]))
     scale = 10 ** (-0.4 * (27.5 - zero))
-    given = dict(table, flux=table["flux"] * scale, flux_error=table["flux_error"] * scale, zp=zero)
-    write_csv(tmp_path / "p.csv", given)
+    columns = dict(table, flux=table["flux"] * scale, flux_error=table["flux_error"] * scale, zp=zero)
+    write_csv(tmp_path / "p.csv", columns)
     assert_same(
         joined(open_lightcurves([tmp_path / "p.csv"], Reading(columns={"zero_point": "zp"}))), objects, 1e-10, False
     )
@@ -301,8 +301,9 @@ def test_forced_photometry_in_columns_of_blanks_below_comments(tmp_path):
 def test_rubin_nested_in_the_object_table(tmp_path):
     source = pa.array([[{"midpointMjdTai": 60000.0 + t, "band": b, "psfDiffFlux": f, "psfDiffFluxErr": 10.0}
                         for t, b, f in ((0, "g", 100.0), (1, "r", float("nan")), (2, "r", 363.07805477))]])  # fmt: skip
-    other = pa.array([[{"midpointMjdTai": 60000.0, "band": "g", "psfFlux": 1.0, "psfFluxErr": 1.0}]])
-    table = pa.table({"diaObjectId": [7], "ra": [1.0], "dec": [2.0], "diaForcedSource": source, "diaSource": other})
+    detections = pa.array([[{"midpointMjdTai": 60000.0, "band": "g", "psfFlux": 1.0, "psfFluxErr": 1.0}]])
+    sources = {"diaForcedSource": source, "diaSource": detections}
+    table = pa.table({"diaObjectId": [7], "ra": [1.0], "dec": [2.0], **sources})
     pq.write_table(table, tmp_path / "dia.parquet")
     curves = joined(open_lightcurves([tmp_path / "dia.parquet"], Reading(dialect="rubin", nested="diaForcedSource")))
     assert curves.ids.tolist() == ["7"]
@@ -324,9 +325,9 @@ def test_cuts_by_value_and_by_bit(tmp_path, objects):
     pq.write_table(pa.table(dict(table, flags=flags, detected=detected)), tmp_path / "p.parquet")
     reading = Reading(zero_point=27.5, keep={"detected": True}, reject_bits={"flags": 2})
     curves = joined(open_lightcurves([tmp_path / "p.parquet"], reading))
-    wanted = table["mjd"][detected & (flags < 2)]
-    assert set(curves.time) <= set(wanted)
-    assert len(curves.time) >= len(wanted) - 12
+    expected = table["mjd"][detected & (flags < 2)]
+    assert set(curves.time) <= set(expected)
+    assert len(curves.time) >= len(expected) - 12
 
 
 def test_constants_carried_columns_and_labels(tmp_path, objects):
@@ -346,9 +347,9 @@ def test_constants_carried_columns_and_labels(tmp_path, objects):
 
 def test_propose_maps_the_bands_of_a_survey_and_the_proposal_reads(tmp_path, objects):
     table, _, _ = objects
-    given = {"objID": table["id"], "MJD": table["mjd"], "filter": np.char.add("lsst_", table["band"]),
+    columns = {"objID": table["id"], "MJD": table["mjd"], "filter": np.char.add("lsst_", table["band"]),
              "flux": table["flux"], "fluxerr": table["flux_error"]}  # fmt: skip
-    Table(given, units={"flux": "nJy"}).write(tmp_path / "p.ecsv")
+    Table(columns, units={"flux": "nJy"}).write(tmp_path / "p.ecsv")
     proposed = propose([tmp_path / "p.ecsv"])
     assert proposed.bands == {f"lsst_{b}": b for b in "griz"}
     assert (proposed.unit, proposed.columns["id"], proposed.columns["flux_error"]) == ("nJy", "objID", "fluxerr")
@@ -419,6 +420,6 @@ def test_what_astropy_masks_in_a_parquet_file_is_missing(tmp_path, objects):
 
 def test_some_columns_of_a_parquet_file_that_astropy_wrote(tmp_path, objects):
     Table(objects[0] | {"label": np.repeat("Ia", len(objects[0]["id"]))}).write(tmp_path / "whole.parquet")
-    kept = pq.read_table(tmp_path / "whole.parquet").drop_columns(["label"])  # its header still speaks of the label
-    pq.write_table(kept, tmp_path / "some.parquet")
+    columns = pq.read_table(tmp_path / "whole.parquet").drop_columns(["label"])  # its header still speaks of the label
+    pq.write_table(columns, tmp_path / "some.parquet")
     assert_same(joined(open_lightcurves([tmp_path / "some.parquet"], FLUX)), objects, about=False)

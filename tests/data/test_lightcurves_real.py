@@ -51,9 +51,9 @@ def test_spcc_text_equals_the_tables(sky_data):
     _, text = read(folder / "raw_sample.tar.xz")
     _, table = read(folder / "lightcurves.parquet", folder / "objects.parquet")
     assert len(text) == 40
-    both = np.intersect1d(text.ids, table.ids)
-    assert len(both) == 36
-    ours, theirs = (c[np.array([np.flatnonzero(c.ids == i)[0] for i in both])] for c in (text, table))
+    common = np.intersect1d(text.ids, table.ids)
+    assert len(common) == 36
+    ours, theirs = (c[np.array([np.flatnonzero(c.ids == i)[0] for i in common])] for c in (text, table))
     assert ours.counts.tolist() == theirs.counts.tolist()
     for name in ("time", "flux", "flux_error"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12)

@@ -61,8 +61,8 @@ def test_units_are_kept() -> None:
     np.testing.assert_allclose(
         curves.flux_error, 10 ** (0.4 * (27.5 - 23.9)) * np.array([0.5, 0.5, 0.5, 1.0]), rtol=1e-4
     )
-    again = LightCurves.from_table(curves.to_table())
-    np.testing.assert_allclose(again.flux, curves.flux, rtol=1e-9)
+    reread = LightCurves.from_table(curves.to_table())
+    np.testing.assert_allclose(reread.flux, curves.flux, rtol=1e-9)
     assert LightCurves.from_table(table, zero_point=23.9).flux.tolist() == curves.flux.tolist()
     with pytest.raises(InputError, match="two that agree"):
         LightCurves.from_table(table, zero_point=25.0)
@@ -76,9 +76,9 @@ def test_counts_need_a_zero_point() -> None:
 
 
 def test_times_with_a_unit_and_dates_are_read() -> None:
-    wanted = [59000.0, 59002.0, 59001.0, 59003.0]
+    expected = [59000.0, 59002.0, 59001.0, 59003.0]
     for time in (rows()["time"] * 24 * u.h, Time(rows()["time"], format="mjd")):
-        np.testing.assert_allclose(LightCurves.from_table(rows(time=time), zero_point=27.5).time, wanted)
+        np.testing.assert_allclose(LightCurves.from_table(rows(time=time), zero_point=27.5).time, expected)
     with pytest.raises(InputError, match="look like JD"):
         LightCurves.from_table(rows(time=rows()["time"] + 2400000.5), zero_point=27.5)
 
@@ -111,11 +111,11 @@ def test_masked_facts_of_objects_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("objects", "said"),
+    ("objects", "message"),
     [({"id": [7, 8, 8], "redshift": [0.1, 0.2, 0.3]}, "several rows"), ({"id": [7]}, "no row")],
 )
-def test_objects_must_be_there_once(objects: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_objects_must_be_there_once(objects: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         LightCurves.from_table(rows(), objects=objects, zero_point=27.5)
 
 

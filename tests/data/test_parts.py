@@ -35,9 +35,9 @@ def test_the_order_of_the_objects_does_not_matter(ids, seed, random):
 @given(st.integers(0, 60), st.integers(1, 40), st.integers(1, 40), st.integers(1, 500), st.integers(0, 99))
 def test_exact_counts_are_exact(train, validation, calibration, rest, seed):
     ids = [f"SN{i}" for i in range(train + validation + calibration + rest)]
-    wanted = {"train": train, "validation": validation, "calibration": calibration}
-    parts = assign_parts(ids, **wanted, test=None, seed=seed)
-    assert sizes_of(parts) == wanted | {"test": rest}
+    counts = {"train": train, "validation": validation, "calibration": calibration}
+    parts = assign_parts(ids, **counts, test=None, seed=seed)
+    assert sizes_of(parts) == counts | {"test": rest}
 
 
 @given(st.integers(10, 3000))
@@ -68,9 +68,9 @@ def test_few_large_groups_leave_every_part_its_size_and_its_share_of_lone_object
     # as in the SPCC: type Ia without relatives, the others from 45 templates, of which the largest outgrow small parts
     members = np.array([1723, 994, 967, 782, 749, 730, 650, 592, 561, 503, 425, 403, 389, 384, *[150] * 20, *[25] * 11])
     groups = np.array([""] * 4000 + [f"template {k}" for k in np.repeat(np.arange(len(members)), members)])
-    wanted = {"validation": 700, "calibration": 600, "test": 7000}
-    parts = assign_parts([str(i) for i in range(len(groups))], groups, train=None, **wanted, seed=seed)
-    assert sizes_of(parts) == wanted | {"train": len(groups) - sum(wanted.values())}
+    counts = {"validation": 700, "calibration": 600, "test": 7000}
+    parts = assign_parts([str(i) for i in range(len(groups))], groups, train=None, **counts, seed=seed)
+    assert sizes_of(parts) == counts | {"train": len(groups) - sum(counts.values())}
     for part in PARTS:
         assert np.mean(groups[parts == part] == "") == pytest.approx(np.mean(groups == ""), abs=0.05)
     for template in set(groups) - {""}:
@@ -94,7 +94,7 @@ def test_every_object_is_as_likely_to_be_tested():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ({"train": None, "test": None}, "cannot both be the rest"),
         ({"train": 0.7, "test": 0.2}, "they sum to 94 objects"),
@@ -108,8 +108,8 @@ def test_every_object_is_as_likely_to_be_tested():
         ({"train": None, "test": 0.001}, "nothing is left for test"),
     ],
 )
-def test_sizes_that_contradict_each_other(sizes, said):
-    with pytest.raises(InputError, match=said):
+def test_sizes_that_contradict_each_other(sizes, message):
+    with pytest.raises(InputError, match=message):
         assign_parts([str(i) for i in range(100)], validation=2, calibration=2, **sizes, seed=0)
 
 

@@ -16,8 +16,8 @@ def test_import_needs_neither_numpy_nor_torch():
     code = (
         "import sys, skysure.data.lightcurves.reading; print(sorted({'numpy', 'torch', 'pyarrow'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

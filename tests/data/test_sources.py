@@ -82,16 +82,16 @@ def test_an_index_is_walked_for_once() -> None:
 
 def test_take_gives_known_ids_in_the_order_of_the_source() -> None:
     source = InMemorySource("schema", [curves("abc"), curves("de"), curves("xf")])
-    taken = [c.ids.tolist() for c in source.take(np.array(["f", "b", "none", "a"]))]
-    assert taken == [["a", "b"], ["f"]]
+    ids = [c.ids.tolist() for c in source.take(np.array(["f", "b", "none", "a"]))]
+    assert ids == [["a", "b"], ["f"]]
     assert list(source.take(np.array([], str))) == []
 
 
 def test_a_source_declares_what_it_leaves_out() -> None:
     source = InMemorySource("schema", [curves("abc")])
     split = SplitSource(source, Split(*(np.array([], str) for _ in range(3))))
-    for each in (source, split):
-        assert (list(each.rejected), list(each.notes), each.dropped) == ([], [], 0)
+    for checked in (source, split):
+        assert (list(checked.rejected), list(checked.notes), checked.dropped) == ([], [], 0)
     assert (source.has_parts, split.has_parts) == (False, True)
 
 
@@ -110,31 +110,31 @@ def test_a_cache_keeps_what_fits_and_only_a_whole_walk() -> None:
 
 
 def draw(seed: int, block: int, first: int) -> LightCurves:
-    made = curves("abcd"[: 3 + block % 2])
-    names = np.array([f"{seed}-{first + k}" for k in range(len(made))])
-    noise = np.random.default_rng([seed, block]).standard_normal(len(made.flux))
-    return replace(made, objects={"id": names}, flux=noise)
+    chunk = curves("abcd"[: 3 + block % 2])
+    names = np.array([f"{seed}-{first + k}" for k in range(len(chunk))])
+    noise = np.random.default_rng([seed, block]).standard_normal(len(chunk.flux))
+    return replace(chunk, objects={"id": names}, flux=noise)
 
 
 def test_a_simulation_of_few_is_the_beginning_of_many() -> None:
     few, many = (list(SimulatedSource(None, draw, n, seed=1).chunks()) for n in (5, 9))
     assert sum(map(len, few)) == 5
-    one, other = (np.concatenate([c.flux for c in chunks]) for chunks in (few, many))
-    assert one.tolist() == other[:5].tolist()
+    first, second = (np.concatenate([c.flux for c in chunks]) for chunks in (few, many))
+    assert first.tolist() == second[:5].tolist()
 
 
 def test_the_index_of_a_simulation_saves_drawing_again() -> None:
-    drawn: list[int] = []
+    blocks: list[int] = []
 
     def counted(seed: int, block: int, first: int) -> LightCurves:
-        drawn.append(block)
+        blocks.append(block)
         return draw(seed, block, first)
 
     source = SimulatedSource(None, counted, 7, seed=1)
     before = [c.ids.tolist() for c in source.chunks()]
     assert source.index().ids.tolist() == [i for ids in before for i in ids]
     assert [c.ids.tolist() for c in source.chunks("test")] == before
-    assert drawn == [0, 1, 0, 1]
+    assert blocks == [0, 1, 0, 1]
 
 
 def test_an_endless_simulation_trains_without_end_and_is_fixed_elsewhere() -> None:

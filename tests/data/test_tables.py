@@ -46,10 +46,10 @@ def predictions(n: int = 12, seed: int = 1) -> QTable:
     return table
 
 
-def assert_same(table: Table, wanted: Table) -> None:
-    assert table.colnames == wanted.colnames
-    for name in wanted.colnames:
-        column, truth = table[name], wanted[name]
+def assert_same(table: Table, expected: Table) -> None:
+    assert table.colnames == expected.colnames
+    for name in expected.colnames:
+        column, truth = table[name], expected[name]
         assert str(getattr(column, "unit", None) or "") == str(getattr(truth, "unit", None) or ""), name
         values, true = np.asarray(getattr(column, "value", column)), np.asarray(getattr(truth, "value", truth))
         assert values.dtype.kind == true.dtype.kind, name
@@ -60,11 +60,11 @@ def assert_same(table: Table, wanted: Table) -> None:
 def test_what_is_written_comes_back(tmp_path, suffix):
     table, out = predictions(), tmp_path / f"classes{suffix}"
     write_tables(out, [table[:5], table[5:5], table[5:]], metadata={"run": "demo", "seed": 3, "none": None})
-    again = read_table(out)
-    assert_same(again, table)
-    assert [again[c].dtype.itemsize for c in again.colnames] == [table[c].dtype.itemsize for c in table.colnames]
-    assert again["p_Ia"].info.description == table["p_Ia"].info.description
-    assert {k: str(v) for k, v in again.meta.items()} == {"run": "demo", "seed": "3"}
+    reread = read_table(out)
+    assert_same(reread, table)
+    assert [reread[c].dtype.itemsize for c in reread.colnames] == [table[c].dtype.itemsize for c in table.colnames]
+    assert reread["p_Ia"].info.description == table["p_Ia"].info.description
+    assert {k: str(v) for k, v in reread.meta.items()} == {"run": "demo", "seed": "3"}
     assert [file.name for file in tmp_path.iterdir()] == [out.name]
 
 
@@ -74,10 +74,10 @@ def test_csv_keeps_names_and_values(tmp_path, suffix):
     table["id"][0] = "007"
     write_tables(out, [table[:5], table[5:]])
     plain = Table({name: np.asarray(getattr(table[name], "value", table[name])) for name in table.colnames})
-    again = read_table(out)
-    np.testing.assert_array_equal(np.asarray(again["p_II"]).astype("f4"), plain["p_II"])
-    again["p_II"] = plain["p_II"]
-    assert_same(again, plain)
+    reread = read_table(out)
+    np.testing.assert_array_equal(np.asarray(reread["p_II"]).astype("f4"), plain["p_II"])
+    reread["p_II"] = plain["p_II"]
+    assert_same(reread, plain)
     raw = out.read_bytes()
     text = (gzip.decompress(raw) if suffix == ".csv.gz" else raw).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -110,9 +110,9 @@ def test_astropy_alone_reads_it(tmp_path, suffix):
     table, out = predictions()[3:], tmp_path / f"classes{suffix}"
     table.remove_column("mag")  # FITS has no word for AB magnitudes
     write_tables(out, [table])
-    again = QTable.read(out)
-    again.convert_bytestring_to_unicode()
-    assert_same(again, table)
+    reread = QTable.read(out)
+    reread.convert_bytestring_to_unicode()
+    assert_same(reread, table)
 
 
 def test_parquet_says_to_astropy_and_to_arrow_what_a_column_is(tmp_path):
@@ -175,43 +175,43 @@ def test_what_is_missing_stays_missing(tmp_path, suffix):
         table["yes"] = MaskedColumn([True, False, True], mask=mask)
     out = tmp_path / f"t{suffix}"
     write_tables(out, [table[:2], table[2:]])
-    again = read_table(out)
-    assert again["id"].tolist() == ["", "b", "c"]
-    np.testing.assert_array_equal(np.asarray(getattr(again["x"], "value", again["x"])), [np.nan, 2.5, np.nan])
-    for name in set(again.colnames) - {"id", "x"}:
-        assert again[name].mask.tolist() == mask
-        assert again[name][1:].tolist() == table[name][1:].tolist()
+    reread = read_table(out)
+    assert reread["id"].tolist() == ["", "b", "c"]
+    np.testing.assert_array_equal(np.asarray(getattr(reread["x"], "value", reread["x"])), [np.nan, 2.5, np.nan])
+    for name in set(reread.colnames) - {"id", "x"}:
+        assert reread[name].mask.tolist() == mask
+        assert reread[name][1:].tolist() == table[name][1:].tolist()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_table_without_rows(tmp_path, suffix):
     out = tmp_path / f"t{suffix}"
     assert write_tables(out, [predictions()[:0]]) == 0
-    again = read_table(out)
-    assert len(again) == 0
-    assert again.colnames == predictions().colnames
+    reread = read_table(out)
+    assert len(reread) == 0
+    assert reread.colnames == predictions().colnames
 
 
 def test_small_whole_numbers_are_widened(tmp_path):
     table = QTable({"a": np.array([200], "u1"), "b": np.array([60_000], "u2"), "c": np.array([4_000_000_000], "u4")})
     write_tables(tmp_path / "t.fits", [table])
-    again = read_table(tmp_path / "t.fits")
-    assert [again[c].dtype.str[1:] for c in "abc"] == ["i2", "i4", "i8"]
-    assert [int(again[c][0]) for c in "abc"] == [200, 60_000, 4_000_000_000]
+    reread = read_table(tmp_path / "t.fits")
+    assert [reread[c].dtype.str[1:] for c in "abc"] == ["i2", "i4", "i8"]
+    assert [int(reread[c][0]) for c in "abc"] == [200, 60_000, 4_000_000_000]
 
 
 def test_later_chunks_take_the_units_and_the_wider_kind(tmp_path):
     first = QTable({"id": ["a"], "t": [1.0] * u.day, "n": [1]})
     second = QTable({"id": ["longer"], "t": [36.0] * u.hour, "n": [0.5]})
     write_tables(tmp_path / "t.fits", [first, second])
-    again = read_table(tmp_path / "t.fits")
-    assert again["t"].to_value(u.day).tolist() == [1.0, 1.5]
-    assert again["n"].tolist() == [1.0, 0.5]
-    assert again["id"].tolist() == ["a", "longer"]
+    reread = read_table(tmp_path / "t.fits")
+    assert reread["t"].to_value(u.day).tolist() == [1.0, 1.5]
+    assert reread["n"].tolist() == [1.0, 0.5]
+    assert reread["id"].tolist() == ["a", "longer"]
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("second", "message"),
     [
         (QTable({"id": ["b"], "p": [1.0] * u.day, "q": [1]}), "not in both or in another order: q"),
         (QTable({"p": [1.0] * u.day, "id": ["b"]}), "another order"),
@@ -221,8 +221,8 @@ def test_later_chunks_take_the_units_and_the_wider_kind(tmp_path):
         (QTable({"id": [1], "p": [1.0] * u.day}), "Field id"),
     ],
 )
-def test_chunks_that_do_not_fit_together(tmp_path, second, said):
-    with pytest.raises(InputError, match=said):
+def test_chunks_that_do_not_fit_together(tmp_path, second, message):
+    with pytest.raises(InputError, match=message):
         write_tables(tmp_path / "t.fits", [QTable({"id": ["a"], "p": [1.0] * u.day}), second])
     assert list(tmp_path.iterdir()) == []
 
@@ -269,9 +269,9 @@ def test_one_large_chunk_is_cut(tmp_path, monkeypatch):
 
 def test_an_unknown_suffix_offers_the_nearest(tmp_path):
     for name, offered in [("t.parqet", ".parquet"), ("t.fts", ".fits"), ("t", "no suffix"), (".fits", "no suffix")]:
-        with pytest.raises(InputError, match=offered) as caught:
+        with pytest.raises(InputError, match=offered) as raised:
             write_tables(tmp_path / name, [predictions()])
-        assert caught.value.status == 1
+        assert raised.value.status == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -297,8 +297,8 @@ def test_a_file_that_exists_survives_a_forced_run_that_fails(tmp_path):
 
 def test_targets_that_cannot_be(tmp_path, monkeypatch):
     (tmp_path / "folder.fits").mkdir()
-    for path, said in [("gone/t.fits", "(?s)no folder .*mkdir"), ("folder.fits", "is a folder")]:
-        with pytest.raises(InputError, match=said):
+    for path, message in [("gone/t.fits", "(?s)no folder .*mkdir"), ("folder.fits", "is a folder")]:
+        with pytest.raises(InputError, match=message):
             write_tables(tmp_path / path, [predictions()], force=True)
     with pytest.raises(InputError, match="named twice"):
         write_tables([tmp_path / "t.fits", tmp_path / "." / "t.fits"], [predictions()])
@@ -328,9 +328,9 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, when, suffix):
         monkeypatch.setattr(targets.os, "fsync", fail)
     else:
         fill_disk_after(monkeypatch, 100, full)
-    with pytest.raises(InputError, match="disk is full") as caught:
+    with pytest.raises(InputError, match="disk is full") as raised:
         write_tables([tmp_path / f"t{suffix}", tmp_path / f"u{suffix}"], [predictions()])
-    assert caught.value.status == 1
+    assert raised.value.status == 1
     assert list(tmp_path.iterdir()) == []
 
 

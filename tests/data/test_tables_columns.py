@@ -39,10 +39,10 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_our_reader_gives_all_back(path: Path) -> None:
-    again, wanted = read_table(path), table()
-    assert again.colnames == wanted.colnames
-    for name in wanted.colnames:
-        ours, truth = again[name].info, wanted[name].info
+    reread, expected = read_table(path), table()
+    assert reread.colnames == expected.colnames
+    for name in expected.colnames:
+        ours, truth = reread[name].info, expected[name].info
         assert ours.description == truth.description, name
         assert ours.meta["ucd"] == truth.meta["ucd"], name
         assert str(ours.unit) == str(truth.unit), name
@@ -52,12 +52,12 @@ def test_our_reader_gives_all_back(path: Path) -> None:
 def test_astropy_alone_reads_descriptions_and_ucds(path: Path) -> None:
     if path.suffix == ".parquet":
         pytest.importorskip("pandas", reason="astropy reads Parquet through pandas")
-    again, wanted = Table.read(path), table()
-    for k, name in enumerate(wanted.colnames):
-        column, truth = again[again.colnames[k]], wanted[name].info
+    reread, expected = Table.read(path), table()
+    for k, name in enumerate(expected.colnames):
+        column, truth = reread[reread.colnames[k]], expected[name].info
         if ".fits" in path.name:  # percent-encoded where a description is not ASCII; UCDs in the header
-            assert column.description or again.meta.get(f"TCOMM{k + 1}"), name
-            assert again.meta[f"TUCD{k + 1}"] == truth.meta["ucd"]
+            assert column.description or reread.meta.get(f"TCOMM{k + 1}"), name
+            assert reread.meta[f"TUCD{k + 1}"] == truth.meta["ucd"]
         else:
             assert column.info.description == truth.description, name
             assert column.info.meta["ucd"] == truth.meta["ucd"], name

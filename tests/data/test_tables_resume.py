@@ -29,7 +29,7 @@ def predict(
     out: Path, *, stop: int | None = None, error: type[BaseException] = KeyboardInterrupt, **options
 ) -> list[str]:
     """Write the chunks that are not there yet, return their keys; at chunk `stop` something happens."""
-    made: list[str] = []
+    computed: list[str] = []
     with ResultWriter(out, **({"identity": RUN} | options)) as writer:
         for i, (key, chunk) in enumerate(chunks()):
             if writer.has(key):
@@ -37,8 +37,8 @@ def predict(
             if i == stop:
                 raise error
             writer.write(chunk, key)
-            made.append(key)
-    return made
+            computed.append(key)
+    return computed
 
 
 def interrupt(out: Path, stop: int = 3, **options) -> None:
@@ -168,8 +168,8 @@ with ResultWriter(sys.argv[1], identity={"run": "abc", "samples": 30}) as writer
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path, whole):
     out = tmp_path / "t.parquet"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(out)], env=os.environ, check=False)
-    assert done.returncode == -signal.SIGKILL
+    completed = subprocess.run([sys.executable, "-c", KILLED, str(out)], env=os.environ, check=False)
+    assert completed.returncode == -signal.SIGKILL
     assert names(tmp_path) == ["t.parquet.partial"]
     assert predict(out, resume=True) == ["chunk 4", "chunk 5"]
     assert out.read_bytes() == whole

@@ -29,19 +29,19 @@ def calibrated(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return p, (rng.random(n)[:, None] > p.cumsum(1)[:, :-1]).sum(1)
 
 
-def by_name(found) -> dict:
-    return {score.name: score for score in found}
+def by_name(scores) -> dict:
+    return {score.name: score for score in scores}
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
     p, truth = calibrated(500)
     before = p**2 / (p**2).sum(1, keepdims=True)
-    found = by_name(of_classes.score_classes(p, truth, before))
-    assert found["accuracy"].value == pytest.approx(100 * (p.argmax(1) == truth).mean())
-    assert found["nll"].value == pytest.approx(log_loss(truth, p))
-    assert found["nll"].before == pytest.approx(log_loss(truth, before))
-    assert found["nll"].change == pytest.approx(found["nll"].value - found["nll"].before)
-    assert found["brier"].value == pytest.approx(sum(brier_score_loss(truth == k, p[:, k]) for k in range(3)))
+    scores = by_name(of_classes.score_classes(p, truth, before))
+    assert scores["accuracy"].value == pytest.approx(100 * (p.argmax(1) == truth).mean())
+    assert scores["nll"].value == pytest.approx(log_loss(truth, p))
+    assert scores["nll"].before == pytest.approx(log_loss(truth, before))
+    assert scores["nll"].change == pytest.approx(scores["nll"].value - scores["nll"].before)
+    assert scores["brier"].value == pytest.approx(sum(brier_score_loss(truth == k, p[:, k]) for k in range(3)))
     area = of_classes.score_ranking(p, truth)[0]
     assert area.value == pytest.approx(roc_auc_score(truth, p, multi_class="ovr", average="macro"))
     assert area.low < area.value < area.high
@@ -52,12 +52,12 @@ def test_scores_are_those_of_scikit_learn() -> None:
 def test_one_class_against_the_rest() -> None:
     p, truth = calibrated(500)
     selected, positive = p[:, 1] > 0.5, truth == 1
-    found = by_name(of_classes.score_one_class(p[:, 1], positive, "b"))
-    assert found["auc_b"].value == pytest.approx(roc_auc_score(positive, p[:, 1]))
-    assert found["purity_b"].value == pytest.approx(100 * precision_score(positive, selected))
-    assert found["completeness_b"].value == pytest.approx(100 * recall_score(positive, selected))
-    assert found["accuracy_b"].value == pytest.approx(100 * (selected == positive).mean())
-    assert found["f1_b"].value < f1_score(positive, selected)  # false positives count three times
+    scores = by_name(of_classes.score_one_class(p[:, 1], positive, "b"))
+    assert scores["auc_b"].value == pytest.approx(roc_auc_score(positive, p[:, 1]))
+    assert scores["purity_b"].value == pytest.approx(100 * precision_score(positive, selected))
+    assert scores["completeness_b"].value == pytest.approx(100 * recall_score(positive, selected))
+    assert scores["accuracy_b"].value == pytest.approx(100 * (selected == positive).mean())
+    assert scores["f1_b"].value < f1_score(positive, selected)  # false positives count three times
     nothing = by_name(of_classes.score_one_class(np.full(9, 0.1), np.arange(9) == 0, "b"))
     assert "purity_b" not in nothing  # nothing is selected: it is not defined
 
@@ -66,11 +66,11 @@ def test_the_change_by_calibration_has_the_interval_of_paired_rows() -> None:
     """Of a mean over rows, the standard error of the differences: far less than that of either score."""
     p, truth = calibrated(2000)
     before = p**1.2 / (p**1.2).sum(1, keepdims=True)
-    found = by_name(of_classes.score_classes(p, truth, before))["nll"]
+    score = by_name(of_classes.score_classes(p, truth, before))["nll"]
     index = np.arange(len(truth))
     error = np.std(np.log(before[index, truth]) - np.log(p[index, truth])) / len(truth) ** 0.5
-    assert (found.change_high - found.change_low) / 2 == pytest.approx(error, rel=0.15)
-    assert found.high - found.low > 3 * (found.change_high - found.change_low)
+    assert (score.change_high - score.change_low) / 2 == pytest.approx(error, rel=0.15)
+    assert score.high - score.low > 3 * (score.change_high - score.change_low)
 
 
 def test_the_expected_calibration_error_is_that_of_a_calibrated_model() -> None:
@@ -90,10 +90,10 @@ def test_the_expected_calibration_error_is_that_of_a_calibrated_model() -> None:
 def test_thirty_objects_get_no_verdict_and_thousands_do() -> None:
     for n, end in ((30, "too few objects to tell (N = 30)."), (4000, "consistent with perfect calibration.")):
         p, truth = calibrated(n, 1)
-        found = of_classes.score_classes(p, truth)
-        metrics = {"scores": [vars(score) for score in found], "objects": n}
-        (said,) = [text for text in sentences(metrics) if "calibration error" in text]
-        assert said.endswith(end)
+        scores = of_classes.score_classes(p, truth)
+        metrics = {"scores": [vars(score) for score in scores], "objects": n}
+        (sentence,) = [text for text in sentences(metrics) if "calibration error" in text]
+        assert sentence.endswith(end)
     p, truth = calibrated(4000, 1)
     sure = p**3 / (p**3).sum(1, keepdims=True)
     metrics = {"scores": [vars(score) for score in of_classes.score_classes(sure, truth)], "objects": 4000}
@@ -105,8 +105,8 @@ def test_harmful_calibration_is_reported_from_the_numbers() -> None:
     worse = p**2 / (p**2).sum(1, keepdims=True)
     for after, before, hurts in ((worse, p, True), (p, worse, False)):
         metrics = {"scores": [vars(score) for score in of_classes.score_classes(after, truth, before)]}
-        said = [text for text in sentences(metrics) if text.startswith("Calibration makes")]
-        assert len(said) == 2 * hurts  # negative log-likelihood and Brier score
+        warnings = [text for text in sentences(metrics) if text.startswith("Calibration makes")]
+        assert len(warnings) == 2 * hurts  # negative log-likelihood and Brier score
 
 
 def test_sets_and_their_curve() -> None:
@@ -139,10 +139,10 @@ def test_reliability_of_one_class_or_of_the_answer() -> None:
     top = of_classes.reliability(p, truth, p).data
     assert top["of"] is None
     assert np.dot(top["after"]["observed"], top["after"]["n"]) == pytest.approx((p.argmax(1) == truth).sum())
-    one = of_classes.reliability(p, truth, p, (2, "c")).data
-    assert one["of"] == "c"
-    assert np.dot(one["after"]["observed"], one["after"]["n"]) == pytest.approx((truth == 2).sum())
-    assert np.dot(one["after"]["predicted"], one["after"]["n"]) == pytest.approx(p[:, 2].sum())
+    curve = of_classes.reliability(p, truth, p, (2, "c")).data
+    assert curve["of"] == "c"
+    assert np.dot(curve["after"]["observed"], curve["after"]["n"]) == pytest.approx((truth == 2).sum())
+    assert np.dot(curve["after"]["predicted"], curve["after"]["n"]) == pytest.approx(p[:, 2].sum())
 
 
 def test_the_table_by_class() -> None:

@@ -24,34 +24,34 @@ def prediction(n: int = 400, **more: object) -> tuple[Classes, np.ndarray]:
 
 def test_only_known_classes_are_scored() -> None:
     classes, truth = prediction()
-    known, p = truth >= 0, classes.probability
+    mask, p = truth >= 0, classes.probability
     evaluation = evaluate_classes(classes, truth, application="x", title="Shapes", part="test", noun="image")
     assert (evaluation.objects, evaluation.truth, evaluation.part) == (400, True, "test")
-    assert evaluation.score("accuracy").value == pytest.approx(100 * accuracy_score(truth[known], p[known].argmax(1)))
-    assert evaluation.score("nll").value == pytest.approx(log_loss(truth[known], p[known]))
-    hits = classes.prediction_set[known, truth[known]]
+    assert evaluation.score("accuracy").value == pytest.approx(100 * accuracy_score(truth[mask], p[mask].argmax(1)))
+    assert evaluation.score("nll").value == pytest.approx(log_loss(truth[mask], p[mask]))
+    hits = classes.prediction_set[mask, truth[mask]]
     assert evaluation.score("set_coverage").value == pytest.approx(100 * hits.mean())
-    assert evaluation.curve("confusion")["counts"] == confusion_matrix(truth[known], p[known].argmax(1)).tolist()
+    assert evaluation.curve("confusion")["counts"] == confusion_matrix(truth[mask], p[mask].argmax(1)).tolist()
     assert evaluation.facts["uncertainty"]["epistemic"] == pytest.approx(classes.epistemic.mean())
-    assert sum(row[1] for row in evaluation.tables[0].rows) == known.sum()
+    assert sum(row[1] for row in evaluation.tables[0].rows) == mask.sum()
     assert evaluation.tables[0].columns[1].label == "Images"
 
 
 def test_it_makes_a_report_and_survives_its_file() -> None:
     classes, truth = prediction()
     evaluation = evaluate_classes(classes, truth, noun="image", application="x", title="Shapes")
-    again = Evaluation.from_metrics(evaluation.metrics)
-    figures = list(standard_figures(again.metrics))
+    reread = Evaluation.from_metrics(evaluation.metrics)
+    figures = list(standard_figures(reread.metrics))
     assert [figure.name for figure in figures] == ["confusion", "roc", "reliability"]
-    assert "400 images" in page({}, again.metrics, figures=figures)
+    assert "400 images" in page({}, reread.metrics, figures=figures)
 
 
 def test_probabilities_before_calibration_are_beside() -> None:
     classes, truth = prediction()
     before = classes.probability**2 / (classes.probability**2).sum(1, keepdims=True)
     evaluation = evaluate_classes(classes, truth, before)
-    known = truth >= 0
-    assert evaluation.score("nll").before == pytest.approx(log_loss(truth[known], before[known]))
+    mask = truth >= 0
+    assert evaluation.score("nll").before == pytest.approx(log_loss(truth[mask], before[mask]))
     assert evaluation.curve("reliability")["before"] is not None
     assert evaluate_classes(classes, truth).curve("reliability")["before"] is None
 

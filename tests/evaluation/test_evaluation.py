@@ -107,8 +107,8 @@ def test_the_public_name_is_this_one() -> None:
 def test_evaluations_of_shipped_models_can_be_read(name: str) -> None:
     """Also those of earlier versions: nothing of them is lost."""
     metrics = read_metrics(find(name))
-    again = json.loads(json.dumps(Evaluation.from_metrics(metrics).metrics))
+    reread = json.loads(json.dumps(Evaluation.from_metrics(metrics).metrics))
     for key in ("objects", "part", "title", "curves", "is_ood", "uncertainty"):
-        assert again[key] == metrics[key]
-    assert [s["value"] for s in again["scores"]] == [s["value"] for s in metrics["scores"]]
-    assert [e["id"] for e in again["examples"]] == [e["id"] for e in metrics["examples"]]
+        assert reread[key] == metrics[key]
+    assert [s["value"] for s in reread["scores"]] == [s["value"] for s in metrics["scores"]]
+    assert [e["id"] for e in reread["examples"]] == [e["id"] for e in metrics["examples"]]

@@ -21,16 +21,16 @@ def test_chunks_change_nothing(ranks: list[int], size: int) -> None:
 
 
 def test_only_what_is_kept_is_taken() -> None:
-    taken: list[int] = []
+    rows: list[int] = []
 
     def take(row: int) -> int:
-        taken.append(row)
+        rows.append(row)
         return row
 
     gallery = Gallery[int](shown=2)
     gallery.consider({"novel": np.array([3.0, 5.0, 4.0])}, take)
     gallery.consider({"novel": np.zeros(1000)}, take)
-    assert taken == [1, 2]
+    assert rows == [1, 2]
 
 
 def test_ranks_of_classes() -> None:

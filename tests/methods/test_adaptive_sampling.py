@@ -32,19 +32,19 @@ def halves(outputs):
     return mean, log_variance.exp()
 
 
-def of_each(drawn, counts):
+def of_each(samples, counts):
     """Split the first samples of each object, as many as were drawn for it."""
-    return [(i, drawn[: int(n), i : i + 1]) for i, n in enumerate(counts)]
+    return [(i, samples[: int(n), i : i + 1]) for i, n in enumerate(counts)]
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_classes_have_the_numbers_of_sample(shared):
     model, rows = network(), torch.arange(40) * 7
     parts, counts = split_classes_until(model, X, 0.02, 5, least=8, most=90, rows=rows, shared=shared)
-    drawn = sample(model, X, 90, 5, rows=rows, shared=shared).softmax(-1)
+    samples = sample(model, X, 90, 5, rows=rows, shared=shared).softmax(-1)
     assert len(counts.unique()) > 3
-    for i, mine in of_each(drawn, counts):
-        expected = split_classes(mine)
+    for i, object_samples in of_each(samples, counts):
+        expected = split_classes(object_samples)
         for name in vars(expected):
             assert torch.allclose(getattr(parts, name)[i], getattr(expected, name)[0], atol=1e-6), name
 
@@ -57,10 +57,10 @@ def test_values_have_the_numbers_of_sample_also_where_they_are_large():
         return mean + 2_460_000.5, variance
 
     parts, counts = split_values_until(model, X, large, 0.1, 5, least=8, most=300)
-    drawn = sample(model, X, 300, 5)
+    samples = sample(model, X, 300, 5)
     assert len(counts.unique()) > 3
-    for i, mine in of_each(drawn, counts):
-        mean, variance = large(mine)
+    for i, object_samples in of_each(samples, counts):
+        mean, variance = large(object_samples)
         expected = split_values(mean, variance=variance)
         for name in vars(expected):
             assert torch.allclose(getattr(parts, name)[i], getattr(expected, name)[0], rtol=1e-5, atol=1e-7), name
@@ -70,7 +70,7 @@ def test_an_object_stops_at_the_first_look_that_is_good_enough():
     model = network()
     looks, most = [8, 16, 24, 36, 54, 81, 90], 90
     _, counts = split_classes_until(model, X, 0.02, 5, least=8, most=most)
-    drawn = sample(model, X, most, 5).softmax(-1)
+    draws = sample(model, X, most, 5).softmax(-1)
 
     def good(samples):
         parts = split_classes(samples)
@@ -78,7 +78,7 @@ def test_an_object_stops_at_the_first_look_that_is_good_enough():
         return bool((errors <= 0.02) & (parts.monte_carlo_error <= 0.02))
 
     for i, n in enumerate(counts):
-        assert int(n) == next((k for k in looks if good(drawn[:k, i : i + 1])), most)
+        assert int(n) == next((k for k in looks if good(draws[:k, i : i + 1])), most)
     assert counts.min() == 8
     assert counts.max() == 90
 
@@ -114,15 +114,15 @@ def test_moments_of_blocks_are_those_of_the_whole():
 
 
 def test_memory_holds_one_block_of_samples_only():
-    seen = []
+    shapes = []
 
     def statistic(outputs):
-        seen.append(tuple(outputs.shape))
+        shapes.append(tuple(outputs.shape))
         return outputs
 
     moments = sample_until(network(), X, statistic, lambda m: m.count < 0, 0, least=10, most=500)
     assert moments.count.tolist() == [500] * 40
-    assert max(shape[0] for shape in seen) <= 167
+    assert max(shape[0] for shape in shapes) <= 167
     assert moments.scatter.shape == (40, 3, 3)
 
 

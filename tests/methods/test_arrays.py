@@ -64,24 +64,24 @@ def test_arrays_of_any_byte_order_stride_and_permission_are_converted(byte_order
 
 @pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", ">f8"])
 def test_samples_of_an_array_are_those_of_a_tensor(kind):
-    drawn = sample(network(), torch.from_numpy(X), 4, 1)
-    assert torch.equal(sample(network(), X.astype(kind), 4, 1), drawn)
+    samples = sample(network(), torch.from_numpy(X), 4, 1)
+    assert torch.equal(sample(network(), X.astype(kind), 4, 1), samples)
 
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("batch", [1, 10, 23, 64])
 def test_samples_of_a_loader_are_those_of_a_tensor(batch, shared):
-    drawn = sample(network(), torch.from_numpy(X), 4, 1, first_row=5, first_sample=2, shared=shared)
+    samples = sample(network(), torch.from_numpy(X), 4, 1, first_row=5, first_sample=2, shared=shared)
     by_batch = sample(network(), loader(batch=batch), 4, 1, first_row=5, first_sample=2, shared=shared)
-    torch.testing.assert_close(by_batch, drawn, rtol=0, atol=1e-6)
+    torch.testing.assert_close(by_batch, samples, rtol=0, atol=1e-6)
     named = sample(network(), loader(batch=batch), 4, 1, rows=ROWS, shared=shared)
     torch.testing.assert_close(named, sample(network(), torch.from_numpy(X), 4, 1, rows=ROWS, shared=shared))
 
 
 def test_a_loader_of_arrays_and_of_dicts():
-    drawn = sample(network(), torch.from_numpy(X), 4, 1)
+    samples = sample(network(), torch.from_numpy(X), 4, 1)
     arrays = DataLoader(X, batch_size=7, collate_fn=np.stack)
-    torch.testing.assert_close(sample(network(), arrays, 4, 1), drawn)
+    torch.testing.assert_close(sample(network(), arrays, 4, 1), samples)
     named = DataLoader([{"x": x} for x in torch.from_numpy(X)], batch_size=7)
     model = network()
 
@@ -93,16 +93,16 @@ def test_a_loader_of_arrays_and_of_dicts():
         def forward(self, inputs):
             return self.network(inputs["x"])
 
-    torch.testing.assert_close(sample(OfDict(), named, 4, 1), drawn)
+    torch.testing.assert_close(sample(OfDict(), named, 4, 1), samples)
 
 
 def test_several_inputs_need_a_tuple():
     x, scale = torch.from_numpy(X), torch.arange(23.0)
-    drawn = sample(TwoInputs(), (x, scale), 4, 1)
-    assert torch.equal(sample(TwoInputs(), (X, scale.numpy()), 4, 1), drawn)
+    samples = sample(TwoInputs(), (x, scale), 4, 1)
+    assert torch.equal(sample(TwoInputs(), (X, scale.numpy()), 4, 1), samples)
     pairs = TensorDataset(x, scale)
     as_tuples = DataLoader(pairs, batch_size=8, collate_fn=lambda batch: tuple(default_collate(batch)))
-    torch.testing.assert_close(sample(TwoInputs(), as_tuples, 4, 1), drawn)
+    torch.testing.assert_close(sample(TwoInputs(), as_tuples, 4, 1), samples)
     with pytest.raises(InputError, match="inputs together with labels"):
         sample(TwoInputs(), DataLoader(pairs, batch_size=8), 4, 1)
 

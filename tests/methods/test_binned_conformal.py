@@ -21,13 +21,13 @@ def test_each_bin_keeps_its_coverage_where_marginal_intervals_do_not():
     for _ in range(20):
         magnitude, truth = noisy_where_faint(n + m, rng)
         ours = BinnedConformal(bins=4, values=2).fit(magnitude[:n], truth[:n].abs())
-        zero, one = torch.zeros(n + m, 2), torch.ones(n + m, 2)
-        low, high = ConformalIntervals(2).fit(zero[:n], one[:n], truth[:n])(zero[n:], one[n:], coverage)
+        zeros, ones = torch.zeros(n + m, 2), torch.ones(n + m, 2)
+        low, high = ConformalIntervals(2).fit(zeros[:n], ones[:n], truth[:n])(zeros[n:], ones[n:], coverage)
         inside = ours.contains(magnitude[n:], truth[n:].abs(), coverage).numpy()
-        which = np.digitize(magnitude[n:], edges) - 1
-        hits += np.bincount(which, inside[:, 0], minlength=4)
-        overall += np.bincount(which, ((low <= truth[n:]) & (truth[n:] <= high))[:, 0].numpy(), minlength=4)
-        counts += np.bincount(which, minlength=4)
+        bin_index = np.digitize(magnitude[n:], edges) - 1
+        hits += np.bincount(bin_index, inside[:, 0], minlength=4)
+        overall += np.bincount(bin_index, ((low <= truth[n:]) & (truth[n:] <= high))[:, 0].numpy(), minlength=4)
+        counts += np.bincount(bin_index, minlength=4)
     # a cut of the column is off the true quartile by a few per cent of a bin, where coverage leans
     np.testing.assert_allclose(hits / counts, coverage, atol=0.012)
     assert overall[3] / counts[3] < 0.75
@@ -116,31 +116,31 @@ def test_scores_that_are_missing_raise_an_error():
 
 def test_bins_of_two_columns_keep_their_coverage_each():
     rng = np.random.default_rng(7)
-    hits, counts, one = np.zeros(6), np.zeros(6), np.zeros(6)
+    hits, counts, single_hits = np.zeros(6), np.zeros(6), np.zeros(6)
     for _ in range(20):
         columns = torch.from_numpy(rng.uniform(size=(5000, 2)))
         score = torch.from_numpy(rng.exponential(size=(5000, 1))) * (1 + 3 * columns[:, :1]) * (1 + 5 * columns[:, 1:])
-        both = NestedBinnedConformal(3, 2).fit(columns[:1200], score[:1200])
+        nested = NestedBinnedConformal(3, 2).fit(columns[:1200], score[:1200])
         single = BinnedConformal(3).fit(columns[:1200, 0], score[:1200])
         new, fresh = columns[1200:], score[1200:]
-        which = ((new[:, 0] * 3).long() * 2 + (new[:, 1] > 0.5).long()).numpy()
-        hits += np.bincount(which, both.contains(new, fresh, 0.8)[:, 0].numpy(), minlength=6)
-        one += np.bincount(which, single.contains(new[:, 0], fresh, 0.8)[:, 0].numpy(), minlength=6)
-        counts += np.bincount(which, minlength=6)
-        assert torch.equal(both.counts.view(4, 3)[:, 2], torch.tensor([400, 400, 400, 1200]))
+        bin_index = ((new[:, 0] * 3).long() * 2 + (new[:, 1] > 0.5).long()).numpy()
+        hits += np.bincount(bin_index, nested.contains(new, fresh, 0.8)[:, 0].numpy(), minlength=6)
+        single_hits += np.bincount(bin_index, single.contains(new[:, 0], fresh, 0.8)[:, 0].numpy(), minlength=6)
+        counts += np.bincount(bin_index, minlength=6)
+        assert torch.equal(nested.counts.view(4, 3)[:, 2], torch.tensor([400, 400, 400, 1200]))
     np.testing.assert_allclose(hits / counts, 0.8, atol=0.025)
-    assert np.ptp(one / counts) > 0.15
+    assert np.ptp(single_hits / counts) > 0.15
 
 
 def test_where_two_columns_leave_too_few_the_first_decides_and_then_all():
     columns = torch.stack([torch.arange(24.0), torch.arange(24.0) % 4], 1)
     score = columns[:, :1].clone()
-    both, single = NestedBinnedConformal(2, 2).fit(columns, score), BinnedConformal(2).fit(columns[:, 0], score)
+    nested, single = NestedBinnedConformal(2, 2).fit(columns, score), BinnedConformal(2).fit(columns[:, 0], score)
     new = torch.tensor([[3.0, 1.0], [20.0, 3.0], [20.0, torch.nan], [torch.nan, 1.0]])
     for coverage in (0.5, 0.9, 0.95):  # six objects in a bin of both columns, twelve in one of the first
         few = coverage > 0.8
-        assert torch.equal(both.bound(new, coverage)[2:3], single.bound(new[2:3, 0], coverage))
-        assert torch.equal(both.bound(new, coverage)[:2], single.bound(new[:2, 0], coverage)) == few
-    assert both.bound(new, 0.97).isinf().all()
-    assert both.bin_of(new).tolist() == [0, 4, 5, 6]
+        assert torch.equal(nested.bound(new, coverage)[2:3], single.bound(new[2:3, 0], coverage))
+        assert torch.equal(nested.bound(new, coverage)[:2], single.bound(new[:2, 0], coverage)) == few
+    assert nested.bound(new, 0.97).isinf().all()
+    assert nested.bin_of(new).tolist() == [0, 4, 5, 6]
     assert NestedBinnedConformal(2, 2).bound(new, 0.5).isinf().all()

@@ -66,7 +66,7 @@ def test_the_parts_of_the_entropy_add_up(model: CalibratedClassifier, data: tupl
 
 def test_calibration_is_kept_with_the_weights(model: CalibratedClassifier, data: tuple) -> None:
     model.calibrate(*data, 5, 0)
-    again = untrained()
-    again.load_state_dict(model.state_dict())
-    for one, other in zip(again.predict(data[0], 5, 1, 0.8), model.predict(data[0], 5, 1, 0.8), strict=True):
+    restored = untrained()
+    restored.load_state_dict(model.state_dict())
+    for one, other in zip(restored.predict(data[0], 5, 1, 0.8), model.predict(data[0], 5, 1, 0.8), strict=True):
         assert np.array_equal(one, other)

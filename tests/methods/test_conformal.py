@@ -107,10 +107,10 @@ def test_a_class_without_calibration_objects_cannot_be_excluded():
 @given(seed=st.integers(0, 10**6), coverage=st.floats(0.05, 0.95))
 def test_unfitted_sets_are_the_smallest_that_add_up(seed, coverage):
     p = torch.from_numpy(np.random.default_rng(seed).dirichlet(np.ones(4), size=1))
-    chosen = ConformalSets(4).contains(p, coverage)[0]
+    members = ConformalSets(4).contains(p, coverage)[0]
     sizes = [r for r in range(1, 5) for c in combinations(range(4), r) if p[0, list(c)].sum() >= coverage]
-    assert int(chosen.sum()) == min(sizes)
-    assert p[0, chosen].sum() >= coverage - 1e-12
+    assert int(members.sum()) == min(sizes)
+    assert p[0, members].sum() >= coverage - 1e-12
 
 
 def test_intervals_hold_errors_that_are_not_gaussian():

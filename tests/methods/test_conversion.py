@@ -58,10 +58,10 @@ def test_the_copy_is_the_network_in_eval_and_draws_beside(name):
     assert not masks(model)
     assert torch.allclose(bayesian.eval()(x), model.eval()(x), atol=1e-6)
     bayesian.train()(x)
-    drawn = sample(bayesian, x, 20, 0)
-    assert (drawn.std(0) > 0).all()
-    assert torch.allclose(sample(bayesian, x, 20, 0, batch=3), drawn, atol=1e-6)
-    assert torch.allclose(sample(bayesian, x[2:], 5, 0, first_row=2, first_sample=15), drawn[15:, 2:], atol=1e-6)
+    samples = sample(bayesian, x, 20, 0)
+    assert (samples.std(0) > 0).all()
+    assert torch.allclose(sample(bayesian, x, 20, 0, batch=3), samples, atol=1e-6)
+    assert torch.allclose(sample(bayesian, x[2:], 5, 0, first_row=2, first_sample=15), samples[15:, 2:], atol=1e-6)
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     first = next(p for p in bayesian.parameters())
     assert first is not next(model.parameters())
@@ -119,10 +119,10 @@ def test_one_layer_at_two_places_has_two_masks():
         def forward(self, x):
             return torch.stack([self.drop(x), self.drop(x)], 1)
 
-    drawn = sample(to_bayesian(Twice()), torch.ones(3, 50), 4, 0)
-    assert not torch.equal(drawn[:, :, 0], drawn[:, :, 1])
-    again = sample(to_bayesian(Twice()), torch.ones(3, 50), 4, 0, batch=1)
-    assert torch.equal(drawn, again)
+    samples = sample(to_bayesian(Twice()), torch.ones(3, 50), 4, 0)
+    assert not torch.equal(samples[:, :, 0], samples[:, :, 1])
+    one_by_one = sample(to_bayesian(Twice()), torch.ones(3, 50), 4, 0, batch=1)
+    assert torch.equal(samples, one_by_one)
     drop = nn.Dropout(0.5)
     shared = to_bayesian(nn.Sequential(drop, nn.Identity(), drop))
     assert len(masks(shared)) == 1
@@ -172,12 +172,12 @@ def test_a_sequence_with_a_forward_of_its_own_is_not_taken_for_its_order():
 
 
 def test_a_network_that_was_sampled_may_be_a_member_beside_one_that_was_not():
-    one, two = to_bayesian(dense()), to_bayesian(dense())
+    first, second = to_bayesian(dense()), to_bayesian(dense())
     x = torch.randn(4, 6)
-    before = sample(one, x, 5, 0)
-    drawn = sample(Ensemble([one, two]), x, 5, 0)
-    assert drawn.shape == (10, 4, 3)
-    assert torch.equal(sample(one, x, 5, 0), before)
+    before = sample(first, x, 5, 0)
+    samples = sample(Ensemble([first, second]), x, 5, 0)
+    assert samples.shape == (10, 4, 3)
+    assert torch.equal(sample(first, x, 5, 0), before)
 
 
 def test_what_is_already_a_mask_stays():

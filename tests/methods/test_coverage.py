@@ -31,8 +31,8 @@ WILSON = json.loads((Path(__file__).parents[1] / "truths" / "wilson_intervals.js
 
 @pytest.mark.parametrize("row", WILSON["rows"], ids=lambda row: f"{row['hits']} of {row['n']}")
 def test_wilson_intervals_are_the_published_ones(row):
-    found = wilson_interval(row["hits"], row["n"], WILSON["confidence"])
-    assert found == pytest.approx((row["low"], row["high"]), abs=5.1e-5)
+    interval = wilson_interval(row["hits"], row["n"], WILSON["confidence"])
+    assert interval == pytest.approx((row["low"], row["high"]), abs=5.1e-5)
 
 
 @given(n=st.integers(1, 500), part=st.floats(0, 1), confidence=st.floats(0.1, 0.999))
@@ -68,9 +68,9 @@ def test_the_band_holds_a_calibrated_coverage_and_is_no_wider_than_needed(n, nom
 
 def test_the_band_of_mixed_probabilities_is_narrower_than_the_binomial():
     p = np.r_[np.full(900, 0.99), np.full(100, 0.5)]
-    drawn = (np.random.default_rng(0).random((4000, 1000)) < p).mean(1)
+    shares = (np.random.default_rng(0).random((4000, 1000)) < p).mean(1)
     low, high = calibrated_band(p, 1000, 0.955)
-    assert np.mean((drawn >= low) & (drawn <= high)) == pytest.approx(0.96, abs=0.015)
+    assert np.mean((shares >= low) & (shares <= high)) == pytest.approx(0.96, abs=0.015)
     wide = calibrated_band(float(p.mean()), 1000, 0.955)
     assert high - low < 0.85 * (wide[1] - wide[0])
 
@@ -208,8 +208,8 @@ def test_the_band_of_probabilities_that_were_set_on_few_objects():
             on * (1 - on)
         )  # one step of Newton to the intercept of m objects
         p = 1 / (1 + np.exp(-odds[m:] - shift))
-        for known in inside:
-            inside[known] += coverage_of(true[m:], p, calibrated_on=m if known else None).inside
+        for corrected in inside:
+            inside[corrected] += coverage_of(true[m:], p, calibrated_on=m if corrected else None).inside
     assert 0.93 <= inside[True] / 400 <= 0.985  # 95.5 %
     assert inside[False] / 400 < 0.75
     assert calibrated_band(np.full(100, 0.99), 100, calibrated_on=20)[1] == 1.0

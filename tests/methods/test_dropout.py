@@ -51,8 +51,8 @@ def test_relaxed_masks_carry_the_gradient_of_the_rate():
 
 def test_kl_adds_up_and_is_zero_without_dropout():
     a, b = Dropout(nn.Linear(20, 30)), Dropout(nn.Conv1d(8, 3, 3), 0.4)
-    both = nn.ModuleList([a, nn.Linear(3, 3), b])
-    assert kl(both, 10).item() == pytest.approx(kl(a, 10).item() + kl(b, 10).item())
+    modules = nn.ModuleList([a, nn.Linear(3, 3), b])
+    assert kl(modules, 10).item() == pytest.approx(kl(a, 10).item() + kl(b, 10).item())
     assert kl(nn.Linear(3, 3), 10).item() == 0
 
 
@@ -64,10 +64,11 @@ def test_variance_of_one_linear_layer_is_the_closed_form(p, seed):
     module = Dropout(nn.Linear(16, 3), p).double()
     module.layer.weight.data = torch.randn(3, 16, generator=generator, dtype=torch.float64)
     x = torch.randn(1, 16, generator=generator, dtype=torch.float64)
-    drawn = sample(module, x, samples=20_000, seed=seed, batch=20_000)[:, 0].detach()
+    samples = sample(module, x, samples=20_000, seed=seed, batch=20_000)[:, 0].detach()
     expected = p / (1 - p) * (module.layer.weight.detach() ** 2 @ x[0] ** 2)
-    assert torch.allclose(drawn.var(0), expected, rtol=0.06)
-    assert torch.allclose(drawn.mean(0), module.layer(x)[0].detach(), atol=5 * float((expected.max() / 20_000).sqrt()))
+    assert torch.allclose(samples.var(0), expected, rtol=0.06)
+    error = float((expected.max() / 20_000).sqrt())
+    assert torch.allclose(samples.mean(0), module.layer(x)[0].detach(), atol=5 * error)
     module.layer.weight.data.zero_()
     assert sample(module, x, samples=50, seed=seed).var(0).max() == 0
 

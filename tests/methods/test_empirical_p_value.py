@@ -12,9 +12,9 @@ from skysure.methods.novelty import EmpiricalPValue, fisher_combined
 
 def test_a_share_is_that_of_smaller_values() -> None:
     rng = torch.Generator().manual_seed(0)
-    known, new = torch.randn(5000, generator=rng), torch.randn(200, generator=rng)
-    found = EmpiricalPValue().fit(known)(new)
-    assert found.numpy() == pytest.approx((known < new[:, None]).float().mean(1).numpy(), abs=0.0011)
+    reference, new = torch.randn(5000, generator=rng), torch.randn(200, generator=rng)
+    shares = EmpiricalPValue().fit(reference)(new)
+    assert shares.numpy() == pytest.approx((reference < new[:, None]).float().mean(1).numpy(), abs=0.0011)
 
 
 def test_at_most_as_many_are_beyond_a_quantile_as_it_says() -> None:
@@ -43,5 +43,5 @@ def test_without_enough_values_nothing_is_beyond_and_no_number_is_the_smallest()
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=4))
 def test_together_is_fishers_statistic(parts: list[int]) -> None:
     shares = [torch.tensor([k / 1000], dtype=torch.float64) for k in parts]
-    wanted = combine_pvalues([1 - k / 1001 for k in parts], method="fisher").statistic / 2
-    assert fisher_combined(*shares).item() == pytest.approx(wanted, abs=1e-9)
+    expected = combine_pvalues([1 - k / 1001 for k in parts], method="fisher").statistic / 2
+    assert fisher_combined(*shares).item() == pytest.approx(expected, abs=1e-9)

@@ -91,15 +91,15 @@ def test_gradients_are_those_of_the_members(name: str) -> None:
 @pytest.mark.parametrize("training", [False, True])
 def test_one_pass_and_a_loop_draw_the_same_masks(name: str, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     members, x = built(name)
-    ensemble, drawn = Ensemble(members).train(training), []
+    ensemble, outputs = Ensemble(members).train(training), []
     for batches in (True, False):
         monkeypatch.setattr(Ensemble, "_is_batched", lambda self, batches=batches: batches)
         for rows in (torch.arange(9), None):
             with noise(ensemble, 4, samples=3, rows=rows):
-                drawn.append(ensemble(x[0]))
-    assert torch.allclose(drawn[0], drawn[2], atol=1e-6)
-    assert torch.allclose(drawn[1], drawn[3], atol=1e-6)
-    assert not torch.allclose(drawn[0], drawn[1], atol=1e-3)
+                outputs.append(ensemble(x[0]))
+    assert torch.allclose(outputs[0], outputs[2], atol=1e-6)
+    assert torch.allclose(outputs[1], outputs[3], atol=1e-6)
+    assert not torch.allclose(outputs[0], outputs[1], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["dense", "tied gru"])
@@ -117,17 +117,17 @@ def test_members_have_masks_of_their_own_whoever_is_beside_them(name: str) -> No
 
 def test_without_noise_masks_of_members_differ_too() -> None:
     for network in (dense(0, 0.5), nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5))):
-        drawn = Ensemble([network] * 2)(X)
-        assert not torch.allclose(drawn[0], drawn[1], atol=1e-3)
+        outputs = Ensemble([network] * 2)(X)
+        assert not torch.allclose(outputs[0], outputs[1], atol=1e-3)
 
 
 def test_rates_may_differ_and_belong_to_the_members() -> None:
     fixed = Ensemble([dense(m, rate, learned=False) for m, rate in enumerate((0.0, 0.2, 0.6))])
     assert [rates(member)["rate_2"] for member in fixed.members()] == pytest.approx([0, 0.2, 0.6])
     assert rates(fixed)["rate_network.2"] == pytest.approx(0.8 / 3)
-    drawn = sample(fixed, X, 400, 0).unflatten(0, (400, 3)).std(0).mean((1, 2))
-    assert drawn[0] < 1e-6
-    assert drawn[1] < drawn[2]
+    spread = sample(fixed, X, 400, 0).unflatten(0, (400, 3)).std(0).mean((1, 2))
+    assert spread[0] < 1e-6
+    assert spread[1] < spread[2]
     assert "rate=0.267" in repr(fixed)
 
 
@@ -142,8 +142,8 @@ def test_kl_is_the_sum_over_members_each_with_its_own_number_of_objects() -> Non
         sum(kl(m, float(k)).item() for m, k in zip(members, n, strict=True)), rel=1e-6
     )
     beside = Dropout(nn.Linear(8, 2))
-    both = nn.ModuleList([ensemble, beside])
-    assert kl(both, 50).item() == pytest.approx(kl(ensemble, 50).item() + kl(beside, 50).item(), rel=1e-6)
+    modules = nn.ModuleList([ensemble, beside])
+    assert kl(modules, 50).item() == pytest.approx(kl(ensemble, 50).item() + kl(beside, 50).item(), rel=1e-6)
     kl(ensemble, n).backward()
     kl(members[1], 500).backward()
     assert torch.allclose(ensemble.network[2].mask.logit.grad[1], members[1][2].mask.logit.grad)
@@ -196,12 +196,12 @@ def assert_member(together: State, number: int, alone: State) -> None:
 def test_members_train_together_as_each_alone(clip: float, average: float) -> None:
     members = [dense(0, None), dense(1, None)]
     members[1][2].bias.data += 3.0  # a member whose gradient is clipped more
-    both = trained(Ensemble(members), clip=clip, average=average)
+    together = trained(Ensemble(members), clip=clip, average=average)
     alone = [trained(copy.deepcopy(member), clip=clip, average=average) for member in members]
     for number, single in enumerate(alone):
-        assert_member(both[-1], number, single[-1])
-        assert both[-1].counters["best_nll"][number] == pytest.approx(single[-1].counters["best_nll"], abs=1e-5)
-    for record, *singles in zip(*([state.record for state in states] for states in (both, *alone)), strict=True):
+        assert_member(together[-1], number, single[-1])
+        assert together[-1].counters["best_nll"][number] == pytest.approx(single[-1].counters["best_nll"], abs=1e-5)
+    for record, *singles in zip(*([state.record for state in states] for states in (together, *alone)), strict=True):
         for name in ("train_nll", "validation_nll"):
             assert record[name] == pytest.approx(sum(single[name] for single in singles) / 2, rel=1e-5)
 
@@ -218,8 +218,8 @@ def test_members_with_masks_train_the_same_whoever_is_beside_them() -> None:
 def test_a_member_that_is_lost_takes_nobody_with_it() -> None:
     good, lost = dense(0, None), dense(1, None)
     lost[0].weight.data[0, 0] = float("nan")
-    both = trained(Ensemble([good, lost]), clip=0.5)
-    assert_member(both[-1], 0, trained(copy.deepcopy(good), clip=0.5)[-1])
+    together = trained(Ensemble([good, lost]), clip=0.5)
+    assert_member(together[-1], 0, trained(copy.deepcopy(good), clip=0.5)[-1])
 
 
 def test_each_member_keeps_the_epoch_that_it_would_have_kept_alone() -> None:
@@ -227,12 +227,12 @@ def test_each_member_keeps_the_epoch_that_it_would_have_kept_alone() -> None:
     bad_start, good_start = dense(0, None), dense(1, None)
     good_start.load_state_dict(trained(copy.deepcopy(good_start), epochs=20)[-1].weights)
     how = {"epochs": 12, "learning_rate": 0.3, "patience": 3, "warm_up": 0.9}
-    both = trained(Ensemble([bad_start, good_start]), **how)
+    together = trained(Ensemble([bad_start, good_start]), **how)
     alone = [trained(copy.deepcopy(member), **how) for member in (bad_start, good_start)]
-    assert both[-1].counters["best_epoch"] == [single[-1].counters["best_epoch"] for single in alone]
-    assert len(both) == max(map(len, alone)) > min(map(len, alone))
+    assert together[-1].counters["best_epoch"] == [single[-1].counters["best_epoch"] for single in alone]
+    assert len(together) == max(map(len, alone)) > min(map(len, alone))
     for number, single in enumerate(alone):
-        assert_member(both[-1], number, single[-1])
+        assert_member(together[-1], number, single[-1])
 
 
 def test_each_member_may_have_data_of_its_own() -> None:
@@ -240,13 +240,13 @@ def test_each_member_may_have_data_of_its_own() -> None:
         return [{name: torch.stack([v, v.flip(0) + 1]) for name, v in batch.items()} for batch in batches(part, epoch)]
 
     members = [dense(0, None), dense(1, None)]
-    both = trained(Ensemble(members), batches=own, own_batches=True)
+    together = trained(Ensemble(members), batches=own, own_batches=True)
     for number, member in enumerate(members):
 
-        def mine(part: str, epoch: int, number: int = number) -> list[Batch]:
+        def own_batches_of_member(part: str, epoch: int, number: int = number) -> list[Batch]:
             return [{name: v[number] for name, v in batch.items()} for batch in own(part, epoch)]
 
-        assert_member(both[-1], number, trained(copy.deepcopy(member), batches=mine)[-1])
+        assert_member(together[-1], number, trained(copy.deepcopy(member), batches=own_batches_of_member)[-1])
 
 
 def test_resumed_it_ends_with_the_same_bits() -> None:
@@ -260,9 +260,9 @@ def test_resumed_it_ends_with_the_same_bits() -> None:
 
 def test_tensors_go_to_a_file_and_back() -> None:
     members = [dense(m, 0.1 * m, learned=False) for m in range(4)]
-    ensemble, other = Ensemble(members), Ensemble([dense(9, learned=False)] * 4)
-    other.load_state_dict(load(save(ensemble.state_dict())))
-    assert torch.equal(other(X, call=lambda member, x: member.eval()(x)), ensemble.eval()(X))
+    ensemble, restored = Ensemble(members), Ensemble([dense(9, learned=False)] * 4)
+    restored.load_state_dict(load(save(ensemble.state_dict())))
+    assert torch.equal(restored(X, call=lambda member, x: member.eval()(x)), ensemble.eval()(X))
     assert len(list(ensemble.parameters())) == len(list(members[0].parameters()))
     assert all(len(tensor) == 4 for tensor in ensemble.state_dict().values())
 
@@ -301,22 +301,22 @@ def test_samples_do_not_depend_on_chunks(batch: int, cut: int, first: int, share
 def test_samples_are_draws_of_the_members(name: str) -> None:
     members, x = built(name)
     ensemble = Ensemble(members)
-    drawn = sample(ensemble, x[0], 2, 4).unflatten(0, (2, 3))
+    samples = sample(ensemble, x[0], 2, 4).unflatten(0, (2, 3))
     ensemble.eval()
     for s in range(2):
         with noise(ensemble, 4, samples=s, rows=torch.arange(9)):
-            assert torch.allclose(ensemble(x[0]), drawn[s], atol=1e-6)
+            assert torch.allclose(ensemble(x[0]), samples[s], atol=1e-6)
 
 
 def test_members_without_masks_are_the_samples() -> None:
     ensemble = Ensemble([dense(m, None) for m in range(5)])
-    drawn = sample(ensemble, X, 30, 0)
-    assert torch.allclose(drawn, ensemble.eval()(X), atol=1e-6)
-    assert torch.allclose(sample(ensemble, X, 30, 0, batch=2), drawn, atol=1e-6)
-    assert split_classes(drawn.softmax(-1)).epistemic.min() > 0
+    samples = sample(ensemble, X, 30, 0)
+    assert torch.allclose(samples, ensemble.eval()(X), atol=1e-6)
+    assert torch.allclose(sample(ensemble, X, 30, 0, batch=2), samples, atol=1e-6)
+    assert split_classes(samples.softmax(-1)).epistemic.min() > 0
     label = torch.zeros(9, dtype=torch.long)
     mixture = torch.stack([member(X).softmax(-1)[:, 0] for member in ensemble.members()]).mean(0)
-    assert torch.allclose(mixture_nll(categorical_nll(drawn, label)), -mixture.log(), atol=1e-6)
+    assert torch.allclose(mixture_nll(categorical_nll(samples, label)), -mixture.log(), atol=1e-6)
 
 
 def test_batch_norm_learns_by_member_and_rests_in_samples() -> None:
@@ -330,18 +330,18 @@ def test_batch_norm_learns_by_member_and_rests_in_samples() -> None:
         assert torch.allclose(ensemble.network[0][1].running_var[number], member[0][1].running_var, atol=1e-6)
     assert ensemble.network[0][1].num_batches_tracked.tolist() == [1, 1, 1]
     before = {name: tensor.clone() for name, tensor in ensemble.state_dict().items()}
-    one = sample(ensemble, x[0][4:5], 6, 0, first_row=4)
-    assert torch.allclose(one, sample(ensemble, x[0], 6, 0)[:, 4:5], atol=1e-6)
+    single = sample(ensemble, x[0][4:5], 6, 0, first_row=4)
+    assert torch.allclose(single, sample(ensemble, x[0], 6, 0)[:, 4:5], atol=1e-6)
     assert all(torch.equal(tensor, before[name]) for name, tensor in ensemble.state_dict().items())
     assert ensemble.training
 
 
 def test_inputs_and_outputs_may_be_nested() -> None:
-    def asked(member: nn.Module, inputs: dict) -> tuple:
+    def call_nested(member: nn.Module, inputs: dict) -> tuple:
         return member(inputs["x"][0]), {"scale": inputs["scale"], "none": inputs["x"][1]}
 
     ensemble = Ensemble([dense(m, None) for m in range(2)])
-    mean, more = ensemble({"x": (X, None), "scale": X[:, 0]}, call=asked)
+    mean, more = ensemble({"x": (X, None), "scale": X[:, 0]}, call=call_nested)
     assert torch.allclose(mean, ensemble(X))
     assert torch.equal(more["scale"], X[:, 0].expand(2, 9))
     assert more["none"] is None
@@ -360,8 +360,8 @@ def test_members_are_built_by_a_function_each_from_its_own_seed() -> None:
     torch.manual_seed(6)
     assert torch.equal(Ensemble(build, 5, seed=3).state_dict()["network.0.weight"], weights)
     assert torch.equal(Ensemble(build, 2, seed=3).state_dict()["network.0.weight"], weights[:2])
-    others = Ensemble(build, 5, seed=4).state_dict()["network.0.weight"]
-    assert not torch.isclose(others[:, None], weights).all((2, 3)).any()
+    other_weights = Ensemble(build, 5, seed=4).state_dict()["network.0.weight"]
+    assert not torch.isclose(other_weights[:, None], weights).all((2, 3)).any()
 
 
 def test_functions_need_a_size_and_lists_do_not() -> None:
@@ -381,9 +381,9 @@ def test_what_is_no_ensemble_raises_an_error() -> None:
         "bias": nn.Linear(3, 8, bias=False),
         "type": nn.Identity(),
     }
-    for name, other in different.items():
+    for name, member in different.items():
         with pytest.raises(InputError, match=name):
-            Ensemble([nn.Linear(3, 8), other])
+            Ensemble([nn.Linear(3, 8), member])
     layers = (nn.Linear(8, 2) for _ in range(4))
     with pytest.raises(InputError, match=r"(?s)member 1, whose network differs .* in length_scale"):
         Ensemble([Dropout(next(layers), length_scale=1.0), Dropout(next(layers), length_scale=2.0)])

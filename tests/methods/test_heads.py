@@ -76,32 +76,32 @@ def test_moments_are_those_of_torch_and_go_into_the_split(head):
 @pytest.mark.parametrize("head", VALUE_HEADS, ids=repr)
 def test_draws_have_the_moments_and_their_generator_alone_decides(head):
     raw, n = raw_of(head, 1, seed=3), 40_000
-    drawn = head.draw(raw.expand(n, -1), torch.Generator().manual_seed(0))
-    assert torch.equal(drawn, head.draw(raw.expand(n, -1), torch.Generator().manual_seed(0)))
+    draws = head.draw(raw.expand(n, -1), torch.Generator().manual_seed(0))
+    assert torch.equal(draws, head.draw(raw.expand(n, -1), torch.Generator().manual_seed(0)))
     mean, covariance = (x[0] for x in head.moments(raw))
     spread = covariance.diagonal().sqrt()
-    assert (((drawn.mean(0) - mean) / spread).abs() < 5 / n**0.5).all()
-    found = torch.cov(drawn.T).reshape(covariance.shape)
-    assert ((found - covariance).abs() < 0.06 * spread * spread[:, None]).all()
+    assert (((draws.mean(0) - mean) / spread).abs() < 5 / n**0.5).all()
+    sample_covariance = torch.cov(draws.T).reshape(covariance.shape)
+    assert ((sample_covariance - covariance).abs() < 0.06 * spread * spread[:, None]).all()
 
 
 def test_draws_of_a_mixture_follow_its_density_where_moments_say_nothing():
     head = GaussianMixture(1, 2)
     raw = torch.tensor([[0.0, np.log(3), -4.0, 2.0, 0.0, -2.0]], dtype=torch.float64)
-    drawn = head.draw(raw.expand(5000, -1), torch.Generator().manual_seed(0))[:, 0].numpy()
+    draws = head.draw(raw.expand(5000, -1), torch.Generator().manual_seed(0))[:, 0].numpy()
     width = np.exp(15 * np.tanh(-2 / 30))
 
     def cumulative(x):
         return 0.25 * stats.norm.cdf(x, -4, 1) + 0.75 * stats.norm.cdf(x, 2, width)
 
-    assert stats.kstest(drawn, cumulative).pvalue > 0.01
+    assert stats.kstest(draws, cumulative).pvalue > 0.01
 
 
 def test_drawn_classes_are_as_common_as_their_probability():
     head, n = Categorical(4), 40_000
     raw = raw_of(head, 1, seed=2)
-    drawn = head.draw(raw.expand(n, -1), torch.Generator().manual_seed(0))
-    counts = torch.bincount(drawn, minlength=4).numpy()
+    draws = head.draw(raw.expand(n, -1), torch.Generator().manual_seed(0))
+    counts = torch.bincount(draws, minlength=4).numpy()
     assert stats.chisquare(counts, n * head.probability(raw)[0].numpy()).pvalue > 0.01
     certain = head.draw(torch.tensor([[0.0, 1e4, -1e4, 0.0]]).expand(100, -1), torch.Generator().manual_seed(0))
     assert (certain == 1).all()
@@ -150,9 +150,9 @@ def test_float32_in_standard_units_holds_magnitudes_dates_and_fluxes(head, offse
     standard = ((truth - offset) / scale).float()
     nll = head.nll(raw, standard)
     torch.testing.assert_close(nll.double(), head.nll(raw.double(), standard.double()), rtol=1e-4, atol=1e-4)
-    wanted = -stats.norm.logpdf(truth, offset + scale * centre.double(), error).sum(-1)
+    expected = -stats.norm.logpdf(truth, offset + scale * centre.double(), error).sum(-1)
     rounding = 1e-7 * scale / error  # of the truth, in standard units, against its error
-    assert (nll + 2 * np.log(scale)).numpy() == pytest.approx(wanted, rel=1e-4, abs=1e-4 + 20 * rounding)
+    assert (nll + 2 * np.log(scale)).numpy() == pytest.approx(expected, rel=1e-4, abs=1e-4 + 20 * rounding)
 
 
 @given(raw=st.floats(-200, 200))
@@ -179,15 +179,15 @@ def test_couplings_are_the_regression_on_the_values_before():
     """Of a covariance known in advance: the raw outputs that give it, found by regression, give it back."""
     rng = np.random.default_rng(0)
     root = rng.normal(size=(4, 4))
-    wanted = root @ root.T + 0.1 * np.eye(4)
+    covariance = root @ root.T + 0.1 * np.eye(4)
     head, raw = CorrelatedGaussian(4), [0.0] * 4
-    noise, couplings = [wanted[0, 0]], []
+    noise, couplings = [covariance[0, 0]], []
     for i in range(1, 4):
-        slope = np.linalg.solve(wanted[:i, :i], wanted[:i, i])
+        slope = np.linalg.solve(covariance[:i, :i], covariance[:i, i])
         couplings += list(slope)
-        noise.append(wanted[i, i] - slope @ wanted[:i, i])
+        noise.append(covariance[i, i] - slope @ covariance[:i, i])
     raw = torch.tensor([*raw, *(30 * np.arctanh(np.log(noise) / 30)), *couplings])[None]
-    np.testing.assert_allclose(head.moments(raw)[1][0], wanted, rtol=1e-10)
+    np.testing.assert_allclose(head.moments(raw)[1][0], covariance, rtol=1e-10)
 
 
 def test_marginals_of_a_mixture_are_its_density_over_all_samples():

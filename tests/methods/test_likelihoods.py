@@ -26,9 +26,9 @@ def finite(*shape, bound=30):
 def test_classes_score_their_log_probability_and_mixtures_their_mean_one(logits, labels):
     nll = categorical_nll(torch.tensor(logits), torch.tensor(labels))
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    chosen = p[:, np.arange(5), labels]
-    assert nll.numpy() == pytest.approx(-np.log(chosen), abs=1e-9)
-    assert mixture_nll(nll).numpy() == pytest.approx(-np.log(chosen.mean(0)), abs=1e-9)
+    p_label = p[:, np.arange(5), labels]
+    assert nll.numpy() == pytest.approx(-np.log(p_label), abs=1e-9)
+    assert mixture_nll(nll).numpy() == pytest.approx(-np.log(p_label.mean(0)), abs=1e-9)
     assert categorical_nll(torch.tensor(logits[0]), torch.tensor(labels)).numpy() == pytest.approx(nll[0].numpy())
 
 
@@ -38,8 +38,8 @@ def test_values_score_the_density_of_scipy(mean, log_variance, truth):
     density = stats.norm.pdf(truth, mean, np.exp(log_variance / 2)).prod(-1)
     assert nll.numpy() == pytest.approx(-stats.norm.logpdf(truth, mean, np.exp(log_variance / 2)).sum(-1), abs=1e-9)
     mixed = density.mean(0)
-    seen = mixed > 1e-250
-    assert mixture_nll(nll).numpy()[seen] == pytest.approx(-np.log(mixed[seen]), abs=1e-9)
+    representable = mixed > 1e-250
+    assert mixture_nll(nll).numpy()[representable] == pytest.approx(-np.log(mixed[representable]), abs=1e-9)
 
 
 def test_extreme_variances_and_far_truths_stay_finite_in_float32():

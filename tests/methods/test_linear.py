@@ -21,7 +21,7 @@ from skysure.methods.variational.linear import Regression
 patient = settings(max_examples=60)
 
 
-def measured(seed, objects=12, weights=3, noise=0.3, length_scale=0.7, correlation=0.8, signal=1.0):
+def draw_data(seed, objects=12, weights=3, noise=0.3, length_scale=0.7, correlation=0.8, signal=1.0):
     """Inputs that share a part, and targets from weights of the prior's kind."""
     rng = np.random.default_rng(seed)
     shared = rng.normal(size=(objects, 1))
@@ -31,7 +31,7 @@ def measured(seed, objects=12, weights=3, noise=0.3, length_scale=0.7, correlati
 
 
 problems = st.builds(
-    measured,
+    draw_data,
     seed=st.integers(0, 10**6),
     objects=st.integers(1, 30),
     weights=st.integers(1, 6),
@@ -66,7 +66,7 @@ def test_posterior_is_the_conditional_of_the_joint_gaussian(data):
 
 
 def test_predictions_are_those_of_a_gaussian_process_with_a_linear_kernel():
-    data, at = measured(1), measured(2).x
+    data, at = draw_data(1), draw_data(2).x
     kernel = ConstantKernel(data.length_scale**-2, "fixed") * DotProduct(0, "fixed")
     process = GaussianProcessRegressor(kernel, alpha=data.std**2, optimizer=None).fit(data.x.numpy(), data.y.numpy())
     mean, epistemic = linear.predict(linear.exact(data), at)
@@ -149,7 +149,7 @@ def test_mean_field_never_widens_a_weight_and_is_right_on_average_over_the_objec
     """
     truth, approximate = linear.exact(data).covariance, linear.mean_field(data).covariance
     assert (approximate.diagonal() <= truth.diagonal() * (1 + 1e-9)).all()
-    nearly_flat = Regression(measured(seed, objects=20).x, torch.zeros(20, dtype=torch.float64), data.std, 1e-5)
+    nearly_flat = Regression(draw_data(seed, objects=20).x, torch.zeros(20, dtype=torch.float64), data.std, 1e-5)
     for q in (linear.exact(nearly_flat), linear.mean_field(nearly_flat)):
         _, epistemic = linear.predict(q, nearly_flat.x)
         assert float(epistemic.mean()) == pytest.approx(3 * data.std**2 / 20, rel=1e-4)
@@ -174,13 +174,13 @@ def test_mean_field_of_two_correlated_weights_in_numbers(correlation):
 def test_entropy_of_a_masked_weight_is_that_of_its_mixture(apart, rate):
     width = 0.3
     q = linear.dropout(torch.tensor([(1 - rate) * width * apart], dtype=torch.float64), rate, width)
-    kept = width * apart
+    mean = width * apart
 
     def integrand(w):
-        density = rate * norm.pdf(w, 0, width) + (1 - rate) * norm.pdf(w, kept, width)
+        density = rate * norm.pdf(w, 0, width) + (1 - rate) * norm.pdf(w, mean, width)
         return -density * np.log(density)
 
-    edges = [-9 * width, kept / 2, kept + 9 * width]
+    edges = [-9 * width, mean / 2, mean + 9 * width]
     entropy = sum(integrate.quad(integrand, a, b, epsabs=1e-12)[0] for a, b in pairwise(edges))
     assert float(q.entropy) == pytest.approx(entropy, abs=1e-9)
 
@@ -202,6 +202,6 @@ def test_other_shapes_are_refused_where_nobody_checks_them(request):
     config.update("jaxtyping_disable", True)
     request.addfinalizer(lambda: config.update("jaxtyping_disable", False))
     x, y = torch.zeros(2, 1, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
-    for other in (y.float(), y[:1], y[:, None]):
+    for targets in (y.float(), y[:1], y[:, None]):
         with pytest.raises(InputError, match=r"y \(object,\), in float64"):
-            Regression(x, other, 1.0, 1.0)
+            Regression(x, targets, 1.0, 1.0)

@@ -62,8 +62,8 @@ def test_posterior_and_evidence_are_those_of_scikit_learn():
 def test_evidence_of_several_values_is_that_of_scipy():
     x, y = problem()
     covariance = x @ x.T / 1e6 + torch.eye(30).double()
-    wanted = sum(multivariate_normal(cov=covariance.numpy()).logpdf(y[:, k].numpy()) for k in range(2))
-    assert float(log_evidence(covariance, y)) == pytest.approx(wanted)
+    expected = sum(multivariate_normal(cov=covariance.numpy()).logpdf(y[:, k].numpy()) for k in range(2))
+    assert float(log_evidence(covariance, y)) == pytest.approx(expected)
     free = covariance.requires_grad_()
     assert torch.autograd.gradcheck(
         lambda c: log_evidence((c + c.T) / 2, y[:6]), (free[:6, :6].detach().requires_grad_(),)
@@ -74,12 +74,12 @@ def test_hyperparameters_of_a_drawn_function_are_found():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(250, 3, generator=generator).double()
     covariance = relu_kernel(x, x, 2, 2.0, 0.1) + 0.04 * torch.eye(250).double()
-    drawn = torch.linalg.cholesky(covariance) @ torch.randn(250, 8, generator=generator).double()
-    found = fit_hyperparameters(x, drawn, "relu", (1, 2, 3), 0.01)
-    assert float(found.noise) == pytest.approx(0.04, rel=0.2)
-    ours = found.amplitude * relu_kernel(x, x, found.depth, found.weight_variance, found.bias_variance)
-    assert log_evidence(ours + found.noise * torch.eye(250).double(), drawn) > log_evidence(covariance, drawn) - 1
-    floored = fit_hyperparameters(x, drawn, "relu", (2,), 0.5)
+    draws = torch.linalg.cholesky(covariance) @ torch.randn(250, 8, generator=generator).double()
+    fitted = fit_hyperparameters(x, draws, "relu", (1, 2, 3), 0.01)
+    assert float(fitted.noise) == pytest.approx(0.04, rel=0.2)
+    ours = fitted.amplitude * relu_kernel(x, x, fitted.depth, fitted.weight_variance, fitted.bias_variance)
+    assert log_evidence(ours + fitted.noise * torch.eye(250).double(), draws) > log_evidence(covariance, draws) - 1
+    floored = fit_hyperparameters(x, draws, "relu", (2,), 0.5)
     assert float(floored.noise) >= 0.25
 
 
@@ -100,14 +100,14 @@ def test_order_and_units_do_not_matter(order, shift, unit):
     x, y = problem()
     new = x[:7] + 0.1
     mean, epistemic, _ = NNGP().set_hyperparameters(HELD).condition(x, y)(new)
-    other = (
+    transformed = (
         NNGP()
         .set_hyperparameters(HELD)
         .condition((x[order] - shift) / unit, shift + unit * y[order])((new - shift) / unit)
     )
     tolerance = {"rtol": 1e-7, "atol": 1e-7 * unit}
-    torch.testing.assert_close(other[0], shift + unit * mean, **tolerance)
-    torch.testing.assert_close(other[1], unit**2 * epistemic, rtol=1e-7, atol=1e-7 * unit**2)
+    torch.testing.assert_close(transformed[0], shift + unit * mean, **tolerance)
+    torch.testing.assert_close(transformed[1], unit**2 * epistemic, rtol=1e-7, atol=1e-7 * unit**2)
 
 
 def test_blocks_change_nothing(monkeypatch):
@@ -120,14 +120,14 @@ def test_blocks_change_nothing(monkeypatch):
 
 
 def test_the_factor_is_written_over_the_covariance():
-    made = []
+    covariances = []
 
     def covariance():
-        made.append((torch.eye(50) + 0.1).double().T)
-        return made[-1]
+        covariances.append((torch.eye(50) + 0.1).double().T)
+        return covariances[-1]
 
     factor, jitter = cholesky(covariance)
-    assert factor.data_ptr() == made[0].data_ptr()
+    assert factor.data_ptr() == covariances[0].data_ptr()
     assert jitter == 0
     torch.testing.assert_close(factor @ factor.T, (torch.eye(50) + 0.1).double())
 
@@ -169,13 +169,13 @@ def test_tensors_of_one_module_are_the_model(options):
     x, y = problem()
     y = torch.arange(30) % 3 if "classes" in options else y
     gp = NNGP(**options).fit(x, y, depths=(1, 2))
-    again = NNGP(**options)
-    again.load_state_dict(load(save(gp.state_dict())))
-    for ours, theirs in zip(again(x[:5]), gp(x[:5]), strict=True):
+    restored = NNGP(**options)
+    restored.load_state_dict(load(save(gp.state_dict())))
+    for ours, theirs in zip(restored(x[:5]), gp(x[:5]), strict=True):
         assert torch.equal(ours, theirs)
-    held = again.condition(x[:20], y[:20])
-    assert len(held.inputs) == 20
-    assert float(held.noise) == float(gp.noise)
+    conditioned = restored.condition(x[:20], y[:20])
+    assert len(conditioned.inputs) == 20
+    assert float(conditioned.noise) == float(gp.noise)
 
 
 def test_classes_are_told_with_their_probabilities():

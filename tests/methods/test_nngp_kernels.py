@@ -23,14 +23,14 @@ def rows(n, features, seed=0):
 
 def expected(activation, k, kxx, kyy):
     """E[phi(u) phi(u')] by quadrature over u of the closed mean of phi(u') given u."""
-    slope, rest = k / kxx, np.sqrt(kyy - k * k / kxx)
+    slope, std = k / kxx, np.sqrt(kyy - k * k / kxx)
 
     def integrand(u):
         m = slope * u
         density = np.exp(-0.5 * u * u / kxx) / np.sqrt(2 * np.pi * kxx)
         if activation == "erf":
-            return density * erf(u) * erf(m / np.sqrt(1 + 2 * rest**2))
-        return density * u * (m * ndtr(m / rest) + rest * np.exp(-0.5 * (m / rest) ** 2) / np.sqrt(2 * np.pi))
+            return density * erf(u) * erf(m / np.sqrt(1 + 2 * std**2))
+        return density * u * (m * ndtr(m / std) + std * np.exp(-0.5 * (m / std) ** 2) / np.sqrt(2 * np.pi))
 
     start, end = (0 if activation == "relu" else -12 * np.sqrt(kxx)), 12 * np.sqrt(kxx)
     return quad(integrand, start, end, epsabs=1e-13, epsrel=1e-12, limit=200)[0]
@@ -73,18 +73,18 @@ def test_finite_networks_have_this_covariance(activation, depth):
     x, width, networks = rows(4, 3, seed=1), 256, 120
     generator = torch.Generator().manual_seed(depth)
     phi = {"relu": torch.relu, "erf": torch.erf}[activation]
-    found = []
+    covariances = []
     for _ in range(networks):
         h = x
         for _ in range(depth):
             weights = torch.randn(h.shape[1], width, generator=generator, dtype=torch.float64)
             bias = torch.randn(width, generator=generator, dtype=torch.float64)
             h = phi(h @ weights * (1.7 / h.shape[1]) ** 0.5 + 0.3**0.5 * bias)
-        found.append(0.3 + 1.7 * h @ h.T / h.shape[1])
-    found = torch.stack(found)
+        covariances.append(0.3 + 1.7 * h @ h.T / h.shape[1])
+    covariances = torch.stack(covariances)
     kernel = KERNELS[activation](x, x, depth, 1.7, 0.3)
-    error = found.std(0) / networks**0.5
-    assert ((found.mean(0) - kernel).abs() < 5 * error + 1e-12).all()
+    error = covariances.std(0) / networks**0.5
+    assert ((covariances.mean(0) - kernel).abs() < 5 * error + 1e-12).all()
 
 
 @pytest.mark.parametrize("activation", ["relu", "erf"])
@@ -105,8 +105,8 @@ def test_gradients(activation):
     x = rows(4, 3).requires_grad_()
     variances = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (1.5, 0.2)]
     apart = torch.cat([x.detach(), rows(2, 3, seed=5)])
-    others = rows(3, 3, seed=7).requires_grad_()
-    assert torch.autograd.gradcheck(lambda y, w, b: KERNELS[activation](apart, y, 2, w, b), (others, *variances))
+    other_inputs = rows(3, 3, seed=7).requires_grad_()
+    assert torch.autograd.gradcheck(lambda y, w, b: KERNELS[activation](apart, y, 2, w, b), (other_inputs, *variances))
     same = torch.cat([rows(2, 3), rows(2, 3), torch.zeros(1, 3).double()]).requires_grad_()
     covariance(same, *variances).sum().backward()
     assert torch.isfinite(same.grad).all()

@@ -47,8 +47,8 @@ def test_splitmix_is_the_published_sequence():
 
 @given(integers, integers, integers, st.integers(0, 1000), st.integers(0, 40))
 def test_numbers_are_those_of_whole_number_arithmetic(seed, sample, row, layer, feature):
-    drawn = numbers(seed, (sample,), (row,), layer, feature + 1)[0, 0, feature]
-    assert float(drawn) == one_number(seed, sample, row, layer, feature)
+    number = numbers(seed, (sample,), (row,), layer, feature + 1)[0, 0, feature]
+    assert float(number) == one_number(seed, sample, row, layer, feature)
 
 
 def test_numbers_lie_strictly_inside_the_unit_interval():

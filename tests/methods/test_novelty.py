@@ -25,8 +25,8 @@ def test_distance_is_that_of_scipy_to_the_nearest_class():
     means = np.stack([x[labels == k].mean(0) for k in range(3)])
     inverse = np.linalg.inv(LedoitWolf(assume_centered=True).fit(x - means[labels]).covariance_)
     new = x[:50] + np.random.default_rng(1).normal(size=(50, 6)) * 3
-    wanted = [min(mahalanobis(row, m, inverse) for m in means) for row in new]
-    np.testing.assert_allclose(module(torch.from_numpy(new)), wanted, rtol=2e-4)
+    expected = [min(mahalanobis(row, m, inverse) for m in means) for row in new]
+    np.testing.assert_allclose(module(torch.from_numpy(new)), expected, rtol=2e-4)
 
 
 def test_distances_of_gaussian_classes_follow_chi_square():
@@ -136,15 +136,15 @@ def test_telling_unknown_from_known_is_that_of_scikit_learn():
     known, unknown = rng.normal(size=2000), rng.normal(size=700) + 1.5
     label, score = np.r_[np.zeros(2000), np.ones(700)], np.r_[known, unknown]
     assert auroc(in_distribution=known, ood=unknown) == pytest.approx(roc_auc_score(label, score))
-    passed, kept, _ = roc_curve(1 - label, -score, drop_intermediate=False)
-    assert fpr_at_tpr(in_distribution=known, ood=unknown) == pytest.approx(passed[np.argmax(kept >= 0.95)])
+    fpr, tpr, _ = roc_curve(1 - label, -score, drop_intermediate=False)
+    assert fpr_at_tpr(in_distribution=known, ood=unknown) == pytest.approx(fpr[np.argmax(tpr >= 0.95)])
 
 
 def test_energy():
     logits = np.random.default_rng(5).normal(size=(6, 3))
     for t in (1.0, 2.5):
-        found = energy(torch.from_numpy(logits), t).numpy()
-        np.testing.assert_allclose(found, -t * logsumexp(logits / t, axis=1), rtol=1e-12)
+        energies = energy(torch.from_numpy(logits), t).numpy()
+        np.testing.assert_allclose(energies, -t * logsumexp(logits / t, axis=1), rtol=1e-12)
     assert energy(torch.tensor([0.0, 0.0])) > energy(torch.tensor([9.0, 0.0]))
 
 
@@ -156,9 +156,9 @@ def test_values_need_no_labels():
     torch.testing.assert_close(module(x), labelled(x), rtol=0, atol=0)
     x, labels = classes_in(4, 300, classes=1)
     assert labels.max() == 0
-    wanted = [mahalanobis(row, x.mean(0), np.linalg.inv(LedoitWolf().fit(x).covariance_)) for row in x]
-    found = FeatureDistance(4).fit(torch.from_numpy(x))(torch.from_numpy(x).float())
-    np.testing.assert_allclose(found, wanted, rtol=2e-4)
+    expected = [mahalanobis(row, x.mean(0), np.linalg.inv(LedoitWolf().fit(x).covariance_)) for row in x]
+    distances = FeatureDistance(4).fit(torch.from_numpy(x))(torch.from_numpy(x).float())
+    np.testing.assert_allclose(distances, expected, rtol=2e-4)
 
 
 def test_several_classes_need_labels():

@@ -48,12 +48,12 @@ def points(n: int) -> tuple[Tensor, Tensor]:
 def scores(ensemble: Ensemble, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Log-likelihood of each member's mixture, and its epistemic standard deviation at x = 3 pi."""
     at = torch.cat([x, torch.tensor([[3 * math.pi]])])
-    drawn = (
+    outputs = (
         sample(ensemble, at, DRAWS, seed=0, batch=len(at) * DRAWS).unflatten(0, (DRAWS, len(ensemble))).transpose(0, 1)
     )
-    mean, log_variance = drawn.split(1, dim=-1)
-    each = zip(mean[:, :, :-1], log_variance[:, :, :-1], strict=True)
-    likelihood = [-mixture_nll(gaussian_nll(m, v, y)).mean() for m, v in each]
+    mean, log_variance = outputs.split(1, dim=-1)
+    moments = zip(mean[:, :, :-1], log_variance[:, :, :-1], strict=True)
+    likelihood = [-mixture_nll(gaussian_nll(m, v, y)).mean() for m, v in moments]
     return torch.stack(likelihood), mean[:, :, -1, 0].std(1)
 
 
@@ -70,7 +70,7 @@ def unchecked() -> Iterator[None]:
 def learned(unchecked) -> dict[str, dict[str, list[float] | float]]:
     """Rates at the end; scores as means over 10 of the last 1000 steps, between which they scatter by 0.04 nat."""
     with seeded(0):
-        (x, y), held = points(N), points(100)
+        (x, y), test = points(N), points(100)
         ensemble = Ensemble([network()] * len(WEIGHTS))
         adam = torch.optim.Adam(ensemble.parameters(), lr=1e-3, fused=True)
         settings = torch.tensor([[weight, MISSING.get(name, 0)] for name, weight in WEIGHTS.items()])
@@ -89,7 +89,7 @@ def learned(unchecked) -> dict[str, dict[str, list[float] | float]]:
             ensemble(settings, per_member=True, call=loss).sum().backward()
             adam.step()
             if step >= STEPS - 1000 and step % 100 == 99:
-                scored.append(scores(ensemble, *held))
+                scored.append(scores(ensemble, *test))
     likelihood, outside = (torch.stack(values).mean(0) for values in zip(*scored, strict=True))
     rates = torch.stack([mask.rate for mask in masks(ensemble).values()], 1).detach()
     return {
@@ -101,8 +101,8 @@ def learned(unchecked) -> dict[str, dict[str, list[float] | float]]:
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_the_rates_that_are_learned_tell_the_objective(learned, name: str) -> None:
     """To 30 % in the geometric mean of two rates: seeds scatter by 6 %, the next objective is a factor of 2 away."""
-    found, expected = (math.sqrt(math.prod(rates)) for rates in (learned[name]["rates"], TRUTHS[name]["rates"]))
-    assert found == pytest.approx(expected, rel=0.3)
+    rate, expected = (math.sqrt(math.prod(rates)) for rates in (learned[name]["rates"], TRUTHS[name]["rates"]))
+    assert rate == pytest.approx(expected, rel=0.3)
 
 
 def test_a_wrong_objective_scores_as_well_and_is_surer_where_it_knows_nothing(learned) -> None:

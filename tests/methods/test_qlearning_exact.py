@@ -31,11 +31,11 @@ def test_optimal_values_are_the_best_over_all_policies(seed: int, discount: floa
     transition, reward = process(seed)
     q = optimal_values(transition, reward, discount)
     states, r = np.arange(3), (transition * reward).sum(axis=2)
-    each = [
+    values = [
         np.linalg.solve(np.eye(3) - discount * transition[states, list(policy)], r[states, list(policy)])
         for policy in product(range(2), repeat=3)
     ]
-    np.testing.assert_allclose(q.max(axis=1), np.max(each, axis=0), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(q.max(axis=1), np.max(values, axis=0), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(q, r + discount * transition @ q.max(axis=1), rtol=1e-9, atol=1e-9)
 
 

@@ -29,7 +29,7 @@ def stream(seed: int, n: int) -> list[tuple[int, int, float, int]]:
     return [(s, a, float(r), t) for (s, a, t), r in zip(whole, random.choice([0, 2, 10], n), strict=True)]
 
 
-def learned(rule: Rule, steps: list[tuple[int, int, float, int]]) -> np.ndarray:
+def learn(rule: Rule, steps: list[tuple[int, int, float, int]]) -> np.ndarray:
     tables = Tables.empty(1, 5, 2)
     for s, a, r, t in steps:
         update(tables, rule, np.array([s]), np.array([a]), np.array([r]), np.array([t]), NO, YES)
@@ -46,14 +46,14 @@ def lecture(steps: list[tuple[int, int, float, int]], lr: float, y: float) -> np
 
 def test_a_step_size_of_one_over_n_gives_the_mean_of_the_rewards() -> None:
     rewards = np.random.default_rng(0).normal(size=50)
-    values = learned(Rule(discount=0.0, step_size=1.0, step_power=1.0), [(2, 1, r, 0) for r in rewards.tolist()])
+    values = learn(Rule(discount=0.0, step_size=1.0, step_power=1.0), [(2, 1, r, 0) for r in rewards.tolist()])
     assert values[2, 1] == pytest.approx(rewards.mean(), rel=1e-12)
     assert np.count_nonzero(values) == 1
 
 
 def test_a_constant_step_size_forgets_exponentially() -> None:
     rewards, alpha = np.random.default_rng(1).normal(size=20), 0.3
-    values = learned(Rule(discount=0.0, step_size=alpha), [(0, 0, r, 0) for r in rewards.tolist()])
+    values = learn(Rule(discount=0.0, step_size=alpha), [(0, 0, r, 0) for r in rewards.tolist()])
     weights = alpha * (1 - alpha) ** np.arange(20)[::-1]
     assert values[0, 0] == pytest.approx(weights @ rewards, rel=1e-12)
 
@@ -63,8 +63,8 @@ def test_a_constant_step_size_forgets_exponentially() -> None:
 def test_the_lectures_placement_is_the_lectures_code_and_only_scales_q(seed: int, lr: float, y: float) -> None:
     steps = stream(seed, 60)
     theirs = lecture(steps, lr, y)
-    np.testing.assert_allclose(learned(Rule(y, lr, 0.0, "lecture"), steps), theirs, rtol=1e-12)
-    np.testing.assert_allclose(learned(Rule(y, lr, 0.0, "standard"), steps), lr * theirs, rtol=1e-10)
+    np.testing.assert_allclose(learn(Rule(y, lr, 0.0, "lecture"), steps), theirs, rtol=1e-12)
+    np.testing.assert_allclose(learn(Rule(y, lr, 0.0, "standard"), steps), lr * theirs, rtol=1e-10)
 
 
 def test_nothing_follows_an_end_and_waiting_agents_learn_nothing() -> None:
@@ -96,10 +96,10 @@ def test_it_learns_a_maze_with_ends_exactly(unchecked: None) -> None:
     for episode in range(250):
         play_episode(env, tables, Rule(0.9, 1.0), 1.0, 30, 0, episode)
     env.close()
-    tried = tables.visits > 20
-    assert tried.mean() > 0.5
-    exact = np.broadcast_to(q.T[:, None], tried.shape)
-    np.testing.assert_allclose(tables.values[tried], exact[tried], rtol=1e-12)
+    visited = tables.visits > 20
+    assert visited.mean() > 0.5
+    exact = np.broadcast_to(q.T[:, None], visited.shape)
+    np.testing.assert_allclose(tables.values[visited], exact[visited], rtol=1e-12)
     assert tables.values[:, :, 0].max() == pytest.approx(0.9**3)
 
 

@@ -26,18 +26,18 @@ def mixture(rng, samples, rows, values):
 def test_quantiles_of_a_mixture_are_the_roots_of_its_distribution(seed, samples, level):
     mean, std, share = mixture(np.random.default_rng(seed), samples, 2, 2)
     odds = torch.full((2,), np.log(level / (1 - level)), dtype=torch.float64)
-    found = mixture_quantile(*tensors(mean, std), odds, torch.from_numpy(share)).numpy()
+    quantiles = mixture_quantile(*tensors(mean, std), odds, torch.from_numpy(share)).numpy()
     for i in np.ndindex(2, 2):
         m, s, w = (x[:, *i] for x in (mean, std, share))
-        wanted = brentq(lambda y, m=m, s=s, w=w: w @ norm.cdf(y, m, s) - level, -60, 60, xtol=1e-13)
-        assert found[i] == pytest.approx(wanted, abs=1e-8 / min(level, 1 - level) ** 0.5)
+        expected = brentq(lambda y, m=m, s=s, w=w: w @ norm.cdf(y, m, s) - level, -60, 60, xtol=1e-13)
+        assert quantiles[i] == pytest.approx(expected, abs=1e-8 / min(level, 1 - level) ** 0.5)
 
 
 def test_quantiles_of_one_gaussian_far_out_and_of_dates():
     z = np.array([-30.0, -8, -1, 0, 1, 8, 30])
     odds = torch.from_numpy(norm.logcdf(z) - norm.logsf(z))
-    found = mixture_quantile(*tensors(np.full((3, 1, 7), 2_460_000.5), np.full((3, 1, 7), 0.01)), odds)
-    np.testing.assert_allclose((found[0] - 2_460_000.5) / 0.01, z, atol=2e-7)
+    quantiles = mixture_quantile(*tensors(np.full((3, 1, 7), 2_460_000.5), np.full((3, 1, 7), 0.01)), odds)
+    np.testing.assert_allclose((quantiles[0] - 2_460_000.5) / 0.01, z, atol=2e-7)
     near = mixture_quantile(*tensors(np.zeros((3, 1, 7)), np.ones((3, 1, 7))), odds)
     np.testing.assert_allclose(near[0], z, atol=1e-12)
     ends = mixture_quantile(torch.zeros(1, 4, 1), torch.ones(1, 4, 1), torch.tensor([torch.inf]))
@@ -84,10 +84,10 @@ def test_coverage_over_many_splits_is_the_law_of_split_conformal(n):
         mean, std, truth = skewed(rng, n + m)
         scaling = QuantileScaling(1).fit(mean[:, :n], std[:, :n], truth[:n])
         low, high = scaling(mean[:, n:], std[:, n:], coverage)
-        found = ((low <= truth[n:]) & (truth[n:] <= high)).numpy()
-        hits.append(found.sum())
+        contained = ((low <= truth[n:]) & (truth[n:] <= high)).numpy()
+        hits.append(contained.sum())
         u = scaling.transform(mean[:, n:], std[:, n:], truth[n:]).numpy()
-        inside.append((pit_hits(u, coverage) == found).mean())
+        inside.append((pit_hits(u, coverage) == contained).mean())
     ranks = np.ceil((n + 1) * (1 + coverage) / 2 - 1e-9) - np.floor((n + 1) * (1 - coverage) / 2 + 1e-9)
     law = betabinom(m, ranks, n + 1 - ranks)
     assert law.mean() / m >= coverage

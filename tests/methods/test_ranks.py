@@ -13,9 +13,9 @@ from skysure.methods.calibration import pit, pit_from_ranks, rank_histogram, ran
 def test_ranks_count_the_draws_below_value_by_value():
     rng = np.random.default_rng(0)
     draws, truth = rng.normal(size=(7, 20, 3)), rng.normal(size=(20, 3))
-    found = ranks(draws, truth)
+    rank = ranks(draws, truth)
     for i in np.ndindex(20, 3):
-        assert found[i] == sum(d < truth[i] for d in draws[:, *i])
+        assert rank[i] == sum(d < truth[i] for d in draws[:, *i])
 
 
 @settings(max_examples=20)
@@ -24,11 +24,11 @@ def test_ties_are_broken_evenly_and_by_the_seed_alone(seed, levels):
     """Draws and truth from one law, with few values: all ranks are equally likely, however many are equal."""
     rng = np.random.default_rng(seed)
     draws, truth = rng.integers(levels, size=(4, 5000)).astype(float), rng.integers(levels, size=5000).astype(float)
-    found = ranks(draws, truth, seed)
-    assert np.array_equal(found, ranks(draws, truth, seed))
-    assert chisquare(np.bincount(found, minlength=5)).pvalue > 1e-5
+    rank = ranks(draws, truth, seed)
+    assert np.array_equal(rank, ranks(draws, truth, seed))
+    assert chisquare(np.bincount(rank, minlength=5)).pvalue > 1e-5
     below, equal = (draws < truth).sum(0), (draws == truth).sum(0)
-    assert ((below <= found) & (found <= below + equal)).all()
+    assert ((below <= rank) & (rank <= below + equal)).all()
 
 
 def test_pit_from_ranks_of_many_draws_is_the_transform():
@@ -58,13 +58,13 @@ def test_ranks_of_a_posterior_are_uniform_and_its_histogram_lies_inside():
     rng = np.random.default_rng(2)
     draws, truth = conjugate(4000, 63, rng)
     rank = ranks(draws, truth)
-    made = rank_histogram(rank, 63, bins=16)
-    assert all(made["inside"])
-    assert made["low"][:2] == [0, 4]
-    assert made["high"][-1] == 63
-    wanted = chisquare(np.bincount(rank // 4, minlength=16))
-    assert (made["statistic"], made["p_value"]) == pytest.approx((wanted.statistic, wanted.pvalue))
-    assert json.loads(json.dumps(made)) == made
+    histogram = rank_histogram(rank, 63, bins=16)
+    assert all(histogram["inside"])
+    assert histogram["low"][:2] == [0, 4]
+    assert histogram["high"][-1] == 63
+    expected = chisquare(np.bincount(rank // 4, minlength=16))
+    assert (histogram["statistic"], histogram["p_value"]) == pytest.approx((expected.statistic, expected.pvalue))
+    assert json.loads(json.dumps(histogram)) == histogram
 
 
 def test_p_values_of_a_posterior_are_themselves_uniform():
@@ -73,9 +73,9 @@ def test_p_values_of_a_posterior_are_themselves_uniform():
     for _ in range(150):
         draws, truth = conjugate(500, 31, rng)
         rank = ranks(draws, truth)
-        made = rank_histogram(rank, 31, bins=8)
-        p_values.append((made["p_value"], uniformity(pit_from_ranks(rank, 31))[1]))
-        inside.append(all(made["inside"]))
+        histogram = rank_histogram(rank, 31, bins=8)
+        p_values.append((histogram["p_value"], uniformity(pit_from_ranks(rank, 31))[1]))
+        inside.append(all(histogram["inside"]))
     assert uniformity(np.array(p_values)[:, 0])[1] > 0.01
     assert uniformity(np.array(p_values)[:, 1])[1] > 0.01
     assert np.mean(inside) > 0.955 - 3 * np.sqrt(0.045 / 150)
@@ -85,11 +85,11 @@ def test_p_values_of_a_posterior_are_themselves_uniform():
 def test_ranks_of_a_wrong_posterior_are_not(width, shift):
     draws, truth = conjugate(4000, 63, np.random.default_rng(3), width, shift)
     rank = ranks(draws, truth)
-    made = rank_histogram(rank, 63)
-    assert not all(made["inside"])
-    assert made["p_value"] < 1e-6
+    histogram = rank_histogram(rank, 63)
+    assert not all(histogram["inside"])
+    assert histogram["p_value"] < 1e-6
     assert uniformity(pit_from_ranks(rank, 63))[1] < 1e-6
-    outer = (made["count"][0] - made["expected"][0], made["count"][-1] - made["expected"][-1])
+    outer = (histogram["count"][0] - histogram["expected"][0], histogram["count"][-1] - histogram["expected"][-1])
     if not shift:
         assert np.sign(outer).tolist() == [np.sign(1 - width)] * 2  # a valley where narrow, a hill where wide
 
@@ -98,11 +98,11 @@ def test_bins_that_do_not_divide_the_ranks_keep_their_share():
     rng = np.random.default_rng(4)
     inside = []
     for _ in range(200):
-        made = rank_histogram(rng.integers(31, size=500), 30, bins=7)
-        inside.append(all(made["inside"]))
-    assert sum(made["expected"]) == pytest.approx(500)
-    assert len(set(made["expected"])) == 2
-    assert sum(made["count"]) == 500
+        histogram = rank_histogram(rng.integers(31, size=500), 30, bins=7)
+        inside.append(all(histogram["inside"]))
+    assert sum(histogram["expected"]) == pytest.approx(500)
+    assert len(set(histogram["expected"])) == 2
+    assert sum(histogram["count"]) == 500
     assert np.mean(inside) > 0.955 - 3 * np.sqrt(0.045 / 200)
     assert len(rank_histogram(np.array([0, 1, 2]), 2)["count"]) == 3
 

@@ -34,11 +34,11 @@ def test_results_are_those_of_torchs_packed_sequences(kind):
 def test_neither_results_nor_gradients_see_the_padding():
     _, forth, back = directions("LSTM")
     x = torch.randn(4, 12, 3, dtype=torch.float64)
-    other = torch.where((torch.arange(12) < LENGTHS[:, None])[..., None], x, 1e3).requires_grad_()
-    found = bidirectional(forth, back, other, LENGTHS)
-    assert torch.allclose(found, bidirectional(forth, back, x, LENGTHS), rtol=0, atol=1e-12)
-    found.square().sum().backward()
-    for gradient, length in zip(other.grad, LENGTHS, strict=True):
+    padded = torch.where((torch.arange(12) < LENGTHS[:, None])[..., None], x, 1e3).requires_grad_()
+    outputs = bidirectional(forth, back, padded, LENGTHS)
+    assert torch.allclose(outputs, bidirectional(forth, back, x, LENGTHS), rtol=0, atol=1e-12)
+    outputs.square().sum().backward()
+    for gradient, length in zip(padded.grad, LENGTHS, strict=True):
         assert (gradient[:length] != 0).any(1).all()
         assert (gradient[length:] == 0).all()
 
@@ -47,15 +47,15 @@ def test_a_draw_with_tied_masks_is_that_of_each_object_alone():
     layers = nn.ModuleList(TiedDropout(layer, 0.4, drop_input=True) for layer in directions("GRU")[1:]).eval()
     x = torch.randn(4, 12, 3, dtype=torch.float64)
     with torch.no_grad(), noise(layers, 2):
-        found = bidirectional(*layers, x, LENGTHS)
+        outputs = bidirectional(*layers, x, LENGTHS)
         for k, length in enumerate(LENGTHS):
             alone = bidirectional(*layers, x[k : k + 1, :length], LENGTHS[k : k + 1])
-            assert torch.allclose(found[k : k + 1, :length], alone, rtol=0, atol=1e-12)
+            assert torch.allclose(outputs[k : k + 1, :length], alone, rtol=0, atol=1e-12)
 
 
 def test_an_object_without_points_gives_zeros_beside_others():
     _, forth, back = directions("LSTM")
     x, length = torch.randn(3, 12, 3, dtype=torch.float64), torch.tensor([5, 0, 12])
-    found = bidirectional(forth, back, x, length)
-    assert (found[1] == 0).all()
-    assert torch.allclose(found[[0, 2]], bidirectional(forth, back, x[[0, 2]], length[[0, 2]]), rtol=0, atol=1e-12)
+    outputs = bidirectional(forth, back, x, length)
+    assert (outputs[1] == 0).all()
+    assert torch.allclose(outputs[[0, 2]], bidirectional(forth, back, x[[0, 2]], length[[0, 2]]), rtol=0, atol=1e-12)

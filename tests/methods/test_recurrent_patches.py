@@ -1,6 +1,5 @@
 import itertools
 import math
-import weakref
 
 import pytest
 import torch
@@ -27,15 +26,15 @@ def patches(**sizes):
     return Patches(2, 6, **({"size": 8, "pool_size": 3, "chunk": 24} | sizes)).double()
 
 
-def alone(given, k):
-    return given[k : k + 1].between(0, int(given.length[k]))
+def alone(sequences, k):
+    return sequences[k : k + 1].between(0, int(sequences.length[k]))
 
 
 def test_chunks_give_what_one_convolution_of_everything_gives():
-    given, model = series(), patches()
-    short = model(given)
+    sequences, model = series(), patches()
+    short = model(sequences)
     # 420 points in steps of 12: 35 tokens of 3 patches, the last reaching 4 points beyond
-    x = F.pad(step_features(given), (0, 0, 0, 4)).mT
+    x = F.pad(step_features(sequences), (0, 0, 0, 4)).mT
     whole = F.gelu(model.embedding(x)).mT
     for k, n in enumerate(-(-LENGTHS // 4)):
         for token in range(-(-int(n) // 3)):
@@ -46,17 +45,17 @@ def test_chunks_give_what_one_convolution_of_everything_gives():
 
 
 def test_neither_chunk_nor_padding_nor_other_objects_matter():
-    given, model = series(), patches()
-    short = model(given)
-    for other in (patches(chunk=48), patches(chunk=10_000)):
-        found = other(given)
-        assert torch.allclose(found.value, short.value, rtol=0, atol=1e-12)
-        assert torch.allclose(found.time, short.time)
-    for k in range(len(given)):
-        found = model(alone(given, k))
-        n = int(found.length)
+    sequences, model = series(), patches()
+    short = model(sequences)
+    for rechunked in (patches(chunk=48), patches(chunk=10_000)):
+        output = rechunked(sequences)
+        assert torch.allclose(output.value, short.value, rtol=0, atol=1e-12)
+        assert torch.allclose(output.time, short.time)
+    for k in range(len(sequences)):
+        output = model(alone(sequences, k))
+        n = int(output.length)
         assert n == short.length[k]
-        assert torch.allclose(found.value[0, :n], short.value[k, :n], rtol=0, atol=1e-12)
+        assert torch.allclose(output.value[0, :n], short.value[k, :n], rtol=0, atol=1e-12)
 
 
 def test_gradients_are_those_of_one_chunk():
@@ -81,25 +80,6 @@ def test_pooling_takes_mean_and_maximum():
     assert (short.value[2] == 0).all()
 
 
-def peak(step):
-    """Most bytes that autograd holds at once."""
-    held = {"now": 0, "most": 0}
-
-    def release(bytes):
-        held["now"] -= bytes
-
-    def keep(tensor):
-        saved, bytes = tensor.clone(), tensor.nbytes
-        held["now"] += bytes
-        held["most"] = max(held["most"], held["now"])
-        weakref.finalize(saved, release, bytes)
-        return saved
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
-        step()
-    return held["most"]
-
-
 def allocated(step):
     """Most bytes that torch's allocator holds at once of what a step asks for; hooks do not see into checkpoints."""
     step()
@@ -111,9 +91,9 @@ def allocated(step):
 
 def trained_on(points, chunk):
     """A training step on so many points, of which 40 steps are left."""
-    given = series(torch.tensor([points, points]), points)
+    sequences = series(torch.tensor([points, points]), points)
     model = patches(pool_size=points // 160, chunk=chunk)
-    return lambda: model(given).value.square().mean().backward()
+    return lambda: model(sequences).value.square().mean().backward()
 
 
 def test_memory_of_training_follows_the_chunk():
@@ -128,12 +108,12 @@ def autoencoder(size=20):
 
 
 def test_codes_of_a_window_are_those_of_the_window_alone():
-    given, model = series(), autoencoder()
-    codes = model(given)
+    sequences, model = series(), autoencoder()
+    codes = model(sequences)
     assert torch.equal(codes.length, torch.tensor([20, 8, 1, 1]))
-    for k in range(len(given)):
+    for k in range(len(sequences)):
         for window in range(int(codes.length[k])):
-            part = alone(given, k).between(20 * window, 20 * window + 20)
+            part = alone(sequences, k).between(20 * window, 20 * window + 20)
             with torch.no_grad():
                 expected = model.encode(part)[0]
             assert torch.allclose(codes.value[k, window], expected, rtol=0, atol=1e-12)
@@ -143,26 +123,26 @@ def test_codes_of_a_window_are_those_of_the_window_alone():
 
 def test_likelihood_is_that_of_a_normal_with_the_error_of_each_point():
     """With nothing decoded but a bias, m = 0 and s = 1 for all points."""
-    given, model = series().windows(20), autoencoder()
+    windows, model = series().windows(20), autoencoder()
     torch.nn.init.zeros_(model.rebuilt.weight)
     torch.nn.init.zeros_(model.rebuilt.bias)
-    nll = model.nll(given)
-    for k in range(len(given)):
-        inside = given.weight[k] > 0
+    nll = model.nll(windows)
+    for k in range(len(windows)):
+        inside = windows.weight[k] > 0
         if inside.any():
-            scale = (1 / given.weight[k][inside] + 1).sqrt()
-            expected = -torch.distributions.Normal(0.0, scale).log_prob(given.value[k][inside]).mean()
+            scale = (1 / windows.weight[k][inside] + 1).sqrt()
+            expected = -torch.distributions.Normal(0.0, scale).log_prob(windows.value[k][inside]).mean()
             assert nll[k].item() == pytest.approx(expected.item())
         else:
             assert nll[k] == 0
 
 
 def test_gradients_do_not_see_the_padding_of_windows():
-    given, model = series().windows(20), autoencoder()
-    value = given.value.clone().requires_grad_()
-    model.nll(Series(given.time, value, given.weight, given.length)).sum().backward()
-    assert (value.grad[given.weight == 0] == 0).all()
-    assert (value.grad[given.weight > 0] != 0).float().mean() > 0.99
+    windows, model = series().windows(20), autoencoder()
+    value = windows.value.clone().requires_grad_()
+    model.nll(Series(windows.time, value, windows.weight, windows.length)).sum().backward()
+    assert (value.grad[windows.weight == 0] == 0).all()
+    assert (value.grad[windows.weight > 0] != 0).float().mean() > 0.99
 
 
 def test_it_learns_to_say_a_wave_in_a_few_numbers():
@@ -184,13 +164,13 @@ def test_it_learns_to_say_a_wave_in_a_few_numbers():
     assert model.nll(waves()).mean().item() < 0.5 + 0.5 * math.log(2 * math.pi) + math.log(scatter / 2)
 
 
-def test_memory_of_encoding_and_of_training_follows_the_windows():
+def test_memory_of_encoding_and_of_training_follows_the_windows(saved_bytes):
     model = autoencoder()
     few, many = (series(torch.tensor([n, n]), n) for n in (800, 16_000))
-    windows = [given.windows(20)[:64] for given in (few, many)]
-    steps = [peak(lambda w=w: model.nll(w).mean().backward()) for w in windows]
+    windows = [sequences.windows(20)[:64] for sequences in (few, many)]
+    steps = [saved_bytes(lambda w=w: model.nll(w).mean().backward()) for w in windows]
     assert steps[1] <= 1.05 * steps[0]
-    assert peak(lambda: model(many)) == 0
+    assert saved_bytes(lambda: model(many)) == 0
 
 
 @pytest.mark.parametrize("size", [1, 7])

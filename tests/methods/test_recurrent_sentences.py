@@ -13,14 +13,14 @@ def gap():
         return importlib.import_module("gap")
 
 
-def said(gap, part, between, n=200):
+def draw_sentences(gap, part, between, n=200):
     words, language = gap.Texts(part, 3).draw(between, n)
     return [[gap.WORDS[k] for k in text] for text in words.tolist()], [gap.LANGUAGES[k] for k in language.tolist()]
 
 
 @pytest.mark.parametrize("between", [5, 30, 101])
 def test_the_gap_is_the_words_between_country_and_blank(gap, between):
-    texts, languages = said(gap, "test", between)
+    texts, languages = draw_sentences(gap, "test", between)
     for text, language in zip(texts, languages, strict=True):
         assert text[-between - 1] in gap.COUNTRIES[language].split()
         opening = " ".join(word for word in text[: -between - 1] if word != ".")
@@ -31,10 +31,10 @@ def test_the_gap_is_the_words_between_country_and_blank(gap, between):
 
 def test_no_language_is_named_and_other_countries_are(gap):
     assert not set(gap.WORDS) & set(gap.LANGUAGES)
-    texts, _ = said(gap, "train", 100)
+    texts, _ = draw_sentences(gap, "train", 100)
     countries = {country for country, _ in gap.NATIONS}
-    others = [sum(word in countries for word in text[-100:-4]) for text in texts]
-    assert 0.8 < sum(others) / len(others) < 1.7  # twelve sentences, one in ten
+    counts = [sum(word in countries for word in text[-100:-4]) for text in texts]
+    assert 0.8 < sum(counts) / len(counts) < 1.7  # twelve sentences, one in ten
 
 
 def test_sentences_of_parts_differ_and_their_words_do_not(gap):
@@ -47,9 +47,9 @@ def test_sentences_of_parts_differ_and_their_words_do_not(gap):
 
 def test_a_lesson_is_the_same_each_time_and_of_its_gaps(gap):
     lesson = gap.Lesson("gru", 50)
-    drawn = [k for k, _ in zip(lesson.gaps, range(300), strict=False)]
-    assert min(drawn) == 5
-    assert 45 <= max(drawn) <= 50
-    assert drawn == [k for k, _ in zip(lesson.gaps, range(300), strict=False)]
+    gaps = [k for k, _ in zip(lesson.gaps, range(300), strict=False)]
+    assert min(gaps) == 5
+    assert 45 <= max(gaps) <= 50
+    assert gaps == [k for k, _ in zip(lesson.gaps, range(300), strict=False)]
     assert {k for k, _ in zip(gap.Lesson("gru", 50, "only").gaps, range(9), strict=False)} == {50}
     assert gap.accuracy(gap.train(gap.Lesson("gru", 5), 3), 5, 0) < 0.5

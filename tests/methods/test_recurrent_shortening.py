@@ -34,36 +34,36 @@ def series(channels=2, lengths=LENGTHS, seed=0, padding=0):
     return Series(time, value, weight, lengths)
 
 
-def alone(given, k):
+def alone(sequences, k):
     """An object without its padding."""
-    n = int(given.length[k])
-    return given[k : k + 1].between(0, n)
+    n = int(sequences.length[k])
+    return sequences[k : k + 1].between(0, n)
 
 
-def assert_same(found, expected):
+def assert_same(result, expected):
     """The valid steps of one object are those of another series of one object."""
     n = int(expected.length)
-    assert int(found.length) == n
-    assert torch.allclose(found.time[:, :n], expected.time[:, :n], rtol=0, atol=1e-9)
-    assert torch.allclose(found.weight[:, :n], expected.weight[:, :n], rtol=0, atol=1e-9)
+    assert int(result.length) == n
+    assert torch.allclose(result.time[:, :n], expected.time[:, :n], rtol=0, atol=1e-9)
+    assert torch.allclose(result.weight[:, :n], expected.weight[:, :n], rtol=0, atol=1e-9)
     measured = expected.weight[:, :n] > 0
-    assert torch.allclose(found.value[:, :n][measured], expected.value[:, :n][measured], rtol=0, atol=1e-9)
-    assert (found.weight[:, n:] == 0).all()
+    assert torch.allclose(result.value[:, :n][measured], expected.value[:, :n][measured], rtol=0, atol=1e-9)
+    assert (result.weight[:, n:] == 0).all()
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_padding_and_other_objects_change_nothing(name):
-    given = series(padding=9)
-    short = ANSWERS[name](given, 16)
-    for k in range(len(given)):
-        assert_same(short[k : k + 1], ANSWERS[name](alone(given, k), 16))
+    sequences = series(padding=9)
+    short = ANSWERS[name](sequences, 16)
+    for k in range(len(sequences)):
+        assert_same(short[k : k + 1], ANSWERS[name](alone(sequences, k), 16))
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_short_objects_stay_as_they_are(name):
-    given = series()[2:]
+    sequences = series()[2:]
     for k in range(3):
-        assert_same(ANSWERS[name](given, 16)[k : k + 1], alone(given, k))
+        assert_same(ANSWERS[name](sequences, 16)[k : k + 1], alone(sequences, k))
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -76,16 +76,16 @@ def test_never_more_steps_than_asked(name):
 
 
 def test_truncation_keeps_a_stretch():
-    given = series()
+    sequences = series()
     for keep, cut in (("first", slice(0, 16)), ("last", slice(-16, None))):
-        short = truncate(given, 16, keep)
-        for k in range(len(given)):
+        short = truncate(sequences, 16, keep)
+        for k in range(len(sequences)):
             n = int(short.length[k])
-            assert torch.equal(short.time[k, :n], alone(given, k).time[0, cut])
-            assert torch.equal(short.value[k, :n], alone(given, k).value[0, cut])
-    brightest = truncate(given, 16, "brightest")
-    ratio = given.value * given.weight.sqrt()
-    peak = given.time[torch.arange(5), ratio.amax(2).argmax(1)]
+            assert torch.equal(short.time[k, :n], alone(sequences, k).time[0, cut])
+            assert torch.equal(short.value[k, :n], alone(sequences, k).value[0, cut])
+    brightest = truncate(sequences, 16, "brightest")
+    ratio = sequences.value * sequences.weight.sqrt()
+    peak = sequences.time[torch.arange(5), ratio.amax(2).argmax(1)]
     assert ((brightest.time == peak[:, None]) & brightest.valid).any(1).all()
 
 
@@ -95,32 +95,32 @@ def test_no_stretch_of_another_name():
 
 
 def test_no_bins_of_what_is_not_finite():
-    given = series()
-    given.value[0, 3] = torch.nan
+    sequences = series()
+    sequences.value[0, 3] = torch.nan
     with pytest.raises(InputError, match="not finite"):
-        information_bins(given, 16)
+        information_bins(sequences, 16)
 
 
 @pytest.mark.parametrize("shorten", [time_bins, information_bins])
 @pytest.mark.parametrize("wrong", [-1.0, torch.nan])
 def test_no_bins_of_points_in_disorder(shorten, wrong):
-    given = series()
-    given.time[1, 60] = wrong
+    sequences = series()
+    sequences.time[1, 60] = wrong
     with pytest.raises(InputError, match="order of time"):
-        shorten(given, 9)
+        shorten(sequences, 9)
 
 
 def test_thinning_keeps_the_middle_of_equal_parts():
-    given = series(lengths=torch.tensor([160]))
-    assert torch.equal(subsample(given, 16).time[0], given.time[0, 5::10])
+    sequences = series(lengths=torch.tensor([160]))
+    assert torch.equal(subsample(sequences, 16).time[0], sequences.time[0, 5::10])
 
 
 def test_bins_are_those_of_numpy():
-    given = series(lengths=torch.tensor([200]))
-    time, value, weight = (x[0].numpy() for x in (given.time, given.value, given.weight))
+    sequences = series(lengths=torch.tensor([200]))
+    time, value, weight = (x[0].numpy() for x in (sequences.time, sequences.value, sequences.weight))
     edges = np.linspace(time[0], time[-1], 17)
     owner = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, 15)
-    short = time_bins(given, 16)
+    short = time_bins(sequences, 16)
     for step, bin in enumerate(np.unique(owner)):
         inside = owner == bin
         assert short.time[0, step] == pytest.approx(time[inside].mean())
@@ -159,18 +159,18 @@ def test_two_steps_of_equal_weight_merge_where_the_least_is_lost():
         value, weight = draw.normal(size=30), draw.lognormal(0.0, 2.0, 30)
         tensors = (torch.from_numpy(x)[None, :, None] for x in (value, weight))
         # all points at one time, so that the channel of time costs nothing
-        given = Series(torch.zeros(1, 30, dtype=torch.float64), *tensors, torch.tensor([30]))
+        sequences = Series(torch.zeros(1, 30, dtype=torch.float64), *tensors, torch.tensor([30]))
         groups = [np.arange(30) - (np.arange(30) > k) for k in range(29)]
         cheapest = min(fit(value, weight, g) for g in groups)
-        short = information_bins(given, 29)
-        kept = torch.isclose(given.value[0], short.value[0, :, 0]).any(1).numpy()
-        merged = np.flatnonzero(~kept)
+        short = information_bins(sequences, 29)
+        unmerged = torch.isclose(sequences.value[0], short.value[0, :, 0]).any(1).numpy()
+        merged = np.flatnonzero(~unmerged)
         assert fit(value, weight, np.arange(30) - (np.arange(30) > merged[0])) == pytest.approx(cheapest)
 
 
 def test_where_nothing_differs_bins_are_equal():
-    given = Series(torch.zeros(1, 64), torch.ones(1, 64, 1), torch.ones(1, 64, 1), torch.tensor([64]))
-    assert torch.equal(information_bins(given, 8).weight.flatten(), torch.full((8,), 8.0))
+    sequences = Series(torch.zeros(1, 64), torch.ones(1, 64, 1), torch.ones(1, 64, 1), torch.tensor([64]))
+    assert torch.equal(information_bins(sequences, 8).weight.flatten(), torch.full((8,), 8.0))
 
 
 def test_information_finds_what_even_bins_dilute():
@@ -178,10 +178,10 @@ def test_information_finds_what_even_bins_dilute():
     draw = torch.Generator().manual_seed(1)
     value = torch.randn(40, 1000, generator=draw)
     value[:, 500:504] -= 10
-    given = Series(
+    sequences = Series(
         torch.arange(1000.0).expand(40, -1), value[..., None], torch.ones(40, 1000, 1), torch.full((40,), 1000)
     )
-    deepest = {f.__name__: f(given, 32).value.amin((1, 2)) for f in (time_bins, information_bins)}
+    deepest = {f.__name__: f(sequences, 32).value.amin((1, 2)) for f in (time_bins, information_bins)}
     assert deepest["information_bins"].median() < -9
     assert deepest["time_bins"].median() > -3
 
@@ -201,31 +201,31 @@ def test_channels_measured_at_different_times_are_kept_apart():
 @given(n=st.integers(1, 300), steps=st.integers(1, 40), repeats=st.integers(1, 300), seed=st.integers(0, 9))
 def test_no_measurement_is_lost_in_bins(n, steps, repeats, seed):
     """The weighted sum over bins is that over points, also where many points are equal."""
-    found = series(lengths=torch.tensor([n]), seed=seed)
-    found = Series(found.time, found.value.round(decimals=repeats % 3), found.weight, found.length)
+    sequences = series(lengths=torch.tensor([n]), seed=seed)
+    sequences = Series(sequences.time, sequences.value.round(decimals=repeats % 3), sequences.weight, sequences.length)
     for average in (time_bins, information_bins):
-        short = average(found, steps)
-        assert torch.allclose(short.weight.sum(1), found.weight.sum(1))
-        assert torch.allclose((short.weight * short.value).sum(1), (found.weight * found.value).sum(1))
+        short = average(sequences, steps)
+        assert torch.allclose(short.weight.sum(1), sequences.weight.sum(1))
+        assert torch.allclose((short.weight * short.value).sum(1), (sequences.weight * sequences.value).sum(1))
         assert (torch.diff(short.time[0, : int(short.length)]) >= 0).all()
 
 
 def test_what_is_read_of_a_step():
-    given = series(padding=3)
-    x = step_features(given)
+    sequences = series(padding=3)
+    x = step_features(sequences)
     assert x.shape == (5, 203, 7)
-    assert (x[~given.valid] == 0).all()
-    measured = given.weight > 0
-    assert torch.equal(x[..., :2][measured], given.value[measured])
-    assert torch.allclose(x[..., 2:4][measured].exp(), given.weight[measured] ** -0.5)
-    assert torch.allclose(x[0, 1:200, 6].expm1(), torch.diff(given.time[0, :200]))
+    assert (x[~sequences.valid] == 0).all()
+    measured = sequences.weight > 0
+    assert torch.equal(x[..., :2][measured], sequences.value[measured])
+    assert torch.allclose(x[..., 2:4][measured].exp(), sequences.weight[measured] ** -0.5)
+    assert torch.allclose(x[0, 1:200, 6].expm1(), torch.diff(sequences.time[0, :200]))
 
 
 def test_windows_hold_every_point_once():
-    given = series()
-    windows = given.windows(16)
+    sequences = series()
+    windows = sequences.windows(16)
     assert len(windows) == 5 * 13
-    assert torch.equal(windows.value[windows.valid], given.value[given.valid])
+    assert torch.equal(windows.value[windows.valid], sequences.value[sequences.valid])
     assert (windows.weight[~windows.valid] == 0).all()
 
 
@@ -237,39 +237,39 @@ NOTHING = {
 }
 """Series without a single point."""
 READERS = {
-    "brightest": lambda given: truncate(given, 16, "brightest"),
-    **{name: lambda given, short=short: short(given, 16) for name, short in ANSWERS.items()},
-    "patches": lambda given: Patches(2, 6, 8, 3).to(given.value)(given),
-    "autoencoder": lambda given: Autoencoder(2, 8, 4, 10).to(given.value)(given),
-    "pooled": lambda given: pool_steps(given, 3),
-    "between": lambda given: given.between(3, 3),
-    "padded": lambda given: given.pad(given.steps + 4),
+    "brightest": lambda sequences: truncate(sequences, 16, "brightest"),
+    **{name: lambda sequences, short=short: short(sequences, 16) for name, short in ANSWERS.items()},
+    "patches": lambda sequences: Patches(2, 6, 8, 3).to(sequences.value)(sequences),
+    "autoencoder": lambda sequences: Autoencoder(2, 8, 4, 10).to(sequences.value)(sequences),
+    "pooled": lambda sequences: pool_steps(sequences, 3),
+    "between": lambda sequences: sequences.between(3, 3),
+    "padded": lambda sequences: sequences.pad(sequences.steps + 4),
 }
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
 @pytest.mark.parametrize("name", READERS)
 def test_of_nothing_comes_nothing_that_a_network_can_still_read(name, nothing):
-    given = NOTHING[nothing]
-    short = READERS[name](given)
-    assert torch.equal(short.length, torch.zeros(len(given), dtype=torch.int64))
+    sequences = NOTHING[nothing]
+    short = READERS[name](sequences)
+    assert torch.equal(short.length, torch.zeros(len(sequences), dtype=torch.int64))
     assert short.steps >= 1
     assert (short.weight == 0).all()
-    layer = torch.nn.LSTM(step_features(short).shape[-1], 5, batch_first=True).to(given.value)
+    layer = torch.nn.LSTM(step_features(short).shape[-1], 5, batch_first=True).to(sequences.value)
     assert layer(step_features(short))[0].isfinite().all()
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_an_object_without_steps_is_padding_beside_others(name):
     torch.manual_seed(0)
-    given = series(lengths=torch.tensor([61, 0, 16]), padding=9)
-    short = READERS[name](given)
+    sequences = series(lengths=torch.tensor([61, 0, 16]), padding=9)
+    short = READERS[name](sequences)
     assert short.length[1] == 0
     assert (short.weight[1] == 0).all()
     torch.manual_seed(0)
-    without = READERS[name](given[torch.tensor([0, 2])])
-    for found, expected in zip((short.time, short.value), (without.time, without.value), strict=True):
-        assert torch.allclose(found[[0, 2]], expected, rtol=0, atol=1e-12)
+    without = READERS[name](sequences[torch.tensor([0, 2])])
+    for values, expected in zip((short.time, short.value), (without.time, without.value), strict=True):
+        assert torch.allclose(values[[0, 2]], expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -281,18 +281,22 @@ def test_less_than_one_step_raises_an_error(name):
 
 def test_enormous_numbers_are_refused_and_large_ones_are_not():
     """Where every loss is infinite no two neighbours would ever merge."""
-    given = series()
-    short = information_bins(given, 16)
-    large = information_bins(Series(given.time, given.value * 1e30, given.weight * 1e-60, given.length), 16)
+    sequences = series()
+    short = information_bins(sequences, 16)
+
+    def scaled(value: float, weight: float) -> Series:
+        return Series(sequences.time, sequences.value * value, sequences.weight * weight, sequences.length)
+
+    large = information_bins(scaled(1e30, 1e-60), 16)
     assert torch.allclose(large.value, short.value * 1e30, rtol=1e-9)
-    assert information_bins(Series(given.time, given.value, given.weight * 1e-120, given.length), 16).steps == 16
-    far = Series(given.time, given.value * 1e210, given.weight * 1e-100, given.length)  # χ² beyond float64
+    assert information_bins(scaled(1, 1e-120), 16).steps == 16
+    far = scaled(1e210, 1e-100)  # χ² beyond float64
     assert information_bins(far, 16).steps == 16
     with pytest.raises(InputError, match="very large"):
-        information_bins(Series(given.time, given.value, given.weight * 1e160, given.length), 16)
+        information_bins(scaled(1, 1e160), 16)
 
 
 def test_padding_is_never_taken_away():
-    given = series()
-    assert given.pad(3).steps == given.steps
-    assert given.pad(300).steps == 300
+    sequences = series()
+    assert sequences.pad(3).steps == sequences.steps
+    assert sequences.pad(300).steps == 300

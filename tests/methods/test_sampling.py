@@ -51,11 +51,11 @@ def test_samples_do_not_depend_on_chunks(batch, cut, first, shared):
 
 def test_rows_name_the_objects():
     model, rows = network(), torch.tensor([5, 2**40, 7])
-    drawn = sample(model, X[:3], 4, 0, rows=rows)
+    samples = sample(model, X[:3], 4, 0, rows=rows)
     order = torch.tensor([2, 0, 1])
-    assert torch.allclose(sample(model, X[:3][order], 4, 0, rows=rows[order]), drawn[:, order], atol=1e-6)
-    assert not torch.allclose(sample(model, X[:3], 4, 0), drawn)
-    assert not torch.allclose(sample(model, X[:3], 4, 1, rows=rows), drawn)
+    assert torch.allclose(sample(model, X[:3][order], 4, 0, rows=rows[order]), samples[:, order], atol=1e-6)
+    assert not torch.allclose(sample(model, X[:3], 4, 0), samples)
+    assert not torch.allclose(sample(model, X[:3], 4, 1, rows=rows), samples)
 
 
 def test_a_shared_sample_is_one_function():
@@ -98,8 +98,8 @@ def test_modes_come_back_and_batch_norm_rests():
 
 def test_a_batch_of_one_has_the_samples_it_has_among_others():
     model = network().train()
-    one = sample(model, X[6:7], 4, 0, first_row=6)
-    assert torch.allclose(one, sample(model, X, 4, 0)[:, 6:7], atol=1e-6)
+    single = sample(model, X[6:7], 4, 0, first_row=6)
+    assert torch.allclose(single, sample(model, X, 4, 0)[:, 6:7], atol=1e-6)
 
 
 def test_torch_s_random_state_is_left_alone():
@@ -110,11 +110,11 @@ def test_torch_s_random_state_is_left_alone():
 
 
 def test_samples_may_enter_a_fit():
-    drawn = sample(network(), X, 4, 0)
+    samples = sample(network(), X, 4, 0)
     temperature = torch.ones((), requires_grad=True)
-    (drawn * temperature).sum().backward()
+    (samples * temperature).sum().backward()
     assert temperature.grad is not None
-    assert not drawn.requires_grad
+    assert not samples.requires_grad
 
 
 class TwoInputs(nn.Module):

@@ -68,15 +68,15 @@ def test_vector_scaling_is_the_optimum_of_likelihood_and_prior(width):
     logits, truth = simulated(n=200, classes=2, samples=2, seed=5)
     z, y = 2 * logits.double().numpy(), truth.numpy()
 
-    def objective(drawn):  # common, own of each class, shift of each class, in widths of their priors
-        scale, shift = np.exp(width * (drawn[0] + drawn[1:3] / 2)), width * (drawn[3:] - drawn[3:].mean())
+    def objective(theta):  # common, own of each class, shift of each class, in widths of their priors
+        scale, shift = np.exp(width * (theta[0] + theta[1:3] / 2)), width * (theta[3:] - theta[3:].mean())
         log_p = logsumexp(log_softmax(z * scale + shift, -1), axis=0) - np.log(len(z))
-        return -log_p[np.arange(len(y)), y].sum() + (drawn**2).sum() / 2
+        return -log_p[np.arange(len(y)), y].sum() + (theta**2).sum() / 2
 
     best = width * minimize(objective, np.zeros(5), tol=1e-12).x
-    found = VectorScaling(2, width).fit(2 * logits, truth)
-    np.testing.assert_allclose(found.scale, np.exp(best[0] + best[1:3] / 2), rtol=1e-4)
-    np.testing.assert_allclose(found.shift, best[3:] - best[3:].mean(), atol=1e-4)
+    scaling = VectorScaling(2, width).fit(2 * logits, truth)
+    np.testing.assert_allclose(scaling.scale, np.exp(best[0] + best[1:3] / 2), rtol=1e-4)
+    np.testing.assert_allclose(scaling.shift, best[3:] - best[3:].mean(), atol=1e-4)
 
 
 def test_no_width_leaves_logits_alone():
@@ -86,8 +86,8 @@ def test_no_width_leaves_logits_alone():
 
 def test_an_absent_class_keeps_the_common_temperature_and_its_probability():
     logits, truth = simulated(classes=4, n=5000)
-    known = truth != 3
-    scaling = VectorScaling(4).fit(2 * logits[:, known], truth[known])
+    present = truth != 3
+    scaling = VectorScaling(4).fit(2 * logits[:, present], truth[present])
     assert torch.isfinite(scaling.scale).all()
     assert scaling.shift[3] == 0
     assert scaling.shift[:3].mean().item() == pytest.approx(0, abs=1e-6)
@@ -136,8 +136,8 @@ def test_variance_scaling_of_one_gaussian_is_the_closed_form():
     mean, std = rng.normal(size=(1, 5000, 2)), rng.uniform(0.5, 2, size=(1, 5000, 2))
     truth = mean[0] + std[0] * rng.normal(size=(5000, 2)) * [0.3, 4.0]
     scaling = VarianceScaling(2).fit(*map(torch.from_numpy, (mean, std, truth)))
-    wanted = np.sqrt((((truth - mean[0]) / std[0]) ** 2).mean(0))
-    np.testing.assert_allclose(scaling.factor, wanted, rtol=5e-4)
+    expected = np.sqrt((((truth - mean[0]) / std[0]) ** 2).mean(0))
+    np.testing.assert_allclose(scaling.factor, expected, rtol=5e-4)
 
 
 def test_variance_scaling_minimises_the_mixture_likelihood_and_scales_all_covariance():

@@ -29,7 +29,7 @@ from skysure.methods.calibration import (
 )
 
 
-def drawn(n, classes, rng):
+def draw(n, classes, rng):
     p = rng.dirichlet(np.full(classes, 0.5), size=n)
     return p, (rng.random(n)[:, None] >= np.cumsum(p, 1)[:, :-1]).sum(1)
 
@@ -37,37 +37,37 @@ def drawn(n, classes, rng):
 def test_the_bootstrap_of_a_fraction_is_the_binomial():
     n, hits = 2000, 1700
     p, y = np.tile([0.9, 0.1], (n, 1)), (np.arange(n) >= hits).astype(int)
-    found = with_interval(accuracy, p, y, resamples=4000)
+    interval = with_interval(accuracy, p, y, resamples=4000)
     sd = np.sqrt(0.85 * 0.15 / n)
-    assert found.value == 0.85
-    assert found.high - found.low == pytest.approx(2 * sd, rel=0.05)
+    assert interval.value == 0.85
+    assert interval.high - interval.low == pytest.approx(2 * sd, rel=0.05)
     wide = with_interval(accuracy, p, y, resamples=4000, level=0.955)
     assert wide.high - wide.low == pytest.approx(4 * sd, rel=0.05)
 
 
 def test_the_bootstrap_of_a_mean_is_its_standard_error():
-    p, y = drawn(3000, 3, np.random.default_rng(0))
+    p, y = draw(3000, 3, np.random.default_rng(0))
     terms = -np.log(p[np.arange(3000), y])
-    found = with_interval(nll, p, y, resamples=3000)
-    assert (found.high - found.low) / 2 == pytest.approx(terms.std() / np.sqrt(3000), rel=0.06)
+    interval = with_interval(nll, p, y, resamples=3000)
+    assert (interval.high - interval.low) / 2 == pytest.approx(terms.std() / np.sqrt(3000), rel=0.06)
 
 
 def test_the_bootstrap_of_auc_is_that_of_hanley_and_mcneil():
     rng = np.random.default_rng(1)
     positive = np.arange(2000) < 500
     score = rng.exponential(size=2000) * np.where(positive, 3.0, 1.0)
-    found = with_interval(auc, score, positive)
+    interval = with_interval(auc, score, positive)
     a = 0.75  # exponentials of rates 1 and 1/3
     first, second = a / (2 - a), 2 * a**2 / (1 + a)
     variance = (a * (1 - a) + 499 * (first - a**2) + 1499 * (second - a**2)) / (500 * 1500)
-    assert found.value == pytest.approx(a, abs=4 * np.sqrt(variance))
-    assert (found.high - found.low) / 2 == pytest.approx(np.sqrt(variance), rel=0.1)
+    assert interval.value == pytest.approx(a, abs=4 * np.sqrt(variance))
+    assert (interval.high - interval.low) / 2 == pytest.approx(np.sqrt(variance), rel=0.1)
 
 
 def every_score():
     rng = np.random.default_rng(7)
     n = 300
-    p, y = drawn(n, 3, rng)
+    p, y = draw(n, 3, rng)
     mean, std, truth = rng.normal(size=(4, n)), rng.uniform(0.5, 2, size=(4, n)), 2 * rng.normal(size=n)
     share = rng.dirichlet(np.ones(4), size=n).T
     yield from ((score, (p, y)) for score in (nll, brier, accuracy, ece, adaptive_ece, classwise_ece))
@@ -80,28 +80,28 @@ def every_score():
 
 @pytest.mark.parametrize(("score", "arrays"), list(every_score()), ids=lambda x: getattr(x, "__name__", None))
 def test_every_score_has_an_interval_that_shrinks_with_rows(score, arrays):
-    found = with_interval(score, *arrays, resamples=100)
-    assert found.low < found.value < found.high
+    interval = with_interval(score, *arrays, resamples=100)
+    assert interval.low < interval.value < interval.high
     if not isinstance(score, partial):
         wide = with_interval(score, *(a[:75] for a in arrays), resamples=100)
-        assert found.high - found.low < wide.high - wide.low
+        assert interval.high - interval.low < wide.high - wide.low
 
 
 def test_ece_by_bin_lies_inside_where_calibrated_and_outside_in_the_bin_that_is_not():
     rng = np.random.default_rng(8)
-    p, y = drawn(1600, 3, rng)
+    p, y = draw(1600, 3, rng)
     snr = rng.uniform(size=1600)
     faint = snr < 0.25
     sure = np.where(faint[:, None], p**3 / (p**3).sum(1, keepdims=True), p)
     for probability, verdict in ((p, [True] * 4), (sure, [False, True, True, True])):
-        made = score_by(snr, ece, probability, y, bins=4, resamples=300)
-        assert [b["inside"] for b in made] == verdict
-        assert [b["n"] for b in made] == [400] * 4
-        assert all(b["value_low"] <= b["value"] <= b["value_high"] for b in made)
+        bins = score_by(snr, ece, probability, y, bins=4, resamples=300)
+        assert [b["inside"] for b in bins] == verdict
+        assert [b["n"] for b in bins] == [400] * 4
+        assert all(b["value_low"] <= b["value"] <= b["value_high"] for b in bins)
     small = score_by(snr[:80], ece, p[:80], y[:80], bins=2, resamples=300)
     assert all(b["inside"] for b in small)
     assert max(b["value"] for b in small) > 0.05, "chance alone: a threshold would condemn it"
-    assert json.loads(json.dumps(made)) == made
+    assert json.loads(json.dumps(bins)) == bins
     gap = np.r_[snr[:-1], np.nan]
     assert sum(b["n"] for b in score_by(gap, ece, p, y, bins=4, resamples=10)) == 1599
 
@@ -111,18 +111,18 @@ def test_calibrated_bins_lie_inside_together_as_often_as_said():
     inside = []
     for i in range(40):
         p = rng.uniform(size=100)
-        made = score_by(rng.uniform(size=100), binary_ece, p, rng.uniform(size=100) < p, bins=2, resamples=100, seed=i)
-        inside.append(all(b["inside"] for b in made))
+        bins = score_by(rng.uniform(size=100), binary_ece, p, rng.uniform(size=100) < p, bins=2, resamples=100, seed=i)
+        inside.append(all(b["inside"] for b in bins))
     assert np.mean(inside) > 0.955 - 3 * np.sqrt(0.045 / 40)
 
 
 def test_intervals_hold_the_value_and_do_not_depend_on_blocks_of_work():
-    p, y = drawn(1000, 4, np.random.default_rng(2))
+    p, y = draw(1000, 4, np.random.default_rng(2))
     for score in (ece, partial(ece, bins=30)):
-        found = with_interval(score, p, y, resamples=300)
-        assert found.low <= found.value <= found.high
-        assert found == with_interval(score, p, y, resamples=300)
-        assert found != with_interval(score, p, y, resamples=300, seed=1)
+        interval = with_interval(score, p, y, resamples=300)
+        assert interval.low <= interval.value <= interval.high
+        assert interval == with_interval(score, p, y, resamples=300)
+        assert interval != with_interval(score, p, y, resamples=300, seed=1)
 
 
 def test_intervals_cover_as_often_as_they_say():
@@ -130,19 +130,19 @@ def test_intervals_cover_as_often_as_they_say():
     inside = []
     for i in range(200):
         right = (rng.random(400) >= 0.8).astype(int)
-        found = with_interval(accuracy, np.tile([1.0, 0.0], (400, 1)), right, resamples=200, seed=i)
-        inside.append(found.low <= 0.8 <= found.high)
+        interval = with_interval(accuracy, np.tile([1.0, 0.0], (400, 1)), right, resamples=200, seed=i)
+        inside.append(interval.low <= 0.8 <= interval.high)
     assert np.mean(inside) == pytest.approx(0.683, abs=4 * np.sqrt(0.683 * 0.317 / 200))
 
 
 def test_a_score_that_is_not_a_number_has_no_interval():
-    found = with_interval(auc, np.arange(5.0), np.ones(5, bool), resamples=10)
-    assert np.isnan([found.value, found.low, found.high]).all()
+    interval = with_interval(auc, np.arange(5.0), np.ones(5, bool), resamples=10)
+    assert np.isnan([interval.value, interval.low, interval.high]).all()
 
 
 def test_calibrated_labels_score_as_calibrated_ones_do():
     rng = np.random.default_rng(4)
-    p, y = drawn(2000, 3, rng)
+    p, y = draw(2000, 3, rng)
     band = calibrated_resample(ece, p)
     inside = [band.low <= ece(p, drawn_again) <= band.high for drawn_again in (relabel(p, rng) for _ in range(200))]
     assert np.mean(inside) == pytest.approx(0.955, abs=0.06)

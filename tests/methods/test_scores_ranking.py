@@ -28,8 +28,8 @@ def test_auc_is_that_of_scikit_learn_with_ties_and_weights(seed, digits):
     score, positive, weight = rng.normal(size=40).round(digits), rng.random(40) < 0.4, rng.random((3, 40))
     positive[:2] = [True, False]
     assert auc(score, positive) == pytest.approx(roc_auc_score(positive, score), abs=1e-12)
-    wanted = [roc_auc_score(positive, score, sample_weight=w) for w in weight]
-    np.testing.assert_allclose(auc(score, positive, weight), wanted, atol=1e-12)
+    expected = [roc_auc_score(positive, score, sample_weight=w) for w in weight]
+    np.testing.assert_allclose(auc(score, positive, weight), expected, atol=1e-12)
 
 
 def test_auc_of_one_kind_is_not_a_number():
@@ -78,9 +78,9 @@ def test_choosing():
 
 def test_confusion_is_that_of_scikit_learn_with_absent_classes():
     rng = np.random.default_rng(2)
-    truth, said = rng.integers(3, size=100), rng.integers(1, 4, size=100)
+    truth, predicted = rng.integers(3, size=100), rng.integers(1, 4, size=100)
     np.testing.assert_array_equal(
-        confusion(truth=truth, predicted=said, classes=5), confusion_matrix(truth, said, labels=range(5))
+        confusion(truth=truth, predicted=predicted, classes=5), confusion_matrix(truth, predicted, labels=range(5))
     )
 
 
@@ -93,19 +93,19 @@ def test_aurc_is_the_integral_of_the_mean_loss_over_what_is_kept(seed, digits):
 
     def risk(c, w):
         """Mean loss of the surest rows of total weight c, rows of equal confidence in equal parts."""
-        lost = kept = 0.0
+        lost = n_kept = 0.0
         for level in np.unique(confidence)[::-1]:
             rows = confidence == level
-            part = min(w[rows].sum(), c - kept)
+            part = min(w[rows].sum(), c - n_kept)
             if part > 0:
-                lost, kept = lost + part * np.average(loss[rows], weights=w[rows]), kept + part
+                lost, n_kept = lost + part * np.average(loss[rows], weights=w[rows]), n_kept + part
         return lost / c
 
-    found = aurc(confidence, loss, weight.astype(float))
-    for w, area in zip(weight.astype(float), found, strict=True):
+    areas = aurc(confidence, loss, weight.astype(float))
+    for w, area in zip(weight.astype(float), areas, strict=True):
         corners = np.unique(np.cumsum([w[confidence == level].sum() for level in np.unique(confidence)[::-1]]))
-        wanted = sum(quad(risk, a, b, args=(w,))[0] for a, b in zip(np.r_[0, corners], corners, strict=False))
-        assert area == pytest.approx(wanted / w.sum(), rel=1e-6)
+        expected = sum(quad(risk, a, b, args=(w,))[0] for a, b in zip(np.r_[0, corners], corners, strict=False))
+        assert area == pytest.approx(expected / w.sum(), rel=1e-6)
         repeated = [np.repeat(x, w.astype(int)) for x in (confidence, loss)]
         assert aurc(*repeated) == pytest.approx(area, rel=1e-9)
     assert aurc(confidence, loss) == pytest.approx(aurc(confidence, loss, np.ones(8)))
@@ -120,10 +120,10 @@ def test_aurc_of_many_rows_is_the_usual_sum():
     assert aurc(confidence, loss) == pytest.approx(usual, abs=1e-4)
     # of true confidences, uniform: the c surest have the mean loss c / 2
     assert aurc(confidence, loss) == pytest.approx(0.25, abs=0.01)
-    kept, risk = risk_coverage(confidence, loss)
-    assert len(kept) <= 200
-    assert (kept[-1], risk[-1]) == (1, pytest.approx(loss.mean()))
-    assert np.abs(risk - kept / 2)[10:].max() < 0.02
+    coverage, risk = risk_coverage(confidence, loss)
+    assert len(coverage) <= 200
+    assert (coverage[-1], risk[-1]) == (1, pytest.approx(loss.mean()))
+    assert np.abs(risk - coverage / 2)[10:].max() < 0.02
 
 
 @given(wrong=st.integers(0, 50))

@@ -38,8 +38,8 @@ def test_expected_coverage_is_that_of_sbi_where_it_is_installed():
     torch = pytest.importorskip("torch")
     draws, truth, references = (torch.from_numpy(x) for x in golden())
     coverage, alpha = tarp_of_sbi._run_tarp(draws, truth, references, num_bins=12, z_score_theta=True)
-    found = coverage_at(alpha.tolist()[1:-1], *golden())
-    assert found == pytest.approx(coverage.tolist()[1:-1], abs=1e-6)
+    estimate = coverage_at(alpha.tolist()[1:-1], *golden())
+    assert estimate == pytest.approx(coverage.tolist()[1:-1], abs=1e-6)
 
 
 def linear(n, samples, rng, width=1.0, correlated=True):

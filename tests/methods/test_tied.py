@@ -68,8 +68,8 @@ def build(kind, layers=1, bidirectional=False, dtype=torch.float64, batch_first=
 
 def drawn_masks(module, batch, shared):
     """Masks by name and object, as the current draw has them."""
-    found = {name: mask(batch, shared) for name, mask in module.masks.items()}
-    return [{name: mask[b % len(mask)] for name, mask in found.items()} for b in range(batch)]
+    masks = {name: mask(batch, shared) for name, mask in module.masks.items()}
+    return [{name: mask[b % len(mask)] for name, mask in masks.items()} for b in range(batch)]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])
@@ -107,8 +107,8 @@ def test_packed_sequences_equal_each_object_alone(kind, bidirectional, shared):
         with torch.no_grad(), noise(module, 3, rows=None if shared else rows[i : i + 1]):
             alone, last = module(x[i : i + 1, :length])
         assert torch.allclose(padded[i, :length], alone[0], atol=1e-9)
-        for s, one in zip(state if kind == "LSTM" else [state], last if kind == "LSTM" else [last], strict=True):
-            assert torch.allclose(s[:, i], one[:, 0], atol=1e-9)
+        for s, single in zip(state if kind == "LSTM" else [state], last if kind == "LSTM" else [last], strict=True):
+            assert torch.allclose(s[:, i], single[:, 0], atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", CELLS)
@@ -237,8 +237,8 @@ def test_layers_before_the_first_mask_run_once_for_all_samples(kind, bidirection
 
 
 class Outputs(nn.Module):
-    def forward(self, given):
-        return given[0]
+    def forward(self, inputs):
+        return inputs[0]
 
 
 def test_it_has_the_attributes_of_its_layer():

@@ -82,10 +82,10 @@ def test_magnitudes_fluxes_and_julian_dates_keep_their_scatter(mean, std, dtype)
     torch.manual_seed(0)
     means = (mean + std * torch.randn(50, 400, 1, dtype=torch.float64)).to(dtype)
     parts = split_values(means, variance=torch.full((50, 400, 1), std**2))
-    measured = parts.epistemic[:, 0, 0].sqrt()
+    epistemic = parts.epistemic[:, 0, 0].sqrt()
     expected = means.double().numpy().astype(np.longdouble).std(0, ddof=1)[:, 0]
-    assert measured.numpy() == pytest.approx(expected.astype(float), rel=1e-9)
-    assert float(measured.mean()) == pytest.approx(std, rel=0.03)
+    assert epistemic.numpy() == pytest.approx(expected.astype(float), rel=1e-9)
+    assert float(epistemic.mean()) == pytest.approx(std, rel=0.03)
     assert torch.isfinite(parts.mean).all()
 
 

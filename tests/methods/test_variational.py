@@ -23,7 +23,7 @@ patient = settings(max_examples=60)
 rates = st.floats(0.01, 0.9)
 
 
-def measured(seed, objects=12, weights=3, noise=0.3, length_scale=0.7):
+def draw_data(seed, objects=12, weights=3, noise=0.3, length_scale=0.7):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(objects, 1)) + rng.normal(size=(objects, weights))
     y = x @ rng.normal(size=weights) / length_scale + noise * rng.normal(size=objects)
@@ -31,7 +31,7 @@ def measured(seed, objects=12, weights=3, noise=0.3, length_scale=0.7):
 
 
 problems = st.builds(
-    measured,
+    draw_data,
     seed=st.integers(0, 10**6),
     objects=st.integers(1, 30),
     weights=st.integers(1, 6),
@@ -79,12 +79,13 @@ def test_draws_of_the_layer_have_these_moments(k, rate, seed):
     layer = Dropout(nn.Linear(k, 1, bias=False), rate, narrow=True).double()
     layer.layer.weight.data = weight[None].clone()
     mean, variance = linear.predict(linear.dropout(weight, rate, 1e-9), x[None])
-    drawn = sample(layer, x[None], samples=10_000, seed=seed, batch=10_000)[:, 0, 0]
+    samples = sample(layer, x[None], samples=10_000, seed=seed, batch=10_000)[:, 0, 0]
     draws, probability = masked(weight, rate)
     fourth = probability @ (draws @ x - mean) ** 4
     error = ((fourth - variance**2).clamp(min=0) / 10_000).sqrt()
-    assert float((drawn.mean() - mean).abs()) <= 5 * float((variance / 10_000).sqrt()) + 1e-5
-    assert float((drawn.var() - variance).abs()) <= 5 * float(error) + 3e-3 * float(variance)  # a fair coin has error 0
+    assert float((samples.mean() - mean).abs()) <= 5 * float((variance / 10_000).sqrt()) + 1e-5
+    tolerance = 5 * float(error) + 3e-3 * float(variance)  # a fair coin has error 0
+    assert float((samples.var() - variance).abs()) <= tolerance
     layer.layer.weight.data.zero_()
     assert sample(layer, x[None], samples=100, seed=seed).var(0).max() == 0
 
@@ -101,16 +102,16 @@ def test_elbo_of_dropout_is_never_above_the_evidence(data, rate, width, stretch)
 @pytest.mark.parametrize(("rate", "width", "weight"), [(0.1, 0.05, 1.2), (0.5, 0.4, 0.8), (0.8, 0.2, 0.0)])
 def test_elbo_of_dropout_is_the_integral(rate, width, weight):
     """For one weight, of q(w) [log p(y, w) - log q(w)] as it stands."""
-    data = measured(3, weights=1)
+    data = draw_data(3, weights=1)
     x, y = data.x[:, 0].numpy(), data.y.numpy()
-    kept = weight / (1 - rate)
+    mean = weight / (1 - rate)
 
     def integrand(w):
-        density = rate * norm.pdf(w, 0, width) + (1 - rate) * norm.pdf(w, kept, width)
+        density = rate * norm.pdf(w, 0, width) + (1 - rate) * norm.pdf(w, mean, width)
         joint = norm.logpdf(y, x * w, data.std).sum() + norm.logpdf(w, 0, 1 / data.length_scale)
         return density * (joint - np.log(density))
 
-    edges = [-9 * width, kept / 2, kept + 9 * width]
+    edges = [-9 * width, mean / 2, mean + 9 * width]
     expected = sum(integrate.quad(integrand, a, b, epsabs=1e-10)[0] for a, b in pairwise(edges))
     q = linear.dropout(torch.tensor([weight], dtype=torch.float64), rate, width)
     assert float(linear.elbo(data, q)) == pytest.approx(expected, rel=1e-8)
@@ -181,21 +182,21 @@ def test_map_with_an_l2_term_is_ridge(noise, length_scale, bias):
 
     The bias has no prior in `kl`, as ridge's intercept has no penalty.
     """
-    data = measured(5, objects=40, weights=4, noise=noise, length_scale=length_scale)
+    data = draw_data(5, objects=40, weights=4, noise=noise, length_scale=length_scale)
     layer = Dropout(nn.Linear(4, 1, bias=bias), rate=0.0, length_scale=length_scale, narrow=True).double()
-    found = trained(layer, objective_of(layer, data, 0.0))
+    fitted = trained(layer, objective_of(layer, data, 0.0))
     ridge = Ridge(alpha=(noise * length_scale) ** 2, fit_intercept=bias).fit(data.x.numpy(), data.y.numpy())
-    assert found.weight.detach().numpy()[0] == pytest.approx(ridge.coef_, abs=1e-5)
+    assert fitted.weight.detach().numpy()[0] == pytest.approx(ridge.coef_, abs=1e-5)
     if bias:
-        assert float(found.bias.detach()) == pytest.approx(float(ridge.intercept_), abs=1e-5)
+        assert float(fitted.bias.detach()) == pytest.approx(float(ridge.intercept_), abs=1e-5)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_weights_of_dropout_are_those_that_training_finds(rate):
-    data = measured(7, objects=20, weights=4)
+    data = draw_data(7, objects=20, weights=4)
     layer = Dropout(nn.Linear(4, 1, bias=False), rate, length_scale=data.length_scale, narrow=True).double()
-    found = trained(layer, objective_of(layer, data, rate)).weight.detach()[0]
-    assert found.numpy() == pytest.approx(linear.dropout_mean(data, rate).numpy(), abs=1e-5)
+    weight = trained(layer, objective_of(layer, data, rate)).weight.detach()[0]
+    assert weight.numpy() == pytest.approx(linear.dropout_mean(data, rate).numpy(), abs=1e-5)
 
 
 @patient
@@ -216,7 +217,7 @@ def test_only_a_learned_rate_lets_the_variance_of_dropout_fall_as_data_arrive():
     rates = torch.logspace(-6, -0.4, 60).tolist()
     exact, fixed, learned, best = [], [], [], []
     for objects in (10, 100, 1000):
-        data = measured(11, objects=objects, weights=20, noise=3.0, length_scale=1.0)
+        data = draw_data(11, objects=objects, weights=20, noise=3.0, length_scale=1.0)
         at = data.x[:1]
         q = {rate: linear.dropout(linear.dropout_mean(data, rate), rate, 1e-6) for rate in rates}
         best.append(max(rates, key=lambda rate: float(linear.elbo(data, q[rate]))))

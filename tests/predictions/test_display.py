@@ -59,9 +59,9 @@ def _no_network() -> object:
     return nn.Linear(3, 2)
 
 
-@pytest.mark.parametrize("shown", [classes(3), light_curves(), run()], ids=lambda shown: type(shown).__name__)
-def test_no_text_of_the_data_becomes_html(shown: object) -> None:
-    page = Tags(shown._repr_html_())  # type: ignore[attr-defined]
+@pytest.mark.parametrize("instance", [classes(3), light_curves(), run()], ids=lambda instance: type(instance).__name__)
+def test_no_text_of_the_data_becomes_html(instance: object) -> None:
+    page = Tags(instance._repr_html_())  # type: ignore[attr-defined]
     assert page.tags <= OURS
     assert page.attributes == []
     assert any(HOSTILE in text for text in page.texts)

@@ -10,10 +10,10 @@ from skysure.predictions import Actions, Classes, Values, concat
 
 
 def classes(n: int, *, samples: bool = False, seed: int = 0) -> Classes:
-    drawn = np.random.default_rng(seed).dirichlet(np.ones(3), (5, n))
+    draws = np.random.default_rng(seed).dirichlet(np.ones(3), (5, n))
     return Classes(
-        {"id": np.arange(n).astype(str)}, ("Ia", "II", "Ibc"), drawn.mean(0), drawn.std(0), np.full(n, 0.2),
-        np.full(n, 0.1), prediction_set=drawn.mean(0) > 0.3, coverage=0.9, samples=drawn if samples else None,
+        {"id": np.arange(n).astype(str)}, ("Ia", "II", "Ibc"), draws.mean(0), draws.std(0), np.full(n, 0.2),
+        np.full(n, 0.1), prediction_set=draws.mean(0) > 0.3, coverage=0.9, samples=draws if samples else None,
     )  # fmt: skip
 
 

@@ -50,10 +50,10 @@ def test_parts_join_to_the_whole(whole: Prediction) -> None:
     "indices", [slice(1, None, 2), [4, 0, 0], np.array([True, False] * 3), [], np.array([-1])], ids=str
 )
 def test_selected_rows_have_the_table_of_these_rows(whole: Prediction, indices: object) -> None:
-    table, wanted = take(whole, indices).to_table(), whole.to_table()[indices]
-    assert table.colnames == wanted.colnames
-    for name in wanted.colnames:
-        np.testing.assert_array_equal(table[name], wanted[name], err_msg=name)
+    table, expected = take(whole, indices).to_table(), whole.to_table()[indices]
+    assert table.colnames == expected.colnames
+    for name in expected.colnames:
+        np.testing.assert_array_equal(table[name], expected[name], err_msg=name)
 
 
 def test_the_fields_name_their_axes() -> None:

@@ -55,14 +55,14 @@ def test_it_opens_without_complaint_fits_and_can_be_read(browser, report):
     for width, scheme in ((390, "light"), (1440, "light"), (390, "dark")):
         tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         complaints, requests = [], []
-        tab.on("console", lambda message, found=complaints: found.append(message.text))
-        tab.on("pageerror", lambda error, found=complaints: found.append(str(error)))
-        tab.on("request", lambda request, found=requests: found.append(request.url))
+        tab.on("console", lambda message, log=complaints: log.append(message.text))
+        tab.on("pageerror", lambda error, log=complaints: log.append(str(error)))
+        tab.on("request", lambda request, log=requests: log.append(request.url))
         tab.goto(path.as_uri())
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
-        shown = tab.evaluate(SEEN)
-        assert len(shown) == count
-        assert all(figure["width"] >= 300 and figure["height"] > 100 and figure["marks"] > 5 for figure in shown)
+        figures = tab.evaluate(SEEN)
+        assert len(figures) == count
+        assert all(figure["width"] >= 300 and figure["height"] > 100 and figure["marks"] > 5 for figure in figures)
         assert tab.evaluate(SMALLEST) >= 9  # CSS pixels
         for selector in ("body", ".tile .label", "figcaption", ".met", ".missed", "nav a"):
             assert contrast(tab, selector) >= 4.5, (scheme, selector)

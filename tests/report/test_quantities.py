@@ -10,7 +10,7 @@ from skysure.report.quantities import decimals, measured, number, percent, with_
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "written"),
+    ("value", "error", "expected"),
     [  # the three examples of the rule itself: 0.827 ± 0.119, 0.827 ± 0.367, and an error that rounds up
         (0.827, 0.119, ("0.83", "± 0.12")),
         (0.827, 0.367, ("0.8", "± 0.4")),
@@ -20,8 +20,8 @@ from skysure.report.quantities import decimals, measured, number, percent, with_
         (-1.2345, 0.02, ("−1.234", "± 0.020")),
     ],
 )
-def test_the_error_sets_the_digits(value, error, written):
-    assert with_error(value, value - error, value + error) == written
+def test_the_error_sets_the_digits(value, error, expected):
+    assert with_error(value, value - error, value + error) == expected
 
 
 def test_uneven_errors_are_both_written():
@@ -50,8 +50,8 @@ def test_plain_numbers():
 
 @given(st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
 def test_rounding_costs_less_than_half_an_error(error, value):
-    shown, bar = with_error(value, value - error, value + error)
+    text, bar = with_error(value, value - error, value + error)
     places = decimals(error)
-    assert abs(float(shown.replace(",", "").replace("−", "-")) - value) <= 0.5 * 10.0**-places * (1 + 1e-6) + 1e-9
+    assert abs(float(text.replace(",", "").replace("−", "-")) - value) <= 0.5 * 10.0**-places * (1 + 1e-6) + 1e-9
     if bar:
         assert float(bar[2:].replace(",", "")) == pytest.approx(error, rel=0.15)

@@ -1,4 +1,4 @@
-"""Every sentence against a calculation by hand."""
+"""Every text against a calculation by hand."""
 
 import math
 
@@ -25,21 +25,21 @@ def test_width_is_recovered_from_the_integral_of_a_gaussian(width, half):
 
 def test_intervals_too_wide():
     # inverse error function: z(0.683) = 1.00064, z(0.712) = 1.06252; at 0.704 and 0.720: 1.04505, 1.08032
-    said = "The 68.3 % intervals hold the truth for 71.2 ± 0.8 % of 3,400 objects: they are 6.2 ± 1.8 % too wide."
-    assert sentences(coverage(0.712, 0.008, n=3400)) == [said]
+    text = "The 68.3 % intervals hold the truth for 71.2 ± 0.8 % of 3,400 objects: they are 6.2 ± 1.8 % too wide."
+    assert sentences(coverage(0.712, 0.008, n=3400)) == [text]
 
 
 def test_intervals_too_narrow_with_what_calibration_changed():
     # z(0.64) = 0.91537, 0.91537 / 1.00064 = 0.9148; at 0.625 and 0.655: 0.88715, 0.94419
-    said = "The 68.3 % intervals hold the truth for 64.0 ± 1.5 % of 1,000 stars (before calibration 51.0 %): "
-    found = sentences(coverage(0.64, 0.015, before=[0.51]) | {"noun": "star"})
-    assert found == [said + "they are 8.5 ± 2.9 % too narrow."]
+    text = "The 68.3 % intervals hold the truth for 64.0 ± 1.5 % of 1,000 stars (before calibration 51.0 %): "
+    texts = sentences(coverage(0.64, 0.015, before=[0.51]) | {"noun": "star"})
+    assert texts == [text + "they are 8.5 ± 2.9 % too narrow."]
 
 
 def test_intervals_of_consistent_coverage():
-    (said,) = sentences(coverage(0.690, 0.015))  # z(0.675) = 0.98424, z(0.705) = 1.04723: half of 6.3 %
+    (text,) = sentences(coverage(0.690, 0.015))  # z(0.675) = 0.98424, z(0.705) = 1.04723: half of 6.3 %
     verdict = "coverage is consistent with nominal, and their width is correct to ± 3.1 %."
-    assert said.endswith(f"69.0 ± 1.5 % of 1,000 objects: {verdict}")
+    assert text.endswith(f"69.0 ± 1.5 % of 1,000 objects: {verdict}")
 
 
 @pytest.mark.parametrize("hits", range(17, 25))
@@ -47,19 +47,19 @@ def test_no_verdict_on_intervals_of_thirty_objects_that_chance_alone_could_make(
     """Of 30 objects, 16 to 25 inside intervals of 68.3 % is what a calibrated model has with 95.5 %."""
     low, high = binom.interval(0.955, 30, 0.683)
     assert (low, high) == (15, 25)
-    (said,) = sentences(coverage(hits / 30, 0.085, n=30))
-    assert said.endswith(": too few objects to tell (N = 30).")
+    (text,) = sentences(coverage(hits / 30, 0.085, n=30))
+    assert text.endswith(": too few objects to tell (N = 30).")
 
 
 def test_too_few_objects_still_show_a_gross_failure():
-    (said,) = sentences(coverage(6 / 30, 0.075, n=30))
-    assert "% too narrow" in said
+    (text,) = sentences(coverage(6 / 30, 0.075, n=30))
+    assert "% too narrow" in text
 
 
 def test_full_coverage_has_no_width():
     curve = {"nominal": [0.683], "actual": [1.0], "low": [0.99], "high": [1.0], "n": 50}
-    (said,) = sentences({"curves": {"coverage": curve}})
-    assert said.endswith("all of them, so their width cannot be determined.")
+    (text,) = sentences({"curves": {"coverage": curve}})
+    assert text.endswith("all of them, so their width cannot be determined.")
 
 
 def test_only_the_customary_intervals_are_spoken_of():
@@ -73,10 +73,10 @@ def test_only_the_customary_intervals_are_spoken_of():
 )
 def test_prediction_sets(actual, verdict):
     curve = {"nominal": [0.9], "actual": [actual], "low": [actual - 0.007], "high": [actual + 0.007], "n": 1824}
-    (said,) = sentences({"curves": {"sets": curve | {"size": [1.117]}}})
+    (text,) = sentences({"curves": {"sets": curve | {"size": [1.117]}}})
     start = "Prediction sets of 90 % nominal coverage hold the true class for "
     start += f"{100 * actual:.1f} ± 0.7 % of 1,824 objects, with a mean set size of 1.12: coverage {verdict}"
-    assert said.startswith(start)
+    assert text.startswith(start)
 
 
 @pytest.mark.parametrize("hits", range(24, 31))
@@ -84,15 +84,15 @@ def test_no_verdict_on_sets_of_thirty_objects_that_chance_alone_could_make(hits)
     """With 30 objects and 95.5 %, a calibrated model has 23 to 30 hits at 90 %: so has one with a level of 80 %."""
     curve = {"nominal": [0.9], "actual": [hits / 30], "low": [hits / 30 - 0.05], "high": [hits / 30 + 0.05], "n": 30}
     assert binom.interval(0.955, 30, 0.9) == (23, 30)
-    (said,) = sentences({"noun": "star", "curves": {"sets": curve}})
-    assert said.endswith(": too few stars to tell (N = 30).")
+    (text,) = sentences({"noun": "star", "curves": {"sets": curve}})
+    assert text.endswith(": too few stars to tell (N = 30).")
 
 
 def test_few_calibration_objects_allow_no_verdict_on_many_test_objects():
     curve = {"nominal": [0.9], "actual": [0.93], "low": [0.92], "high": [0.94], "n": 5000, "calibrated_on": 40}
     curve |= {"band_low": [0.79], "band_high": [0.98]}  # the coverage of a level set on 40 objects is random itself
-    (said,) = sentences({"curves": {"sets": curve}})
-    assert said.endswith(": too few calibration objects to tell (N = 40).")
+    (text,) = sentences({"curves": {"sets": curve}})
+    assert text.endswith(": too few calibration objects to tell (N = 40).")
 
 
 def bins(observed: list[float]) -> dict:
@@ -101,27 +101,27 @@ def bins(observed: list[float]) -> dict:
 
 
 def test_probabilities_near_four_fifths():
-    (said, error) = sentences({"curves": {"reliability": {"of": "Ia", "after": bins([0.2, 0.6, 0.79])}}})
-    assert said == "Of 100 objects with P(Ia) near 0.81, 79.0 ± 2.0 % are Ia."
+    (text, error) = sentences({"curves": {"reliability": {"of": "Ia", "after": bins([0.2, 0.6, 0.79])}}})
+    assert text == "Of 100 objects with P(Ia) near 0.81, 79.0 ± 2.0 % are Ia."
     assert error == "The expected calibration error is 0.2 %."  # 100 of 1,000 are off by 0.02
-    (said, _) = sentences({"curves": {"reliability": {"of": None, "after": bins([0.2, 0.6, 0.79])}}})
+    (text, _) = sentences({"curves": {"reliability": {"of": None, "after": bins([0.2, 0.6, 0.79])}}})
     start = "Of 100 objects whose most probable class has a probability near 0.81, "
-    assert said == start + "79.0 ± 2.0 % are classified correctly."
+    assert text == start + "79.0 ± 2.0 % are classified correctly."
 
 
 def test_expected_error_before_and_after():
     # 0.6 * 0.01 + 0.3 * 0.004 + 0.1 * 0.008 = 0.008; 0.6 * 0.02 + 0.3 * 0.01 + 0.1 * 0.06 = 0.021
     after, before = bins([0.21, 0.604, 0.818]), bins([0.22, 0.59, 0.75])
     assert expected_error(after) == pytest.approx(0.008)
-    said = sentences({"curves": {"reliability": {"of": "Ia", "before": before, "after": after}}})
-    assert said[-1] == "The expected calibration error is 0.8 % (before calibration 2.1 %)."
+    texts = sentences({"curves": {"reliability": {"of": "Ia", "before": before, "after": after}}})
+    assert texts[-1] == "The expected calibration error is 0.8 % (before calibration 2.1 %)."
 
 
 def test_the_score_named_ece_goes_first():
     score = {"name": "ece", "label": "ECE", "value": 1.3, "unit": "%", "before": 4.0}
     curve = {"reliability": {"of": "Ia", "after": bins([0.2, 0.6, 0.81])}}
-    said = sentences({"scores": [score], "curves": curve})
-    assert said[-1] == "The expected calibration error is 1.3 % (before calibration 4 %)."
+    texts = sentences({"scores": [score], "curves": curve})
+    assert texts[-1] == "The expected calibration error is 1.3 % (before calibration 4 %)."
 
 
 def test_counts():
@@ -166,24 +166,24 @@ def test_bins_of_few_objects_get_no_verdict():
     metrics = binned([0.871, 0.9, 0.93], [0.77, 0.8, 0.83])
     row = metrics["curves"]["by"]["Redshift"][0]
     row |= {"n": 30, "coverage_band_low": 0.73, "coverage_band_high": 1.0}
-    found = sentences(metrics)
+    texts = sentences(metrics)
     columns = "largest signal-to-noise ratio and redshift"
     small = f"The coverage of prediction sets in bins of {columns}: too few objects to tell (N = 30 in the smallest)."
-    assert found == [small, f"The accuracy is consistent with nominal in all bins of {columns}."]
+    assert texts == [small, f"The accuracy is consistent with nominal in all bins of {columns}."]
 
 
 def test_the_bin_farthest_outside_its_band_is_named():
-    found = sentences(binned([0.86, 0.9, 0.945], [0.8, 0.8, 0.8]))
-    assert found[0] == "Largest signal-to-noise ratio above 20: prediction sets hold the true class for " \
+    texts = sentences(binned([0.86, 0.9, 0.945], [0.8, 0.8, 0.8]))
+    assert texts[0] == "Largest signal-to-noise ratio above 20: prediction sets hold the true class for " \
         "94.5 ± 1.0 %, nominal 90 %, where chance explains 87.0 to 93.0 %; 2 of 3 bins are outside."  # fmt: skip
-    assert found[1].startswith("Redshift above 20: prediction sets hold the true class for 94.5 ± 1.0 %")
-    assert found[1].endswith("1 of 2 bins is outside.")
-    found = sentences(binned([0.8, 0.9, 0.9], [0.8, 0.8, 0.73]))
-    assert found[0] == "The coverage of prediction sets is consistent with nominal in all bins of redshift."
-    assert found[1].startswith(
+    assert texts[1].startswith("Redshift above 20: prediction sets hold the true class for 94.5 ± 1.0 %")
+    assert texts[1].endswith("1 of 2 bins is outside.")
+    texts = sentences(binned([0.8, 0.9, 0.9], [0.8, 0.8, 0.73]))
+    assert texts[0] == "The coverage of prediction sets is consistent with nominal in all bins of redshift."
+    assert texts[1].startswith(
         "Largest signal-to-noise ratio up to 7.91: prediction sets hold the true class for 80.0 ± 1.0 %"
     )
-    assert found[2].startswith(
+    assert texts[2].startswith(
         "Largest signal-to-noise ratio above 20: classifications are correct for 73.0 ± 1.2 %, nominal 80 %"
     )
 
@@ -193,11 +193,11 @@ def test_coverage_is_not_that_of_each_class():
     shares = {"Ia": (96.0, 95.5, 96.5), "II": (91.2, 90.8, 91.6), "Ibc": (61.0, 58.0, 64.0)}
     rows = [[name, 9, dict(zip(("value", "low", "high"), share, strict=True))] for name, share in shares.items()]
     table = {"name": "classes", "wanted": 0.9, "columns": columns, "rows": rows}
-    said = "The nominal coverage of 90 % is that of all stars together, not of each class: sets hold the true " \
+    text = "The nominal coverage of 90 % is that of all stars together, not of each class: sets hold the true " \
         "class for 61.0 ± 3.0 % of Ibc and 96.0 ± 0.5 % of Ia."  # fmt: skip
-    assert sentences({"noun": "star", "tables": [table]}) == [said]
+    assert sentences({"noun": "star", "tables": [table]}) == [text]
     few = [["odd", 2, {"value": 50.0, "low": 20.0, "high": 80.0}], ["one", 1, {"value": 100, "low": 70, "high": 100}]]
-    assert sentences({"noun": "star", "tables": [table | {"rows": [*few, *rows]}]}) == [said]
+    assert sentences({"noun": "star", "tables": [table | {"rows": [*few, *rows]}]}) == [text]
     alike = [["A", 90, {"value": 55, "low": 50, "high": 60}], ["B", 2, {"value": 50, "low": 20, "high": 90}]]
     (neither,) = sentences({"noun": "star", "tables": [table | {"rows": alike}]})  # A would be both least and most
     assert neither.endswith("together, not of each class.")
@@ -210,8 +210,8 @@ def test_out_of_distribution_classes():
     cell = {"value": 20.0, "low": 17.0, "high": 23.0}
     rows = [["Ia", "yes", cell], ["TDE", "no", cell], ["KN", "no", {"value": 60.0, "low": 55.0, "high": 65.0}]]
     table = {"name": "unknown", "columns": columns, "rows": rows}
-    said = "Out-of-distribution classes, share flagged: KN 60 ± 5 % and TDE 20.0 ± 3.0 %."
-    assert sentences({"tables": [table]}) == [said]
+    text = "Out-of-distribution classes, share flagged: KN 60 ± 5 % and TDE 20.0 ± 3.0 %."
+    assert sentences({"tables": [table]}) == [text]
     assert sentences({"tables": [table | {"rows": rows[:1]}]}) == []
 
 
@@ -228,15 +228,15 @@ def ece(value: float, expected: tuple[float, float, float], n: int) -> dict:
 
 
 def test_the_calibration_error_is_reported_beside_that_of_chance():
-    (said,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30))
-    assert said == "The expected calibration error is 13 %; a perfectly calibrated model has 12 % by chance " \
+    (text,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30))
+    assert text == "The expected calibration error is 13 %; a perfectly calibrated model has 12 % by chance " \
         "(7 to 19 %) on 30 objects: too few objects to tell (N = 30)."  # fmt: skip
-    (said,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30) | {"curves": {"confusion": {"counts": [[20, 3], [0, 4]]}}})
-    assert said.endswith("on 27 objects: too few objects to tell (N = 27).")  # three without a true class
-    (said,) = sentences(ece(0.013, (0.008, 0.011, 0.016), 4000))
-    assert said.endswith("has 1.1 % by chance (0.8 to 1.6 %) on 4,000 objects: consistent with perfect calibration.")
-    (said,) = sentences(ece(0.05, (0.008, 0.011, 0.016), 4000))
-    assert said.endswith(": the probabilities are off by more than chance explains.")
+    (text,) = sentences(ece(0.13, (0.07, 0.12, 0.19), 30) | {"curves": {"confusion": {"counts": [[20, 3], [0, 4]]}}})
+    assert text.endswith("on 27 objects: too few objects to tell (N = 27).")  # three without a true class
+    (text,) = sentences(ece(0.013, (0.008, 0.011, 0.016), 4000))
+    assert text.endswith("has 1.1 % by chance (0.8 to 1.6 %) on 4,000 objects: consistent with perfect calibration.")
+    (text,) = sentences(ece(0.05, (0.008, 0.011, 0.016), 4000))
+    assert text.endswith(": the probabilities are off by more than chance explains.")
 
 
 @pytest.mark.parametrize(

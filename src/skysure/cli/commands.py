@@ -21,7 +21,7 @@ COMMANDS = ("demo", "list", "simulate", "train", "calibrate", "predict", "evalua
 
 def app(tokens: Sequence[str]) -> App:
     """Make the commands; those that name an application or a run have its fields as flags."""
-    made = App(
+    root = App(
         name="skysure", help="Deep learning for astronomy that says how sure it is.",
         version=_version, result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -31,8 +31,8 @@ def app(tokens: Sequence[str]) -> App:
         demo, list_, _simulate(settings), _train(settings), calibrate, _predict(query), _evaluate(query), inspect,
         _play(query),
     ):  # fmt: skip
-        made.command(command, name=command.__name__.strip("_"))
-    return made
+        root.command(command, name=command.__name__.strip("_"))
+    return root
 
 
 def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = "auto", force: Flag = False) -> None:
@@ -52,8 +52,8 @@ def demo(name: str = "supernovae", *, out: Out = Path("demo"), device: Device = 
     with Progress() as progress:
         folder = verbs.demo(name, out, device=device, force=force, progress=progress)
     print_scores(folder / "run", as_json=False)
-    for made in sorted(p for p in folder.iterdir() if p.is_file()):
-        print(made)
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        print(path)
 
 
 def list_(*, json: Flag = False) -> None:
@@ -117,8 +117,8 @@ def _simulate(defaults: Any) -> Callable[..., None]:
 
         count = None if n is None else convert(n, int, "-n")
         with Progress() as progress:
-            done = verbs.simulate(name, out, count, seed=seed, force=force, progress=progress, **values_of(settings))
-        say(f"{done} objects in {out}")
+            total = verbs.simulate(name, out, count, seed=seed, force=force, progress=progress, **values_of(settings))
+        say(f"{total} objects in {out}")
 
     return with_fields(simulate, "settings", defaults, without=("seed",))
 
@@ -229,8 +229,8 @@ def _predict(defaults: Any) -> Callable[..., None]:
                 trained, data or (), out, reading=reading.table(trained.reading), resume=resume, device=device,
                 force=force, progress=progress, **values_of(query),
             )  # fmt: skip
-        what = "object" if all(verbs.is_page(path) for path in out) else "row"
-        say(f"{rows:,} {what}{'' if rows == 1 else 's'} in {', '.join(map(str, out))}")
+        unit = "object" if all(verbs.is_page(path) for path in out) else "row"
+        say(f"{rows:,} {unit}{'' if rows == 1 else 's'} in {', '.join(map(str, out))}")
 
     return with_fields(predict, "query", defaults)
 

@@ -45,8 +45,8 @@ def listing(facts: Any, indent: str = "") -> str:
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines += [f"{indent}{key}:"] + [listing(item, indent + "  ") for item in value]
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            lines.append(f"{indent}{key}: {shown}")
+            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            lines.append(f"{indent}{key}: {text}")
     return "\n".join(line for line in lines if line)
 
 

@@ -65,11 +65,11 @@ class SimulatedSource(Source):
         return cached_index(self, lambda: self._cache.keep(self._draw_chunks(self.seed, self.n)), progress)
 
     def _draw_chunks(self, seed: int, n: int | None) -> Iterator[Any]:
-        left, block, first = n, 0, 0
-        while left is None or left > 0:
+        remaining, block, first = n, 0, 0
+        while remaining is None or remaining > 0:
             chunk = self.draw(seed, block, first)
-            chunk = chunk if left is None else chunk[:left]
-            left = None if left is None else left - len(chunk)
+            chunk = chunk if remaining is None else chunk[:remaining]
+            remaining = None if remaining is None else remaining - len(chunk)
             block, first = block + 1, first + len(chunk)
             yield chunk
 

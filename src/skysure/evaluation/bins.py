@@ -49,12 +49,12 @@ def shares_by_bin(
         as one likes.
     """
     index, ends = bin_index(column, edges), [None, *map(float, edges), None]
-    each = 1 - (1 - CONFIDENCE) / (len(edges) + 1)
+    per_bin = 1 - (1 - CONFIDENCE) / (len(edges) + 1)
     bins = []
     for k in np.unique(index[index >= 0]):
         rows = np.flatnonzero(index == k)
-        accuracy = coverage_of(correct[rows], confidence[rows], confidence=each, calibrated_on=scaled_on(rows))
-        coverage = coverage_of(hits[rows], nominal, confidence=each, calibrated_on=calibrated_on(rows))
+        accuracy = coverage_of(correct[rows], confidence[rows], confidence=per_bin, calibrated_on=scaled_on(rows))
+        coverage = coverage_of(hits[rows], nominal, confidence=per_bin, calibrated_on=calibrated_on(rows))
         bins.append(
             {"low": ends[k], "high": ends[k + 1], "n": len(rows), "confidence": accuracy.nominal, "wanted": nominal}
             | _ends("accuracy", accuracy) | _ends("coverage", coverage)

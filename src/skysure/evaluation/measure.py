@@ -73,8 +73,8 @@ def _change(
     """The score before calibration, and the change with its interval from the same resampled rows."""
     count, truth = len(before), arrays[-1]
 
-    def difference(*both: np.ndarray, weight: np.ndarray | None = None) -> Any:
-        after, earlier = both[:count], both[count : 2 * count]
+    def difference(*resampled: np.ndarray, weight: np.ndarray | None = None) -> Any:
+        after, earlier = resampled[:count], resampled[count : 2 * count]
         return score(*after, truth, weight=weight) - score(*earlier, truth, weight=weight)
 
     change = with_interval(difference, *arrays[:-1], *before, truth, resamples=resamples)

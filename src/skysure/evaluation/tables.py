@@ -39,10 +39,10 @@ def table_by_class(
     nouns : str
         What objects are called.
     """
-    answer = probability.argmax(1)
+    predicted = probability.argmax(1)
     rows = []
     for k, name in enumerate(classes):
-        mask, selected = truth == k, answer == k
+        mask, selected = truth == k, predicted == k
         if mask.any():
             purity = share(mask[selected]) if selected.any() else None
             size = float(prediction_set[mask].sum(1).mean())

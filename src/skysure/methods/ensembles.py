@@ -75,8 +75,8 @@ class Ensemble(nn.Module):
         for number, member in enumerate(members):
             _check_alike(members[0], member, number)
         self.network = deepcopy(members[0])
-        for stacked, *each in zip(_tensors(self.network), *map(_tensors, members), strict=True):
-            stacked.data = torch.stack([tensor.detach() for tensor in each])
+        for stacked, *tensors in zip(_tensors(self.network), *map(_tensors, members), strict=True):
+            stacked.data = torch.stack([tensor.detach() for tensor in tensors])
         for layer in _recurrent(self.network):
             layer.flatten_parameters = _do_nothing  # cuDNN's contiguous block holds the weights of one network only
         self.size = len(members)
@@ -130,7 +130,7 @@ class Ensemble(nn.Module):
             if self._is_batched():
                 outputs = torch.vmap(member.run, (0, 0, in_axis), axis, randomness="different")(tensors, keys, leaves)
             else:
-                each = [
+                member_outputs = [
                     member.run(
                         {name: tensor[m] for name, tensor in tensors.items()},
                         {name: key[m] for name, key in keys.items()},
@@ -138,7 +138,7 @@ class Ensemble(nn.Module):
                     )
                     for m in range(len(self))
                 ]
-                outputs = [torch.stack(parts, axis) for parts in zip(*each, strict=True)]
+                outputs = [torch.stack(parts, axis) for parts in zip(*member_outputs, strict=True)]
         finally:
             for mask in network_masks:
                 mask.keys = sample_keys
@@ -210,8 +210,9 @@ def _check_arguments(members: Any, size: int | None) -> None:
 
 def _check_alike(first: nn.Module, other: nn.Module, number: int) -> None:
     """Raise where two networks differ in more than the values of their tensors."""
-    for (name, one), (_, two) in zip_longest(first.named_modules(), other.named_modules(), fillvalue=("", None)):
-        first_settings, other_settings = _settings(one), _settings(two)
+    modules = zip_longest(first.named_modules(), other.named_modules(), fillvalue=("", None))
+    for (name, first_module), (_, other_module) in modules:
+        first_settings, other_settings = _settings(first_module), _settings(other_module)
         if first_settings == other_settings:
             continue
         names = first_settings | other_settings
@@ -250,5 +251,5 @@ def _settings(module: nn.Module | None) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return an attribute in a form that can be compared; None for objects that cannot."""
     if isinstance(value, (tuple, list)):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return value if isinstance(value, (bool, int, float, str)) else getattr(value, "__qualname__", None)

@@ -70,9 +70,9 @@ class Classes(Prediction):
 
     def _set_columns(self) -> Iterable[Column]:
         if self.prediction_set is not None:
-            which = "" if self.coverage is None else f" ({100 * self.coverage:g} % coverage)"
+            qualifier = "" if self.coverage is None else f" ({100 * self.coverage:g} % coverage)"
             for k, name in enumerate(self.classes):
-                text = f"Whether class {name} is in the prediction set{which}"
+                text = f"Whether class {name} is in the prediction set{qualifier}"
                 yield Column(f"in_set_{name}", self.prediction_set[:, k], text, "meta.code.member")
 
     def _about(self) -> str:

@@ -74,14 +74,14 @@ def take(prediction: P, indices: slice | np.ndarray | Sequence[int]) -> P:
     rows = indices if isinstance(indices, slice) else np.asarray(indices)
     if isinstance(rows, np.ndarray) and rows.size == 0 and rows.dtype.kind != "b":
         rows = rows.astype(np.intp)
-    taken: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for name, names in axes_of(prediction).items():
         array, where = getattr(prediction, name), (slice(None),) * names.index("row") + (rows,)
         if isinstance(array, Mapping):
-            taken[name] = {key: part[where] for key, part in array.items()}
+            arrays[name] = {key: part[where] for key, part in array.items()}
         elif array is not None:
-            taken[name] = array[where]
-    return replace(prediction, **taken)  # type: ignore[type-var]
+            arrays[name] = array[where]
+    return replace(prediction, **arrays)  # type: ignore[type-var]
 
 
 def _require_alike(predictions: Sequence[Any]) -> None:

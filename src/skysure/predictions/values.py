@@ -81,14 +81,14 @@ class Values(Prediction):
         ):
             text = f"Standard deviation of {name}{source}"
             yield Column(f"{name}_{kind}", np.sqrt(covariance[:, k, k]), text, f"stat.stdev{of}", unit)
-        which = "" if self.coverage is None else f"{100 * self.coverage:g} % "
-        for prefix, what, ends in (
+        qualifier = "" if self.coverage is None else f"{100 * self.coverage:g} % "
+        for prefix, quantity, ends in (
             ("", name, (self.low, self.high)),
             ("measured_", f"{name} as it will be measured", (self.measured_low, self.measured_high)),
         ):
             for end, values in zip(("low", "high"), ends, strict=True):
                 if values is not None:
-                    text = f"{'Lower' if end == 'low' else 'Upper'} end of the {which}interval of {what}"
+                    text = f"{'Lower' if end == 'low' else 'Upper'} end of the {qualifier}interval of {quantity}"
                     ucd = f"{label.ucd};stat.{'min' if end == 'low' else 'max'}" if label.ucd else ""
                     yield Column(f"{name}_{prefix}{end}", values[:, k], text, ucd, unit)
 

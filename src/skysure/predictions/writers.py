@@ -139,8 +139,8 @@ def register(form: Form) -> None:
     ValueError
         Where a suffix belongs to another form.
     """
-    if taken := set(form.suffixes) & {s for other in _forms for s in other.suffixes}:
-        raise ValueError(f"{', '.join(sorted(taken))} already has a writer")
+    if duplicates := set(form.suffixes) & {s for registered in _forms for s in registered.suffixes}:
+        raise ValueError(f"{', '.join(sorted(duplicates))} already has a writer")
     _forms.append(form)
 
 

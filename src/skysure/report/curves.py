@@ -140,9 +140,9 @@ def reliability(curve: Curve) -> Figure:
     error = f"after {100 * expected_error(curve['after']):.2g} %"
     if curve.get("before"):
         error = f"before {100 * expected_error(curve['before']):.2g} %, {error}"
-    which = subject if curve.get("of") else "the most probable class"
+    quantity = subject if curve.get("of") else "the most probable class"
     caption = (
-        f"Dotted: perfect calibration. Expected calibration error of {which} in these bins: {error}. Band: 68.3 %."
+        f"Dotted: perfect calibration. Expected calibration error of {quantity} in these bins: {error}. Band: 68.3 %."
     )
     return Figure("reliability", "Reliability diagram", caption, draw, height=3.8, section="trust")
 

@@ -58,10 +58,10 @@ def page(
         One HTML document; style and figures are inside it.
     """
     metrics, card = dict(evaluation_metrics), dict(run_card)
-    shown = list(figures)
+    all_figures = list(figures)
     training = training_history([dict(row) for row in history]) if history else None
-    if training and all(figure.name != training.name for figure in shown):
-        shown.append(training)
+    if training and all(figure.name != training.name for figure in all_figures):
+        all_figures.append(training)
     scores = [_score(score) for score in metrics.get("scores") or ()]
     return (
         _environment()
@@ -78,7 +78,7 @@ def page(
             scores=scores,
             against=metrics.get("against"),
             sentences=[*sentences(metrics), *more],
-            sections=_sections(shown, metrics.get("tables") or (), drawn or {}),
+            sections=_sections(all_figures, metrics.get("tables") or (), drawn or {}),
             run_toml=tomli_w.dumps(_without_none(card)) if card else "",
             cite=_as_list(card.get("cite")),
         )
@@ -120,15 +120,15 @@ def _score(score: Mapping[str, Any]) -> dict[str, Any]:
     unit = score.get("unit") or ""
     value, low, high = score.get("value"), score.get("low"), score.get("high")
     if value is None:
-        shown, error = "—", ""
+        text, error = "—", ""
     elif score.get("digits") is not None and low is None:
-        shown, error = number(value, score["digits"]), ""
+        text, error = number(value, score["digits"]), ""
     else:
-        shown, error = with_error(value, low, high)
+        text, error = with_error(value, low, high)
     wanted = tuple(score.get("wanted") or (None, None))
     return {
         "label": score["label"],
-        "value": shown,
+        "value": text,
         "error": error,
         "unit": unit,
         "help": score.get("help") or "",
@@ -190,8 +190,8 @@ def _parts(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _tables(card: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    shown = [key for key in ("settings", "reading", "schema", "versions") if card.get(key)]
-    return [(_label(key), [(name, _text(value)) for name, value in _flat(card[key])]) for key in shown]
+    keys = [key for key in ("settings", "reading", "schema", "versions") if card.get(key)]
+    return [(_label(key), [(name, _text(value)) for name, value in _flat(card[key])]) for key in keys]
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -211,8 +211,8 @@ def _sections(
         listed = [_table(table) for table in tables if table.get("section", "results") == name]
         if placed or listed:
             heading, lead = HEADINGS[name]
-            shown = [{"figure": f, "svg": inline_svg(f, drawn.get(f.name)), "wide": f.width > 5} for f in placed]
-            sections.append({"name": name, "heading": heading, "lead": lead, "figures": shown, "tables": listed})
+            entries = [{"figure": f, "svg": inline_svg(f, drawn.get(f.name)), "wide": f.width > 5} for f in placed]
+            sections.append({"name": name, "heading": heading, "lead": lead, "figures": entries, "tables": listed})
     return sections
 
 

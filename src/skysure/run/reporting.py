@@ -30,12 +30,12 @@ def write_report(folder: Path) -> None:
     evaluation = Evaluation.from_metrics(read_metrics(folder))
     module = application(card["application"])
     figures = list(module.figures(evaluation))
-    drawn = {figure.name: renderings(figure, ("svg", "pdf")) for figure in figures}
-    svg = {name: files["svg"] for name, files in drawn.items()}
+    images = {figure.name: renderings(figure, ("svg", "pdf")) for figure in figures}
+    svg = {name: files["svg"] for name, files in images.items()}
     offered = getattr(module, "sentences", None)  # a verb that an application may lack
     more = list(offered(evaluation)) if offered else []
     html = page(card, evaluation.metrics, read_history(folder), figures, svg, more)
     write_text(folder / "report.html", html)
     (folder / "figures").mkdir(exist_ok=True)
-    for name, files in drawn.items():
+    for name, files in images.items():
         write_bytes(folder / "figures" / f"{name}.pdf", files["pdf"])

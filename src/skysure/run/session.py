@@ -72,10 +72,10 @@ class Session:
         try:
             yield
         except BaseException as error:
-            kept = resumable and (self.has_checkpoint or not isinstance(error, Exception))
-            if not kept and self.main:
+            can_resume = resumable and (self.has_checkpoint or not isinstance(error, Exception))
+            if not can_resume and self.main:
                 shutil.rmtree(self.folder, ignore_errors=True)
-            if kept and isinstance(error, InputError):
+            if can_resume and isinstance(error, InputError):
                 fixes = (error.fix, "the checkpoint is kept, --resume continues")
                 error = type(error)(error.problem, error.expected, error.cause, "; ".join(filter(None, fixes)))
                 raise error from None

@@ -83,8 +83,8 @@ def fit(
         improved, counters = update_best(validation_nll, epoch + 1, patience, counters)
         if improved.any():
             best = select_best(improved, prefixed(copy_to_cpu(step.weights.state_dict()), "best."), best)
-        waited = epoch + 1 - torch.tensor(counters["best_epoch"])
-        done = epoch + 1 == optimisation.epochs or bool((waited >= patience).all())
+        since_best = epoch + 1 - torch.tensor(counters["best_epoch"])
+        done = epoch + 1 == optimisation.epochs or bool((since_best >= patience).all())
         record |= {"validation_nll": float(validation_nll.mean())} | rates(model)
         yield State(epoch + 1, record, step.tensors() | best, counters, done, optimisation.epochs)
         if done:

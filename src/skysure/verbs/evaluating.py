@@ -64,19 +64,19 @@ def evaluate(
     app.verb("evaluate")
     question = build(app.Query, query, where=run.application)
     folder = _folder_for(run, out, has_data, force)
-    other = None if against is None else _comparable(load(against), run)
+    other_run = None if against is None else _comparable(load(against), run)
     experience = _test_data(run, data, reading_for(run, data, reading))
     if not app.is_agent:
-        experience = experience if other is None else unseen(experience, other)
+        experience = experience if other_run is None else unseen(experience, other_run)
         require_objects(experience)
     place = accelerator_on(device).device
     progress("evaluating", 0, None)
     metrics = metrics_of(run, experience, question, place)
     if has_data:
         metrics |= {"part": "given data"} | left_out(experience, metrics.get("objects", 0))
-    if other is not None:
-        name = other.path.name if other.path else other.application
-        metrics |= compare(metrics, metrics_of(other, experience, question, place), name)
+    if other_run is not None:
+        name = other_run.path.name if other_run.path else other_run.application
+        metrics |= compare(metrics, metrics_of(other_run, experience, question, place), name)
     evaluation = Evaluation.from_metrics(metrics)
     if folder is not None:
         _publish(run, folder, evaluation)
@@ -92,9 +92,9 @@ def metrics_of(run: Run, experience: Any, query: Any, device: torch.device) -> d
     return run.verbs.evaluate(deepcopy(run.model).to(device).eval(), experience, query).metrics
 
 
-def compare(metrics: dict[str, Any], others: dict[str, Any], name: str) -> dict[str, Any]:
+def compare(metrics: dict[str, Any], other_metrics: dict[str, Any], name: str) -> dict[str, Any]:
     """Put the scores of another model, called `name`, beside those of this one as "against"."""
-    values = {score["name"]: score["value"] for score in others["scores"]}
+    values = {score["name"]: score["value"] for score in other_metrics["scores"]}
     scores = [score | {"against": values.get(score["name"])} for score in metrics["scores"]]
     return {"scores": scores, "against": name}
 

@@ -50,8 +50,8 @@ def tell_left_out(source: Any, out: Path, note: Callable[[str], None]) -> None:
         return
     if source.dropped:
         note(f"{counted(source.dropped)} left out: trained or calibrated on")
-    if written := write_rejected(out, map(astuple, source.rejected)):
-        first = f" of the first {written:,}" if written < source.rejected_count else ""
+    if n_written := write_rejected(out, map(astuple, source.rejected)):
+        first = f" of the first {n_written:,}" if n_written < source.rejected_count else ""
         reasons = "the reasons" if first else "their reasons"
         note(f"{counted(source.rejected_count)} set aside, with {reasons}{first} in {rejected_path(out)}")
     for text in source.notes:

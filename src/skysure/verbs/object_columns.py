@@ -59,12 +59,12 @@ def _columns(chunk: Any) -> Mapping[str, np.ndarray]:
     return getattr(chunk, "objects", {}) if carried is None else carried
 
 
-def _index(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Find the position of each wanted id among the ids of a chunk."""
-    if np.array_equal(ids, wanted):
+def _index(ids: np.ndarray, selected: np.ndarray) -> np.ndarray:
+    """Find the position of each selected id among the ids of a chunk."""
+    if np.array_equal(ids, selected):
         return np.arange(len(ids))
     order = np.argsort(ids, kind="stable")
-    return order[np.searchsorted(ids, wanted, sorter=order)]
+    return order[np.searchsorted(ids, selected, sorter=order)]
 
 
 def _values(chunk: Any, name: str, is_text: bool) -> np.ndarray:

@@ -35,16 +35,16 @@ def simulate(
     settings = settings_of(name, preset, config, fields)
     if n is not None and n < 1:
         raise SettingsError(f"n = {n}", "one object or more")
-    total, done, units = settings.objects if n is None else n, 0, {}
+    total, completed, units = settings.objects if n is None else n, 0, {}
     source = simulator(settings, total, seed)
     with ResultWriter([Path(out)], force=force) as writer:
         for chunk in source.chunks():
             table = chunk.to_table()
             writer.write(table)
             units = {column: str(table[column].unit) for column in table.colnames if table[column].unit is not None}
-            done += len(chunk)
-            progress("simulating", done, total)
+            completed += len(chunk)
+            progress("simulating", completed, total)
     if ".csv" in Path(out).suffixes and units:
         text = ", ".join(f"{column} in {unit}" for column, unit in units.items())
         notify(progress)(f"CSV keeps no units; here: {text}. Give them in [reading] to read it")
-    return done
+    return completed

@@ -159,10 +159,12 @@ def _finished_run(
 
 def _first_state(start: str | Path | Run, app: Application, network: torch.nn.Module) -> State:
     """Make a state of the weights of another run, if they fit."""
-    other = load(start)
-    if other.application != app.name:
-        raise InputError(f"--from {start}: a run of {other.application}", f"one of {app.name}", "another run was meant")
-    tensors: Mapping[str, torch.Tensor] = other.model.state_dict()
+    origin = load(start)
+    if origin.application != app.name:
+        raise InputError(
+            f"--from {start}: a run of {origin.application}", f"one of {app.name}", "another run was meant"
+        )
+    tensors: Mapping[str, torch.Tensor] = origin.model.state_dict()
     if app.offers("warm_start"):
         tensors = app.warm_start(network, tensors)
     load_weights(network, tensors, Path(f"--from {start}"))
@@ -171,5 +173,5 @@ def _first_state(start: str | Path | Run, app: Application, network: torch.nn.Mo
 
 def _describe(record: Mapping[str, float]) -> str:
     """Say of an epoch what a reader of a log wants to see: the losses and returns."""
-    shown = [n for n in record if n.endswith("nll") or n.startswith("return")]
-    return ", ".join(f"{n.replace('_', ' ')} {record[n]:.4g}" for n in shown)
+    names = [n for n in record if n.endswith("nll") or n.startswith("return")]
+    return ", ".join(f"{n.replace('_', ' ')} {record[n]:.4g}" for n in names)

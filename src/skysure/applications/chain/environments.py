@@ -68,8 +68,8 @@ class States:
     def __len__(self) -> int:
         return len(self.state)
 
-    def __getitem__(self, which: Any) -> States:
-        return States(self.state[which])
+    def __getitem__(self, selection: Any) -> States:
+        return States(self.state[selection])
 
 
 class Chain(gymnasium.Env[int, int]):

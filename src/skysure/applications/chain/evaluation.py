@@ -40,7 +40,7 @@ def evaluate(model: Agents, environment: ChainVector, query: Query) -> Evaluatio
     q_star = exact_values(settings, settings.discount)
     learned = predict(model, States(np.arange(settings.length)), query)
     best = best_return(settings)
-    beside = {name: returns_of(other) for name, other in others(settings)} if query.beside else {}
+    beside = {name: returns_of(variant) for name, variant in variants(settings)} if query.beside else {}
     ranked = sorted(beside.items(), key=lambda item: -item[1][-1].mean())
     returns = {"this run": model.return_history.cpu().numpy(), **dict(ranked)}
     values = {
@@ -63,15 +63,15 @@ def evaluate(model: Agents, environment: ChainVector, query: Query) -> Evaluatio
     )  # fmt: skip
 
 
-def others(settings: Settings) -> Iterator[tuple[str, Settings]]:
+def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """The presets on the same chain with the same discount, and the default, where they differ."""
     own = Settings()
     default = {"learning_rate": own.learning_rate, "learning_rate_power": own.learning_rate_power}
     default |= {"epsilon": own.epsilon, "epsilon_decay": own.epsilon_decay, "placement": own.placement}
     for name, fields in ({"default": {}} | presets("chain")).items():
-        other = replace(settings, **(default | fields))
-        if other != settings:
-            yield name, other
+        variant = replace(settings, **(default | fields))
+        if variant != settings:
+            yield name, variant
 
 
 def returns_of(settings: Settings) -> Float[np.ndarray, "episode agent"]:

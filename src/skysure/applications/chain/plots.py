@@ -89,8 +89,8 @@ def values(curve: dict[str, Any]) -> Figure:
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        shown = zip(curve["actions"], (FORWARD, BACKWARD), style.MARKERS, (-0.14, 0.14), strict=False)
-        for a, (action, colour, marker, shift) in enumerate(shown):
+        styles = zip(curve["actions"], (FORWARD, BACKWARD), style.MARKERS, (-0.14, 0.14), strict=False)
+        for a, (action, colour, marker, shift) in enumerate(styles):
             exact, learned, error = (np.array(curve[key][a]) for key in ("exact", "learned", "error"))
             at = states + shift
             label = None if a else "exact"

@@ -42,7 +42,7 @@ def train(
     rule, tables = rule_of(settings), _tables_of(agents)
     for episode in range(state.epoch if state else 0, settings.episodes):
         epsilon = settings.epsilon * settings.epsilon_decay**episode
-        collected = play_episode(environment, tables, rule, epsilon, settings.horizon, settings.seed, episode)
+        learning_returns = play_episode(environment, tables, rule, epsilon, settings.horizon, settings.seed, episode)
         greedy = tables.values.argmax(axis=0)
         returns = policy_values(transition, reward, greedy, settings.horizon)[:, 0]
         _store(agents, tables)
@@ -50,7 +50,7 @@ def train(
         record = {
             "epoch": episode + 1,
             "return": float(returns.mean()),
-            "return_while_learning": float(collected.mean()),
+            "return_while_learning": float(learning_returns.mean()),
             "epsilon": epsilon,
         }
         yield State(episode + 1, record, _copy(agents), {}, episode + 1 == settings.episodes, settings.episodes)

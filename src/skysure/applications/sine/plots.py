@@ -29,9 +29,9 @@ def function(curve: dict[str, Any]) -> Figure:
         axes, errors = canvas.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         x, mean = np.array(curve["x"]), np.array(curve["mean"])
         noise, epistemic = np.array(curve["aleatoric"]), np.array(curve["epistemic"])
-        both = np.hypot(noise, epistemic)
+        total = np.hypot(noise, epistemic)
         axes.plot(curve["points"]["x"], curve["points"]["y"], ".", ms=2, color=style.GREY, label="training points")
-        axes.fill_between(x, mean - both, mean + both, color=style.ORANGE, alpha=0.4, lw=0, label="predictive")
+        axes.fill_between(x, mean - total, mean + total, color=style.ORANGE, alpha=0.4, lw=0, label="predictive")
         axes.fill_between(x, mean - epistemic, mean + epistemic, color=style.BLUE, alpha=0.4, lw=0, label="epistemic")
         axes.plot(x, np.transpose(curve["draws"]), color=style.BLUE, alpha=0.3, lw=0.5)
         axes.plot(x, mean, color=style.BLUE, label="mean")
@@ -42,7 +42,7 @@ def function(curve: dict[str, Any]) -> Figure:
             for edge in curve["range"]:
                 panel.axvline(edge, color=style.GREY, lw=0.8, ls=":")
         inside = (x >= curve["range"][0]) & (x <= curve["range"][1])
-        low, high = (mean - 2 * both)[inside].min(), (mean + 2 * both)[inside].max()
+        low, high = (mean - 2 * total)[inside].min(), (mean + 2 * total)[inside].max()
         axes.set(ylabel="y", ylim=(low - 0.5 * (high - low), high + 0.5 * (high - low)))
         errors.set(xlabel="x", ylabel="Error in y", ylim=(0, 1.7 * max(noise.max(), epistemic.max())))
         errors.xaxis.set_major_formatter("{x:g}")
@@ -68,7 +68,7 @@ def choice(grid: dict[str, Any]) -> Figure:
         likelihood.set(ylabel="Validation NLL [nat]")
         likelihood.legend(loc="upper left")
         _beside(epistemic, grid, "far", style.PURPLE, "^", "beyond the range")
-        _beside(epistemic, grid, "epistemic", style.GREEN, "s", "within the range", learned="learned rates")
+        _beside(epistemic, grid, "epistemic", style.GREEN, "s", "within the range", learned_label="learned rates")
         epistemic.set(xscale="log", xlabel="Dropout rate", ylabel="Epistemic error")
         epistemic.set_ylim(0, 1.5 * max(grid["far"]))
         epistemic.xaxis.set_major_formatter("{x:g}")
@@ -85,12 +85,12 @@ def choice(grid: dict[str, Any]) -> Figure:
 
 
 def _beside(
-    axes: Axes, grid: dict[str, Any], name: str, colour: str, mark: str, label: str, learned: str | None = None
+    axes: Axes, grid: dict[str, Any], name: str, colour: str, mark: str, label: str, learned_label: str | None = None
 ) -> None:
     """Draw a value against the fixed rates, and the value of the learned rates at each learned rate."""
     axes.plot(grid["rate"], grid[name], color=colour, marker=mark, label=label)
     at = sorted(grid["learned"]["rates"].values())
-    axes.plot(at, [grid["learned"][name]] * len(at), color=style.VERMILLION, marker="D", zorder=3, label=learned)
+    axes.plot(at, [grid["learned"][name]] * len(at), color=style.VERMILLION, marker="D", zorder=3, label=learned_label)
 
 
 def cost(grid: dict[str, Any]) -> Figure:

@@ -30,13 +30,13 @@ def train(
     """
     arguments = (batches(source, settings), settings, accelerator)
     grid = _timed(fit_states(ensemble(settings, source.schema), *arguments)) if settings.grid else iter(())
-    for learned, seconds in _timed(fit_states(network(settings, source.schema), *arguments, state)):
-        for searched in grid:
-            if searched[0].epoch >= learned.epoch and not learned.done:
+    for current, seconds in _timed(fit_states(network(settings, source.schema), *arguments, state)):
+        for grid_result in grid:
+            if grid_result[0].epoch >= current.epoch and not current.done:
                 break
-        if learned.done and settings.grid:
-            learned = _with_grid(learned, searched[0], source, settings, torch.tensor([seconds, searched[1]]))
-        yield learned
+        if current.done and settings.grid:
+            current = _with_grid(current, grid_result[0], source, settings, torch.tensor([seconds, grid_result[1]]))
+        yield current
 
 
 def fit_states(

@@ -74,9 +74,9 @@ class Nights:
 
     def select(self, keep: np.ndarray) -> Nights:
         """Keep the nights of a mask of shape (night,), and all objects, even those left without nights."""
-        kept = np.concatenate([[0], np.cumsum(keep)])
+        n_kept = np.concatenate([[0], np.cumsum(keep)])
         flat = {n: getattr(self, n)[keep] for n in ("time", "flux", "flux_error", "measured")}
-        return replace(self, offsets=kept[self.offsets], **flat)
+        return replace(self, offsets=n_kept[self.offsets], **flat)
 
     @staticmethod
     def concat(parts: Sequence[Nights]) -> Nights:
@@ -86,13 +86,13 @@ class Nights:
         arrays = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Nights)}
         return Nights(**arrays | {"offsets": np.concatenate([[0], *offsets])})
 
-    def __getitem__(self, which: np.ndarray) -> Nights:
+    def __getitem__(self, selection: np.ndarray) -> Nights:
         """Select objects by their indices, in that order."""
-        counts = self.counts[which]
+        counts = self.counts[selection]
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        index = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
+        index = np.repeat(self.offsets[selection] - offsets[:-1], counts) + np.arange(offsets[-1])
         flat = {n: getattr(self, n)[index] for n in ("time", "flux", "flux_error", "measured")}
-        rows = {n: getattr(self, n)[which] for n in ("trigger", "redshift", "redshift_error", "position")}
+        rows = {n: getattr(self, n)[selection] for n in ("trigger", "redshift", "redshift_error", "position")}
         return Nights(offsets=offsets, **flat, **rows)
 
 
@@ -108,15 +108,15 @@ def group_by_night(curves: LightCurves, bands: Sequence[str], settings: Settings
     owner = curves.owner
     start = first(owner, curves.time, triggers(curves.flux, curves.flux_error, settings), len(curves))
     since = curves.time - np.where(np.isfinite(start), start, 0.0)[owner]
-    seen = np.isfinite(start)[owner] & (since >= -settings.before) & (since <= until)
-    owner, since, band = owner[seen], since[seen], curves.band[seen]
+    in_window = np.isfinite(start)[owner] & (since >= -settings.before) & (since <= until)
+    owner, since, band = owner[in_window], since[in_window], curves.band[in_window]
     day = np.floor(since + 0.5)
     new = np.ones(len(day), bool)
     new[1:] = (owner[1:] != owner[:-1]) | (day[1:] != day[:-1])
     step, count, width = np.cumsum(new) - 1, int(new.sum()), len(bands)
-    cell, weight = step * width + band, curves.flux_error[seen] ** -2.0
+    cell, weight = step * width + band, curves.flux_error[in_window] ** -2.0
     total = np.bincount(cell, weight, count * width)
-    flux = np.bincount(cell, weight * curves.flux[seen], count * width) / np.where(total > 0, total, 1.0)
+    flux = np.bincount(cell, weight * curves.flux[in_window], count * width) / np.where(total > 0, total, 1.0)
     error = np.where(total > 0, total, 1.0) ** -0.5
     counts = np.bincount(owner[new], minlength=len(curves))
     return Nights(
@@ -138,12 +138,12 @@ def triggers(flux: np.ndarray, flux_error: np.ndarray, settings: Settings) -> np
 
 def _redshift(curves: LightCurves, settings: Settings) -> dict[str, np.ndarray]:
     redshift = curves.column("redshift")
-    known = (redshift > 0) | (redshift == 0) & settings.variables
-    known &= np.isfinite(redshift) & (settings.redshift != "never")
+    has_redshift = (redshift > 0) | (redshift == 0) & settings.variables
+    has_redshift &= np.isfinite(redshift) & (settings.redshift != "never")
     error = np.nan_to_num(curves.column("redshift_error"), nan=0.0)
     return {
-        "redshift": np.where(known, redshift, np.nan).astype(np.float32),
-        "redshift_error": np.where(known, error, np.nan).astype(np.float32),
+        "redshift": np.where(has_redshift, redshift, np.nan).astype(np.float32),
+        "redshift_error": np.where(has_redshift, error, np.nan).astype(np.float32),
     }
 
 
@@ -209,8 +209,8 @@ def reset_trigger(nights: Nights, settings: Settings) -> Nights:
     hit = (triggers(nights.flux, nights.flux_error, settings) & nights.measured).any(1)
     start = first(nights.owner, nights.time, hit, len(nights))
     since = nights.time - np.where(np.isfinite(start), start, 0.0)[nights.owner].astype(np.float32)
-    seen = np.isfinite(start)[nights.owner] & (since >= -settings.before)
-    return replace(nights, time=since, trigger=nights.trigger + start).select(seen)
+    in_window = np.isfinite(start)[nights.owner] & (since >= -settings.before)
+    return replace(nights, time=since, trigger=nights.trigger + start).select(in_window)
 
 
 def tensors(nights: Nights) -> dict[str, Tensor]:

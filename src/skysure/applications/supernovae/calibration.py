@@ -16,7 +16,7 @@ from skysure.methods.calibration import VectorScaling, cross_fit
 from .batches import Nights
 from .forecasts.prediction import calibrate_forecasts
 from .forecasts.surprise import Surprise
-from .inference import answers, surprise_of
+from .inference import outputs_by_batch, surprise_of
 from .networks import STAGES, Classifier
 from .settings import Query
 from .training import check_labels, read_labelled
@@ -84,7 +84,9 @@ def rows_of(
     """Run the network on one night of each object in each stage that it reaches."""
     generator = torch.Generator().manual_seed(model.settings.seed)
     parts = list(
-        answers(model, nights, Query(samples=samples), partial(one_night_per_stage, generator=generator), surprise)
+        outputs_by_batch(
+            model, nights, Query(samples=samples), partial(one_night_per_stage, generator=generator), surprise
+        )
     )
     return Rows(
         torch.from_numpy(np.concatenate([a.stage for a in parts])),

@@ -22,10 +22,10 @@ from .forecasts.scores import ForecastScores
 from .networks import Classifier
 from .prediction import (
     Logits,
-    answers,
     class_frequencies,
     last,
     level_of,
+    outputs_by_batch,
     predict_classes,
     prediction_set,
     probabilities,
@@ -62,15 +62,15 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     for chunk in source.chunks(TEST):
         series = group_by_night(chunk, model.bands, model.settings, query.until)
         facts = _facts(chunk, series, model, query)
-        for answer in answers(model, series, query, last, surprise_of(model, series)):
-            _add_rows(whole, model, answer, query, series, chunk, facts)
-            prediction, owner = predict_classes(model, answer, query, series, chunk.ids), answer.owner
+        for outputs in outputs_by_batch(model, series, query, last, surprise_of(model, series)):
+            _add_rows(whole, model, outputs, query, series, chunk, facts)
+            prediction, owner = predict_classes(model, outputs, query, series, chunk.ids), outputs.owner
             gallery.consider(rank(prediction), partial(_select, chunk, owner))
-        for answer in answers(model, series, query, choose):
-            _add_rows(staged, model, answer, query, series, chunk, facts)
-        for answer in answers(model, series, query, last_night_by_day):
-            prediction = predict_classes(model, answer, query, series, chunk.ids)
-            early.add(prediction, answer.owner, level_of(model, answer), facts["truth"])
+        for outputs in outputs_by_batch(model, series, query, choose):
+            _add_rows(staged, model, outputs, query, series, chunk, facts)
+        for outputs in outputs_by_batch(model, series, query, last_night_by_day):
+            prediction = predict_classes(model, outputs, query, series, chunk.ids)
+            early.add(prediction, outputs.owner, level_of(model, outputs), facts["truth"])
         _add_unclassified(whole, model, query, series, chunk, facts)
         outlook.consider(chunk)
     examples = tuple(example_of(group, curves, model, query) for group, curves in gallery)
@@ -111,27 +111,27 @@ def _select(chunk: LightCurves, owner: np.ndarray, row: int) -> LightCurves:
 
 
 def _add_rows(
-    rows: Rows, model: Classifier, answer: Logits, query: Query, series: Nights, chunk: LightCurves, facts: dict
+    rows: Rows, model: Classifier, outputs: Logits, query: Query, series: Nights, chunk: LightCurves, facts: dict
 ) -> None:
-    prediction = predict_classes(model, answer, query, series, chunk.ids)
-    p = torch.from_numpy(prediction.probability).to(answer.logits.device)
-    sets = np.stack([prediction_set(model, answer, p, level).cpu().numpy() for level in LEVELS], 1)
-    before = probabilities(model, answer, calibrated=False).double().mean(0).cpu().numpy()
-    level = level_of(model, answer)
-    columns = {"before": before, "sets": sets, "days": answer.days, "level": level}
-    rows.add(**columns, **_columns(prediction), **{name: values[answer.owner] for name, values in facts.items()})
+    prediction = predict_classes(model, outputs, query, series, chunk.ids)
+    p = torch.from_numpy(prediction.probability).to(outputs.logits.device)
+    sets = np.stack([prediction_set(model, outputs, p, level).cpu().numpy() for level in LEVELS], 1)
+    before = probabilities(model, outputs, calibrated=False).double().mean(0).cpu().numpy()
+    level = level_of(model, outputs)
+    columns = {"before": before, "sets": sets, "days": outputs.days, "level": level}
+    rows.add(**columns, **_columns(prediction), **{name: values[outputs.owner] for name, values in facts.items()})
 
 
 def _add_unclassified(
     rows: Rows, model: Classifier, query: Query, series: Nights, chunk: LightCurves, facts: dict
 ) -> None:
     """Add the objects with too few nights for a classification: class frequencies, and sets of all classes."""
-    rest = np.flatnonzero(~series.classifiable)
-    prediction = class_frequencies(model, rest, query, series, chunk.ids)
-    sets = np.ones((len(rest), len(LEVELS), len(model.classes)), bool)
-    days, level = np.full(len(rest), np.nan), np.full(len(rest), -1)
+    unclassifiable = np.flatnonzero(~series.classifiable)
+    prediction = class_frequencies(model, unclassifiable, query, series, chunk.ids)
+    sets = np.ones((len(unclassifiable), len(LEVELS), len(model.classes)), bool)
+    days, level = np.full(len(unclassifiable), np.nan), np.full(len(unclassifiable), -1)
     columns = {"before": prediction.probability, "sets": sets, "days": days, "level": level}
-    rows.add(**columns, **_columns(prediction), **{name: values[rest] for name, values in facts.items()})
+    rows.add(**columns, **_columns(prediction), **{name: values[unclassifiable] for name, values in facts.items()})
 
 
 def _columns(prediction: Any) -> dict[str, np.ndarray]:

@@ -64,7 +64,7 @@ def surprise_of(model: Classifier, nights: Nights) -> Surprise | None:
     return Surprise(nights) if model.horizons is not None else None
 
 
-def answers(
+def outputs_by_batch(
     model: Classifier, nights: Nights, query: Query, choose: Choice, surprises: Surprise | None = None
 ) -> Iterator[Logits]:
     """Run the network over the objects that can be classified, batch by batch.
@@ -83,14 +83,14 @@ def answers(
     versions = model.encoder.versions(nights, query.seed)
     batches = by_length(np.where(nights.classifiable, nights.counts, 0), query.batch)
 
-    def logits_of(model: Classifier, objects: np.ndarray) -> Logits | None:
+    def run_batch(model: Classifier, objects: np.ndarray) -> Logits | None:
         encoded = (encode(model, version, objects) for version in versions)
-        return answer(model, encoded, query, choose, surprises)
+        return outputs_of(model, encoded, query, choose, surprises)
 
-    yield from filter(None, in_parallel(logits_of, model, batches))
+    yield from filter(None, in_parallel(run_batch, model, batches))
 
 
-def answer(
+def outputs_of(
     model: Classifier, encoded: Iterable[Encoded], query: Query, choose: Choice, surprises: Surprise | None = None
 ) -> Logits | None:
     """Give the logits of the chosen nights of one batch, whose light curves come in one or several versions.
@@ -167,17 +167,17 @@ def every(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return torch.nonzero(mask & (time > -0.5) & second, as_tuple=True)
 
 
-def in_stages(model: Classifier, answer: Logits) -> Iterator[tuple[Stage, Tensor]]:
+def in_stages(model: Classifier, outputs: Logits) -> Iterator[tuple[Stage, Tensor]]:
     """Give each stage that has rows, and the indices of its rows."""
-    for k in np.unique(answer.stage):
-        yield model.stages[k], torch.from_numpy(np.flatnonzero(answer.stage == k)).to(answer.logits.device)
+    for k in np.unique(outputs.stage):
+        yield model.stages[k], torch.from_numpy(np.flatnonzero(outputs.stage == k)).to(outputs.logits.device)
 
 
-def out_of_distribution(model: Classifier, answer: Logits, level: float) -> tuple[np.ndarray, np.ndarray]:
+def out_of_distribution(model: Classifier, outputs: Logits, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Give the OOD percentile of each row, and whether it is out of distribution, shape (row,) each."""
-    percentile, is_ood = np.zeros(len(answer.owner)), np.zeros(len(answer.owner), bool)
-    for stage, rows in in_stages(model, answer):
-        value, exceeds = stage.novelty(answer.summary[rows], answer.surprise[rows], level)
+    percentile, is_ood = np.zeros(len(outputs.owner)), np.zeros(len(outputs.owner), bool)
+    for stage, rows in in_stages(model, outputs):
+        value, exceeds = stage.novelty(outputs.summary[rows], outputs.surprise[rows], level)
         at = rows.cpu().numpy()
         percentile[at], is_ood[at] = value.double().cpu().numpy(), exceeds.cpu().numpy()
     return percentile, is_ood

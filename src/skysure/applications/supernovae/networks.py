@@ -53,7 +53,7 @@ def features(batch: Batch, scale: Float[Tensor, " band"]) -> Float[Tensor, "obje
     """
     time, measured = batch["time"], batch["measured"]
     flux, error = batch["flux"] / scale, batch["flux_error"] / scale
-    z, z_error, known = batch["redshift"].unsqueeze(1).unbind(-1)
+    z, z_error, has_redshift = batch["redshift"].unsqueeze(1).unbind(-1)
     z = z.clamp(0.005, 3.0)
     nearer = 10 ** (0.4 * (distance_modulus(z) - distance_modulus(torch.full_like(z, 0.5))))
     bands = [
@@ -61,11 +61,11 @@ def features(batch: Batch, scale: Float[Tensor, " band"]) -> Float[Tensor, "obje
         torch.log(error),
         0.5 * torch.asinh(flux / error),
         torch.ones_like(flux),
-        torch.asinh(flux * nearer[..., None]) * known[..., None],
+        torch.asinh(flux * nearer[..., None]) * has_redshift[..., None],
     ]
     gap = torch.diff(time, dim=1, prepend=time[:, :1]).clamp(min=0)
-    nights = [time / 30, torch.log1p(gap), torch.tanh(time / 10), known * time / (1 + z) / 20]
-    nights += [(known * v).expand_as(time) for v in (z, 5 * z_error, torch.ones_like(z))]
+    nights = [time / 30, torch.log1p(gap), torch.tanh(time / 10), has_redshift * time / (1 + z) / 20]
+    nights += [(has_redshift * v).expand_as(time) for v in (z, 5 * z_error, torch.ones_like(z))]
     return torch.cat([b * measured for b in bands] + [torch.stack(nights, -1)], -1)
 
 
@@ -239,7 +239,7 @@ class Classifier(nn.Module):
         Networks and a forecaster that the run lacks are initialised at random, with its scale of the fluxes.
         """
         members = {_network_of(name) for name in tensors}
-        kept = {
+        trained = {
             name: tensor for name, tensor in tensors.items()
             if _network_of(name) < len(self.networks) and (self.horizons is not None or not _forecasts(name))
         }  # fmt: skip
@@ -251,7 +251,7 @@ class Classifier(nn.Module):
             name: tensors[first] for name in fresh
             if name.endswith(".encoder.scale") and (first := "networks.0.encoder.scale") in tensors
         }  # fmt: skip
-        return kept | fresh | scale
+        return trained | fresh | scale
 
     def forward(self, batch: Batch) -> Float[Tensor, "member object *night class"]:
         """Give the logits of all nights, or of the night "at" of each object, of every network."""

@@ -48,8 +48,8 @@ def draw(model: Classifier, chunk: LightCurves, query: Query) -> Iterator[Figure
     All have the same name: the page numbers them.
     """
     for k in range(len(chunk)):
-        one = chunk[np.array([k])]
-        yield probability_in_time(describe("example", one, model, query, query if query.forecast else None))
+        light_curve = chunk[np.array([k])]
+        yield probability_in_time(describe("example", light_curve, model, query, query if query.forecast else None))
 
 
 def scores_in_time(curve: dict[str, Any]) -> Figure:
@@ -100,27 +100,27 @@ def forecasts(rows: Sequence[dict[str, Any]]) -> Figure:
         `{"low": days or None, "high": days or None, "n": points}` with `coverage`, `coverage_low`, `coverage_high`,
         `wanted`, and `crps`, `crps_low`, `crps_high` in units of the error of each point.
     """
-    shown = [row for row in rows if row["n"] >= FEW] or rows
+    frequent = [row for row in rows if row["n"] >= FEW] or rows
 
     def draw(canvas: Canvas) -> None:
         above, below = canvas.subplots(2, 1, sharex=True)
-        bins.draw_panel(above, shown, "coverage", "Coverage", "wanted")
-        bins.draw_panel(below, shown, "crps", "CRPS [errors]")
+        bins.draw_panel(above, frequent, "coverage", "Coverage", "wanted")
+        bins.draw_panel(below, frequent, "crps", "CRPS [errors]")
         above.yaxis.set_major_formatter(style.in_percent)
         below.axhline(np.pi**-0.5, color=style.GREY, linewidth=0.8, linestyle=":")
         below.set_ylim(0, None)
-        bins.label_edges(below, shown)
-        bins.label_counts(above, shown)
+        bins.label_edges(below, frequent)
+        bins.label_counts(above, frequent)
         above.margins(y=0.3)
         style.legend(above, loc="upper center", ncols=2)
         below.set_xlabel("Days ahead")
 
     caption = (
-        f"Above, empirical coverage of the {100 * shown[0]['wanted']:.3g} % intervals for the next points, with the "
+        f"Above, empirical coverage of the {100 * frequent[0]['wanted']:.3g} % intervals for the next points, with the "
         "number of points; below, the continuous ranked probability score (CRPS) in units of the error of each point. "
         "Dotted: a forecast of the true flux. Errors are 68.3 % intervals."
     )
-    if len(shown) < len(rows):
+    if len(frequent) < len(rows):
         caption += f" Days with fewer than {FEW} points are left out."
     return Figure("forecast", "Forecasts by days ahead", caption, draw, height=3.8, section="trust")
 
@@ -171,8 +171,8 @@ def _caption(example: Example) -> str:
         error = epochs["error"][-1][best] if epochs.get("error") else None
         p = measured(last[best], last[best] - error, last[best] + error) if error else f"{last[best]:.2f}"
         day, end = epochs["time"][-1], max(example.data["points"]["time"], default=-np.inf)
-        which = "Final classification" if end < day + 1 else f"Classification on day {round(day)}"
-        parts.append(f"{which}: {epochs['classes'][best]}, P = {p}.")
+        heading = "Final classification" if end < day + 1 else f"Classification on day {round(day)}"
+        parts.append(f"{heading}: {epochs['classes'][best]}, P = {p}.")
     if forecast := example.data.get("forecast"):
         coverage = f"{100 * forecast['coverage']:.3g} %"
         day = round(forecast["from"])

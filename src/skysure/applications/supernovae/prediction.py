@@ -15,7 +15,7 @@ from skysure.predictions import Classes, Label, Values, concat
 
 from .batches import Nights, group_by_night
 from .forecasts.prediction import forecast
-from .inference import Logits, answers, every, in_stages, last, out_of_distribution, surprise_of
+from .inference import Logits, every, in_stages, last, out_of_distribution, outputs_by_batch, surprise_of
 from .networks import Classifier
 from .settings import Query
 
@@ -51,9 +51,9 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     nights = group_by_night(chunk, model.bands, model.settings, query.until)
     choose = every if query.at_epoch == "all" else last
     parts, owners = [], []
-    for answer in answers(model, nights, query, choose, surprise_of(model, nights)):
-        parts.append(predict_classes(model, answer, query, nights, chunk.ids))
-        owners.append(answer.owner)
+    for outputs in outputs_by_batch(model, nights, query, choose, surprise_of(model, nights)):
+        parts.append(predict_classes(model, outputs, query, nights, chunk.ids))
+        owners.append(outputs.owner)
     rest = np.setdiff1d(np.arange(len(chunk)), np.concatenate(owners)) if owners else np.arange(len(chunk))
     if len(rest) or not parts:
         parts.append(class_frequencies(model, rest, query, nights, chunk.ids))
@@ -66,55 +66,55 @@ def classify(model: Classifier, chunk: LightCurves, query: Query) -> Classes:
     return whole[np.lexsort((np.nan_to_num(whole.rows["days_since_trigger"]), owner))]
 
 
-def probabilities(model: Classifier, answer: Logits, calibrated: bool = True) -> Tensor:
+def probabilities(model: Classifier, outputs: Logits, calibrated: bool = True) -> Tensor:
     """Give class probabilities of each sample, shape (sample, row, class), by default after the calibration of the
     stage (range of days since the trigger) of each row.
     """
-    logits = answer.logits
+    logits = outputs.logits
     if calibrated:
         logits = logits.clone()
-        for stage, rows in in_stages(model, answer):
+        for stage, rows in in_stages(model, outputs):
             logits[:, rows] = stage.scaling(logits[:, rows])
     return logits.double().softmax(-1)
 
 
-def prediction_set(model: Classifier, answer: Logits, probability: Tensor, coverage: float) -> Tensor:
+def prediction_set(model: Classifier, outputs: Logits, probability: Tensor, coverage: float) -> Tensor:
     """Give the membership of each class in the prediction set of each row, shape (row, class)."""
     contains = torch.zeros_like(probability, dtype=torch.bool)
-    for stage, rows in in_stages(model, answer):
-        contains[rows] = stage.sets.contains(answer.columns[rows], 1 - probability[rows], coverage)
+    for stage, rows in in_stages(model, outputs):
+        contains[rows] = stage.sets.contains(outputs.columns[rows], 1 - probability[rows], coverage)
     return contains
 
 
-def level_of(model: Classifier, answer: Logits) -> np.ndarray:
+def level_of(model: Classifier, outputs: Logits) -> np.ndarray:
     """Give which level its prediction set has, as an index over the levels of all stages in order, shape (row,)."""
-    level = np.empty(len(answer.owner), np.int64)
-    for k in np.unique(answer.stage):
-        rows, sets = answer.stage == k, model.stages[k].sets
-        level[rows] = len(sets.counts) * k + sets.bin_of(answer.columns[torch.from_numpy(rows)]).cpu().numpy()
+    level = np.empty(len(outputs.owner), np.int64)
+    for k in np.unique(outputs.stage):
+        rows, sets = outputs.stage == k, model.stages[k].sets
+        level[rows] = len(sets.counts) * k + sets.bin_of(outputs.columns[torch.from_numpy(rows)]).cpu().numpy()
     return level
 
 
-def predict_classes(model: Classifier, answer: Logits, query: Query, nights: Nights, ids: np.ndarray) -> Classes:
+def predict_classes(model: Classifier, outputs: Logits, query: Query, nights: Nights, ids: np.ndarray) -> Classes:
     """Calibrate logits and turn them into a prediction."""
-    p = probabilities(model, answer)
+    p = probabilities(model, outputs)
     if len(p) == 1:
         p = p.expand(2, -1, -1)
     parts = split_classes(p)
-    ood_percentile, is_ood = out_of_distribution(model, answer, query.ood_level)
+    ood_percentile, is_ood = out_of_distribution(model, outputs, query.ood_level)
     return Classes(
         labels=LABELS,
-        rows=_rows(answer.owner, answer.days, nights, ids),
+        rows=_rows(outputs.owner, outputs.days, nights, ids),
         classes=model.classes,
         probability=parts.probability.cpu().numpy(),
         probability_error=parts.probability_error.cpu().numpy(),
         aleatoric=parts.aleatoric.cpu().numpy(),
         epistemic=parts.epistemic.cpu().numpy(),
-        prediction_set=prediction_set(model, answer, parts.probability, query.coverage).cpu().numpy(),
+        prediction_set=prediction_set(model, outputs, parts.probability, query.coverage).cpu().numpy(),
         coverage=query.coverage,
         ood_percentile=ood_percentile.round(4),
         is_ood=is_ood,
-        quality_flags=_flags(model, nights, answer.owner),
+        quality_flags=_flags(model, nights, outputs.owner),
     )
 
 

@@ -41,7 +41,7 @@ class CharnockMoss(nn.Module):
         self.with_redshift = settings.redshift != "never"
         self.units = settings.hidden
         widths = [1 + 2 * bands + 3 + self.with_redshift] + [settings.hidden] * settings.layers
-        self.layers = nn.ModuleList(nn.LSTM(read, wrote, batch_first=True) for read, wrote in pairwise(widths))
+        self.layers = nn.ModuleList(nn.LSTM(inputs, outputs, batch_first=True) for inputs, outputs in pairwise(widths))
         self.dropout = nn.Dropout(settings.rate)
 
     def forward(self, batch: Batch) -> Float[Tensor, "object *night unit"]:

@@ -70,11 +70,11 @@ def add_redshifted_copies(
         If there are bands that the survey does not have.
     """
     observer, z = SURVEYS[survey], curves.column("redshift")
-    if others := sorted(set(curves.bands) - set(observer.passbands.names)):
+    if foreign_bands := sorted(set(curves.bands) - set(observer.passbands.names)):
         raise InputError(
             f"light curves in the bands {', '.join(curves.bands)}",
             f"bands of the survey {survey}: {', '.join(observer.passbands.names)}",
-            f"the wavelength of {others[0]} is not known",
+            f"the wavelength of {foreign_bands[0]} is not known",
             f"--survey {'lsst' if survey == 'des' else 'des'}, or --redshifting 0",
         )
     curves = curves.in_bands(observer.passbands.names)
@@ -83,40 +83,40 @@ def add_redshifted_copies(
     good = np.isfinite(curves.flux) & np.isfinite(curves.flux_error) & (curves.flux_error > 0)
     usable = parts[0].select_points(good)
     for k in np.flatnonzero((z > 0) & (z < MAX_REDSHIFT) & (usable.counts > 0)).tolist():
-        one, limit = usable[k : k + 1], min(farthest, (1 + MAX_REDSHIFT) / (1 + z[k]))
-        surface, sky = Surface.fit(one, observer), sky_error(one, observer)
-        rng = np.random.default_rng([seed, *one.ids[0].encode()])
+        curve, limit = usable[k : k + 1], min(farthest, (1 + MAX_REDSHIFT) / (1 + z[k]))
+        surface, sky = Surface.fit(curve, observer), sky_error(curve, observer)
+        rng = np.random.default_rng([seed, *curve.ids[0].encode()])
         for copy in range(copies):
             for _ in range(ATTEMPTS):
-                moved = redshift_curve(one, surface, sky, limit ** rng.random(), observer, rng)
+                moved = redshift_curve(curve, surface, sky, limit ** rng.random(), observer, rng)
                 if is_detected(
                     observer, moved.flux / moved.flux_error, moved.owner, moved.time, moved.band, 1, rng
                 ).all():
-                    parts.append(replace(moved, objects=moved.objects | {"id": np.array([f"{one.ids[0]}+{copy}"])}))
+                    parts.append(replace(moved, objects=moved.objects | {"id": np.array([f"{curve.ids[0]}+{copy}"])}))
                     original.append(k)
                     break
     return LightCurves.concat(parts)[np.argsort(original, kind="stable")]
 
 
 def redshift_curve(
-    one: LightCurves, surface: Surface, sky: np.ndarray, stretch: float, survey: Survey, rng: np.random.Generator
+    curve: LightCurves, surface: Surface, sky: np.ndarray, stretch: float, survey: Survey, rng: np.random.Generator
 ) -> LightCurves:
     """Give one light curve at the redshift where wavelengths are `stretch` times longer, with new noise."""
-    z = one.column("redshift")
+    z = curve.column("redshift")
     farther = stretch * (1 + z) - 1
     dimmed = stretch * 10 ** (-0.4 * (distance_modulus(farther) - distance_modulus(z)))
-    clean = dimmed * np.maximum(surface(one.time, wavelengths(survey)[one.band] / stretch), 0.0)
+    clean = dimmed * np.maximum(surface(curve.time, wavelengths(survey)[curve.band] / stretch), 0.0)
     flux, error = observe(clean, sky, survey, rng)
-    time = one.time[0] + stretch * (one.time - one.time[0])
-    objects = {"redshift": farther, "redshift_error": stretch * one.column("redshift_error")}
-    return replace(one, objects=one.objects | objects, time=time, flux=flux, flux_error=error)
+    time = curve.time[0] + stretch * (curve.time - curve.time[0])
+    objects = {"redshift": farther, "redshift_error": stretch * curve.column("redshift_error")}
+    return replace(curve, objects=curve.objects | objects, time=time, flux=flux, flux_error=error)
 
 
-def sky_error(one: LightCurves, survey: Survey) -> np.ndarray:
+def sky_error(curve: LightCurves, survey: Survey) -> np.ndarray:
     """Give the error of each point without the photon noise of the supernova, shape (point,)."""
-    positive = np.maximum(one.flux, 0.0)
+    positive = np.maximum(curve.flux, 0.0)
     of_light = survey.photon * positive + (survey.calibration * positive) ** 2
-    return np.sqrt(np.maximum(one.flux_error**2 - of_light, 0.1 * one.flux_error**2))
+    return np.sqrt(np.maximum(curve.flux_error**2 - of_light, 0.1 * curve.flux_error**2))
 
 
 def wavelengths(survey: Survey) -> np.ndarray:
@@ -146,19 +146,19 @@ class Surface:
     scale: float
 
     @classmethod
-    def fit(cls, one: LightCurves, survey: Survey) -> Surface:
+    def fit(cls, curve: LightCurves, survey: Survey) -> Surface:
         """Fit one light curve."""
-        wavelength = wavelengths(survey)[one.band]
-        brightest = np.abs(one.flux[np.argmax(one.flux / one.flux_error)])
-        best = (-np.inf, 1.0, one.flux)
+        wavelength = wavelengths(survey)[curve.band]
+        brightest = np.abs(curve.flux[np.argmax(curve.flux / curve.flux_error)])
+        best = (-np.inf, 1.0, curve.flux)
         for scale in (10.0, 20.0, 40.0, 80.0):
-            shape = _kernel(one.time, wavelength, one.time, wavelength, scale)
+            shape = _kernel(curve.time, wavelength, curve.time, wavelength, scale)
             for amplitude in (0.5 * brightest, brightest):
-                factor = cholesky(amplitude**2 * shape + np.diag(one.flux_error**2), lower=True)
-                solved = cho_solve((factor, True), one.flux)
-                likelihood = -0.5 * one.flux @ solved - np.log(np.diag(factor)).sum()
+                factor = cholesky(amplitude**2 * shape + np.diag(curve.flux_error**2), lower=True)
+                solved = cho_solve((factor, True), curve.flux)
+                likelihood = -0.5 * curve.flux @ solved - np.log(np.diag(factor)).sum()
                 best = max(best, (likelihood, scale, amplitude**2 * solved), key=lambda fit: fit[0])
-        return cls(one.time, wavelength, best[2], best[1])
+        return cls(curve.time, wavelength, best[2], best[1])
 
     def __call__(self, time: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
         return _kernel(time, wavelength, self.time, self.wavelength, self.scale) @ self.weight

@@ -36,11 +36,11 @@ def evaluate_rows(
     Where the settings name the classes, the first one is also scored against the rest.
     """
     until = query.until
-    seen = f"{until:g} days after the first detection" if np.isfinite(until) else "from their light curves"
+    basis = f"{until:g} days after the first detection" if np.isfinite(until) else "from their light curves"
     has_class = rows["truth"] >= 0
     evaluation = Evaluation(
-        "supernovae", f"Classes of supernovae {seen}", TEST, len(has_class), "light curve", truth=bool(has_class.any()),
-        examples=examples, facts=_facts(rows),
+        "supernovae", f"Classes of supernovae {basis}", TEST, len(has_class), "light curve",
+        truth=bool(has_class.any()), examples=examples, facts=_facts(rows),
     )  # fmt: skip
     scores, curves, tables = [], [], []
     if has_class.any():

@@ -202,18 +202,18 @@ def _expand(path: Path, explicit: bool, unpack: bool = True) -> Iterator[tuple[E
             yield Entry(path, member), stream.read(HEAD)
 
 
-def _members(path: Path, wanted: set[str] | None = None) -> Iterator[tuple[str, IO[bytes]]]:
+def _members(path: Path, names: set[str] | None = None) -> Iterator[tuple[str, IO[bytes]]]:
     """Walk through the files of an archive in its order; each has to be read before the next."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as pack:
             for info in pack.infolist():
-                if not info.is_dir() and (wanted is None or info.filename in wanted):
+                if not info.is_dir() and (names is None or info.filename in names):
                     with _decompress(io.BytesIO(_unzip(pack, info))) as plain:
                         yield info.filename, plain
         return
     with _decompress(open(path, "rb")) as stream, tarfile.open(fileobj=stream, mode="r|") as pack:
         for info in pack:
-            if info.isfile() and (wanted is None or info.name in wanted):
+            if info.isfile() and (names is None or info.name in names):
                 with _decompress(io.BytesIO(pack.extractfile(info).read())) as plain:  # type: ignore[union-attr]
                     yield info.name, plain
 

@@ -33,8 +33,8 @@ class Points:
     def __len__(self) -> int:
         return len(self.time)
 
-    def __getitem__(self, which: np.ndarray | slice) -> Points:
-        return Points(*(getattr(self, f.name)[which] for f in fields(self)))
+    def __getitem__(self, selection: np.ndarray | slice) -> Points:
+        return Points(*(getattr(self, f.name)[selection] for f in fields(self)))
 
     @staticmethod
     def concat(parts: Sequence[Points]) -> Points:
@@ -56,15 +56,15 @@ class Block:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, which: np.ndarray) -> Block:
+    def take(self, selection: np.ndarray) -> Block:
         """Take objects by index, in that order."""
-        counts = np.diff(self.offsets)[which]
+        counts = np.diff(self.offsets)[selection]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        points = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
-        place = {old: new for new, old in enumerate(which.tolist())} if self.reasons else {}
+        points = np.repeat(self.offsets[selection] - offsets[:-1], counts) + np.arange(offsets[-1])
+        place = {old: new for new, old in enumerate(selection.tolist())} if self.reasons else {}
         return Block(
-            self.ids[which], offsets, self.points[points], {n: v[which] for n, v in self.objects.items()},
-            self.files[which], {place[k]: why for k, why in self.reasons.items() if k in place},
+            self.ids[selection], offsets, self.points[points], {n: v[selection] for n, v in self.objects.items()},
+            self.files[selection], {place[k]: why for k, why in self.reasons.items() if k in place},
         )  # fmt: skip
 
     @staticmethod

@@ -47,7 +47,7 @@ class Columns:
     notes: Callable[[str, int], None] = lambda text, n: None
 
     @property
-    def wanted(self) -> list[str]:
+    def to_read(self) -> list[str]:
         """Columns of the file that have to be read."""
         extra = (*self.reading.keep, *self.reading.reject_bits, *self.reading.carry)
         names = [n for names in self.of.values() for n in names] + [n for n in extra if n in self.available]

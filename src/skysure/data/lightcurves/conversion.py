@@ -99,11 +99,11 @@ def _times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
         )  # fmt: skip
     finite = time[np.isfinite(time)]
     if len(finite) and (np.median(finite) > 1e6) != (columns.time_format == "jd"):
-        other = "mjd" if columns.time_format == "jd" else "jd"
+        other_format = "mjd" if columns.time_format == "jd" else "jd"
         raise InputError(
             f"{columns.file}: column '{columns.of['time'][0]}' around {np.median(finite):.1f}",
-            f"{columns.time_format.upper()}", f"the values look like {other.upper()}",
-            f'add to [reading]: time_format = "{other}"',
+            f"{columns.time_format.upper()}", f"the values look like {other_format.upper()}",
+            f'add to [reading]: time_format = "{other_format}"',
         )  # fmt: skip
     return (time - 2400000.5 if columns.time_format == "jd" else time), text
 
@@ -153,16 +153,16 @@ def _band_codes(columns: Columns, values: object) -> np.ndarray:
 
 
 def _mask_to_keep(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:
-    kept = np.ones(n, bool)
+    keep = np.ones(n, bool)
     for name, values in columns.reading.keep.items():
         if name in batch:
             codes, names = texts(batch[name])
             allowed = {_as_text(v) for v in (values if isinstance(values, (list, tuple)) else [values])}
-            kept &= np.array([str(v).lower() in allowed for v in names])[codes]
+            keep &= np.array([str(v).lower() in allowed for v in names])[codes]
     for name, bits in columns.reading.reject_bits.items():
         if name in batch:
-            kept &= (np.nan_to_num(numbers(batch[name])[0]).astype(np.int64) & bits) == 0
-    return kept
+            keep &= (np.nan_to_num(numbers(batch[name])[0]).astype(np.int64) & bits) == 0
+    return keep
 
 
 def _as_text(value: object) -> str:

@@ -99,20 +99,20 @@ class LightCurves:
         """Return a column of objects as float64, NaN where the column or its value is missing."""
         return np.asarray(self.objects.get(name, np.full(len(self), np.nan)), np.float64)
 
-    def __getitem__(self, which: slice | np.ndarray) -> LightCurves:
+    def __getitem__(self, selection: slice | np.ndarray) -> LightCurves:
         """Select objects by a slice, a mask, or an array of indices (in that order)."""
-        if isinstance(which, slice) and which.step in (None, 1):
-            start, stop, _ = which.indices(len(self))
+        if isinstance(selection, slice) and selection.step in (None, 1):
+            start, stop, _ = selection.indices(len(self))
             stop = max(start, stop)
             points = slice(self.offsets[start], self.offsets[stop])
             offsets = self.offsets[start : stop + 1] - self.offsets[start]
         else:
-            which = np.arange(len(self))[which]
-            counts = self.counts[which]
+            selection = np.arange(len(self))[selection]
+            counts = self.counts[selection]
             offsets = np.concatenate([[0], np.cumsum(counts)])
-            points = np.repeat(self.offsets[which] - offsets[:-1], counts) + np.arange(offsets[-1])
+            points = np.repeat(self.offsets[selection] - offsets[:-1], counts) + np.arange(offsets[-1])
         return LightCurves(
-            {name: values[which] for name, values in self.objects.items()},
+            {name: values[selection] for name, values in self.objects.items()},
             offsets,
             self.time[points],
             self.band[points],
@@ -123,10 +123,10 @@ class LightCurves:
 
     def select_points(self, keep: np.ndarray) -> LightCurves:
         """Keep the points of a mask of shape (point,); objects without points stay."""
-        kept = np.concatenate([[0], np.cumsum(keep)])
+        n_kept = np.concatenate([[0], np.cumsum(keep)])
         return LightCurves(
             self.objects,
-            kept[self.offsets].astype(np.int64),
+            n_kept[self.offsets].astype(np.int64),
             self.time[keep],
             self.band[keep],
             self.flux[keep],
@@ -140,9 +140,9 @@ class LightCurves:
             return self
         place = np.array([bands.index(b) if b in bands else -1 for b in self.bands] or [-1], np.int16)
         new = place[self.band]
-        kept = self.select_points(new >= 0)
+        curves = self.select_points(new >= 0)
         return LightCurves(
-            kept.objects, kept.offsets, kept.time, new[new >= 0], kept.flux, kept.flux_error, tuple(bands)
+            curves.objects, curves.offsets, curves.time, new[new >= 0], curves.flux, curves.flux_error, tuple(bands)
         )
 
     def to_table(self) -> QTable:

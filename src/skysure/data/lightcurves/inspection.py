@@ -61,7 +61,7 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
     proposed, candidates, hints, recognised = None, {}, {}, False
     with problems.collect():
         files = plan.make(paths, Reading.of(reading), problems)
-        recognised = files.found
+        recognised = files.has_light_curves
         facts["formats"], tables = files.formats, tuple(_tables(files))
         proposed = Reading.of(reading) if reading else _propose_from(files)
         candidates, hints = open_columns(files, proposed), open_hints(proposed)

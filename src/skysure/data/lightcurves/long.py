@@ -22,7 +22,7 @@ def blocks(table: Table, columns: Columns) -> Iterator[Block]:
     """Read a long table as blocks of runs; a run that is cut by a batch is completed first."""
     waiting: list[Block] = []
     read = 0
-    for batch in table.batches(columns.wanted):
+    for batch in table.batches(columns.to_read):
         if batch.num_rows == 0:
             continue
         block = _runs(table, columns, batch, read)
@@ -61,7 +61,7 @@ def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, read: int) -> B
     values = dict(zip(batch.schema.names, batch.columns, strict=True))
     name = columns.of["id"][0]
     starts = np.zeros(1, np.int64) if name == FILE_NAME else run_starts(values[name])
-    points, kept = convert_points(columns, values, np.arange(read + 1, read + batch.num_rows + 1))
+    points, keep = convert_points(columns, values, np.arange(read + 1, read + batch.num_rows + 1))
     heads = _heads(columns, values, starts)
     if name == FILE_NAME:
         ids = np.array([_file_id(table)])
@@ -70,10 +70,10 @@ def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, read: int) -> B
         ids = names[codes]
     _flag_changes(columns, values, starts, points.flaw)
     objects, reasons = convert_objects(columns, heads)
-    counted = np.concatenate([[0], np.cumsum(kept)])
+    counted = np.concatenate([[0], np.cumsum(keep)])
     offsets = counted[np.append(starts, batch.num_rows)].astype(np.int64)
-    if not kept.all():
-        points = points[kept]
+    if not keep.all():
+        points = points[keep]
     return Block(ids, offsets, points, objects, np.full(len(ids), columns.file), reasons)
 
 

@@ -60,11 +60,11 @@ def _find_columns(table: Any, columns: Mapping[str, str]) -> dict[str, str]:
         raise InputError(f"columns={{'{unknown[0]}': ...}}", f"a column that we know ({close})", "a misspelt name")
     exact = {name: name for name in POINT_COLUMNS + OBJECT_COLUMNS if name in names}
     reading = Reading(columns=exact | dict(columns))
-    theirs, missing = {}, []
+    name_of, missing = {}, []
     for name in POINT_COLUMNS + OBJECT_COLUMNS:
         own = _find_one(reading, names, name)
         if own:
-            theirs[name] = own
+            name_of[name] = own
         elif name in POINT_COLUMNS or columns.get(name):
             missing.append(name)
     if missing:
@@ -74,7 +74,7 @@ def _find_columns(table: Any, columns: Mapping[str, str]) -> dict[str, str]:
             "; ".join(f"{name}: {nearest(own, names)}" for name, own in unknown_names.items()), "another name for it",
             f"columns={{{', '.join(repr(name) + ': ' + repr('...') for name in missing)}}}",
         )  # fmt: skip
-    return theirs
+    return name_of
 
 
 def _find_one(reading: Reading, names: Sequence[str], column: str) -> str:

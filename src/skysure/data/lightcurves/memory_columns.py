@@ -105,19 +105,19 @@ def per_object(
     least, most = (f.reduceat(numeric[order], offsets[:-1]) for f in (np.fmin, np.fmax))
     if (varies := most - least > TOLERANCE.get(name, 0.0)).any():
         k = int(np.argmax(varies))
-        one, other = (x[k] if categories is None else categories[int(x[k])] for x in (least, most))
+        first, second = (x[k] if categories is None else categories[int(x[k])] for x in (least, most))
         raise InputError(
-            f"column '{name}' varies within object '{ids[k]}' ({one} and {other})", "one value per object",
+            f"column '{name}' varies within object '{ids[k]}' ({first} and {second})", "one value per object",
             "it belongs to the observations, or two objects share an id",
             f"columns={{'{name}': ''}} to leave it out, or give it in `objects`",
         )  # fmt: skip
     return least if categories is None else categories[np.nan_to_num(least).astype(int)]
 
 
-def fill_missing(own: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def fill_missing(own: dict[str, np.ndarray], fallback: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Fill what is missing in columns of objects from others, and add the columns that only the others have."""
-    columns = own | {name: values for name, values in other.items() if name not in own}
-    for name in own.keys() & other.keys():
+    columns = own | {name: values for name, values in fallback.items() if name not in own}
+    for name in own.keys() & fallback.keys():
         missing = own[name] == "" if own[name].dtype.kind in "UO" else np.isnan(own[name])
-        columns[name] = np.where(missing, other[name], own[name])
+        columns[name] = np.where(missing, fallback[name], own[name])
     return columns

@@ -70,22 +70,22 @@ def resolve(file: str, table: Table, nested: str, reading: Reading, user: Readin
 def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
     """Read a nested table; the lists of a batch are its flat points, without a copy where Arrow allows."""
     inner = nested_columns(table.schema)[nested]
-    outer = [c for c in columns.wanted if c in table.schema and (c not in inner or (nested and _is_outer(columns, c)))]
-    lists = [nested] if nested else [c for c in columns.wanted if c in inner]
+    outer = [c for c in columns.to_read if c in table.schema and (c not in inner or (nested and _is_outer(columns, c)))]
+    lists = [nested] if nested else [c for c in columns.to_read if c in inner]
     read = 0
     for batch in table.batches(list(dict.fromkeys(outer + lists))):
         values = dict(zip(batch.schema.names, batch.columns, strict=True))
-        flat, counts, reasons = _flatten(values, nested, [c for c in columns.wanted if c in inner])
+        flat, counts, reasons = _flatten(values, nested, [c for c in columns.to_read if c in inner])
         rows = np.arange(read + 1, read + batch.num_rows + 1)
         read += batch.num_rows
-        points, kept = convert_points(columns, flat, np.repeat(rows, counts))
-        counted = np.concatenate([[0], np.cumsum(kept)])
+        points, keep = convert_points(columns, flat, np.repeat(rows, counts))
+        counted = np.concatenate([[0], np.cumsum(keep)])
         offsets = counted[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
         codes, names = texts(values[columns.of["id"][0]])
         objects, more = convert_objects(columns, {n: values[n] for n in outer})
         ids = names[codes]
         yield Block(
-            ids, offsets, points if kept.all() else points[kept], objects, np.full(len(ids), columns.file),
+            ids, offsets, points if keep.all() else points[keep], objects, np.full(len(ids), columns.file),
             more | reasons,
         )  # fmt: skip
 

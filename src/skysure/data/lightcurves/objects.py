@@ -25,12 +25,12 @@ class Objects:
         columns = Columns(self.name, reading, of, available=tuple(table.units), notes=notes)
         ids, parts, self._reasons = [], [], {}
         read = 0
-        for batch in table.batches(columns.wanted):
+        for batch in table.batches(columns.to_read):
             values = dict(zip(batch.schema.names, batch.columns, strict=True))
             codes, names = texts(values[of["id"][0]])
             ids.append(names[codes])
-            made, reasons = convert_objects(columns, values)
-            parts.append(made)
+            objects, reasons = convert_objects(columns, values)
+            parts.append(objects)
             self._reasons |= {read + k: why for k, why in reasons.items()}
             read += batch.num_rows
         keys = np.char.encode(np.concatenate(ids) if ids else np.zeros(0, str), "utf-8")
@@ -61,8 +61,8 @@ class Objects:
         for name, values in self.columns.items():
             own = objects.get(name, missing(values, len(ids)))
             empty = own == "" if own.dtype.kind in "UO" else np.isnan(own.astype(float))
-            taken = values[rows] if len(self) else missing(values, len(ids))
-            objects[name] = np.where(is_here & empty, taken, own)
+            joined = values[rows] if len(self) else missing(values, len(ids))
+            objects[name] = np.where(is_here & empty, joined, own)
         return Block(block.ids, block.offsets, block.points, objects, block.files, reasons)
 
 

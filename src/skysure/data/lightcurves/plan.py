@@ -43,7 +43,7 @@ class Plan:
     problems: Problems = field(default_factory=Problems)
 
     @property
-    def found(self) -> bool:
+    def has_light_curves(self) -> bool:
         """Whether there is any light curve."""
         return bool(self.texts or self.heads or self.long or self.nested)
 
@@ -64,9 +64,9 @@ def make(paths: Sequence[str | Path], user: Reading, problems: Problems | None =
         Where a file does not exist, is damaged or not what its name says; where nothing holds light curves.
     """
     plan = _make_from(paths, user, within_folders=False)
-    if plan.archives and not plan.found:
+    if plan.archives and not plan.has_light_curves:
         plan = _make_from(paths, user, within_folders=True)
-    if not plan.found and not plan.problems.errors:
+    if not plan.has_light_curves and not plan.problems.errors:
         _raise_nothing_readable(plan, paths)
     if problems is None:
         plan.problems.raise_all()
@@ -106,8 +106,8 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
         seen.add((entry.path.resolve(), entry.member))
         kind = kind_of(entry, head)
         if kind == "list" and entry.explicit:
-            more, others = _sort_by_format(plan, walk(_files_in_list(entry)))
-            tables, fits = tables + more, fits + others
+            more_tables, more_fits = _sort_by_format(plan, walk(_files_in_list(entry)))
+            tables, fits = tables + more_tables, fits + more_fits
         elif kind == "ignore":
             with entry.open() as stream:
                 plan.ignored.setdefault(entry.folder, {}).update(read_ignored(stream.read()))

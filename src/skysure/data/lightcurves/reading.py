@@ -79,12 +79,12 @@ class Reading:
                 f'[reading] dialect = "{self.dialect}"', f"a known survey format ({', '.join(DIALECTS)})",
                 "a misspelt name, or an unknown survey", "write columns, unit and bands instead",
             )  # fmt: skip
-        for table, known in (
+        for table, valid in (
             ("columns", POINT_COLUMNS + OBJECT_COLUMNS),
             ("constants", OBJECT_COLUMNS),
         ):
             for name in getattr(self, table):
-                _check_known(f"[reading.{table}] {name}", name, known)
+                _check_known(f"[reading.{table}] {name}", name, valid)
         for name in self.drop_points:
             _check_known(f'[reading] drop_points: "{name}"', name, DROPPABLE)
         if self.unit and self.zero_point is not None:

@@ -43,14 +43,14 @@ def head_columns(entry: Entry) -> tuple[str, ...]:
         return tuple(_table(file, entry).columns.names)
 
 
-def partner(head: Entry, others: Mapping[str, Entry]) -> Entry:
+def partner(head: Entry, entries: Mapping[str, Entry]) -> Entry:
     """Find the PHOT file of a HEAD file: the one it names, else the one of the same name."""
     with _open(head) as file:
         named = str(file[0].header.get("PHOTFILE", "")).strip()
     guessed = re.sub("HEAD", "PHOT", head.leaf)
     for name in (n for base in (named, guessed) if base for n in (base, base.removesuffix(".gz"), base + ".gz")):
-        if name in others:
-            return others[name]
+        if name in entries:
+            return entries[name]
         if not head.member and (head.path.parent / name).exists():
             return Entry(Path(head.path.parent / name))
     raise InputError(
@@ -62,8 +62,8 @@ def blocks(
     head: Entry, phot: Entry, reading: Reading, user: Reading, ignored: Ignored, notes: Notes
 ) -> Iterator[Block]:
     """Read a pair of files, some thousand objects at a time."""
-    with _open(head) as headers, _open(phot) as points:
-        table, rows = _table(headers, head), _table(points, phot)
+    with _open(head) as headers, _open(phot) as photometry:
+        table, rows = _table(headers, head), _table(photometry, phot)
         units = dict.fromkeys((*rows.columns.names, *table.columns.names), "")
         columns = resolve_points(phot.name, reading, user, units)
         columns.notes = notes
@@ -74,7 +74,7 @@ def blocks(
                 phot.name, f"{last.max()} rows, as {head.leaf} says", f"it has {len(rows.data)}: truncated, or another "
                 "pair's", "give the files that belong together",
             )  # fmt: skip
-        inner = [n for n in columns.wanted if n in rows.columns.names]
+        inner = [n for n in columns.to_read if n in rows.columns.names]
         outer = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry) | set(columns.of["id"])
         for start in range(0, len(first), OBJECTS):
             part = slice(start, start + OBJECTS)
@@ -82,15 +82,16 @@ def blocks(
             offsets = np.concatenate([[0], np.cumsum(counts)])
             index = np.repeat(first[part] - 1 - offsets[:-1], counts) + np.arange(offsets[-1])
             values = {n: _arrow(rows.data[n][index]) for n in inner}
-            made, kept = convert_points(columns, values, index + 1)
+            points, keep = convert_points(columns, values, index + 1)
             codes, names = texts(_arrow(table.data[columns.of["id"][0]][part]))
             ids = names[codes]
-            kept &= ~points_to_ignore([head.folder] * len(ids), ids, counts, made, ignored, reading)
+            keep &= ~points_to_ignore([head.folder] * len(ids), ids, counts, points, ignored, reading)
             objects, reasons = convert_objects(
                 columns, {n: _arrow(table.data[n][part]) for n in outer if n in table.columns.names}
             )
-            new = np.concatenate([[0], np.cumsum(kept)])[offsets].astype(np.int64)
-            yield Block(ids, new, made if kept.all() else made[kept], objects, np.full(len(ids), head.name), reasons)
+            new = np.concatenate([[0], np.cumsum(keep)])[offsets].astype(np.int64)
+            files = np.full(len(ids), head.name)
+            yield Block(ids, new, points if keep.all() else points[keep], objects, files, reasons)
 
 
 @contextmanager

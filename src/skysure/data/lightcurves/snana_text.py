@@ -119,16 +119,16 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     columns.notes = notes
     whole = [p if not p.reason else Parsed() for p in parsed]
     flat = [row for p in whole for row in p.rows]
-    values = {n: pa.array([row[k] for row in flat], pa.string()) for k, n in enumerate(names) if n in columns.wanted}
-    points, kept = convert_points(columns, values, np.array([k for p in whole for k in p.lines], np.int64))
+    values = {n: pa.array([row[k] for row in flat], pa.string()) for k, n in enumerate(names) if n in columns.to_read}
+    points, keep = convert_points(columns, values, np.array([k for p in whole for k in p.lines], np.int64))
     counts = np.array([len(p.rows) for p in whole])
-    kept &= ~points_to_ignore([e.folder for e, _ in group], ids, counts, points, ignored, reading)
-    offsets = np.concatenate([[0], np.cumsum(kept)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
-    wanted = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry)
+    keep &= ~points_to_ignore([e.folder for e, _ in group], ids, counts, points, ignored, reading)
+    offsets = np.concatenate([[0], np.cumsum(keep)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
+    object_names = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry)
     objects, more = convert_objects(
-        columns, {n: pa.array([p.header.get(n, "") for p in parsed], pa.string()) for n in wanted & set(headers)}
+        columns, {n: pa.array([p.header.get(n, "") for p in parsed], pa.string()) for n in object_names & set(headers)}
     )
-    return Block(ids, offsets, points if kept.all() else points[kept], objects, files, more | reasons)
+    return Block(ids, offsets, points if keep.all() else points[keep], objects, files, more | reasons)
 
 
 def _block_without_points(ids: np.ndarray, files: np.ndarray, reasons: dict[int, str]) -> Block:

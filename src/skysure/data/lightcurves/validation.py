@@ -101,9 +101,9 @@ def _order(time: np.ndarray, owner: np.ndarray, notes: Callable[[str, int], None
 def _repeated_points(block: Block, owner: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Points that repeat another one of their object in time, band, flux and error."""
     p = block.points
-    time, who = p.time[order], owner[order]
+    time, owner_of_point = p.time[order], owner[order]
     doubled = np.zeros(len(time), bool)
-    tied = np.flatnonzero((time[1:] == time[:-1]) & (who[1:] == who[:-1]))
+    tied = np.flatnonzero((time[1:] == time[:-1]) & (owner_of_point[1:] == owner_of_point[:-1]))
     if len(tied) == 0:
         return doubled
     index = order[np.union1d(tied, tied + 1)]

@@ -179,7 +179,7 @@ class ResultWriter:
         with _compressed(file, path, "wb") as stream:
             table_format.write(stream, table_layout, self._spool.batches([c.name for c in table_layout.columns]))
         synced(file)
-        with unfinished(path).open("rb") as again, _compressed(again, path, "rb") as stream:
+        with unfinished(path).open("rb") as written, _compressed(written, path, "rb") as stream:
             try:
                 rows = table_format.count(stream)
             except Exception as error:

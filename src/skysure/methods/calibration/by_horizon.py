@@ -87,8 +87,8 @@ class HorizonCalibrations(nn.ModuleList):
         return ends[0], ends[1]
 
     def _by_horizon(self, days: np.ndarray) -> list[tuple[HorizonCalibration, np.ndarray]]:
-        which = np.searchsorted(self.edges, days, side="right")
-        return [(self[k], np.flatnonzero(which == k)) for k in np.unique(which)]  # type: ignore[misc]
+        bin_index = np.searchsorted(self.edges, days, side="right")
+        return [(self[k], np.flatnonzero(bin_index == k)) for k in np.unique(bin_index)]  # type: ignore[misc]
 
 
 def _with_value(*parts: Tensor) -> list[Tensor]:

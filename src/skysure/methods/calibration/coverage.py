@@ -215,13 +215,13 @@ def coverage_by(
     """
     edges = equal_count_edges(column, bins) if edges is None else edges
     index = bin_index(column, edges)
-    each = 1 - (1 - confidence) / (len(edges) + 1)
+    bin_confidence = 1 - (1 - confidence) / (len(edges) + 1)
     coverages = []
     for i in np.unique(index[index >= 0]):
         rows = index == i
         level = nominal[rows] if isinstance(nominal, ndarray) and nominal.ndim else nominal
         values = np.asarray(column, float)[rows]
-        coverage = coverage_of(hits[rows], level, confidence=each, calibrated_on=calibrated_on)
+        coverage = coverage_of(hits[rows], level, confidence=bin_confidence, calibrated_on=calibrated_on)
         coverages.append(Bin(float(values.min()), float(values.max()), coverage))
     return coverages
 

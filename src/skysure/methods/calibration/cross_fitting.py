@@ -44,9 +44,9 @@ def cross_fit(
     fold = torch.arange(len(truth)) % max(1, min(folds, len(truth)))
     probability = torch.empty(logits.shape[1:], dtype=torch.float64)
     for k in fold.unique():
-        inside, others = fold == k, fold != k
+        inside, outside = fold == k, fold != k
         fold_scaling = scaling()
-        if others.any():
-            fold_scaling.fit(logits[:, others], truth[others])
+        if outside.any():
+            fold_scaling.fit(logits[:, outside], truth[outside])
         probability[inside] = fold_scaling(logits[:, inside]).double().softmax(-1).mean(0)
     return probability

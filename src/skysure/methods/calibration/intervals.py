@@ -149,14 +149,14 @@ def score_by(
         raise InputError(
             "a column without finite values", "finite values", "a column that these objects lack", "use another column"
         )
-    each, records = 1 - (1 - confidence) / len(occupied), []
+    bin_confidence, records = 1 - (1 - confidence) / len(occupied), []
     for rows in (index == i for i in occupied):
         p, y, values = probability[rows], truth[rows], np.asarray(column, float)[rows]
-        measured = with_interval(score, p, y, resamples=resamples, seed=seed)
-        band = calibrated_resample(score, p, resamples=resamples, level=each, seed=seed)
+        estimate = with_interval(score, p, y, resamples=resamples, seed=seed)
+        band = calibrated_resample(score, p, resamples=resamples, level=bin_confidence, seed=seed)
         records.append({
             "low": float(values.min()), "high": float(values.max()), "n": len(values),
-            "value": measured.value, "value_low": measured.low, "value_high": measured.high,
-            "band_low": band.low, "band_high": band.high, "inside": bool(band.low <= measured.value <= band.high),
+            "value": estimate.value, "value_low": estimate.low, "value_high": estimate.high,
+            "band_low": band.low, "band_high": band.high, "inside": bool(band.low <= estimate.value <= band.high),
         })  # fmt: skip
     return records

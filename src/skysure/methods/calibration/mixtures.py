@@ -80,8 +80,8 @@ class Mixtures:
         It is 1.4 on average for Gaussian values that follow the mixture.
         """
         truth = torch.from_numpy(value)
-        each = -0.5 * ((truth - self.mean) / self.std) ** 2 - self.std.log() - 0.5 * math.log(2 * math.pi)
-        return -torch.logsumexp(self.share.log() + each, 0) - 0.5 * self.variance.log()
+        log_density = -0.5 * ((truth - self.mean) / self.std) ** 2 - self.std.log() - 0.5 * math.log(2 * math.pi)
+        return -torch.logsumexp(self.share.log() + log_density, 0) - 0.5 * self.variance.log()
 
     def spread(self, factor: float | Tensor) -> Mixtures:
         """Give the mixture spread out around its mean by a factor, all parts of its uncertainty alike."""

@@ -130,12 +130,12 @@ def aurc(
     0.1534
     """
     added, lost = _sums(-np.asarray(confidence, float), loss, weight)
-    kept, total = np.cumsum(added, -1), np.cumsum(lost, -1)
-    before, rate = kept - added, _quotient(lost, added)
+    n_kept, total = np.cumsum(added, -1), np.cumsum(lost, -1)
+    before, rate = n_kept - added, _quotient(lost, added)
     # Within rows of equal confidence the loss is linear: A(c) = offset + rate c.
     offset = total - lost - rate * before
-    log_growth = np.log(_quotient(kept, before, 1.0))
-    return _ratio((rate * added + offset * log_growth).sum(-1), kept[..., -1])
+    log_growth = np.log(_quotient(n_kept, before, 1.0))
+    return _ratio((rate * added + offset * log_growth).sum(-1), n_kept[..., -1])
 
 
 def excess_aurc(
@@ -150,9 +150,9 @@ def risk_coverage(
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:
     """Fraction of rows kept, the most confident first, and their mean loss: at most `points`, the last of all rows."""
     added, lost = _sums(-np.asarray(confidence, float), loss, None)
-    kept, total = np.cumsum(added), np.cumsum(lost)
-    keep = np.unique(np.linspace(0, len(kept) - 1, points).round().astype(int))
-    return kept[keep] / kept[-1], total[keep] / kept[keep]
+    n_kept, total = np.cumsum(added), np.cumsum(lost)
+    keep = np.unique(np.linspace(0, len(n_kept) - 1, points).round().astype(int))
+    return n_kept[keep] / n_kept[-1], total[keep] / n_kept[keep]
 
 
 def confusion(

@@ -80,8 +80,8 @@ def rank_histogram(
     edges = np.linspace(0, samples + 1, min(bins, samples + 1) + 1).round().astype(int)
     count = np.histogram(rank, edges)[0]
     share = np.diff(edges) / (samples + 1)
-    each = 1 - (1 - confidence) / len(count)
-    low, high = (np.round(n * np.array([calibrated_band(float(s), n, each) for s in share])).astype(int)).T
+    bin_confidence = 1 - (1 - confidence) / len(count)
+    low, high = (np.round(n * np.array([calibrated_band(float(s), n, bin_confidence) for s in share])).astype(int)).T
     statistic = float(((count - n * share) ** 2 / (n * share)).sum())
     return {
         "low": edges[:-1].tolist(), "high": (edges[1:] - 1).tolist(), "count": count.tolist(),

@@ -57,8 +57,8 @@ def balanced_nll(
     log_p = np.log(p.astype(float))
     present = np.unique(truth)
     share = np.ones(probability.shape[1]) if share is None else share
-    each = [mean_of(-log_p[truth == k], None if weight is None else weight[..., truth == k]) for k in present]
-    return np.average(np.stack(each), axis=0, weights=share[present])
+    nll_by_class = [mean_of(-log_p[truth == k], None if weight is None else weight[..., truth == k]) for k in present]
+    return np.average(np.stack(nll_by_class), axis=0, weights=share[present])
 
 
 def brier(
@@ -107,8 +107,8 @@ def classwise_ece(
 ) -> float | Float[ndarray, " resample"]:
     """Calibration error of the probability of each class, in bins of equal width, averaged (Kull et al. 2019)."""
     edges = equal_width_edges(bins)
-    each = [_calibration_error(p, truth == k, edges, weight) for k, p in enumerate(probability.T)]
-    return np.mean(np.stack(each), axis=0)
+    error_by_class = [_calibration_error(p, truth == k, edges, weight) for k, p in enumerate(probability.T)]
+    return np.mean(np.stack(error_by_class), axis=0)
 
 
 def binary_ece(

@@ -100,8 +100,8 @@ def density_mixture_nll(
     """
     _check(truth, mean[..., 0, :].shape)
     scaled = (truth[..., None, :] - mean) * torch.exp(-0.5 * log_variance)
-    each = 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
-    return -torch.logsumexp(logits.log_softmax(-1) - each, -1)
+    component_nll = 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
+    return -torch.logsumexp(logits.log_softmax(-1) - component_nll, -1)
 
 
 def _check(truth: Tensor, predicted: torch.Size) -> None:

@@ -149,8 +149,8 @@ class CorrelatedGaussian:
     def _covariance_root(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance, coupling = self.parameters(raw.double())
         factor = whitening(log_variance, coupling)
-        one = torch.eye(self.values, dtype=factor.dtype, device=factor.device)
-        return mean, torch.linalg.solve_triangular(factor, one.expand_as(factor), upper=False)
+        identity = torch.eye(self.values, dtype=factor.dtype, device=factor.device)
+        return mean, torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ class GaussianMixture:
 
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (*sample, object, component); mean and log variance (*sample, object, component, value)."""
-        each = self.components * self.values
-        logits, mean, log_variance = raw.split([self.components, each, each], -1)
+        size = self.components * self.values
+        logits, mean, log_variance = raw.split([self.components, size, size], -1)
         shape = (self.components, self.values)
         return logits, mean.unflatten(-1, shape), bound_log_variance(log_variance).unflatten(-1, shape)
 

@@ -153,14 +153,14 @@ def play_episode(
     s_t, _ = env.reset(seed=random.integers(2**31, size=agents).tolist())
     explores = random.random((horizon, agents)) < epsilon
     random_action = random.integers(actions, size=(horizon, agents))
-    collected, live = np.zeros(agents), np.ones(agents, dtype=bool)
+    returns, live = np.zeros(agents), np.ones(agents, dtype=bool)
     for t in range(horizon):
         s_tm1 = s_t
         a_tm1 = choose(tables.at(s_tm1), explores[t], random_action[t])
         s_t, r_t, ended, cut, _ = env.step(a_tm1)
         update(tables, rule, s_tm1, a_tm1, r_t, s_t, ended, live)
-        collected += live * r_t
+        returns += live * r_t
         live = live & ~(ended | cut)
         if not live.any():
             break
-    return collected
+    return returns

@@ -39,7 +39,7 @@ class Moments(NamedTuple):
 
     def take(self, objects: Int64[Tensor, " selected"]) -> Moments:
         """Select objects by index."""
-        return Moments(*(each[objects] for each in self))
+        return Moments(*(moment[objects] for moment in self))
 
     def merge(self, other: Moments) -> Moments:
         """Compute the moments of these samples and others together."""

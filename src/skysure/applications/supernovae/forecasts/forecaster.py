@@ -63,8 +63,8 @@ def last_measurement(batch: Batch) -> LastMeasurement:
     time = batch["time"][..., None]
     age = (time - time.expand_as(measured).gather(1, place)) * exists
     flux, error = (batch[name].gather(1, place) for name in ("flux", "flux_error"))
-    count, measured = measured.cumsum(1).clamp(min=1), batch["flux"] * batch["measured"]
-    mean, size = measured.cumsum(1) / count, measured.abs().cumsum(1) / count
+    count, measured_flux = measured.cumsum(1).clamp(min=1), batch["flux"] * batch["measured"]
+    mean, size = measured_flux.cumsum(1) / count, measured_flux.abs().cumsum(1) / count
     return LastMeasurement(flux * exists, torch.where(exists > 0, error, 1.0), age, exists, mean, size)
 
 
@@ -189,5 +189,5 @@ def forecast_nll(forecast: Float[Tensor, "object cut query 3 component"], batch:
     weight, mean, log_variance = forecast.unbind(-2)
     wide = torch.logaddexp(log_variance, 2 * torch.log(torch.where(exists, error, 1.0))[..., None])
     rows = (weight.flatten(0, 2), mean.flatten(0, 2)[..., None], wide.flatten(0, 2)[..., None])
-    each = density_mixture_nll(*rows, batch["ahead"].reshape(-1, 1))
-    return (each.view_as(error) * exists).sum((1, 2)) / exists.sum((1, 2)).clamp(min=1)
+    nll = density_mixture_nll(*rows, batch["ahead"].reshape(-1, 1))
+    return (nll.view_as(error) * exists).sum((1, 2)) / exists.sum((1, 2)).clamp(min=1)

@@ -49,8 +49,8 @@ def draw_later_points(nights: Nights, cuts: int, rng: np.random.Generator) -> La
     cut = usable[(np.cumsum(counts) - counts)[objects, None] + choice]
     start = points_before(nights)
     first, stop = start[cut + 1], start[ends[cut] + 1]
-    other = first + (rng.random(cut.shape) * (stop - first)).astype(np.int64)
-    point = np.concatenate([first[..., None] + np.arange(NEXT), other[..., None]], -1)
+    random_point = first + (rng.random(cut.shape) * (stop - first)).astype(np.int64)
+    point = np.concatenate([first[..., None] + np.arange(NEXT), random_point[..., None]], -1)
     return describe_points(nights, objects, cut, np.where(point < stop[..., None], point, -1))
 
 
@@ -166,9 +166,9 @@ def next_points(
     span = float(np.ptp(curves.time)) + MAX_DAYS_AHEAD + 1 if len(curves.time) else 1.0
     # a night is a day centred on the time of the trigger
     cut = nights.trigger[owner] + np.floor(nights.time + 0.5) + 0.5
-    seen = np.bincount(curves.owner[curves.time - nights.trigger[curves.owner] <= until], minlength=len(curves))
+    n_past = np.bincount(curves.owner[curves.time - nights.trigger[curves.owner] <= until], minlength=len(curves))
     start = np.searchsorted(curves.owner * span + (curves.time - origin), owner * span + (cut - origin))
-    start = np.minimum(start, curves.offsets[owner] + seen[owner])
+    start = np.minimum(start, curves.offsets[owner] + n_past[owner])
     final = start + points - 1
     exists = final < curves.offsets[owner + 1]
     near = curves.time[np.where(exists, final, 0)] - (nights.trigger[owner] + nights.time) <= MAX_DAYS_AHEAD

@@ -14,7 +14,7 @@ from skysure.predictions import Label, Values
 
 from ..batches import Batch, Nights, by_length, group_by_night
 from ..encoding import Encoded, encode
-from ..inference import answer, last, out_of_distribution
+from ..inference import last, out_of_distribution, outputs_of
 from ..networks import Classifier
 from ..settings import Query
 from .distribution import QUERIES, calibration_of, fluxes_of, last_night, sampled_forecast
@@ -48,16 +48,16 @@ def forecast(model: Classifier, chunk: LightCurves, query: Query, nights: Nights
     band = np.tile(np.arange(len(model.bands)), query.days)
     nights = group_by_night(chunk, model.bands, model.settings, query.until) if nights is None else nights
     numbers, ood_percentile, is_ood = _forecast_objects(model, nights, days, band, query)
-    unit, each = NANOJANSKY_PER_FLUX, partial(np.repeat, repeats=len(days))
+    unit, repeat = NANOJANSKY_PER_FLUX, partial(np.repeat, repeats=len(days))
     mean, aleatoric, epistemic, *ends = numbers.reshape(7, -1, 1)
     rows = {
-        "id": each(chunk.ids), "mjd": (last_night(nights)[:, None] + days).ravel(),
+        "id": repeat(chunk.ids), "mjd": (last_night(nights)[:, None] + days).ravel(),
         "days_ahead": np.tile(days, len(nights)), "band": np.tile(np.asarray(model.bands)[band], len(nights)),
     }  # fmt: skip
     return Values(
         rows, ("flux",), ("nJy",), mean * unit, aleatoric[..., None] * unit**2, epistemic[..., None] * unit**2,
-        labels=LABELS, coverage=query.coverage, ood_percentile=each(ood_percentile.round(4)), is_ood=each(is_ood),
-        quality_flags=each(np.where(is_ood, WITHHELD, "")),
+        labels=LABELS, coverage=query.coverage, ood_percentile=repeat(ood_percentile.round(4)), is_ood=repeat(is_ood),
+        quality_flags=repeat(np.where(is_ood, WITHHELD, "")),
         **{name: end * unit for name, end in zip(ENDS, ends, strict=True)},
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _forecast_objects(
     size = max(1, min(query.batch, QUERIES // len(days)))
     for objects in by_length(np.where(nights.classifiable, nights.counts, 0), size):
         encoded = encode(model, nights, objects)
-        logits = answer(model, [encoded], query, last, surprises)
+        logits = outputs_of(model, [encoded], query, last, surprises)
         assert logits is not None  # every object has a last night
         numbers[:, objects] = flux_numbers(model, encoded, days, band, query)
         ood_percentile[objects], is_ood[objects] = out_of_distribution(model, logits, query.ood_level)

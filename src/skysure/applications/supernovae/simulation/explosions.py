@@ -54,10 +54,11 @@ class Explosions:
     weight: np.ndarray
     kinds: tuple[Kind, ...]
 
-    def __getitem__(self, which: np.ndarray) -> Explosions:
+    def __getitem__(self, selection: np.ndarray) -> Explosions:
         return Explosions(
-            self.kind[which], self.redshift[which], self.mwebv[which], self.origin[which], self.stretch[which],
-            self.shape[which], self.wavelength[which], self.dimming[which], self.weight, self.kinds,
+            self.kind[selection], self.redshift[selection], self.mwebv[selection], self.origin[selection],
+            self.stretch[selection], self.shape[selection], self.wavelength[selection], self.dimming[selection],
+            self.weight, self.kinds,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -84,9 +85,9 @@ class Explosions:
         magnitude = np.empty_like(wavelength)
         ia = self.is_ia[owner]
         magnitude[ia] = ia_magnitude(phase[ia], wavelength[ia])
-        other = ~ia
-        shape = _as_dict(self.shape[owner[other]])
-        magnitude[other] = cooling_magnitude(phase[other], wavelength[other], shape)
+        core_collapse = ~ia
+        shape = _as_dict(self.shape[owner[core_collapse]])
+        magnitude[core_collapse] = cooling_magnitude(phase[core_collapse], wavelength[core_collapse], shape)
         magnitude += self.dimming[owner, band]
         return (np.exp((ZERO_POINT - magnitude) * (0.4 * math.log(10))) @ self.weight).astype(np.float64)
 

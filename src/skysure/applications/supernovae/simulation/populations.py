@@ -92,8 +92,8 @@ def two_sided(n: int, below: float, above: float, limits: tuple[float, float], r
     """Draw from two half normals joined at zero; values outside the limits are redrawn up to twice, then clipped."""
     values = _half_normals(n, below, above, rng)
     for _ in range(2):
-        again = _half_normals(n, below, above, rng)
-        values = np.where((values < limits[0]) | (values > limits[1]), again, values)
+        redraws = _half_normals(n, below, above, rng)
+        values = np.where((values < limits[0]) | (values > limits[1]), redraws, values)
     return np.clip(values, *limits)
 
 

@@ -29,9 +29,9 @@ def is_detected(
 def two_bands(snr: np.ndarray, owner: np.ndarray, band: np.ndarray, n: int, bands: int) -> np.ndarray:
     """Whether each of `n` objects has points with S/N > 5 in at least two bands, and at least five points."""
     high = snr > 5
-    seen = np.zeros((n, bands), bool)
-    seen[owner[high], band[high]] = True
-    return (seen.sum(axis=1) >= 2) & (np.bincount(owner, minlength=n) >= 5)
+    detected = np.zeros((n, bands), bool)
+    detected[owner[high], band[high]] = True
+    return (detected.sum(axis=1) >= 2) & (np.bincount(owner, minlength=n) >= 5)
 
 
 def nights_detected(
