@@ -47,17 +47,11 @@ def test_reading_ahead_gives_the_same_chunks_and_the_error_of_the_source() -> No
 
 
 def test_reading_ahead_stops_one_chunk_after_the_last_that_was_used() -> None:
-    count = 0
-
-    def counted() -> Iterator[int]:
-        nonlocal count
-        for count in range(1, 100):
-            yield count
-
-    reader = read_ahead(counted())
-    assert [next(reader), next(reader)] == [1, 2]
+    numbers = iter(range(100))
+    reader = read_ahead(numbers)
+    assert [next(reader), next(reader)] == [0, 1]
     reader.close()
-    assert count == 3
+    assert next(numbers) == 3
 
 
 class Counted(InMemorySource):
