@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,14 @@ import torch
 
 from skysure.applications.supernovae import Query, Schema, Settings, calibrate, network, train
 from skysure.applications.supernovae.batches import group_by_night
-from skysure.applications.supernovae.calibration import Rows, best_width, brier, out_of_fold, sum_by_object
+from skysure.applications.supernovae.calibration import (
+    Rows,
+    best_width,
+    brier,
+    one_night_per_stage,
+    out_of_fold,
+    sum_by_object,
+)
 from skysure.applications.supernovae.inference import every, outputs_by_batch
 from skysure.applications.supernovae.networks import LEVELS, STAGES
 from skysure.applications.supernovae.prediction import level_of
@@ -102,6 +110,21 @@ def test_a_row_is_scaled_by_others_of_its_stage_alone() -> None:
     changed_logits = out_of_fold(replace(rows, truth=changed), CLASSES, 1.0)
     assert torch.equal(logits[rows.stage == 0], changed_logits[rows.stage == 0])
     assert not torch.allclose(logits[rows.stage == 1], changed_logits[rows.stage == 1])
+
+
+def test_the_random_nights_of_an_object_do_not_depend_on_the_others() -> None:
+    """Batches run on several threads in any order, and the same light curves may come in another order."""
+    rng = np.random.default_rng(3)
+    time = torch.from_numpy(np.sort(rng.uniform(-5, 60, (30, 25)), 1).astype(np.float32))
+    mask = torch.arange(25) < torch.from_numpy(rng.integers(2, 26, 30))[:, None]
+    choose = partial(one_night_per_stage, trigger=57000 + 300 * rng.random(30), seed=1)
+    rows, nights = choose(time, mask, np.arange(30))
+    everyone = set(zip(rows.tolist(), nights.tolist(), strict=True))
+    subset = rng.permutation(30)[:12]
+    rows, nights = choose(time[subset], mask[subset], subset)
+    assert set(zip(subset[rows].tolist(), nights.tolist(), strict=True)) == {p for p in everyone if p[0] in subset}
+    reseeded = one_night_per_stage(time, mask, np.arange(30), trigger=choose.keywords["trigger"], seed=2)
+    assert set(zip(*map(torch.Tensor.tolist, reseeded), strict=True)) != everyone
 
 
 @pytest.mark.parametrize("variables", [False, True])

@@ -47,7 +47,8 @@ def test_the_latest_nights_are_those_until_each_day() -> None:
         for day in DAYS
         if (before := int((time[row, : nights[row]] <= day + 0.5).sum())) > 1 and time[row, before - 1] > -0.5
     }
-    row, night = last_night_by_day(torch.from_numpy(time), torch.arange(12) < torch.from_numpy(nights)[:, None])
+    mask = torch.arange(12) < torch.from_numpy(nights)[:, None]
+    row, night = last_night_by_day(torch.from_numpy(time), mask, np.arange(40))
     assert len(row) == len(expected)
     assert set(zip(row.tolist(), night.tolist(), strict=True)) == expected
 

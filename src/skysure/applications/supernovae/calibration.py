@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skysure.data.sources import CALIBRATION, TRAIN
 from skysure.methods.calibration import VectorScaling, cross_fit
+from skysure.methods.dropout import counter_rng
 
 from .batches import Nights
 from .forecasts.prediction import calibrate_forecasts
@@ -82,12 +83,8 @@ def rows_of(
     model: Classifier, nights: Nights, truth: np.ndarray, samples: int, surprise: Surprise | None = None
 ) -> Rows:
     """Run the network on one night of each object in each stage that it reaches."""
-    generator = torch.Generator().manual_seed(model.settings.seed)
-    parts = list(
-        outputs_by_batch(
-            model, nights, Query(samples=samples), partial(one_night_per_stage, generator=generator), surprise
-        )
-    )
+    choose = partial(one_night_per_stage, trigger=nights.trigger, seed=model.settings.seed)
+    parts = list(outputs_by_batch(model, nights, Query(samples=samples), choose, surprise))
     return Rows(
         torch.from_numpy(np.concatenate([a.stage for a in parts])),
         torch.from_numpy(np.concatenate([truth[a.owner] for a in parts])),
@@ -143,12 +140,18 @@ def out_of_fold(rows: Rows, classes: int, width: float) -> Tensor:
     return probability
 
 
-def one_night_per_stage(time: Tensor, mask: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Choose a random night of each object in each stage, the last night in the last stage; never its first night."""
+def one_night_per_stage(
+    time: Tensor, mask: Tensor, objects: np.ndarray, *, trigger: np.ndarray, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Choose a random night of each object in each stage, the last night in the last stage; never its first night.
+
+    The random numbers of an object depend on its `trigger` and the seed alone, not on the other objects.
+    """
     night = torch.arange(time.shape[1], device=time.device)
     eligible = mask & (time > -0.5) & (night > 0)
     stage = torch.bucketize(time, torch.tensor(STAGES, device=time.device), right=True)
-    priority = torch.rand(time.shape, generator=generator).to(time.device)
+    keys = counter_rng.keys(seed, torch.zeros(1, dtype=torch.long), torch.from_numpy(trigger[objects].view(np.int64)))
+    priority = counter_rng.uniform(keys, 0, time.shape[1])[0].to(time.device)
     priority = torch.where(stage == len(STAGES), 1.0 + night, priority)
     rows, nights = [], []
     for k in range(len(STAGES) + 1):

@@ -15,7 +15,7 @@ DAYS = (0.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 90.0)
 """Days since the trigger at which the classification is scored."""
 
 
-def last_night_by_day(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def last_night_by_day(time: Tensor, mask: Tensor, objects: np.ndarray) -> tuple[Tensor, Tensor]:
     """Choose the last night until each of `DAYS`, without repetition; never the first of an object."""
     counts = torch.stack([(mask & (time <= day + 0.5)).sum(1) for day in DAYS], 1) - 1
     new = torch.diff(counts, dim=1, prepend=torch.zeros_like(counts[:, :1])) > 0

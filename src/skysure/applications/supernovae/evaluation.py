@@ -58,7 +58,6 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
     """
     whole, staged, gallery = Rows(), Rows(), Gallery[LightCurves]()
     early, outlook = Early(frequency_of(model), calibration_objects(model)), ForecastScores(model, query)
-    choose = partial(one_night_per_stage, generator=torch.Generator().manual_seed(query.seed))
     for chunk in source.chunks(TEST):
         series = group_by_night(chunk, model.bands, model.settings, query.until)
         facts = _facts(chunk, series, model, query)
@@ -66,6 +65,7 @@ def evaluate(model: Classifier, source: Any, query: Query) -> Evaluation:
             _add_rows(whole, model, outputs, query, series, chunk, facts)
             prediction, owner = predict_classes(model, outputs, query, series, chunk.ids), outputs.owner
             gallery.consider(rank(prediction), partial(_select, chunk, owner))
+        choose = partial(one_night_per_stage, trigger=series.trigger, seed=query.seed)
         for outputs in outputs_by_batch(model, series, query, choose):
             _add_rows(staged, model, outputs, query, series, chunk, facts)
         for outputs in outputs_by_batch(model, series, query, last_night_by_day):

@@ -55,8 +55,10 @@ class Logits:
         return np.searchsorted(STAGES, self.days, side="right")
 
 
-Choice = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Which nights to predict: (time, mask of nights) to indices of objects and of nights."""
+Choice = Callable[[Tensor, Tensor, np.ndarray], tuple[Tensor, Tensor]]
+"""Which nights to predict: (time, mask of nights, objects of the batch) to rows of the batch and nights.
+
+Batches run on several threads, so that a choice must not depend on the order of calls."""
 
 
 def surprise_of(model: Classifier, nights: Nights) -> Surprise | None:
@@ -81,7 +83,7 @@ def outputs_by_batch(
     """
     model.eval()
     versions = model.encoder.versions(nights, query.seed)
-    batches = by_length(np.where(nights.classifiable, nights.counts, 0), query.batch)
+    batches = reversed(list(by_length(np.where(nights.classifiable, nights.counts, 0), query.batch)))  # longest first
 
     def run_batch(model: Classifier, objects: np.ndarray) -> Logits | None:
         encoded = (encode(model, version, objects) for version in versions)
@@ -100,7 +102,7 @@ def outputs_of(
     summaries, logits = [], []
     for version in encoded:
         time, nights = version.batch["time"], version.batch["nights"]
-        row, night = choose(time, torch.arange(time.shape[1], device=time.device) < nights[:, None])
+        row, night = choose(time, torch.arange(time.shape[1], device=time.device) < nights[:, None], version.objects)
         if not len(row):
             return None
         for k, (network, state) in enumerate(zip(model.networks, version.states, strict=True)):
@@ -156,12 +158,12 @@ class StochasticHead(nn.Module):
         return self.model.suffix(state)
 
 
-def last(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def last(time: Tensor, mask: Tensor, objects: np.ndarray) -> tuple[Tensor, Tensor]:
     """Choose the last night of each object."""
     return torch.arange(len(time), device=time.device), mask.sum(1) - 1
 
 
-def every(time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def every(time: Tensor, mask: Tensor, objects: np.ndarray) -> tuple[Tensor, Tensor]:
     """Choose all nights from the trigger on, but not the first of an object."""
     second = torch.arange(time.shape[1], device=time.device) > 0
     return torch.nonzero(mask & (time > -0.5) & second, as_tuple=True)
