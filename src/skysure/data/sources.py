@@ -79,6 +79,10 @@ class Source(ABC):
         """
         return cached_index(self, self.chunks, progress)
 
+    def expected(self, chunk: Any) -> int | None:
+        """Return about how many objects there will be, judged by the first chunk; None where that is not known."""
+        return None
+
     def take(self, ids: np.ndarray) -> Iterator[Any]:
         """Iterate over the objects with these ids, in the order of the source; unknown ids are ignored."""
         wanted = np.sort(ids)
@@ -137,6 +141,10 @@ class InMemorySource(Source):
         """Iterate over the chunks."""
         yield from self.held
 
+    def expected(self, chunk: Any) -> int:
+        """Return the number of objects."""
+        return sum(map(len, self.held))
+
 
 class DerivedSource(Source):
     """A source made from another one: unless a subclass says otherwise, what is known of the data is that of the other.
@@ -172,6 +180,10 @@ class DerivedSource(Source):
     def dropped(self) -> int:
         """Number of objects of the whole source left out because a model has seen them."""
         return self.source.dropped
+
+    def expected(self, chunk: Any) -> int | None:
+        """Return about how many objects the whole source has."""
+        return self.source.expected(chunk)
 
 
 @dataclass(frozen=True)

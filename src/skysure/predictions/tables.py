@@ -36,6 +36,10 @@ class TableWriter:
         """Add the rows of an answer."""
         self._writer.write(answer.prediction.to_table(), answer.key)
 
+    def require_space(self, share: float) -> str:
+        """Say how much disk space all rows will need; raises InputError where there is less."""
+        return self._writer.require_space(share)
+
     def __enter__(self) -> Self:
         self._writer.__enter__()
         return self

@@ -11,11 +11,11 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-import skysure.predictions.tables  # noqa: F401  (registers the tables that --out can name)
 from skysure.data.sources import Source, read_ahead
 from skysure.data.split import hash_of_ids
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
+from skysure.predictions.tables import TableWriter
 from skysure.predictions.writers import Answer, Form, Task, Writer, form_of, require_kind
 from skysure.run.directory import Run
 from skysure.settings import build, plain
@@ -138,13 +138,16 @@ def _write(
         by_form.setdefault(form.name, (form, []))[1].append(path)
     forms = sorted(by_form.values(), key=lambda pair: pair[0].counts != "row")
     writers = [form.writer(files, task) for form, files in forms]
-    first = forms[0][1][0]
+    first, is_space_known = forms[0][1][0], False
     with ExitStack() as stack:
         for writer in writers:
             stack.enter_context(writer)
         for answer in answers:
             done += len(answer.chunk)
             _write_answer(answer, forms, writers)
+            if answer.is_computed and not is_space_known:
+                _state_space(writers, done, source.expected(answer.chunk), note)
+                is_space_known = True
             flags.update(_count_flags(answer))
             progress("predicting", done, None)
             if all(writer.is_full for writer in writers):
@@ -156,6 +159,14 @@ def _write(
     for flag, count in flags.items():
         note(f"{count:,} row{'' if count == 1 else 's'} flagged: {flag}")
     return writers[0].rows
+
+
+def _state_space(writers: Sequence[Writer], done: int, expected: int | None, note: Callable[[str], None]) -> None:
+    """Say how much disk space the tables of all expected objects need; raise InputError where there is less."""
+    for writer in writers:
+        is_table = isinstance(writer, TableWriter)
+        if is_table and expected and expected > done and (text := writer.require_space(done / expected)):
+            note(text)
 
 
 def _write_answer(answer: Answer, forms: Sequence[tuple[Form, list[Path]]], writers: Sequence[Writer]) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,19 @@ class LightCurveSource(Source):
                 waiting = [whole[full:]] if full < len(whole) else []
         if waiting:
             yield _drop_unused_bands(LightCurves.concat(waiting))
+
+    def expected(self, chunk: LightCurves) -> int | None:
+        """Return about how many objects the files hold, by the rows that they state; None where one states none."""
+        p = self._plan
+        if p.heads:
+            return None
+        nested_rows, long_rows = (
+            [table.rows() for table in tables] for tables in (map(itemgetter(0), p.nested), p.long)
+        )
+        if None in nested_rows or None in long_rows:
+            return None
+        per_object = max(len(chunk.time) / max(len(chunk), 1), 1.0)
+        return len(p.texts) + sum(filter(None, nested_rows)) + int(sum(filter(None, long_rows)) / per_object)
 
     def _note(self, text: str, count: int) -> None:
         self._notes[text] += count

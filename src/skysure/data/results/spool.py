@@ -86,6 +86,11 @@ class Spool:
     def _part(self, i: int) -> Path:
         return self.folder / f"{i:08d}.arrow"
 
+    @property
+    def size(self) -> int:
+        """Bytes of all chunks."""
+        return sum(part.stat().st_size for part in self.folder.glob("*.arrow"))
+
     def append(self, table: pa.Table, key: str) -> None:
         """Save a chunk; it counts as done once it has its final name."""
         part = self._part(self.parts)

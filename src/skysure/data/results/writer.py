@@ -24,7 +24,7 @@ from astropy.table import QTable, Table
 from skysure.data.targets import check_target, os_errors, replacing, synced, unfinished
 from skysure.errors import InputError
 
-from . import layout
+from . import layout, space
 from .spool import Spool
 from .suffixes import format_of, suffix_of
 
@@ -140,6 +140,18 @@ class ResultWriter:
         table = layout.arrow_table(chunk, like=self._spool.schema)
         with os_errors(self._spool.folder):
             self._spool.append(table, key)
+
+    def require_space(self, share: float) -> str:
+        """Say how much disk space all rows will need, judged by the share of them that is written.
+
+        Raises
+        ------
+        InputError
+            A disk has less.
+        """
+        used = self._spool.size
+        needed = space.expected_bytes(used / share, self._spool.folder, self.paths)
+        return space.require_space(needed, used, self._spool.folder)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
