@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])
@@ -31,7 +32,7 @@ def main() -> int:
         return repeat(names, arguments.only, arguments.keep)
     prepare()
     tasks = [Task(name, k, min(k + BATCH, arguments.count)) for name in names for k in range(0, arguments.count, BATCH)]
-    return report(names, list(run(tasks, arguments.jobs)))
+    return report(names, list(shown(run(tasks, arguments.jobs))))
 
 
 def repeat(names: list[str], numbers: list[int], keep: Path | None) -> int:
@@ -49,8 +50,18 @@ def repeat(names: list[str], numbers: list[int], keep: Path | None) -> int:
     return 1 if failed else 0
 
 
+def shown(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Print each failure of a new kind as it comes, with the command that repeats it."""
+    places = set()
+    for end in outcomes:
+        if not end.good and end.place not in places:
+            places.add(end.place)
+            print(f"python tests/fuzz {end.reader} --only {end.number}   # {end.place}\n{end.text}", flush=True)
+        yield end
+
+
 def report(names: list[str], outcomes: list[Outcome]) -> int:
-    """Print a line for each reader and the command that repeats each failure."""
+    """Print a line for each reader and a count of each kind of failure."""
     by_reader: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_reader[outcome.reader].append(outcome)
@@ -64,10 +75,8 @@ def report(names: list[str], outcomes: list[Outcome]) -> int:
         print(f"{name:<16} {len(ends):7} {answers:8} {errors:7} {failures:8} {longest:6.2f} s {memory:5.0f} MiB")
     failures = [end for end in outcomes if not end.good]
     kinds = Counter(end.place for end in failures)
-    for end in {end.place: end for end in reversed(failures)}.values():
-        print(
-            f"\npython tests/fuzz {end.reader} --only {end.number}   # {kinds[end.place]} such: {end.place}\n{end.text}"
-        )
+    for place, count in kinds.most_common():
+        print(f"{count} such: {place}")
     print(f"{len(outcomes):,} inputs, {len(failures)} failures, {time.process_time():.0f} s of this process")
     return 1 if failures else 0
 

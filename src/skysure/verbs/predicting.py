@@ -23,10 +23,13 @@ from skysure.settings import build, plain
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
 from .inputs import Paths, accelerator_on, has_table, list_data, load, open_for_run, paths_of, reading_for
+from .memory import release_memory
 from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
 P = TypeVar("P", bound=Prediction)
+RELEASED = 4
+"""Chunks after which memory that is free is given back to the system."""
 
 
 @overload
@@ -117,6 +120,8 @@ def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Gene
     """Yield an answer for each chunk; its prediction also has the columns that the data have for each object."""
     columns = ObjectColumns()
     for k, chunk in enumerate(read_ahead(source.chunks())):
+        if k % RELEASED == RELEASED - 1:
+            release_memory()
         columns.note(chunk)
         yield Answer(f"{k}:{hash_of_ids(chunk.ids)}", chunk, lambda chunk: columns.add(predict_chunk(chunk), chunk))
 
