@@ -151,11 +151,11 @@ def test_columns_and_units_are_told_with_the_line_that_cures(refuses: Callable[.
     table = night(3)
     renamed = {("flux_err0r" if n == "flux_error" else n): v for n, v in table.items()}
     write_csv(tmp_path / "p.csv", renamed)
-    refuses("p.csv", "p.csv", "no column 'flux_error'", "[reading.columns]", 'flux_error = "flux_err0r"')
+    refuses("p.csv", "p.csv", "no column 'flux_error'", "[reading.columns]", 'flux_error = "..." (perhaps "flux_err0r"')
     write_csv(tmp_path / "p.csv", {n: v for n, v in table.items() if n != "band"})
     refuses("p.csv", "no column 'band'", "[reading.columns]: band = ")
     write_csv(tmp_path / "p.csv", table)
-    refuses("p.csv", "flux", "unit", "zero_point = 27.5", "[reading]", reading=None)
+    refuses("p.csv", "flux", "unit", "zero_point = ...", "[reading]", reading=None)
     write_csv(tmp_path / "p.csv", table | {"band": np.char.add("survey_", table["band"])})
     refuses("p.csv", "band 'survey_", "[reading.bands]", '" = "')
 

@@ -73,6 +73,10 @@ def reading_document(reading: Mapping[str, Any], candidates: Mapping[str, Any], 
         names = ", ".join(f'"{column}"' for column in columns)
         one_of = "one of " if len(columns) > 1 else ""
         lines.append(f'# columns.{name} = "..."  # {one_of}{names}')
-    lines += [f"# {name} = ...  # {hint}" for name, hint in hints.items()]
-    tables = {k: v for k, v in reading.items() if isinstance(v, Mapping) and k != "columns"}
+    lines += [f"# {name} = ...  # {hint}" for name, hint in hints.items() if not name.startswith("bands.")]
+    tables = {k: dict(v) for k, v in reading.items() if isinstance(v, Mapping) and k != "columns"}
+    bands = {name.removeprefix("bands."): hint for name, hint in hints.items() if name.startswith("bands.")}
+    if bands:
+        lines += ["", "[reading.bands]", *tomli_w.dumps(tables.pop("bands", {})).splitlines()]
+        lines += [f'# {name} = "..."  # {hint}' for name, hint in bands.items()]
     return "\n".join(lines) + "\n" + ("\n" + tomli_w.dumps({"reading": tables}) if tables else "")

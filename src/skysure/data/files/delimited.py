@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -9,17 +10,28 @@ from contextlib import contextmanager
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.csv as csv
+import pyarrow.compute as pc
+from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from skysure.errors import InputError
 
 from .entries import HEAD, Entry
 
 BLOCK = 1 << 23
+UNIT = "\x1f"
+"""Separates the fields of white-space tables once their blanks are gone: no field holds it."""
+SAMPLE = 200
+"""Lines below the header that tell how numbers are written."""
+COMMA_NUMBER = r"[+-]?\d+,\d+([eE][+-]?\d+)?"
+POINT_NUMBER = r"[+-]?\d*\.\d+([eE][+-]?\d+)?"
+THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+"
 
 
 class DelimitedTable:
-    """Text with one header line; comments (#) may precede it, one of them may be the header itself."""
+    """Text with one header line; comments (#) may precede it, one of them may be the header itself.
+
+    Numbers with a decimal comma are read where the delimiter is another or they are quoted.
+    """
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -30,15 +42,15 @@ class DelimitedTable:
         except UnicodeDecodeError:
             text = head.decode("latin-1")
         lines = text.splitlines()
-        self._skip = next((k for k, line in enumerate(lines) if line.strip() and line[0] != "#"), len(lines))
+        self._skip = next((k for k, line in enumerate(lines) if line.strip() and not _is_comment(line)), len(lines))
         header = lines[self._skip] if self._skip < len(lines) else ""
         self._delimiter = max(",\t;|", key=header.count) if re.search(r"[,\t;|]", header) else " "
         below = lines[self._skip + 1] if self._skip + 1 < len(lines) else ""
         if self._delimiter == "," and below and "," not in below and len(below.split()) > 1:
             self._delimiter = " "
-        names = self._split(header)
+        names = self._split(header, below)
         if self._skip and _numeric(names):
-            above = self._split(lines[self._skip - 1].lstrip("# "))
+            above = self._split(lines[self._skip - 1].lstrip("# "), header)
             names = above if len(above) == len(names) else names
         else:
             self._skip += 1
@@ -49,37 +61,67 @@ class DelimitedTable:
             )  # fmt: skip
         self.schema = {name: pa.string() for name in names}
         self.units = dict.fromkeys(names, "")
+        sample = self._fields(lines[self._skip : self._skip + SAMPLE])
+        self._commas = {names[k] for k in decimal_commas(sample, len(names))}
 
     def rows(self) -> None:
         """Text files do not state their number of rows."""
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read some columns as text."""
+        blanks = self._delimiter == " "
         options = {
-            "read_options": csv.ReadOptions(
+            "read_options": ReadOptions(
                 use_threads=False, block_size=BLOCK, column_names=list(self.schema),
-                skip_rows=0 if self._delimiter == " " else self._skip, encoding="utf8",
+                skip_rows=0 if blanks else self._skip, encoding="utf8",
             ),
-            "parse_options": csv.ParseOptions(delimiter="," if self._delimiter == " " else self._delimiter),
-            "convert_options": csv.ConvertOptions(
+            "parse_options": ParseOptions(
+                delimiter=UNIT if blanks else self._delimiter, quote_char=False if blanks else '"'
+            ),
+            "convert_options": ConvertOptions(
                 column_types=self.schema, include_columns=list(columns), strings_can_be_null=False
             ),
         }  # fmt: skip
         with self._stream() as stream:
             try:
-                yield from csv.open_csv(stream, **options)
+                for batch in open_csv(stream, **options):
+                    yield self._with_points(batch)
             except pa.ArrowInvalid as error:
                 if "Empty CSV" in str(error):
                     return
+                commas = "; numbers with a decimal comma need a point, quotes or another delimiter"
                 raise InputError(
                     self.entry.name, f"rows of {len(self.schema)} fields", str(error).splitlines()[0],
-                    "correct or remove that row; where it is the last, the file is truncated: fetch it again",
+                    "correct or remove that row; where it is the last, the file is truncated: fetch it again"
+                    + commas * (self._delimiter == ","),
                 ) from None  # fmt: skip
 
-    def _split(self, line: str) -> list[str]:
+    def _with_points(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Write decimal commas as points, in the columns that have them."""
+        names = batch.schema.names
+        if not self._commas.intersection(names):
+            return batch
+        columns = [
+            pc.replace_substring_regex(column, r"^\s*([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)\s*$", r"\1.\2")
+            if name in self._commas
+            else column
+            for name, column in zip(names, batch.columns, strict=True)
+        ]
+        return pa.record_batch(columns, names=names)
+
+    def _split(self, line: str, below: str) -> list[str]:
+        """Names of a header; between blanks also with commas, unless the row below has a field for each word."""
+        if self._delimiter != " ":
+            return [name.strip().strip('"') for name in line.split(self._delimiter)]
+        words = line.split()
+        if len(words) == len(below.split()) and not any(word.strip(",") != word for word in words):
+            return words
+        return [name for name in re.split(r"[,\s]+", line.strip()) if name]
+
+    def _fields(self, lines: list[str]) -> list[list[str]]:
         if self._delimiter == " ":
-            return [name for name in re.split(r"[,\s]+", line.strip()) if name]
-        return [name.strip().strip('"') for name in line.split(self._delimiter)]
+            return [line.split() for line in lines]
+        return list(csv.reader(lines, delimiter=self._delimiter))
 
     @contextmanager
     def _stream(self) -> Iterator[IO[bytes]]:
@@ -88,7 +130,33 @@ class DelimitedTable:
                 yield stream
                 return
             lines = stream.read().splitlines()[self._skip :]
-            yield io.BytesIO(b"\n".join(b",".join(x.split()) for x in lines if x.strip() and x[:1] != b"#"))
+            unit = UNIT.encode()
+            yield io.BytesIO(b"\n".join(unit.join(x.split()) for x in lines if x.strip() and x[:1] != b"#"))
+
+
+def decimal_commas(rows: Sequence[Sequence[str]], width: int) -> set[int]:
+    """Find the columns of text in which numbers have a decimal comma.
+
+    A comma may also part thousands; it is taken for a decimal comma where a number of the column can be nothing else,
+    and in the columns beside it where none has a decimal point.
+
+    >>> sorted(decimal_commas([["a", "59998,01", "1,250"], ["b", "60001,0", "2"]], 3))
+    [0, 1, 2]
+    >>> decimal_commas([["a", "1,250", "2.5"]], 3)
+    set()
+    """
+    columns = [[row[k].strip() for row in rows if len(row) == width] for k in range(width)]
+    pointed = {k for k, column in enumerate(columns) if any(re.fullmatch(POINT_NUMBER, field) for field in column)}
+    certain = {
+        k for k, column in enumerate(columns)
+        if any(re.fullmatch(COMMA_NUMBER, f) and not re.fullmatch(THOUSANDS, f) for f in column)
+    } - pointed  # fmt: skip
+    return set(range(width)) if certain and not pointed else certain
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line before the header is none: a comment, or the delimiter as spreadsheets state it (sep=;)."""
+    return line[0] == "#" or bool(re.fullmatch(r'"?sep=.?"?\s*', line.lstrip("\ufeff"), re.IGNORECASE))
 
 
 def _numeric(names: list[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from skysure.data.files.tables import Table
 from skysure.data.problems import Problems
 
-from . import nested, snana_fits
+from . import nested, snana_fits, snana_text
 from .bands import band_names_in, check_bands
 from .columns import Columns, check_named, find, resolve_points
 from .plan import Plan
@@ -14,11 +14,11 @@ FIRST_ROWS = 100_000
 """Rows of a table whose bands are looked at when something else is wrong with it."""
 
 
-def find_problems(plan: Plan, *, all_bands: bool = False) -> Problems:
+def find_problems(plan: Plan, *, all_bands: bool = False, snana: bool = False) -> Problems:
     """Collect what is wrong with the columns, units and bands of all tables.
 
     Bands are looked at where something else is wrong already, so that all is reported at once, or with `all_bands`
-    in every row. What is wrong with single objects is found when they are read.
+    in every row, and with `snana` also in SNANA files. What is wrong with single objects is found when they are read.
     """
     problems = Problems()
     for table, column in _tables(plan):
@@ -30,6 +30,10 @@ def find_problems(plan: Plan, *, all_bands: bool = False) -> Problems:
         for table, column in _tables(plan):
             with problems.collect():
                 _check_bands(plan, table, column, None if all_bands else FIRST_ROWS)
+    if snana:
+        for check in (_check_bands_of_texts, _check_bands_of_tables):
+            with problems.collect():
+                check(plan)
     return problems
 
 
@@ -49,7 +53,24 @@ def _check_bands(plan: Plan, table: Table, column: str | None, rows: int | None)
     names = table.units if column is None else nested.nested_columns(table.schema)[column]
     band = find(plan.reading, dict.fromkeys(names, ""), "band")
     if band and (column is not None or band[0] in table.schema):
-        check_bands(table.entry.name, band_names_in(table, band[0], column, rows), plan.reading)
+        names = band_names_in(table, band[0], column, rows, plan.reading)
+        check_bands(table.entry.name, names, plan.reading, band[0])
+
+
+def _check_bands_of_texts(plan: Plan) -> None:
+    """Look at the bands of all SNANA text files."""
+    columns = plan.snana.names_of("band")
+    if plan.texts:
+        names = snana_text.band_names_in(plan.texts, columns)
+        check_bands(plan.texts[0].folder, names, plan.snana, columns[0])
+
+
+def _check_bands_of_tables(plan: Plan) -> None:
+    """Look at the bands of all PHOT tables of SNANA."""
+    columns = plan.snana.names_of("band")
+    if plan.heads:
+        names = set().union(*(snana_fits.band_names_in(phot, columns) for _, phot in plan.heads))
+        check_bands(", ".join(phot.name for _, phot in plan.heads[:3]), names, plan.snana, columns[0])
 
 
 def _check_objects(plan: Plan) -> None:

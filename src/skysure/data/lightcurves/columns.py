@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from skysure.data.problems import Problems
 from skysure.errors import InputError, nearest
 
+from .cures import PLAIN_ERRORS, SYSTEMS, ZERO_POINTS, missing_column, named, no_unit, plain, quoted
 from .fluxes import COUNTS, flux_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
 
@@ -28,14 +28,13 @@ ALIASES = {
 ERRORS = ("{}error", "{}err", "e{}", "sigma{}", "{}sigma", "{}unc", "{}uncertainty", "d{}", "err{}", "{}e")
 
 
-def plain(name: str) -> str:
-    """A name without case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
 @dataclass
 class Columns:
-    """The columns of one table, resolved: our names to the file's, and what its numbers mean."""
+    """The columns of one table, resolved: our names to the file's, and what its numbers mean.
+
+    `system` is the file's column of magnitude systems (AB, Vega) of each row; `zero_point_beside` one of zero points
+    that the unit or zero point given by the caller must not contradict; "" where there is none.
+    """
 
     file: str
     reading: Reading
@@ -44,20 +43,23 @@ class Columns:
     error_scale: float = 1.0
     time_format: str = "mjd"
     available: tuple[str, ...] = ()
+    system: str = ""
+    zero_point_beside: str = ""
     notes: Callable[[str, int], None] = lambda text, n: None
 
     @property
     def to_read(self) -> list[str]:
         """Columns of the file that have to be read."""
-        extra = (*self.reading.keep, *self.reading.reject_bits, *self.reading.carry)
-        names = [n for names in self.of.values() for n in names] + [n for n in extra if n in self.available]
+        r = self.reading
+        extra = (*r.keep, *r.drop, *r.reject_bits, *r.carry, self.system, self.zero_point_beside)
+        names = [n for names in self.of.values() for n in names] + [n for n in extra if n and n in self.available]
         return list(dict.fromkeys(n for n in names if n != FILE_NAME))
 
 
 def find(reading: Reading, available: Mapping[str, str], column: str, file: str = "") -> tuple[str, ...]:
     """Columns of a table that hold one of ours: those the reading names, else by their usual names."""
     if column in reading.columns:
-        return tuple(n for n in reading.names_of(column) if n in available or n == FILE_NAME)
+        return tuple(n for n in reading.names_of(column) if n and (n in available or n == FILE_NAME))
     by_plain: dict[str, str] = {}
     for name in available:
         by_plain.setdefault(plain(name), name)
@@ -72,9 +74,27 @@ def find(reading: Reading, available: Mapping[str, str], column: str, file: str 
         where = f"{file}: " if file else ""
         raise InputError(
             f"{where}columns {', '.join(names)}", f"one that is the {column}", "each may be meant",
-            f'add to [reading.columns]: {column} = "{names[0]}"',
+            f'add to [reading.columns]: {column} = "...", one of {", ".join(map(quoted, names))}',
         )  # fmt: skip
     return tuple(names[:1])
+
+
+def meant(column: str, available: Mapping[str, str]) -> str:
+    """Column of a file that by its name is one of ours; "" where there is none, or more than one.
+
+    >>> meant("flux", {"FLUX": "", "FLX": ""}), meant("flux", {"flx": ""}), meant("zero_point", {"ZPT": ""})
+    ('FLUX', '', 'ZPT')
+    >>> meant("mag_error", {"mag": "", "error": ""}), meant("redshift", {"photoz": "", "hostz": ""})
+    ('error', '')
+    """
+    names = named(available, ZERO_POINTS) if column == "zero_point" else ()
+    try:
+        names = names or find(Reading(), available, column)
+        if not names and column in ERROR_OF and find(Reading(), available, ERROR_OF[column]):
+            names = named(available, PLAIN_ERRORS)
+    except InputError:
+        return ""
+    return names[0] if len(names) == 1 else ""
 
 
 def resolve_points(
@@ -90,17 +110,18 @@ def resolve_points(
     """
     problems = Problems()
     of = _point_columns(file, reading, units, problems)
-    required = _required(of, whole) if not problems.errors else ("time", "band")
+    required = _required(of, whole) if not problems.errors else ("time", "band", *(() if whole else ("id",)))
     missing = [c for c in required if not of.get(c)]
-    missing += [n for n in (*user.keep, *user.reject_bits) if n not in units]
+    missing += [n for n in (*user.keep, *user.drop, *user.reject_bits) if n not in units]
     for column in dict.fromkeys(missing):
         with problems.collect():
-            raise _missing(file, reading, units, column)
+            raise missing_column(file, reading, units, column, meant(column, units))
     for column in OBJECT_COLUMNS:
         with problems.collect():
             if names := find(reading, units, column, file):
                 of[column] = names
     columns = Columns(file, reading, of, available=tuple(units))
+    columns.system = next(iter(named(units, SYSTEMS)), "")
     if of.get("flux"):
         with problems.collect():
             _set_scales(columns, user, units)
@@ -132,12 +153,23 @@ def _required(of: Mapping[str, tuple[str, ...]], whole: bool) -> tuple[str, ...]
 def _set_scales(columns: Columns, user: Reading, units: Mapping[str, str]) -> None:
     """Set the factors of flux and error to zero point 27.5."""
     file, flux, error = columns.file, columns.of["flux"][0], next(iter(columns.of["flux_error"]), "")
-    columns.scale = flux_scale(file, flux, user, columns.reading, units.get(flux, ""), "zero_point" in columns.of)
+    columns.zero_point_beside = _zero_point_beside(columns.reading, user, units)
+    by_point = "zero_point" in columns.of
+    columns.scale = flux_scale(file, flux, user, columns.reading, units.get(flux, ""), by_point, units)
     if units.get(error, "") and units.get(flux, "") and not (user.unit or user.zero_point is not None):
         columns.error_scale = flux_factor(file, error, units[error]) / flux_factor(file, flux, units[flux])
 
 
-def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: str, by_point: bool) -> float | None:
+def _zero_point_beside(reading: Reading, user: Reading, units: Mapping[str, str]) -> str:
+    """Column of zero points beside a unit or zero point that the caller gives; "" where the caller dismisses it."""
+    if not (user.unit or user.zero_point is not None) or reading.dialect not in ("", "plain"):
+        return ""
+    return next(iter(reading.names_of("zero_point")), meant("zero_point", units))
+
+
+def flux_scale(
+    file: str, column: str, user: Reading, reading: Reading, unit: str, by_point: bool, units: Mapping[str, str]
+) -> float | None:
     """Factor from the flux of a file to zero point 27.5; None where every point has its own zero point."""
     if user.unit or user.zero_point is not None:
         reading, unit = user, ""
@@ -149,11 +181,7 @@ def flux_scale(file: str, column: str, user: Reading, reading: Reading, unit: st
         return zero_point_factor(reading.zero_point)
     if by_point:
         return None
-    raise InputError(
-        f"{file}: flux column '{column}' without unit", "its unit or its zero point",
-        "neither the file nor the reading says it, and no survey format was recognised; a guess could be off by 36",
-        'add to [reading]: zero_point = 27.5, or unit = "nJy", or dialect = "..."',
-    )  # fmt: skip
+    raise no_unit(file, column, units, reading.dialect)
 
 
 def check_named(files: str, user: Reading, available: Collection[str]) -> None:
@@ -177,13 +205,3 @@ def check_named(files: str, user: Reading, available: Collection[str]) -> None:
                     f'correct in [reading.columns]: {column} = "..." ("" where there is none)',
                 )
     problems.raise_all()
-
-
-def _missing(file: str, reading: Reading, units: Mapping[str, str], column: str) -> InputError:
-    name = next((n for n in reading.names_of(column) if n), column)
-    close = nearest(name, units)
-    offered = close.removeprefix("nearest: ").split(",")[0] if close.startswith("nearest") else "..."
-    fix = f'add to [reading.columns]: {column} = "{offered}"'
-    if column == "id":
-        fix += f', or "{FILE_NAME}" where every file holds one object'
-    return InputError(f"{file}: no column '{name}'", f"a column that is the {column} ({close})", "another name", fix)

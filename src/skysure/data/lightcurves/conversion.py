@@ -10,11 +10,14 @@ import pyarrow as pa
 from skysure.data.files.values import arrow, numbers, texts
 from skysure.errors import InputError
 
-from .bands import band_names, check_bands
+from .bands import band_names, band_of, check_bands
 from .blocks import BAND, ERROR, NAN, TEXT, Points
 from .columns import Columns
 from .fluxes import ZERO_POINT
+from .passbands import code
 from .reading import OBJECT_COLUMNS
+from .selection import points_to_keep
+from .zero_points import check_zero_points, note_systems
 
 HUGE = 1e15
 """Larger values, and errors smaller than its inverse, would overflow in single precision and are refused."""
@@ -22,7 +25,7 @@ MEANINGLESS = ("", "0", "-1", "-9")
 
 
 def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarray) -> tuple[Points, np.ndarray]:
-    """Convert columns of a table to points, with a mask of those to keep (`keep`, `reject_bits` of the reading)."""
+    """Convert columns of a table to points, with a mask of those to keep (`keep`, `drop`, `reject_bits`)."""
     of, time_text = columns.of, None
     time, time_text = _times(columns, batch[of["time"][0]])
     if "flux" in of:
@@ -34,7 +37,10 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
         flux, error = flux * scale, error * (scale * columns.error_scale)
     else:
         flux, error, flux_text, error_text = _convert_magnitudes(columns, batch)
-    band = _band_codes(columns, batch[of["band"][0]])
+    keep = points_to_keep(columns.reading, batch, len(time))
+    check_zero_points(columns, batch, keep)
+    note_systems(columns, batch, keep)
+    band = _band_codes(columns, batch[of["band"][0]], keep)
     flaw = np.zeros(len(time), np.int8)
     flaw[band < 0] = BAND
     with np.errstate(invalid="ignore"):
@@ -43,7 +49,7 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
         flaw[~(np.abs(values) < HUGE)] = NAN + k
     for k, text in reversed(list(enumerate((time_text, flux_text, error_text)))):
         flaw[text] = TEXT + k
-    return Points(time, band, flux, error, flaw, rows), _mask_to_keep(columns, batch, len(time))
+    return Points(time, band, flux, error, flaw, rows), keep
 
 
 def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict[str, np.ndarray], dict[int, str]]:
@@ -143,35 +149,19 @@ def _convert_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[
     return flux, error, mag_text, error_text
 
 
-def _band_codes(columns: Columns, values: object) -> np.ndarray:
-    """Codes of bands, -1 where it is missing; names that are not known raise an InputError."""
+def _band_codes(columns: Columns, values: object, keep: np.ndarray) -> np.ndarray:
+    """Codes of bands, -1 where it is missing; names that are not known raise an InputError, if points have them."""
     codes, names = texts(values)
-    mapping, allowed = columns.reading.bands, band_names(columns.reading)
-    check_bands(columns.file, names.tolist(), columns.reading)
-    index = [allowed.index(mapping.get(name, name)) if name else -1 for name in names.tolist()]
+    kept = names[np.unique(codes[keep])].tolist()
+    check_bands(columns.file, kept, columns.reading, columns.of["band"][0])
+    place = {name: k for k, name in enumerate(band_names(columns.reading))}
+    index = [place.get(band_of(name, columns.reading), -1) if name else -1 for name in names.tolist()]
     return np.array(index, np.int16)[codes]
-
-
-def _mask_to_keep(columns: Columns, batch: Mapping[str, object], n: int) -> np.ndarray:
-    keep = np.ones(n, bool)
-    for name, values in columns.reading.keep.items():
-        if name in batch:
-            codes, names = texts(batch[name])
-            allowed = {_as_text(v) for v in (values if isinstance(values, (list, tuple)) else [values])}
-            keep &= np.array([str(v).lower() in allowed for v in names])[codes]
-    for name, bits in columns.reading.reject_bits.items():
-        if name in batch:
-            keep &= (np.nan_to_num(numbers(batch[name])[0]).astype(np.int64) & bits) == 0
-    return keep
-
-
-def _as_text(value: object) -> str:
-    return str(int(value) if isinstance(value, float) and value.is_integer() else value).lower()
 
 
 def _label(columns: Columns, name: str) -> str:
     """Return the class of a label: as mapped, or itself where there is no mapping or it is a class already."""
-    mapping = columns.reading.labels
+    mapping, name = columns.reading.labels, code(name)
     if name in mapping:
         return mapping[name]
     if not mapping and name.lower() not in ("nan", "unknown", "-9", "-", "none", "null"):

@@ -15,13 +15,18 @@ from skysure.data.problems import Problems
 from skysure.errors import InputError
 
 from . import checks, nested, plan
-from .bands import BANDS, band_names_in, guess_band
-from .columns import find, plain
+from .bands import UnknownBands, band_names_in, known_band
+from .columns import find, meant
+from .cures import plain, quoted
+from .fluxes import COUNTS, ZERO_POINT
+from .passbands import BANDS, is_colour
 from .plan import Plan
-from .reading import ERROR_OF, OBJECT_COLUMNS, POINT_COLUMNS, Reading
+from .reading import DROPPABLE, ERROR_OF, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from .source import LightCurveSource
 
 ZERO_POINT_HINT = 'AB magnitude of a flux of one (27.5, 31.4 for nJy, ...); or unit = "..."'
+NAMED_BY_OTHERS = ("zero_point", "flux_error", "mag_error")
+"""Columns whose names say what they are where the column that they belong to is known."""
 OPTIONAL = ("zero_point", "sign", "mag", "mag_error")
 """Columns of points that a file may do without where it has fluxes."""
 
@@ -64,14 +69,68 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
         recognised = files.has_light_curves
         facts["formats"], tables = files.formats, tuple(_tables(files))
         proposed = Reading.of(reading) if reading else _propose_from(files)
-        candidates, hints = open_columns(files, proposed), open_hints(proposed)
-        problems.add(*checks.find_problems(plan.make(paths, proposed, problems), all_bands=True).errors)
-        if not problems.errors:
-            facts |= _facts_of(LightCurveSource(paths, proposed))
+        errors, source = _read(paths, proposed)
+        if not reading and (bands := _known_bands(errors, files)):
+            proposed = replace(proposed, bands={**bands, **proposed.bands})
+            errors, source = _read(paths, proposed)
+        if not reading:
+            proposed = _with_drop_points(paths, proposed, source)
+        candidates, hints = open_columns(files, proposed), open_hints(proposed) | _open_bands(errors)
+        problems.add(*errors)
+        facts |= {} if source is None else _facts_of(source)
     return Findings(
         "light curves", recognised, tables, facts, None if proposed is None else proposed.to_toml(), candidates,
         hints, tuple(str(error) for error in problems.errors),
     )  # fmt: skip
+
+
+def _read(
+    paths: Sequence[str | Path], reading: Reading
+) -> tuple[tuple[InputError, ...], LightCurveSource | None]:  # fmt: skip
+    """Walk through files; gives all that is wrong with them, or the source."""
+    problems = Problems()
+    with problems.collect():
+        problems.add(*checks.find_problems(plan.make(paths, reading, problems), all_bands=True).errors)
+        if not problems.errors:
+            source = LightCurveSource(paths, reading)
+            _ = source.facts
+            return (), source
+    return tuple(problems.errors), None
+
+
+def _known_bands(errors: Sequence[InputError], files: Plan) -> dict[str, str]:
+    """Bands that no reading maps and whose meaning is known."""
+    names = _unknown_bands(errors)
+    reading = files.snana if files.texts or files.heads else files.reading
+    return {name: band for name in names if (band := known_band(name, names, reading))}
+
+
+def _unknown_bands(errors: Sequence[InputError]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for e in errors if isinstance(e, UnknownBands) for name in e.names))
+
+
+def _open_bands(errors: Sequence[InputError]) -> dict[str, str]:
+    """Say what to write for bands whose meaning is not known; colours are none."""
+    names = [name for name in _unknown_bands(errors) if not is_colour(name)]
+    return {f"bands.{quoted(name)}": f"one of {', '.join(BANDS)}" for name in names}
+
+
+def _with_drop_points(
+    paths: Sequence[str | Path], proposed: Reading, source: LightCurveSource | None
+) -> Reading:  # fmt: skip
+    """Add to a reading the flaws of single points for which whole objects are set aside, where that saves any."""
+    if source is None and open_hints(proposed):  # which points are flawed does not depend on the zero point
+        _, source = _read(paths, replace(proposed, zero_point=ZERO_POINT))
+    if source is None:
+        return proposed
+    own = proposed.with_dialect().drop_points
+    reasons = "".join({rejected.reason for rejected in source.rejected})
+    flaws = [flaw for flaw in DROPPABLE if flaw not in own and f'drop_points = ["{flaw}"]' in reasons]
+    if not flaws:
+        return proposed
+    reading = replace(proposed, drop_points=(*own, *flaws))
+    _, saved = _read(paths, replace(source.reading, drop_points=reading.drop_points))
+    return reading if saved is not None and saved.facts.objects > source.facts.objects else proposed
 
 
 def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
@@ -93,6 +152,7 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
         ):  # fmt: skip
             continue
         usual = [name for name in free if find(Reading(), {name: ""}, column)]
+        usual = usual or [name for name in [meant(column, types)] if name in free]
         fitting = usual or [name for name, kind in free.items() if _fits(column, kind)]
         if fitting and not (column.startswith("flux") and "mag" in full.columns):
             out[column] = tuple(fitting)
@@ -167,6 +227,9 @@ def _propose_from(files: Plan) -> Reading:
         jd = jd or plain(str(columns.get("time", ""))) in ("jd", "hjd", "bjd")
         if column is not None and "band" in columns:
             bands |= _guess_bands(table, str(columns["band"]), column)
+    unit = "" if unit.lower() in COUNTS else unit
+    if unit or reading.unit or reading.zero_point is not None or "flux" not in columns:
+        columns.pop("zero_point", None)
     return replace(
         reading, columns={**columns, **reading.columns}, bands={**bands, **reading.bands},
         unit=reading.unit or (unit if reading.zero_point is None else ""),
@@ -186,12 +249,14 @@ def _tables_with_names(files: Plan) -> list[tuple[Table, dict[str, str], str | N
 def _find_clear(reading: Reading, names: dict[str, str], ours: str) -> tuple[str, ...]:
     """Find a column by its name; where several could be meant, none: their owner has to say."""
     try:
-        return find(reading, names, ours)
+        if theirs := find(reading, names, ours):
+            return theirs
     except InputError:
         return ()
+    return tuple(filter(None, [meant(ours, names) if ours in NAMED_BY_OTHERS else ""]))
 
 
 def _guess_bands(table: Table, name: str, column: str) -> dict[str, str]:
     """Map the names of bands that are not ours, where they are clear."""
     names = sorted(band_names_in(table, name, column or None))
-    return {n: guess for n in names if n not in BANDS and (guess := guess_band(n))}
+    return {n: band for n in names if n not in BANDS and (band := known_band(n, names, Reading()))}

@@ -10,12 +10,16 @@ import pyarrow as pa
 from skysure.data.files.tables import Table
 from skysure.data.files.values import numbers, run_starts, texts
 
+from . import passbands
 from .blocks import CHANGES, Block
 from .columns import Columns
 from .conversion import convert_objects, convert_points
 from .reading import FILE_NAME
+from .selection import dropped_by_value
 
 NUMERIC = ("redshift", "redshift_error")
+NO_ID = ("", "-", "-9", "-777")
+"""What stands for the id in rows that separate objects."""
 
 
 def blocks(table: Table, columns: Columns) -> Iterator[Block]:
@@ -23,10 +27,12 @@ def blocks(table: Table, columns: Columns) -> Iterator[Block]:
     waiting: list[Block] = []
     read = 0
     for batch in table.batches(columns.to_read):
+        rows = np.arange(read + 1, read + batch.num_rows + 1)
+        read += batch.num_rows
+        batch, rows = _without_separators(columns, batch, rows)
         if batch.num_rows == 0:
             continue
-        block = _runs(table, columns, batch, read)
-        read += batch.num_rows
+        block = _runs(table, columns, batch, rows)
         if waiting and waiting[0].ids[0] == block.ids[0]:
             if len(block) == 1:
                 waiting.append(block)
@@ -48,20 +54,40 @@ def id_runs(table: Table, columns: Columns, count_rows: Callable[[int], None]) -
         yield np.array([_file_id(table)])
         return
     last = None
-    for batch in table.batches([columns.of["id"][0]]):
+    beside = [name for name in columns.reading.drop if name in columns.available]
+    for batch in table.batches(list(dict.fromkeys([columns.of["id"][0], *beside]))):
         count_rows(batch.num_rows)
+        batch, _ = _without_separators(columns, batch, np.arange(batch.num_rows))
         if batch.num_rows:
-            codes, names = texts(batch.column(0).take(pa.array(run_starts(batch.column(0)))))
+            values = batch[columns.of["id"][0]]
+            codes, names = texts(values.take(pa.array(run_starts(values))))
             ids = names[codes]
             yield ids[1:] if ids[0] == last else ids
             last = ids[-1]
 
 
-def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, read: int) -> Block:
+def _without_separators(
+    columns: Columns, batch: pa.RecordBatch, rows: np.ndarray
+) -> tuple[pa.RecordBatch, np.ndarray]:  # fmt: skip
+    """Leave out rows that `drop` drops; of an object that has no others its first one stays, and is its only trace."""
+    values = dict(zip(batch.schema.names, batch.columns, strict=True))
+    dropped = dropped_by_value(columns.reading, values, batch.num_rows)
+    if not dropped.any():
+        return batch, rows
+    name = columns.of["id"][0]
+    if name != FILE_NAME:
+        codes, names = texts(values[name])
+        starts = run_starts(values[name])
+        has_id = ~np.isin([passbands.code(n) for n in names.tolist()], NO_ID)[codes[starts]]
+        dropped[starts[has_id & np.logical_and.reduceat(dropped, starts)]] = False
+    return batch.filter(pa.array(~dropped)), rows[~dropped]
+
+
+def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, rows: np.ndarray) -> Block:
     values = dict(zip(batch.schema.names, batch.columns, strict=True))
     name = columns.of["id"][0]
     starts = np.zeros(1, np.int64) if name == FILE_NAME else run_starts(values[name])
-    points, keep = convert_points(columns, values, np.arange(read + 1, read + batch.num_rows + 1))
+    points, keep = convert_points(columns, values, rows)
     heads = _heads(columns, values, starts)
     if name == FILE_NAME:
         ids = np.array([_file_id(table)])

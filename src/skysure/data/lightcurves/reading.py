@@ -49,6 +49,8 @@ class Reading:
         Value of a column of objects where the file has none, such as label = "Ia".
     keep : dict of str to value or list of values
         Keep only points where that column of the file has (one of) these values.
+    drop : dict of str to value or list of values
+        Drop points where that column of the file has (one of) these values.
     reject_bits : dict of str to int
         Drop points where that column of the file has any of these bits set.
     drop_points : tuple of str
@@ -68,6 +70,7 @@ class Reading:
     labels: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str | float] = field(default_factory=dict)
     keep: Mapping[str, Any] = field(default_factory=dict)
+    drop: Mapping[str, Any] = field(default_factory=dict)
     reject_bits: Mapping[str, int] = field(default_factory=dict)
     drop_points: tuple[str, ...] = ()
     carry: tuple[str, ...] = ()
@@ -131,7 +134,12 @@ class Reading:
         >>> Reading(dialect="rubin").with_dialect().unit
         'nJy'
         """
-        return self if self.dialect in ("", "plain") else _over(self, load_dialect(self.dialect)[0])
+        if self.dialect in ("", "plain"):
+            return self
+        survey = load_dialect(self.dialect)[0]
+        if set(filter(None, self.names_of("flux"))) - set(survey.names_of("flux")):
+            survey = replace(survey, zero_point=None)  # it is that of the survey's own column alone
+        return _over(self, survey)
 
     def names_of(self, column: str) -> tuple[str, ...]:
         """Names under which a file may have one of our columns, best first; empty where none is set."""
@@ -176,6 +184,7 @@ def _over(own: Reading, under: Reading) -> Reading:
         labels={**under.labels, **own.labels},
         constants={**under.constants, **own.constants},
         keep={**under.keep, **own.keep},
+        drop={**under.drop, **own.drop},
         reject_bits={**under.reject_bits, **own.reject_bits},
         drop_points=own.drop_points or under.drop_points,
         carry=tuple(dict.fromkeys(under.carry + own.carry)),

@@ -43,6 +43,14 @@ def head_columns(entry: Entry) -> tuple[str, ...]:
         return tuple(_table(file, entry).columns.names)
 
 
+def band_names_in(phot: Entry, columns: tuple[str, ...]) -> set[str]:
+    """Names of bands in a PHOT table, without the mark of the rows that separate objects."""
+    with _open(phot) as file:
+        rows = _table(file, phot)
+        name = next((name for name in columns if name in rows.columns.names), None)
+        return set() if name is None else set(texts(_arrow(rows.data[name]))[1].tolist()) - {"", "-"}
+
+
 def partner(head: Entry, entries: Mapping[str, Entry]) -> Entry:
     """Find the PHOT file of a HEAD file: the one it names, else the one of the same name."""
     with _open(head) as file:

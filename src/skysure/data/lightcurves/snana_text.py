@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files import kinds
-from skysure.data.files.entries import Entry, contents
+from skysure.data.files.entries import Entry, bare, contents
 
 from .bands import band_names
 from .blocks import Block, Points
@@ -27,7 +27,7 @@ Ignored = dict[str, dict[str, list[tuple[float, str]]]]
 
 def kind_of(entry: Entry, head: bytes) -> str:
     """Return the kind of a file, among them "snana" and the "ignore", "list" and "readme" files beside."""
-    suffix = PurePosixPath(entry.leaf).suffix.lower()
+    suffix = PurePosixPath(bare(entry.leaf)).suffix
     if suffix in (".ignore", ".list", ".readme"):
         return suffix[1:]
     kind = kinds.kind_of(head)
@@ -102,6 +102,17 @@ def blocks(
     if group:
         check_named(group[0][0].folder, user, keys)
         yield _block(group, reading, user, ignored, notes)
+
+
+def band_names_in(entries: Iterable[Entry], columns: tuple[str, ...]) -> set[str]:
+    """Names of bands in all files, in the first of some columns that each has."""
+    out: set[str] = set()
+    for _, content in contents(entries):
+        parsed = parse(content.decode("latin-1"))
+        place = next((parsed.names.index(name) for name in columns if name in parsed.names), None)
+        if place is not None and not parsed.reason:
+            out.update(row[place] for row in parsed.rows)
+    return out
 
 
 def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, ignored: Ignored, notes: Notes) -> Block:

@@ -16,11 +16,12 @@ from skysure.data.sources import Source
 from skysure.errors import InputError
 
 from . import checks, long, nested, plan, snana_fits, snana_text
-from .bands import BANDS
+from .bands import UnknownBands
 from .blocks import Block
 from .columns import Columns
 from .curves import LightCurves
 from .objects import Objects
+from .passbands import BANDS
 from .reading import Reading
 from .seen import Seen, shares
 from .validation import Rejected, clean
@@ -138,7 +139,7 @@ class LightCurveSource(Source):
         seen = Seen()
         tables = [Objects(t, self._plan.reading, self._note) for t in self._plan.objects]
         total = 0
-        for block, reading in self._blocks():
+        for block, reading in self._blocks_of_known_bands():
             for table in tables:
                 block = table.join(block)
             _fill_constants(block, reading)
@@ -160,6 +161,14 @@ class LightCurveSource(Source):
             )  # fmt: skip
         self._note(f"objects have no row in {table.name}", total - table.matched)
         self._note(f"rows of {table.name} have no light curve", max(len(table) - table.matched, 0))
+
+    def _blocks_of_known_bands(self) -> Iterator[tuple[Block, Reading]]:
+        """Read blocks; where a band is unknown, find all of the files that are."""
+        try:
+            yield from self._blocks()
+        except UnknownBands:
+            checks.find_problems(self._plan, all_bands=True, snana=True).raise_all()
+            raise
 
     def _blocks(self) -> Iterator[tuple[Block, Reading]]:
         p = self._plan
