@@ -403,6 +403,12 @@ def test_snana_text_that_is_cut_or_ragged(tmp_path):
     assert "line 7 has 3 values where VARLIST names 4" in source.rejected[1].reason
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "nothing.dat"])
+def test_a_list_of_files_that_cannot_exist(tmp_path, name):
+    (tmp_path / "a.LIST").write_text(name + "\n")
+    refused(tmp_path / "a.LIST", "listed in", reading=Reading())
+
+
 def test_a_header_keyword_that_no_file_has(tmp_path):
     text = "SURVEY: X\nSNID: a\nHOSTGAL_PHOTOZ: 0.1 +- 0.01\nVARLIST: MJD FLT FLUXCAL FLUXCALERR\n"
     (tmp_path / "a.dat").write_text(text + "OBS: 1.0 g 1.0 1.0\nOBS: 2.0 g 1.0 1.0\n")

@@ -153,6 +153,24 @@ def test_what_is_no_split_is_told(tmp_path):
         read_parts(path)
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        (pa.array([["a"], ["b"]]), ": string>, no text"),
+        (pa.array([1, 2]), "int64, no text"),
+        (pa.array([{"a": 1}, None]), "struct<a: int64>, no text"),
+        (pa.array(["a", None]), "missing values"),
+        (pa.array([b"a", b"\xff"]).view(pa.string()), "UTF8"),
+    ],
+)
+def test_a_split_of_other_types_is_told(column, told, tmp_path):
+    table = pa.table({"id": column, "group": ["", ""], "part": ["train", "test"]})
+    pq.write_table(table, tmp_path / "split.parquet")
+    with pytest.raises(InputError, match="is no split") as raised:
+        read_parts(tmp_path / "split.parquet")
+    assert told in str(raised.value)
+
+
 def test_the_hash_is_the_published_function_of_the_sorted_ids():
     assert hash_of_ids(["b", "a", "ccc"]) == hashlib.sha256(b"1:a1:b3:ccc").hexdigest()
 

@@ -219,13 +219,24 @@ def read_parts(path: str | os.PathLike[str]) -> Split:
     try:
         with Path(path).open("rb") as file:
             table = pq.read_table(file, columns=["id", "group", "part"])
-        split = Split(*(table[name].to_numpy().astype(str) for name in ("id", "group", "part")))
+        split = Split(*(_text_column(table, name, path) for name in ("id", "group", "part")))
     except (OSError, pa.ArrowException, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise _not_a_split(path, reason) from error
     if odd := set(split.parts) - set(PARTS):
         raise _not_a_split(path, f"there is no part {sorted(odd)[0]}")
     return split
+
+
+def _text_column(table: pa.Table, name: str, path: str | os.PathLike[str]) -> np.ndarray:
+    """Return a column of text, of which no value is missing."""
+    column = table[name]
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise _not_a_split(path, f"its column '{name}' is {column.type}, no text")
+    if column.null_count:
+        raise _not_a_split(path, f"its column '{name}' has missing values")
+    column.validate(full=True)  # text that is no UTF-8
+    return column.to_numpy().astype(str)
 
 
 def _not_a_split(path: str | os.PathLike[str], cause: str) -> InputError:

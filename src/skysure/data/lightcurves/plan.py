@@ -135,9 +135,9 @@ def _files_in_list(entry: Entry) -> list[Path]:
     out = []
     for name in names:
         path = entry.path.parent / name
-        out.append(path if path.exists() else path.with_name(path.name + ".gz"))
-        if not out[-1].exists():
-            with file_errors(f"{path} (listed in {entry.name})"):
+        with file_errors(f"{path} (listed in {entry.name})"):
+            out.append(path if path.exists() else path.with_name(path.name + ".gz"))
+            if not out[-1].exists():
                 raise FileNotFoundError
     return out
 
