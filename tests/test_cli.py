@@ -28,7 +28,7 @@ from skysure.data.results.writer import ResultWriter, read_table
 from skysure.data.split import read_parts
 from skysure.errors import InputError, SettingsError
 from skysure.run.checkpoints import Checkpoints
-from skysure.run.directory import _digest, _digest_of
+from skysure.run.digests import digest_of_file, digest_of_toml
 from skysure.run.files import read_history, write_metrics
 from skysure.settings import load_toml
 from skysure.verbs.calibrating import worse_scores
@@ -361,7 +361,7 @@ def test_a_disk_that_fills_later_keeps_what_was_learned(
 def sign(copy: Path, **changes: object) -> None:
     """Edit a run.toml as somebody would who knows how to sign it."""
     content = {k: v for k, v in load_toml(copy / "run.toml").items() if k != "sha256"} | changes
-    digests = {"run.toml": _digest_of(content), "model.safetensors": _digest(copy / "model.safetensors")}
+    digests = {"run.toml": digest_of_toml(content), "model.safetensors": digest_of_file(copy / "model.safetensors")}
     (copy / "run.toml").write_text(tomli_w.dumps(content | {"sha256": digests}))
 
 

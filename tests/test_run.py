@@ -20,7 +20,7 @@ import skysure
 from skysure import verbs
 from skysure.errors import InputError, SettingsError
 from skysure.run.checkpoints import Checkpoints
-from skysure.run.directory import _digest, _digest_of
+from skysure.run.digests import digest_of_file, digest_of_toml
 from skysure.run.files import read_history, read_metrics, write_metrics
 from skysure.settings import load_toml
 from skysure.training import Part, State
@@ -125,7 +125,7 @@ def test_weights_that_do_not_fit_are_refused_even_when_signed(copy: Path) -> Non
     content = load_toml(copy / "run.toml")
     settings = content["settings"] | {"hidden": 9}
     signed = {k: v for k, v in content.items() if k != "sha256"} | {"settings": settings}
-    digests = {"run.toml": _digest_of(signed), "model.safetensors": _digest(torch_file)}
+    digests = {"run.toml": digest_of_toml(signed), "model.safetensors": digest_of_file(torch_file)}
     (copy / "run.toml").write_text(tomli_w.dumps(signed | {"sha256": digests}))
     with pytest.raises(InputError, match="has shape"):
         skysure.load(copy)

@@ -22,7 +22,9 @@ def print_scores(folder: Path, *, as_json: bool) -> None:
     """Print the scores of an evaluated run, for people or machines."""
     if not LEADS:
         return
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    from skysure.run.files import read_metrics
+
+    metrics = read_metrics(folder)
     if as_json:
         print(dumps({key: metrics[key] for key in ("part", "objects", "scores") if key in metrics}))
         return

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoints": ["Checkpoints"],
         "directory": ["Run", "load_run", "load_weights", "new_card", "save_run"],
         "files": [
-            "publish", "read_history", "read_metrics", "read_tensors", "require_free", "write_bytes", "write_history",
+            "read_history", "read_metrics", "read_tensors", "require_free", "write_bytes", "write_history",
             "write_metrics", "write_text",
         ],
         "reporting": ["report_of", "write_evaluation", "write_report"],

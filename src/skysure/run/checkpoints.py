@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +63,20 @@ class Checkpoints:
         record = history[-1] if history else {}
         return State(book["epoch"], record, tensors, book["counters"], book["done"], parts=parts), history
 
-    def clear(self) -> None:
-        """Remove them."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _book(self) -> dict[str, Any]:
         path = self.folder / "book.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        try:
+            book = json.loads(path.read_text(encoding="utf-8"))
+            _files_in(book)
+            return {name: book[name] for name in ("epoch", "counters", "done", "history", "serial", "parts")}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+            raise InputError(
+                f"{path}: no checkpoint can be read from it ({type(error).__name__}: {error})",
+                "the file that the training wrote", "it was damaged or edited",
+                "start again without --resume (--force)",
+            ) from None  # fmt: skip
 
 
 def part_file(name: str, version: int) -> str:

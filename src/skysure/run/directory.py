@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,9 +21,11 @@ from skysure.models import find
 from skysure.settings import build, load_toml, plain, without_none
 
 from . import format_1
-from .files import read_tensors, write_bytes, write_text
+from .digests import VOUCHED, digest_of_toml, digests_in, require_file
+from .files import finish_replacing, read_tensors, write_bytes, write_text
 
 FORMAT = 2
+TABLES = ("settings", "schema", "reading", "parts", "data", "versions", "sha256")
 CITE = "skysure {version}: deep learning for astronomy with calibrated uncertainties (BSD-3-Clause)"
 
 
@@ -87,14 +87,17 @@ def new_card(papers: Sequence[str] = (), **facts: Any) -> dict[str, Any]:
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Write `run.toml` and `model.safetensors` into a folder, and load them again as a check."""
+    """Write `run.toml` and `model.safetensors` into a folder, and load them again as a check.
+
+    `run.toml` holds checksums of the weights, and of `split.parquet` and `history.csv` where they are in the folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.detach().cpu().contiguous() for name, t in run.model.state_dict().items()}
     write_bytes(folder / "model.safetensors", serialise(tensors))
     content = {"format": FORMAT, "application": run.application} | run.card
     content |= {"settings": plain(run.settings), "schema": plain(run.schema), "reading": run.reading}
     content = {k: v for k, v in without_none(content).items() if k != "sha256"}
-    digests = {"model.safetensors": _digest(folder / "model.safetensors"), "run.toml": _digest_of(content)}
+    digests = digests_in(folder) | {"run.toml": digest_of_toml(content)}
     write_text(folder / "run.toml", tomli_w.dumps(content | {"sha256": digests}))
     load_run(folder)
 
@@ -109,6 +112,8 @@ def load_run(path: Path | str) -> Run:
         package that is installed has its application. Nothing in a run is executed.
     """
     folder = find(path)
+    with suppress(OSError):  # of a run that cannot be written to
+        finish_replacing(folder)
     content = _read_content(folder)
     made_by = _application_of(content, folder / "run.toml")
     try:
@@ -141,7 +146,10 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -
 
 
 def _read_content(folder: Path) -> dict[str, Any]:
-    """Read `run.toml`, and compare both files with the digests in it."""
+    """Read `run.toml`, and compare the files of the run with the digests in it.
+
+    Runs of earlier versions have none of the split; one that had parts must still have it.
+    """
     path = folder / "run.toml"
     content = load_toml(path)
     if content.get("format", 0) not in (1, FORMAT):
@@ -150,19 +158,18 @@ def _read_content(folder: Path) -> dict[str, Any]:
             "upgrade skysure",
         )  # fmt: skip
     _application_of(content, path)
+    for name in TABLES:
+        if not isinstance(content.get(name, {}), dict):
+            raise InputError(f"{path}: {name} = {content[name]!r}", f"a table [{name}]", "an edit by hand")
     digests = content.get("sha256", {})
-    if _digest_of({k: v for k, v in content.items() if k != "sha256"}) != digests.get("run.toml"):
+    if digest_of_toml({k: v for k, v in content.items() if k != "sha256"}) != digests.get("run.toml"):
         raise InputError(
             f"{path} was changed after it was written", "the file as it was", "an edit by hand",
             "train with --config for other settings",
         )  # fmt: skip
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise InputError(f"{weights}: no such file", "the weights of the run", "an incomplete copy")
-    if _digest(weights) != digests.get("model.safetensors"):
-        raise InputError(
-            f"{weights} is not the file that was saved", "its SHA-256", "truncated or replaced", "copy it again"
-        )
+    for name in VOUCHED:
+        if name == "model.safetensors" or name in digests or (name == "split.parquet" and content.get("parts")):
+            require_file(folder / name, digests.get(name))
     return content
 
 
@@ -173,14 +180,3 @@ def _application_of(content: Mapping[str, Any], path: Path) -> Application:
     except InputError as error:
         cause = error.cause or "its package is not installed"
         raise InputError(f"{path}: {error.problem}", error.expected, cause, error.fix) from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _digest_of(content: dict[str, Any]) -> str:
-    """Digest of the content of a TOML file, whatever its layout."""
-    parsed = tomllib.loads(tomli_w.dumps(content))
-    return hashlib.sha256(json.dumps(parsed, sort_keys=True, default=str).encode()).hexdigest()

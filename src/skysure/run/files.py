@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,13 @@ from torch import Tensor
 from skysure.data.targets import replacing
 from skysure.errors import InputError
 from skysure.evaluation.arrays import join_arrays, split_arrays
+from skysure.settings import load_toml
 
-ARRAYS = "metrics.safetensors"
+from .digests import digest_of_file, digest_of_json, require_file
+
+NEW = ".evaluation.new"
+"""Folder in that of a run, where a new evaluation lies until its files have moved to their places."""
+ARRAYS, WEIGHTS = "metrics.safetensors", "model.safetensors"
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
@@ -41,30 +47,86 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
 
 def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
-    """Write `metrics.json`, and large arrays to `metrics.safetensors`; numbers that are not finite become null."""
-    plain, arrays = split_arrays(metrics)
-    path = folder / ARRAYS
+    """Write `metrics.json`, and large arrays to `metrics.safetensors`; numbers that are not finite become null.
+
+    `metrics.json` holds checksums (`sha256`) of its own content, of the arrays, and of the weights of the run in whose
+    folder it is.
+    """
+    plain, arrays = split_arrays({name: value for name, value in metrics.items() if name != "sha256"})
+    path, content = folder / ARRAYS, json.loads(json.dumps(_finite(plain)))  # as it will be read
+    digests = {name: digest for name, digest in _digests_of_run(folder).items() if name == WEIGHTS}
     if arrays:
         write_bytes(path, save_arrays(arrays))
-    write_text(folder / "metrics.json", json.dumps(_finite(plain), indent=1) + "\n")
+        digests[ARRAYS] = digest_of_file(path)
+    signed = digests | {"metrics.json": digest_of_json(content | {"sha256": digests})}
+    write_text(folder / "metrics.json", json.dumps(content | {"sha256": signed}, indent=1) + "\n")
     if not arrays:
         path.unlink(missing_ok=True)
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """Read `metrics.json` of a run, with the arrays of `metrics.safetensors` where it refers to them."""
+    """Read `metrics.json` of a run, with the arrays of `metrics.safetensors` where it refers to them.
+
+    Raises InputError where one is missing or is not the file that was saved; earlier versions saved no checksums.
+    """
+    with suppress(OSError):  # of a run that cannot be written to
+        finish_replacing(folder)
     path = folder / "metrics.json"
     if not path.is_file():
         raise InputError(f"{path}: no such file", "an evaluated run", "", f"skysure evaluate {folder}")
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        if not isinstance(metrics, dict):
+            raise InputError(f"{path} holds a {type(metrics).__name__}", "a JSON object", "an edit by hand")
+        _require_saved(folder, metrics, metrics.pop("sha256", None))
+        return join_arrays(metrics, _read_arrays(folder / ARRAYS))
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{path}: {error}", "valid JSON", "an edit by hand") from None
-    return join_arrays(metrics, _read_arrays(folder / ARRAYS))
+
+
+def _require_saved(folder: Path, metrics: dict[str, Any], digests: Any) -> None:
+    """Raise InputError unless these are the metrics that were saved, of this run."""
+    of_run, path = _digests_of_run(folder), folder / "metrics.json"
+    if digests is None and "history.csv" not in of_run:  # saved by an earlier version
+        return
+    others = {k: v for k, v in digests.items() if k != path.name} if isinstance(digests, dict) else {}
+    if not others.keys() < (digests or {}).keys() or digests[path.name] != digest_of_json(metrics | {"sha256": others}):
+        raise InputError(
+            f"{path} was changed after it was written", "the file as it was", "an edit by hand",
+            f"skysure evaluate {folder}",
+        )  # fmt: skip
+    if of_run and others.get(WEIGHTS) != of_run.get(WEIGHTS):
+        raise InputError(f"{path} is that of another run", "its own", "a copy", f"skysure evaluate {folder}")
+    if ARRAYS in others:
+        require_file(folder / ARRAYS, others[ARRAYS])
+
+
+def _digests_of_run(folder: Path) -> dict[str, str]:
+    """Return the checksums in the `run.toml` of a folder; empty without one."""
+    path = folder / "run.toml"
+    digests = load_toml(path).get("sha256") if path.is_file() else None
+    return digests if isinstance(digests, dict) else {}
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in read_tensors(path).items()} if path.is_file() else {}
+
+
+def finish_replacing(folder: Path) -> None:
+    """Move the files of a new evaluation to their places, where an earlier process did not come to do it."""
+    new = folder / NEW
+    if not new.is_dir():
+        return
+    for path in sorted(new.iterdir()):
+        with suppress(FileNotFoundError):  # another process moves them too
+            if path.is_dir():
+                shutil.rmtree(folder / path.name, ignore_errors=True)
+            os.replace(path, folder / path.name)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    if ARRAYS not in metrics["sha256"]:
+        (folder / ARRAYS).unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        new.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -86,18 +148,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: {error}", "a safetensors file", "truncated, or another format") from None
 
 
-def publish(folder: Path, out: Path, *, force: bool = False) -> None:
-    """Rename a finished folder to `out`; what exists there is replaced only with `force`."""
-    require_free(out, force=force)
-    if out.exists():
-        shutil.rmtree(out) if out.is_dir() else out.unlink()
-    os.replace(folder, out)
-
-
 def require_free(out: Path, *, force: bool = False) -> None:
-    """Raise InputError where `out` exists or cannot be made."""
-    if out.exists() and not force:
+    """Raise InputError where `out` exists, be it as a link to nothing, or cannot be made."""
+    if os.path.lexists(out) and not force:
         raise InputError(f"{out} exists", "an unused name", "an earlier run", "--force replaces it")
+    require_folder(out)
+
+
+def require_folder(out: Path) -> None:
+    """Raise InputError where nothing can be made beside `out`."""
     parent = out.absolute().parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise InputError(f"{parent}: no folder that can be written to", "an existing folder", "a misspelling")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 from skysure import settings as layers
 from skysure.application import application
+from skysure.data.targets import os_errors
 from skysure.evaluation import Evaluation
 from skysure.report import page, renderings
 
-from .files import read_history, read_metrics, write_bytes, write_metrics, write_text
+from .digests import require_file
+from .files import NEW, finish_replacing, read_history, read_metrics, write_bytes, write_metrics, write_text
+
+STAGE = ".evaluation.unfinished"
+BESIDE = ("run.toml", "history.csv")
+"""What a report tells of beside the evaluation."""
 
 
 def report_of(folder: str | Path) -> Path:
@@ -24,9 +32,35 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     write_report(folder)
 
 
+def replace_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Replace the evaluation in the folder of a run: after a kill at any moment it is the old one or the new one.
+
+    The new files are written into a folder of their own within that of the run. Its new name says that they are whole;
+    from then on `finish_replacing` moves them to their places, now or when the run is opened next.
+    """
+    stage = folder / STAGE
+    with os_errors(folder):
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir()
+        for name in BESIDE:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, stage / name)
+    try:
+        write_evaluation(stage, evaluation)
+        with os_errors(folder):
+            for name in BESIDE:
+                (stage / name).unlink(missing_ok=True)
+            os.rename(stage, folder / NEW)
+            finish_replacing(folder)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
 def write_report(folder: Path) -> None:
     """Write the report of a folder from the files in it."""
     card = layers.load_toml(folder / "run.toml")
+    if "history.csv" in card.get("sha256", {}):
+        require_file(folder / "history.csv", card["sha256"]["history.csv"])
     evaluation = Evaluation.from_metrics(read_metrics(folder))
     module = application(card["application"])
     figures = list(module.figures(evaluation))

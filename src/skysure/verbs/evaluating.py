@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from skysure.errors import InputError
 from skysure.evaluation import Evaluation
 from skysure.models import find, shipped
 from skysure.run.directory import Run
-from skysure.run.files import write_bytes
-from skysure.run.reporting import write_evaluation
-from skysure.run.session import IN_MEMORY, require_replaceable
+from skysure.run.evaluations import evaluation_in
+from skysure.run.session import IN_MEMORY
+from skysure.run.staging import require_replaceable
 from skysure.settings import build
 
 from .exclusions import left_out, require_objects, tell_left_out
@@ -63,25 +63,24 @@ def evaluate(
     app, has_data = run.verbs, any_given(data)
     app.verb("evaluate")
     question = build(app.Query, query, where=run.application)
-    folder = _folder_for(run, out, has_data, force)
     other_run = None if against is None else _comparable(load(against), run)
-    experience = _test_data(run, data, reading_for(run, data, reading))
-    if not app.is_agent:
-        experience = experience if other_run is None else unseen(experience, other_run)
-        require_objects(experience)
-    place = accelerator_on(device).device
-    progress("evaluating", 0, None)
-    metrics = metrics_of(run, experience, question, place)
-    if has_data:
-        metrics |= {"part": "given data"} | left_out(experience, metrics.get("objects", 0))
-    if other_run is not None:
-        name = other_run.path.name if other_run.path else other_run.application
-        metrics |= compare(metrics, metrics_of(other_run, experience, question, place), name)
-    evaluation = Evaluation.from_metrics(metrics)
-    if folder is not None:
-        _publish(run, folder, evaluation)
-    if folder is not None and has_data:
-        tell_left_out(experience, folder, notify(progress))
+    with evaluation_in(run, _folder_for(run, out, has_data, force), force=force) as write:
+        experience = _test_data(run, data, reading_for(run, data, reading))
+        if not app.is_agent:
+            experience = experience if other_run is None else unseen(experience, other_run)
+            require_objects(experience)
+        place = accelerator_on(device).device
+        progress("evaluating", 0, None)
+        metrics = metrics_of(run, experience, question, place)
+        if has_data:
+            metrics |= {"part": "given data"} | left_out(experience, metrics.get("objects", 0))
+        if other_run is not None:
+            name = other_run.path.name if other_run.path else other_run.application
+            metrics |= compare(metrics, metrics_of(other_run, experience, question, place), name)
+        evaluation = Evaluation.from_metrics(metrics)
+        if write is not None:
+            folder = Path(out) if has_data else None
+            write(evaluation, partial(_tell, experience, folder, notify(progress)))
     if not metrics.get("truth", True):
         notify(progress)("the data have no truth (labels): nothing is scored, the report shows the predictions")
     return evaluation
@@ -138,17 +137,7 @@ def _comparable(other: Run, run: Run) -> Run:
     return other
 
 
-def _publish(run: Run, folder: Path, evaluation: Evaluation) -> None:
-    """Write an evaluation into a folder; a folder that this made is removed again where that fails."""
-    existed = folder.exists()
-    try:
-        if folder != run.path:
-            folder.mkdir(exist_ok=True)
-            for name in ("run.toml", "history.csv"):
-                if run.path and (run.path / name).is_file():
-                    write_bytes(folder / name, (run.path / name).read_bytes())
-        write_evaluation(folder, evaluation)
-    except BaseException:
-        if not existed:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+def _tell(experience: Any, folder: Path | None, note: Callable[[str], None]) -> None:
+    """Report what was left out of data that were given, and list it beside the folder of the evaluation."""
+    if folder is not None:
+        tell_left_out(experience, folder, note)

@@ -22,6 +22,7 @@ from skysure.settings import build, plain
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
+from .identity import identify
 from .inputs import Paths, accelerator_on, has_table, list_data, load, open_for_run, paths_of, reading_for
 from .memory import release_memory
 from .object_columns import ObjectColumns
@@ -111,9 +112,11 @@ def predict(
         return _require(kind, concat(predictions))
     files = [] if has_table(data) else list(paths_of(list_data(data)))
     metadata = _metadata(run, request)
-    identity = metadata | {"data": files, "reading": dict(reading)} if files else None
+    outputs = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
+    content = identify(files, outputs)
+    identity = metadata | {"data": files, "content": content, "reading": dict(reading)} if files else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
-    return _write([Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)], task, source, answers, progress)
+    return _write(outputs, task, source, answers, progress)
 
 
 def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Generator[Answer, None, None]:

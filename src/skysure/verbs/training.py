@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 
 from skysure.application import Application, application, settings_of
 from skysure.data.sources import TRAIN, Source, SplitSource
 from skysure.errors import InputError
 from skysure.run.directory import Run, load_run, load_weights
-from skysure.run.session import IN_MEMORY, SIMULATED, Session, require_replaceable
+from skysure.run.session import BEGUN, IN_MEMORY, PUBLISHED, SIMULATED, Session
 from skysure.training.state import State, prefixed
 
 from .exclusions import left_out, note_few, tell_left_out
+from .identity import identify, weights_hash
 from .inputs import Paths, accelerator_on, is_source, list_data, load, open_data, open_environment, paths_of
 from .progress import Progress, notify, silent
 from .split import in_parts, sizes_of
@@ -57,8 +61,11 @@ def train(
     start : run, optional
         A run whose weights are the initial ones.
     resume : bool
-        Continue an interrupted training; it ends with the same bits.
+        Continue an interrupted training; it ends with the same bits. A complete run is only given its name, and one
+        that has it, of the same settings and data, is returned as it is.
     device : {"auto", "cpu", "cuda"}
+    force : bool
+        Replace what exists, once the new run is complete.
     progress, on_state : callable, optional
         Called at every stage, and with every state of the training.
     **fields
@@ -72,40 +79,65 @@ def train(
         Where a setting is unknown, of a wrong type or contradictory.
     """
     out, app, progress = Path(out), application(name), progress or silent
-    require_replaceable(out, force=force)
     accelerator = accelerator_on(device)
     settings = settings_of(name, preset, config, fields)
-    session = _session(out, name, settings, data, reading, accelerator.is_main_process)
-    with session.running(resume=resume, force=force):
-        accelerator.wait_for_everyone()  # until the folder is made, and old checkpoints are gone
-        experience = _open_experience(app, settings, data, session.reading, progress)
-        state, history = session.checkpoints.load() or (None, [])
-        if start is not None and state is None:
-            state = _first_state(start, app, app.network(settings, experience.schema))
-        epochs = () if state and state.done else app.train(experience, settings, state, accelerator=accelerator)
-        for state in epochs:
-            history.append(state.record)
-            session.keep(state, history)
-            progress(f"training: {_describe(state.record)}", state.epoch, state.epochs)
-            if on_state:
-                on_state(state)
-        if state is None:
-            raise InputError(f"the training of {name} gave no state", "one epoch or more", "", "set more epochs")
+    session = _session(out, name, settings, data, reading, start, accelerator.is_main_process)
+    with session.running(resume=resume, force=force) as stage:
+        (stage,) = broadcast_object_list([stage])  # which waits until the folder is made, and old checkpoints are gone
+        if stage == BEGUN:
+            _learn(session, app, data, start, accelerator, progress, on_state)
         accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            run, metrics = _finished_run(session, app, experience, state, accelerator.device, progress)
-            session.finish(run, experience, metrics, history, force=force)
-            tell_left_out(experience, out, notify(progress))
+        if stage == PUBLISHED:
+            notify(progress)(f"{out} is complete: a run with the same settings and data")
+        elif accelerator.is_main_process:
+            session.publish(force=force)
         accelerator.wait_for_everyone()
     return load_run(out)
 
 
-def _session(out: Path, name: str, settings: Any, data: Any, reading: Mapping[str, Any] | None, main: bool) -> Session:
+def _learn(
+    session: Session,
+    app: Application,
+    data: Any,
+    start: str | Path | Run | None,
+    accelerator: Accelerator,
+    progress: Progress,
+    on_state: Callable[[State], None] | None,
+) -> None:
+    """Train from the last checkpoint or the beginning, and finish the run in the folder of the session."""
+    settings = session.settings
+    experience = _open_experience(app, settings, data, session.reading, progress)
+    state, history = session.checkpoints.load() or (None, [])
+    if start is not None and state is None:
+        state = _first_state(start, app, app.network(settings, experience.schema))
+    epochs = () if state and state.done else app.train(experience, settings, state, accelerator=accelerator)
+    for state in epochs:
+        history.append(state.record)
+        session.keep(state, history)
+        progress(f"training: {_describe(state.record)}", state.epoch, state.epochs)
+        if on_state:
+            on_state(state)
+    if state is None:
+        raise InputError(f"the training of {app.name} gave no state", "one epoch or more", "", "set more epochs")
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        run, metrics = _finished_run(session, app, experience, state, accelerator.device, progress)
+        list_left_out = partial(tell_left_out, experience, session.out, notify(progress))
+        session.finish(run, experience, metrics, history, list_left_out=list_left_out)
+
+
+def _session(
+    out: Path, name: str, settings: Any, data: Any, reading: Mapping[str, Any] | None, start: Any, main: bool
+) -> Session:
     """Plan the session, which names its data by their paths, or says where else they come from."""
     files = paths_of(list_data(data))
     simulated = isinstance(data, (list, tuple)) and not data
     origin = "" if files else SIMULATED if simulated else IN_MEMORY
-    return Session(out, name, settings, dict(reading or {}), files, origin, main)
+    identity: dict[str, Any] = {}
+    if main:
+        identity = {"content": identify(data, outputs=[out])}
+        identity |= {} if start is None else {"start": weights_hash(load(start))}
+    return Session(out, name, settings, dict(reading or {}), files, origin, main, identity)
 
 
 def _open_experience(

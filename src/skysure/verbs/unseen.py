@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from skysure.data.sources import DerivedSource, Index, Source, groups_of
-from skysure.data.split import SEEN, Split, drop_seen, read_parts
+from skysure.data.split import PARTS, SEEN, Split, drop_seen, hash_of_ids, read_parts
+from skysure.errors import InputError
+from skysure.run.digests import require_file
 from skysure.run.directory import Run
 
 
 def split_of(run: Run) -> Split | None:
-    """Return the split of a run, if it has one."""
-    path = run.path / "split.parquet" if run.path else None
-    return read_parts(path) if path is not None and path.is_file() else None
+    """Return the split of a run, if it has one.
+
+    Raises InputError where it is missing or is not the one that was saved: objects that the run has seen would
+    otherwise count as new.
+    """
+    path, digest = run.path and run.path / "split.parquet", run.card.get("sha256", {}).get("split.parquet")
+    if path is None or not (digest or run.card.get("parts") or path.is_file()):
+        return None
+    require_file(path, digest)
+    split = read_parts(path)
+    if digest is None:
+        _require_as_trained(split, run.card, path)
+    return split
+
+
+def _require_as_trained(split: Split, card: Mapping[str, Any], path: Path) -> None:
+    """Raise InputError unless a split has the parts, and ids, that the card of the run tells of.
+
+    Earlier versions saved no checksum of the file. The split of a calibrated run also holds what was seen before.
+    """
+    counts = {part: int(np.sum(split.parts == part)) for part in PARTS}
+    if "calibrated_from" in card:
+        same = all(counts.get(part, 0) >= number for part, number in card.get("parts", {}).items())
+    else:
+        same = {part: n for part, n in counts.items() if n} == card.get("parts", {})
+        same = same and card.get("ids_hash") in (None, hash_of_ids(split.ids))
+    if card.get("parts") and not same:
+        raise InputError(
+            f"{path} is not the file that was saved", "the parts that run.toml tells of", "edited or replaced"
+        )
 
 
 def with_seen(split: Split, earlier: Split) -> Split:
