@@ -78,6 +78,10 @@ def test_without_arrays_there_is_no_second_file(evaluation: Evaluation, tmp_path
 def test_a_lost_array_is_named(evaluation: Evaluation, tmp_path: Path) -> None:
     write_metrics(tmp_path, evaluation.metrics)
     save_file({"other": np.zeros(3)}, tmp_path / "metrics.safetensors")
+    with pytest.raises(InputError, match=r"metrics\.safetensors is not the file that was saved"):
+        read_metrics(tmp_path)
+    plain = {k: v for k, v in json.loads((tmp_path / "metrics.json").read_text()).items() if k != "sha256"}
+    (tmp_path / "metrics.json").write_text(json.dumps(plain))  # as earlier versions saved them, without checksums
     with pytest.raises(InputError, match=r"curves\.maps\.image"):
         read_metrics(tmp_path)
     (tmp_path / "metrics.safetensors").write_bytes(b"not a tensor file")

@@ -87,7 +87,7 @@ def _owner_in(descriptor: int) -> dict[str, Any]:
     try:
         owner = json.loads(os.pread(descriptor, 4096, 0))
         return {"pid": int(owner["pid"])} | {name: str(owner[name]) for name in ("host", "since", "started")}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 

@@ -21,6 +21,7 @@ from skysure.models import find
 from skysure.settings import build, load_toml, plain, without_none
 
 from . import format_1
+from .allocation import TooLarge, limited_allocation
 from .digests import VOUCHED, digest_of_toml, digests_in, require_file
 from .files import finish_replacing, read_tensors, write_bytes, write_text
 
@@ -121,28 +122,44 @@ def load_run(path: Path | str) -> Run:
         schema = build(made_by.Schema, content.get("schema", {}), where=f"{folder / 'run.toml'} [schema]")
     except SettingsError as error:
         raise InputError(error.problem, error.expected, "the run was edited, or made by another version") from None
-    model = made_by.network(settings, schema)
-    tensors = read_tensors(folder / "model.safetensors")
+    weights = folder / "model.safetensors"
+    try:
+        with limited_allocation(weights.stat().st_size + 2**20):  # each tensor is in the file
+            model = made_by.network(settings, schema)
+    except TooLarge as error:
+        raise InputError(
+            f"{folder / 'run.toml'}: its settings want {error}", f"a network that fits into {weights}",
+            "the settings are those of another run, or were edited",
+        ) from None  # fmt: skip
+    tensors = read_tensors(weights)
     if content["format"] == 1:
         content, tensors = format_1.convert_content(content), format_1.convert_tensors(tensors)
-    load_weights(model, tensors, folder / "model.safetensors")
+    load_weights(model, tensors, weights)
     card = {k: v for k, v in content.items() if k not in ("format", "application", "settings", "schema", "reading")}
     return Run(content["application"], settings, schema, model.eval(), content.get("reading", {}), card, folder)
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Load tensors into a model; raises InputError unless it has tensors of just these names and shapes."""
-    expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    """Load tensors into a model; raises InputError unless it has tensors of just these names, shapes and types."""
+    cause = "weights of other settings, or of another version"
+    own = model.state_dict()
+    expected = {name: tuple(t.shape) for name, t in own.items()}
     shapes = {name: tuple(t.shape) for name, t in tensors.items()}
-    wrong = sorted(n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n))
-    if wrong:
-        name = wrong[0]
-        raise InputError(
-            f"{where}: tensor '{name}' has shape {shapes.get(name, 'missing')}",
-            f"{expected.get(name, 'no such tensor')}",
-            "weights of other settings, or of another version",
-        )
+    for name in sorted(expected.keys() | shapes.keys()):
+        if expected.get(name) != shapes.get(name):
+            raise InputError(
+                f"{where}: tensor '{name}' has shape {shapes.get(name, 'missing')}",
+                f"{expected.get(name, 'no such tensor')}", cause,
+            )  # fmt: skip
+        if own[name].dtype != tensors[name].dtype:
+            raise InputError(
+                f"{where}: tensor '{name}' holds {_type_of(tensors[name])}", f"{_type_of(own[name])}", cause
+            )
     model.load_state_dict(dict(tensors))
+
+
+def _type_of(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _read_content(folder: Path) -> dict[str, Any]:
