@@ -89,8 +89,9 @@ def _require_saved(folder: Path, metrics: dict[str, Any], digests: Any) -> None:
     of_run, path = _digests_of_run(folder), folder / "metrics.json"
     if digests is None and "history.csv" not in of_run:  # saved by an earlier version
         return
-    others = {k: v for k, v in digests.items() if k != path.name} if isinstance(digests, dict) else {}
-    if not others.keys() < (digests or {}).keys() or digests[path.name] != digest_of_json(metrics | {"sha256": others}):
+    saved = digests if isinstance(digests, dict) else {}
+    others = {name: digest for name, digest in saved.items() if name != path.name}
+    if saved.get(path.name) != digest_of_json(metrics | {"sha256": others}):
         raise InputError(
             f"{path} was changed after it was written", "the file as it was", "an edit by hand",
             f"skysure evaluate {folder}",
