@@ -256,6 +256,20 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     assert len(list(checkpoints.folder.glob("*.safetensors"))) == 3
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [{"epoch": "2"}, {"history": {"epoch": 1}}, {"history": [1]}, {"counters": []}, {"done": 0}, {"serial": 1.0}],
+    ids=str,
+)
+def test_a_book_of_other_types_is_told(tmp_path: Path, entries: dict[str, object]) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state_of(1, 7), [{"epoch": 1}])
+    book = checkpoints.folder / "book.json"
+    book.write_text(json.dumps(json.loads(book.read_text()) | entries))
+    with pytest.raises(InputError, match=r"book\.json"):
+        checkpoints.load()
+
+
 @pytest.mark.parametrize("name", ["state", "a/b", "../up", "with-dash", ""])
 def test_a_part_has_the_name_of_a_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="part"):

@@ -14,6 +14,9 @@ from skysure.training.state import Part, State
 
 from .files import read_tensors, write_bytes, write_text
 
+ENTRIES = {"epoch": int, "counters": dict, "done": bool, "history": list, "serial": int, "parts": dict}
+"""What `book.json` holds, and of which type."""
+
 
 class Checkpoints:
     """The last state of one training.
@@ -70,7 +73,12 @@ class Checkpoints:
         try:
             book = json.loads(path.read_text(encoding="utf-8"))
             _files_in(book)
-            return {name: book[name] for name in ("epoch", "counters", "done", "history", "serial", "parts")}
+            for name, kind in ENTRIES.items():
+                if type(book[name]) is not kind:
+                    raise TypeError(f"{name} is {type(book[name]).__name__}, not {kind.__name__}")
+            if not all(isinstance(record, dict) for record in book["history"]):
+                raise TypeError("history holds something else than records")
+            return {name: book[name] for name in ENTRIES}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
             raise InputError(
                 f"{path}: no checkpoint can be read from it ({type(error).__name__}: {error})",
