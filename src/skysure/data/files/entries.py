@@ -12,7 +12,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -87,10 +87,14 @@ def file_errors(name: str) -> Iterator[None]:
         raise InputError(name, "a whole file", f"it is truncated or damaged ({error})", "fetch it again") from None
 
 
-def walk(paths: Iterable[str | Path], within_folders: bool = True) -> Iterator[tuple[Entry, bytes]]:
+def walk(
+    paths: Iterable[str | Path], within_folders: bool = True,
+    set_aside: Callable[[Path, InputError], None] | None = None,
+) -> Iterator[tuple[Entry, bytes]]:  # fmt: skip
     """Walk over files, folders, globs and archives; with each file comes the head of its content.
 
-    An archive in a folder is opened where `within_folders` says so, else it comes as a file.
+    An archive in a folder is opened where `within_folders` says so, else it comes as a file. `set_aside` is called with
+    a file of a folder or glob that cannot be opened, whose error is raised otherwise.
 
     Raises
     ------
@@ -101,14 +105,28 @@ def walk(paths: Iterable[str | Path], within_folders: bool = True) -> Iterator[t
         path = Path(pattern)
         if path.is_dir():
             for file in _files_in_folder(path):
-                yield from _expand(file, explicit=False, unpack=within_folders)
+                yield from _or_set_aside(file, _expand(file, explicit=False, unpack=within_folders), set_aside)
         elif path.exists():
             yield from _expand(path, explicit=True)
         elif glob.has_magic(str(pattern)) and (files := sorted(glob.glob(str(pattern), recursive=True))):
             for file in files:
-                yield from _expand(Path(file), explicit=False) if os.path.isfile(file) else walk([file], within_folders)
+                if os.path.isfile(file):
+                    yield from _or_set_aside(Path(file), _expand(Path(file), explicit=False), set_aside)
+                else:
+                    yield from walk([file], within_folders, set_aside)
         else:
             raise InputError(str(pattern), "a file, folder, glob or archive", "there is no such file", "check the path")
+
+
+def _or_set_aside(
+    path: Path, files: Iterator[tuple[Entry, bytes]], set_aside: Callable[[Path, InputError], None] | None
+) -> Iterator[tuple[Entry, bytes]]:
+    try:
+        yield from files
+    except InputError as error:
+        if set_aside is None:
+            raise
+        set_aside(path, error)
 
 
 def contents(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:

@@ -64,7 +64,5 @@ def check_claim(entry: Entry, kind: str, expected: str, readable: tuple[str, ...
 def is_foreign(entry: Entry, kind: str, readable: tuple[str, ...] = TABLES) -> bool:
     """Whether a file in a folder is no data: notes, scripts, pictures."""
     name = bare(entry.leaf)
-    claims = SUFFIXES.get(PurePosixPath(name).suffix) in readable
-    if kind == "text":
-        return not name.endswith((".csv", ".tsv")) and not claims
-    return kind not in readable and not claims
+    claims = SUFFIXES.get(PurePosixPath(name).suffix) in readable or name.endswith((".csv", ".tsv"))
+    return not claims and (kind == "text" or kind not in readable)

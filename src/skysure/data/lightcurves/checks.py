@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from skysure.data.files.tables import Table
-from skysure.data.problems import Problems
+from skysure.data.problems import Problems, errors_in
+from skysure.errors import InputError
 
 from . import nested, snana_fits, snana_text
 from .bands import band_names_in, check_bands
 from .columns import Columns, check_named, find, resolve_points
+from .cures import UnstatedFlux
 from .plan import Plan
 
 FIRST_ROWS = 100_000
@@ -35,6 +37,25 @@ def find_problems(plan: Plan, *, all_bands: bool = False, snana: bool = False) -
             with problems.collect():
                 check(plan)
     return problems
+
+
+def set_tables_aside(plan: Plan) -> bool:
+    """Set tables of a folder or archive aside that lack a column, where others have all; gives whether there are any.
+
+    A flux without unit is no reason: what it means is for the caller to say.
+    """
+    tables, bad = _tables(plan), {}
+    for table, column in tables:
+        try:
+            resolve(plan, table, column)
+        except InputError as error:
+            if not table.entry.explicit and not any(isinstance(e, UnstatedFlux) for e in errors_in(error)):
+                bad[table.entry.path / table.entry.member] = error
+    if not bad or (len(bad) == len(tables) and not (plan.texts or plan.heads)):
+        return False
+    for path, error in bad.items():
+        plan.set_aside(path, error)
+    return True
 
 
 def resolve(plan: Plan, table: Table, column: str | None) -> Columns:

@@ -84,10 +84,14 @@ def zero_point_fix(available: Mapping[str, str]) -> str:
     return f'zero_point = ..., or unit = "...", in [reading], {WHERE_TO_LOOK}'
 
 
-def no_unit(file: str, column: str, available: Mapping[str, str], dialect: str = "") -> InputError:
+class UnstatedFlux(InputError):
+    """A flux that has neither unit nor zero point."""
+
+
+def no_unit(file: str, column: str, available: Mapping[str, str], dialect: str = "") -> UnstatedFlux:
     """Return the error for a flux without unit and zero point, of a survey format whose zero point is of others."""
     other = f'; the zero point of the survey format "{dialect}" is that of another column' if dialect else ""
-    return InputError(
+    return UnstatedFlux(
         f"{file}: flux column '{column}' without unit", "its unit or its zero point",
         f"neither the file nor the reading says it{other}; a guess could be off by 36",
         f"add {zero_point_fix(available)}",

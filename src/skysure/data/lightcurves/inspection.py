@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from skysure.data.files.tables import Table
 from skysure.data.findings import Findings, TableFindings
-from skysure.data.problems import Problems
+from skysure.data.problems import Problems, errors_in
 from skysure.errors import InputError
 
 from . import checks, nested, plan
@@ -77,6 +77,8 @@ def describe(paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] |
             proposed = _with_drop_points(paths, proposed, source)
         candidates, hints = open_columns(files, proposed), open_hints(proposed) | _open_bands(errors)
         problems.add(*errors)
+        aside = files.aside if source is None else source.files_aside
+        problems.add(*(error for whole in aside.values() for error in errors_in(whole)))
         facts |= {} if source is None else _facts_of(source)
     return Findings(
         "light curves", recognised, tables, facts, None if proposed is None else proposed.to_toml(), candidates,
@@ -90,7 +92,11 @@ def _read(
     """Walk through files; gives all that is wrong with them, or the source."""
     problems = Problems()
     with problems.collect():
-        problems.add(*checks.find_problems(plan.make(paths, reading, problems), all_bands=True).errors)
+        files = plan.make(paths, reading, problems)
+        found = checks.find_problems(files, all_bands=True)
+        if found.errors and checks.set_tables_aside(files):
+            found = checks.find_problems(files, all_bands=True)
+        problems.add(*found.errors)
         if not problems.errors:
             source = LightCurveSource(paths, reading)
             _ = source.facts

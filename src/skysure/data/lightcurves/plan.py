@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from skysure.data.files.entries import Entry, file_errors, walk
 from skysure.data.files.kinds import TABLES, check_claim, is_foreign
 from skysure.data.files.tables import Table, open_table
-from skysure.data.problems import Problems
+from skysure.data.problems import Problems, errors_in
 from skysure.errors import InputError
 
 from . import nested, snana_fits
 from .columns import find, resolve_points
+from .ignore_lists import Ignored, lists_beside, read_ignored
 from .objects import joinable
 from .reading import Reading, recognise
-from .snana_text import Ignored, kind_of, read_ignored
+from .snana_text import kind_of
 
 READABLE = (*TABLES, "snana")
 EXPECTED = "light curves as SNANA, Parquet, FITS, VOTable, ECSV or CSV"
@@ -33,6 +35,7 @@ class Plan:
     nested: list[tuple[Table, str]] = field(default_factory=list)
     objects: list[Table] = field(default_factory=list)
     ignored: Ignored = field(default_factory=dict)
+    ignored_unread: dict[str, int] = field(default_factory=dict)
     archives: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     formats: dict[str, int] = field(default_factory=dict)
@@ -40,7 +43,32 @@ class Plan:
     snana: Reading = field(default_factory=Reading)
 
     alone: list[Entry] = field(default_factory=list)
+    aside: dict[Path, InputError] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
+
+    @contextmanager
+    def reading_of(self, entry: Entry) -> Iterator[None]:
+        """Set a file of a folder or archive aside that cannot be used; of one that was named, collect the error."""
+        try:
+            yield
+        except InputError as error:
+            if entry.explicit:
+                self.problems.add(*errors_in(error))
+            else:
+                self.set_aside(entry.path / entry.member, error)
+
+    def set_aside(self, path: Path, error: InputError) -> None:
+        """Leave a file of a folder out, and what was taken from it."""
+        self.aside[path] = error
+
+        def stays(entry: Entry) -> bool:
+            return path not in (entry.path, entry.path / entry.member)
+
+        self.texts = [entry for entry in self.texts if stays(entry)]
+        self.heads = [pair for pair in self.heads if all(map(stays, pair))]
+        self.long = [table for table in self.long if stays(table.entry)]
+        self.nested = [(table, column) for table, column in self.nested if stays(table.entry)]
+        self.objects = [table for table in self.objects if stays(table.entry)]
 
     @property
     def has_light_curves(self) -> bool:
@@ -56,7 +84,8 @@ class Plan:
 def make(paths: Sequence[str | Path], user: Reading, problems: Problems | None = None) -> Plan:
     """Look at the head of every file and decide what it is.
 
-    Files that cannot be used are added to `problems` and left out; without `problems` they raise.
+    Files that cannot be used are added to `problems` and left out; without `problems` they raise. Those of a folder,
+    glob or archive are set aside where others can be used.
 
     Raises
     ------
@@ -66,6 +95,8 @@ def make(paths: Sequence[str | Path], user: Reading, problems: Problems | None =
     plan = _make_from(paths, user, within_folders=False)
     if plan.archives and not plan.has_light_curves:
         plan = _make_from(paths, user, within_folders=True)
+    if not plan.has_light_curves:
+        plan.problems.add(*(error for errors in plan.aside.values() for error in errors_in(errors)))
     if not plan.has_light_curves and not plan.problems.errors:
         _raise_nothing_readable(plan, paths)
     if problems is None:
@@ -77,22 +108,35 @@ def make(paths: Sequence[str | Path], user: Reading, problems: Problems | None =
 
 def _make_from(paths: Sequence[str | Path], user: Reading, within_folders: bool) -> Plan:
     plan = Plan(user)
-    tables, fits = _sort_by_format(plan, walk(paths, within_folders))
-    phots = {e.leaf: e for e in fits if snana_fits.kind_of(e) == "phot"}
-    for entry in fits:
-        kind = snana_fits.kind_of(entry)
-        if kind == "head":
-            plan.heads.append((entry, snana_fits.partner(entry, phots)))
-        elif kind == "table" or (entry.explicit and kind == "image"):
-            tables.append(open_table(entry, "fits"))
-        elif kind == "image":
-            plan.skipped.append(entry.leaf)
+    tables, fits = _sort_by_format(plan, walk(paths, within_folders, plan.set_aside))
+    tables += _place_fits(plan, fits)
+    tables = [table for table in tables if table.entry.path not in plan.aside]
+    _add_ignore_lists_beside(plan)
     _settle_readings(plan, tables)
     for table in tables:
-        with plan.problems.collect():
+        with plan.reading_of(table.entry):
             _place(plan, table)
-    plan.alone = list(phots.values()) if not plan.heads else []
     return plan
+
+
+def _place_fits(plan: Plan, entries: list[Entry]) -> list[Table]:
+    """Sort FITS files into pairs of SNANA, images, and tables, which are returned."""
+    kinds: dict[Entry, str] = {}
+    for entry in entries:
+        with plan.reading_of(entry):
+            kinds[entry] = snana_fits.kind_of(entry)
+    phots = {entry.leaf: entry for entry, kind in kinds.items() if kind == "phot"}
+    tables: list[Table] = []
+    for entry, kind in kinds.items():
+        with plan.reading_of(entry):
+            if kind == "head":
+                plan.heads.append((entry, snana_fits.partner(entry, phots)))
+            elif kind == "table" or (entry.explicit and kind == "image"):
+                tables.append(open_table(entry, "fits"))
+            elif kind == "image":
+                plan.skipped.append(entry.leaf)
+    plan.alone = list(phots.values()) if not plan.heads else []
+    return tables
 
 
 def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[list[Table], list[Entry]]:
@@ -109,14 +153,14 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
             more_tables, more_fits = _sort_by_format(plan, walk(_files_in_list(entry)))
             tables, fits = tables + more_tables, fits + more_fits
         elif kind == "ignore":
-            with entry.open() as stream:
-                plan.ignored.setdefault(entry.folder, {}).update(read_ignored(stream.read()))
+            with plan.reading_of(entry):
+                _add_ignored(plan, entry)
         elif kind == "archive" and not entry.member:
             plan.archives.append(entry.leaf)
         elif not entry.explicit and is_foreign(entry, kind, READABLE):
             plan.skipped.append(entry.leaf)
         else:
-            with plan.problems.collect():
+            with plan.reading_of(entry):
                 check_claim(entry, kind, EXPECTED, READABLE)
                 plan.formats[kind] = plan.formats.get(kind, 0) + 1
                 if kind == "snana":
@@ -126,6 +170,26 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
                 else:
                     tables.append(open_table(entry, kind))
     return tables, fits
+
+
+def _add_ignored(plan: Plan, entry: Entry) -> None:
+    """Read a list of epochs to leave out, and count its rows that are something else."""
+    with entry.open() as stream:
+        epochs, unread = read_ignored(stream.read())
+    by_object = plan.ignored.setdefault(entry.folder, {})
+    for name, rows in epochs.items():
+        by_object.setdefault(name, []).extend(rows)
+    if unread:
+        plan.ignored_unread[entry.leaf] = unread
+
+
+def _add_ignore_lists_beside(plan: Plan) -> None:
+    """Read the lists beside SNANA files that were named one by one, or by a list."""
+    named = [e for e in [*plan.texts, *(head for head, _ in plan.heads)] if e.explicit and not e.member]
+    for folder in dict.fromkeys(e.path.parent for e in named):
+        for entry in lists_beside(folder) if str(folder) not in plan.ignored else ():
+            with plan.reading_of(entry):
+                _add_ignored(plan, entry)
 
 
 def _files_in_list(entry: Entry) -> list[Path]:

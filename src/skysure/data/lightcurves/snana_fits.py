@@ -20,8 +20,9 @@ from skysure.errors import InputError
 from .blocks import Block
 from .columns import resolve_points
 from .conversion import convert_objects, convert_points
+from .ignore_lists import NOTE, Ignored, points_to_ignore
 from .reading import OBJECT_COLUMNS, Reading
-from .snana_text import Ignored, Notes, points_to_ignore
+from .snana_text import Notes
 
 OBJECTS = 2048
 
@@ -93,7 +94,9 @@ def blocks(
             points, keep = convert_points(columns, values, index + 1)
             codes, names = texts(_arrow(table.data[columns.of["id"][0]][part]))
             ids = names[codes]
-            keep &= ~points_to_ignore([head.folder] * len(ids), ids, counts, points, ignored, reading)
+            ignore = points_to_ignore([head.folder] * len(ids), ids, counts, points, ignored, reading)
+            notes(NOTE, int((keep & ignore).sum()))
+            keep &= ~ignore
             objects, reasons = convert_objects(
                 columns, {n: _arrow(table.data[n][part]) for n in outer if n in table.columns.names}
             )

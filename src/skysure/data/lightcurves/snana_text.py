@@ -13,16 +13,14 @@ import pyarrow as pa
 from skysure.data.files import kinds
 from skysure.data.files.entries import Entry, bare, contents
 
-from .bands import band_names
 from .blocks import Block, Points
 from .columns import check_named, resolve_points
 from .conversion import convert_objects, convert_points
+from .ignore_lists import NOTE, Ignored, points_to_ignore
 from .reading import OBJECT_COLUMNS, Reading
 
 FILES = 256
 Notes = Callable[[str, int], None]
-Ignored = dict[str, dict[str, list[tuple[float, str]]]]
-"""Epochs to leave out: by folder, then by object, date and band."""
 
 
 def kind_of(entry: Entry, head: bytes) -> str:
@@ -133,7 +131,9 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     values = {n: pa.array([row[k] for row in flat], pa.string()) for k, n in enumerate(names) if n in columns.to_read}
     points, keep = convert_points(columns, values, np.array([k for p in whole for k in p.lines], np.int64))
     counts = np.array([len(p.rows) for p in whole])
-    keep &= ~points_to_ignore([e.folder for e, _ in group], ids, counts, points, ignored, reading)
+    ignore = points_to_ignore([e.folder for e, _ in group], ids, counts, points, ignored, reading)
+    notes(NOTE, int((keep & ignore).sum()))
+    keep &= ~ignore
     offsets = np.concatenate([[0], np.cumsum(keep)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
     object_names = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry)
     objects, more = convert_objects(
@@ -146,29 +146,3 @@ def _block_without_points(ids: np.ndarray, files: np.ndarray, reasons: dict[int,
     empty = np.zeros(0)
     points = Points(empty, empty.astype(np.int16), empty, empty, empty.astype(np.int8), empty.astype(np.int64))
     return Block(ids, np.zeros(len(ids) + 1, np.int64), points, {}, files, reasons)
-
-
-def read_ignored(content: bytes) -> dict[str, list[tuple[float, str]]]:
-    """Read an IGNORE list: a row an epoch, of object, MJD and band, with or without a key in front."""
-    out: dict[str, list[tuple[float, str]]] = {}
-    for line in content.decode("latin-1").splitlines():
-        words = line.partition("#")[0].split()
-        words = words[1:] if words and words[0].endswith(":") else words
-        if len(words) >= 3 and re.fullmatch(r"[0-9.]+", words[1]):
-            out.setdefault(words[0], []).append((float(words[1]), words[2]))
-    return out
-
-
-def points_to_ignore(
-    folders: list[str], ids: np.ndarray, counts: np.ndarray, points: Points, ignored: Ignored, reading: Reading
-) -> np.ndarray:  # fmt: skip
-    """Points that an IGNORE list of their folder names (to a thousandth of a day)."""
-    mask = np.zeros(len(points), bool)
-    names = np.array(band_names(reading))
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    for k, folder in enumerate(folders):
-        for time, band in ignored.get(folder, {}).get(str(ids[k]), ()):
-            inside = slice(starts[k], starts[k + 1])
-            same = names[points.band[inside]] == reading.bands.get(band, band)
-            mask[inside] |= same & (np.abs(points.time[inside] - time) < 1.5e-3)
-    return mask

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from skysure.data.files.entries import Entry
+from skysure.data.problems import errors_in
 from skysure.data.sources import Source
 from skysure.errors import InputError
 
@@ -70,11 +72,17 @@ class LightCurveSource(Source):
     def __init__(self, paths: Sequence[str | Path], reading: Reading | Mapping[str, Any] | None = None) -> None:
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
         self._plan = plan.make(paths, Reading.of(reading))
-        checks.find_problems(self._plan).raise_all()
+        problems = checks.find_problems(self._plan)
+        if problems.errors and checks.set_tables_aside(self._plan):
+            problems = checks.find_problems(self._plan)
+        if problems.errors:
+            problems.add(*(error for errors in self._plan.aside.values() for error in errors_in(errors)))
+        problems.raise_all()
         self.reading = self._plan.kept
         self.rejected: list[Rejected] = []
         self._rejected_count = 0
         self._notes: Counter[str] = Counter()
+        self._damaged: dict[Path, InputError] = {}
 
     @property
     def rejected_count(self) -> int:
@@ -88,6 +96,11 @@ class LightCurveSource(Source):
         if skipped := self._plan.skipped:
             names = ", ".join(skipped[:3]) + (" ..." if len(skipped) > 3 else "")
             texts.append(f"files of other kinds skipped ({len(skipped):,}): {names}")
+        if aside := list(self.files_aside):
+            names = ", ".join(str(path) for path in aside[:3]) + (" ..." if len(aside) > 3 else "")
+            texts.append(f"files were set aside because they cannot be read ({len(aside):,}): {names}")
+        for name, count in self._plan.ignored_unread.items():
+            texts.append(f"{count:,} rows of {name} name no epoch (object, MJD, band) and were not used")
         if archives := self._plan.archives:
             texts.append(
                 f"archives beside the files were not opened ({', '.join(archives[:3])}); name them to read them"
@@ -107,6 +120,9 @@ class LightCurveSource(Source):
         """Walk through the objects, `size` at a time (the last chunk may have fewer)."""
         self.rejected, self._rejected_count = [], 0
         self._notes.clear()
+        self._damaged.clear()
+        for path, error in self._plan.aside.items():
+            self._reject_file(path, error)
         waiting: list[LightCurves] = []
         for curves in self._clean_blocks():
             waiting.append(curves)
@@ -118,6 +134,31 @@ class LightCurveSource(Source):
                 waiting = [whole[full:]] if full < len(whole) else []
         if waiting:
             yield _drop_unused_bands(LightCurves.concat(waiting))
+
+    @property
+    def files_aside(self) -> dict[Path, InputError]:
+        """Files of folders and archives that cannot be used, with what is wrong with them."""
+        return self._plan.aside | self._damaged
+
+    def _reject_file(self, path: Path, error: InputError) -> None:
+        """List a file among what was set aside, as an object without id."""
+        reason = "; ".join(f"{e.problem.removeprefix(f'{path}: ')} ({e.cause})" for e in errors_in(error))
+        self._rejected_count += 1
+        self.rejected += [Rejected("", str(path), 0, f"the file was set aside: {reason}")][
+            : REMEMBERED - len(self.rejected)
+        ]
+
+    def _unless_damaged(self, entry: Entry, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Read a file; one of a folder or archive is set aside from where it turns out to be damaged."""
+        try:
+            yield from blocks
+        except UnknownBands:
+            raise
+        except InputError as error:
+            if entry.explicit:
+                raise
+            self._damaged[path := entry.path / entry.member] = error
+            self._reject_file(path, error)
 
     def expected(self, chunk: LightCurves) -> int | None:
         """Return about how many objects the files hold, by the rows that they state; None where one states none."""
@@ -149,6 +190,8 @@ class LightCurveSource(Source):
             self.rejected += rejected[: REMEMBERED - len(self.rejected)]
             if len(curves):
                 yield curves
+        if not total and self._damaged:
+            raise next(iter(self._damaged.values()))
         for table in tables:
             self._note_join(table, total)
 
@@ -175,12 +218,13 @@ class LightCurveSource(Source):
         for block in snana_text.blocks(p.texts, p.snana, p.user, p.ignored, self._note):
             yield block, p.snana
         for head, phot in p.heads:
-            for block in snana_fits.blocks(head, phot, p.snana, p.user, p.ignored, self._note):
+            blocks = snana_fits.blocks(head, phot, p.snana, p.user, p.ignored, self._note)
+            for block in self._unless_damaged(head, blocks):
                 yield block, p.snana
         for table, column in p.nested:
             columns = checks.resolve(p, table, column)
             columns.notes = self._note
-            for block in nested.blocks(table, columns, column):
+            for block in self._unless_damaged(table.entry, nested.blocks(table, columns, column)):
                 yield block, p.reading
         for block in self._long_blocks():
             yield block, p.reading
@@ -207,8 +251,11 @@ class LightCurveSource(Source):
             rows += n
 
         for table, columns in zip(self._plan.long, self._columns, strict=True):
-            for ids in long.id_runs(table, columns, count):
-                scattered = scattered or bool(len(ids) and seen.add(ids).any())
+            try:
+                for ids in long.id_runs(table, columns, count):
+                    scattered = scattered or bool(len(ids) and seen.add(ids).any())
+            except InputError:  # it is raised, or the file is set aside, when the rows are read
+                continue
         return scattered, rows
 
     def _long_blocks(self) -> Iterator[Block]:
@@ -219,14 +266,14 @@ class LightCurveSource(Source):
         scattered, rows = self._scattered
         if not scattered:
             for table, columns in pairs:
-                yield from long.blocks(table, columns)
+                yield from self._unless_damaged(table.entry, long.blocks(table, columns))
             return
         passes = -(-rows // ROWS_AT_ONCE)
         for k in range(passes):
             parts = [
                 block if passes == 1 else block.take(np.flatnonzero(shares(block.ids, passes) == k))
                 for table, columns in pairs
-                for block in long.blocks(table, columns)
+                for block in self._unless_damaged(table.entry, long.blocks(table, columns))
             ]
             whole = Block.concat(parts).regroup()
             for start in range(0, len(whole), JOINED):
