@@ -113,10 +113,19 @@ def test_chunks_damaged_by_a_crash_are_made_again(tmp_path, whole):
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, MemoryError])
-def test_a_run_that_fails_leaves_nothing(tmp_path, error):
+def test_a_run_that_fails_keeps_what_is_finished_and_nothing_else(tmp_path, whole, error):
+    out = tmp_path / "t.parquet"
     with pytest.raises(error):
-        predict(tmp_path / "t.parquet", stop=3, error=error)
+        predict(out, stop=0, error=error)
     assert names(tmp_path) == []
+    with pytest.raises(error):
+        predict(out, stop=3, error=error)
+    assert names(tmp_path) == ["t.parquet.partial"]
+    assert predict(out, resume=True) == ["chunk 3", "chunk 4", "chunk 5"]
+    assert out.read_bytes() == whole
+    with pytest.raises(error):
+        predict(tmp_path / "u.parquet", stop=3, error=error, identity=None)
+    assert names(tmp_path) == ["t.parquet"]
 
 
 def test_without_an_identity_an_interruption_leaves_nothing(tmp_path):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from math import prod
 from typing import Any, Self
 
@@ -58,3 +59,36 @@ class Chunk:
             else:
                 elements = values.reshape(len(self), prod(values.shape[1:])).T
                 yield from ((f"{f.name}_{k}", element) for k, element in enumerate(elements))
+
+
+def checksum_of(chunk: Any) -> str:
+    """Return the SHA-256 of all that a chunk holds: names, types, shapes and values of its arrays.
+
+    >>> a, b = (Chunk(np.array([name])) for name in "ab")
+    >>> checksum_of(a) == checksum_of(a[:]) != checksum_of(b)
+    True
+    """
+    digest = hashlib.sha256()
+    for content in _contents(chunk):
+        digest.update(b"%d:" % len(content))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _contents(value: Any) -> Iterator[bytes]:
+    """Yield a nested structure of arrays piece by piece, each with what it is called and how it is stored."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in fields(value)}
+    if isinstance(value, Mapping):
+        for name in sorted(value, key=str):
+            yield str(name).encode(errors="surrogateescape")
+            yield from _contents(value[name])
+        return
+    array = np.ma.getdata(value) if isinstance(value, np.ndarray) else None
+    if array is None or array.dtype.hasobject:
+        yield repr(value if array is None else array.tolist()).encode(errors="surrogateescape")
+        return
+    yield f"{array.dtype.str}{array.shape}".encode()
+    yield np.ascontiguousarray(array).tobytes()
+    if isinstance(value, np.ma.MaskedArray):
+        yield np.ma.getmaskarray(value).tobytes()

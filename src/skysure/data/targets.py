@@ -45,7 +45,7 @@ def os_errors(path: Path) -> Iterator[None]:
                 f"{path} could not be written whole",
                 "room on the disk for twice the table",
                 f"the disk is full or a quota is reached ({reason})",
-                "free some space or name another folder; nothing was left behind",
+                "free some space or name another folder",
             ) from error
         raise _not_writable(path, reason) from error
 

@@ -20,8 +20,9 @@ class TableWriter:
 
     def __init__(self, paths: Sequence[Path], task: Task) -> None:
         self._writer = ResultWriter(
-            paths, force=task.force, resume=task.resume, metadata=task.metadata, identity=task.identity
-        )
+            paths, force=task.force, resume=task.resume, metadata=task.metadata, identity=task.identity,
+            publication=task.publication,
+        )  # fmt: skip
 
     @property
     def rows(self) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from skysure.data.results.publication import Publication
 from skysure.errors import InputError, nearest
 
 from .prediction import Prediction
@@ -36,6 +37,8 @@ class Task:
     identity : mapping, optional
         What makes two predictions the same, so that an interrupted one can be resumed; None: it cannot.
     force, resume : bool
+    publication : Publication, optional
+        Where files that a writer opens with `file` take their names together with those of the other writers.
     """
 
     run: Any
@@ -46,6 +49,7 @@ class Task:
     identity: Mapping[str, Any] | None = None
     force: bool = False
     resume: bool = False
+    publication: Publication | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Writer(Protocol):
         ...
 
     def has(self, key: str) -> bool:
-        """Whether an interrupted prediction has written the chunk of this key already."""
+        """Whether an interrupted prediction has written the chunk of this key; asked once for each, in order."""
         ...
 
     def write(self, answer: Answer) -> None:

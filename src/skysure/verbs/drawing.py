@@ -9,10 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from skysure.data.targets import check_target
+from skysure.data.targets import check_target, replacing
 from skysure.predictions.writers import Answer, Form, Task, register
 from skysure.report import Figure, page
-from skysure.run.files import write_text
 from skysure.settings import plain
 
 SHOWN = 24
@@ -29,8 +28,10 @@ class PageWriter:
         self.paths, self.task = tuple(paths), task
         self._draw = task.run.verbs.draw
         self._figures: list[Figure] = []
-        for path in self.paths:
-            check_target(path, force=task.force)
+        self._opened = task.publication.file if task.publication else replacing
+        if not task.publication:
+            for path in self.paths:
+                check_target(path, force=task.force)
 
     @property
     def rows(self) -> int:
@@ -58,8 +59,10 @@ class PageWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
+            content = self._page().encode()
             for path in self.paths:
-                write_text(path, self._page())
+                with self._opened(path) as file:
+                    file.write(content)
 
     def _page(self) -> str:
         run, data = self.task.run, self.task.data

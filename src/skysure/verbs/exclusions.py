@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from skysure.data.results.writer import rejected_path, write_rejected
 from skysure.data.sources import CALIBRATION, TEST, Source, SplitSource
+from skysure.data.targets import replacing
 from skysure.errors import InputError
 
 FEW = 100
@@ -44,13 +46,18 @@ def left_out(source: Any, objects: int) -> dict[str, Any]:
     return counts | ({"rejected": {"count": rejected, "of": objects + dropped + rejected}} if rejected else {})
 
 
-def tell_left_out(source: Any, out: Path, note: Callable[[str], None]) -> None:
-    """List what was set aside in a table beside `out`, and report what was done to the data."""
+def tell_left_out(
+    source: Any,
+    out: Path,
+    note: Callable[[str], None],
+    opened: Callable[[Path], AbstractContextManager[IO[bytes]]] = replacing,
+) -> None:
+    """List what was set aside in a table beside `out`, opened by `opened`, and report what was done to the data."""
     if not isinstance(source, Source):
         return
     if source.dropped:
         note(f"{counted(source.dropped)} left out: trained or calibrated on")
-    if n_written := write_rejected(out, map(astuple, source.rejected)):
+    if n_written := write_rejected(out, map(astuple, source.rejected), opened):
         first = f" of the first {n_written:,}" if n_written < source.rejected_count else ""
         reasons = "the reasons" if first else "their reasons"
         note(f"{counted(source.rejected_count)} set aside, with {reasons}{first} in {rejected_path(out)}")

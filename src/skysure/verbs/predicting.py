@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from skysure.data.chunks import checksum_of
+from skysure.data.results.publication import Publication
+from skysure.data.results.writer import rejected_path
 from skysure.data.sources import Source, read_ahead
-from skysure.data.split import hash_of_ids
+from skysure.data.stamps import stamp_of
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
 from skysure.predictions.tables import TableWriter
@@ -22,8 +26,7 @@ from skysure.settings import build, plain
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
-from .identity import identify
-from .inputs import Paths, accelerator_on, has_table, list_data, load, open_for_run, paths_of, reading_for
+from .inputs import Paths, accelerator_on, any_given, has_table, list_data, load, open_for_run, paths_of, reading_for
 from .memory import release_memory
 from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
@@ -112,11 +115,11 @@ def predict(
         return _require(kind, concat(predictions))
     files = [] if has_table(data) else list(paths_of(list_data(data)))
     metadata = _metadata(run, request)
-    outputs = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
-    content = identify(files, outputs)
-    identity = metadata | {"data": files, "content": content, "reading": dict(reading)} if files else None
+    is_repeatable = bool(files) or not any_given(data)
+    identity = metadata | {"data": files, "reading": dict(reading)} if is_repeatable else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
-    return _write(outputs, task, source, answers, progress)
+    paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
+    return _publish(paths, task, stamp_of(files), source, answers, progress)
 
 
 def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Generator[Answer, None, None]:
@@ -126,7 +129,7 @@ def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Gene
         if k % RELEASED == RELEASED - 1:
             release_memory()
         columns.note(chunk)
-        yield Answer(f"{k}:{hash_of_ids(chunk.ids)}", chunk, lambda chunk: columns.add(predict_chunk(chunk), chunk))
+        yield Answer(f"{k}:{checksum_of(chunk)}", chunk, lambda chunk: columns.add(predict_chunk(chunk), chunk))
 
 
 def _require(kind: type[P], prediction: Prediction) -> P:
@@ -135,16 +138,39 @@ def _require(kind: type[P], prediction: Prediction) -> P:
     return prediction
 
 
-def _write(
-    paths: list[Path], task: Task, source: Source, answers: Generator[Answer, None, None], progress: Progress
-) -> int:
+def _publish(
+    paths: list[Path], task: Task, stamp: str, source: Source, answers: Generator[Answer, None, None],
+    progress: Progress,
+) -> int:  # fmt: skip
     """Write answers to files, and return the number of rows, or of objects if no file has rows."""
-    note, flags, done = notify(progress), Counter(), 0
+    forms = _forms_of(paths)
+    paths = [path for _, files in forms for path in files]
+    with Publication(
+        paths, beside=[rejected_path(paths[0])], identity=task.identity, stamp=stamp, force=task.force,
+        resume=task.resume,
+    ) as publication:  # fmt: skip
+        if publication.is_complete:
+            notify(progress)("the prediction was complete: only its files were still to be named")
+        else:
+            publication.rows = _write(forms, replace(task, publication=publication), source, answers, progress)
+    return publication.rows
+
+
+def _forms_of(paths: list[Path]) -> list[tuple[Form, list[Path]]]:
+    """Return the form of each path, with the paths of that form; forms that have rows come first."""
     by_form: dict[str, tuple[Form, list[Path]]] = {}
     for path in paths:
         form = form_of(path)
         by_form.setdefault(form.name, (form, []))[1].append(path)
-    forms = sorted(by_form.values(), key=lambda pair: pair[0].counts != "row")
+    return sorted(by_form.values(), key=lambda pair: pair[0].counts != "row")
+
+
+def _write(
+    forms: Sequence[tuple[Form, list[Path]]], task: Task, source: Source, answers: Generator[Answer, None, None],
+    progress: Progress,
+) -> int:  # fmt: skip
+    """Write answers, and what was set aside, to files that are not published yet; return the number of rows."""
+    note, flags, done = notify(progress), Counter(), 0
     writers = [form.writer(files, task) for form, files in forms]
     first, is_space_known = forms[0][1][0], False
     with ExitStack() as stack:
@@ -163,7 +189,8 @@ def _write(
         if not all(writer.rows for writer in writers):
             tell_left_out(source, first, note)
             raise no_object(source, task.data)
-    tell_left_out(source, first, note)
+    assert task.publication is not None
+    tell_left_out(source, first, note, task.publication.file)
     for flag, count in flags.items():
         note(f"{count:,} row{'' if count == 1 else 's'} flagged: {flag}")
     return writers[0].rows

@@ -6,11 +6,10 @@ and an interrupted run is resumed from its finished chunks. One folder serves bo
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -20,32 +19,23 @@ BATCH = 8_192  # rows that are in memory at a time while a table is written
 
 
 class Spool:
-    """A folder of chunks in their order, and the run they belong to.
+    """A folder of chunks in their order, each with a key.
 
     Parameters
     ----------
     folder : Path
-    identity : mapping or None
-        What makes two runs the same (JSON); None: the run cannot be resumed.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any] | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.identity = None if identity is None else json.dumps(identity, sort_keys=True, default=str)
         self.schema: pa.Schema | None = None  # a type that differs between chunks becomes the wider one
-        self.keys: set[str] = set()
-        self.parts = self.rows = 0
+        self.keys: list[str] = []
+        self.rows = 0
 
-    def begin(self) -> None:
-        """Make the folder, and write the identity of the run into it."""
-        self.folder.mkdir()
-        if self.identity is not None:
-            (self.folder / "run.json").write_text(self.identity)
-
-    def identity_on_disk(self) -> str | None:
-        """Return the identity of the run that left the folder; None where it cannot be resumed."""
-        note = self.folder / "run.json"
-        return note.read_text() if note.exists() else None
+    @property
+    def parts(self) -> int:
+        """Number of chunks."""
+        return len(self.keys)
 
     def resume(self) -> None:
         """Use the chunks in the folder; the first damaged one and all after it are removed, to be made again."""
@@ -61,14 +51,14 @@ class Spool:
     def _add_part(self, part: Path) -> bool:
         with part.open("rb") as file:
             reader = pa.ipc.open_file(file)
-            self.rows += sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
+            rows = sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
             self._note(reader.schema)
+        self.rows += rows
         return True
 
     def _note(self, schema: pa.Schema) -> None:
-        self.keys.add((schema.metadata or {}).get(b"key", b"").decode())
-        self.parts += 1
         self.schema = self._unify(schema.remove_metadata())
+        self.keys.append((schema.metadata or {}).get(b"key", b"").decode())
 
     def _unify(self, schema: pa.Schema) -> pa.Schema:
         if self.schema is None or self.schema.equals(schema):
@@ -97,9 +87,14 @@ class Spool:
         self._unify(table.schema)  # raises before the chunk is saved
         table = table.replace_schema_metadata({"key": key})
         unfinished = part.with_suffix(".unfinished")
-        with unfinished.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-        os.replace(unfinished, part)
+        try:
+            with unfinished.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+            os.replace(unfinished, part)
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
         self.rows += table.num_rows
         self._note(table.schema)
 
@@ -124,11 +119,3 @@ class Spool:
             options = pa.ipc.IpcReadOptions(included_fields=indices)
             chunk = pa.ipc.open_file(file, options=options).read_all()
         return chunk.select(names).cast(pa.schema([self.schema.field(name) for name in names]))
-
-    def remove(self) -> None:
-        """Remove the folder; raises OSError, and keeps it, where it holds a file that is not ours."""
-        if self.folder.exists():
-            for pattern in ("*.arrow", "*.unfinished", "run.json"):
-                for file in self.folder.glob(pattern):
-                    file.unlink()
-            self.folder.rmdir()

@@ -1,7 +1,8 @@
 """Tables of results: written in chunks to one or more files, all of them or none.
 
 Chunks are saved in `OUT.partial/` as they come. After the last one, every file is written under a temporary name in its
-own folder, its rows are counted, it is synchronised to disk, and renamed. Memory does not grow with the rows.
+own folder, its rows are counted, it is synchronised to disk, and all are renamed (`Publication`). Memory does not grow
+with the rows.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import csv
 import errno
 import gzip
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -21,10 +22,11 @@ from typing import IO, Any, Self
 import pyarrow as pa
 from astropy.table import QTable, Table
 
-from skysure.data.targets import check_target, os_errors, replacing, synced, unfinished
+from skysure.data.targets import os_errors, replacing, synced, unfinished
 from skysure.errors import InputError
 
 from . import layout, space
+from .publication import Publication
 from .spool import Spool
 from .suffixes import format_of, suffix_of
 
@@ -36,8 +38,8 @@ class ResultWriter:
     """Write a table of results, chunk by chunk, to files in the formats of their suffixes.
 
     Suffixes are `.parquet`, `.fits`, `.fit`, `.fits.gz`, `.ecsv`, `.csv`, `.csv.gz`, `.vot`, `.votable` and `.xml`.
-    After an exception no file remains. An interruption (KeyboardInterrupt, a killed process) leaves the finished chunks
-    in `OUT.partial/` if `identity` is given, and no other file.
+    After an exception, an interruption (KeyboardInterrupt) or a kill, the finished chunks remain in `OUT.partial/` if
+    `identity` is given, and no other file.
 
     Parameters
     ----------
@@ -50,13 +52,17 @@ class ResultWriter:
     identity : mapping, optional
         What makes two runs the same (model, query, data): only then can one resume the other.
     resume : bool
-        Continue an interrupted run of the same identity; where there is none, start from the beginning.
+        Continue an interrupted run of the same identity; where there is none, start from the beginning. Chunks come in
+        the same order, and `has` is asked for each.
+    publication : Publication, optional
+        To publish these files together with others: entered before the writer, and left after it. It says then whether
+        to replace, what the identity is and whether to resume.
 
     Raises
     ------
     InputError
         A suffix is unknown, a file exists, a folder is missing, not writable or full, `OUT.partial/` belongs to another
-        run, or chunks do not fit together.
+        run or to a process that is running, the data changed since the interruption, or chunks do not fit together.
 
     Examples
     --------
@@ -77,55 +83,59 @@ class ResultWriter:
         metadata: Mapping[str, Any] | None = None,
         identity: Mapping[str, Any] | None = None,
         resume: bool = False,
+        publication: Publication | None = None,
     ) -> None:
         self.paths = [Path(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
         self.metadata = dict(metadata or {})
-        self._force, self._resume = force, resume
-        first = self.paths[0]
-        self._spool = Spool(first.with_name(first.name + ".partial"), identity)
+        self._is_alone = publication is None
+        self._publication = publication or Publication(self.paths, identity=identity, force=force, resume=resume)
+        self._spool = Spool(self._publication.folder)
+        self._expected: list[str] = []  # keys of the chunks that the run that is resumed had finished
+        self._exits = ExitStack()
 
     @property
     def rows(self) -> int:
         """Number of rows so far, with those of the run that is resumed."""
-        return self._spool.rows
+        return self._publication.rows if self._publication.is_complete else self._spool.rows
 
     def __enter__(self) -> Self:
         for path in self.paths:
             suffix_of(path)
-            check_target(path, force=self._force)
-        if len({p.resolve() for p in self.paths}) < len(self.paths):
-            names = ", ".join(map(str, self.paths))
-            raise InputError(f"--out {names}", "each file once", "a file is named twice", "leave one out")
-        with os_errors(self._spool.folder):
-            self._open_spool()
+        with ExitStack() as stack:
+            if self._is_alone:
+                stack.enter_context(self._publication)
+            if self._publication.is_resumed and not self._publication.is_complete:
+                with os_errors(self._spool.folder):
+                    self._spool.resume()
+            self._expected = self._spool.keys[:]
+            stack.push(self._finish_without_error)
+            self._exits = stack.pop_all()
         return self
 
-    def _open_spool(self) -> None:
-        folder, identity = self._spool.folder, self._spool.identity_on_disk()
-        if folder.exists() and self._resume and identity is not None:
-            if identity != self._spool.identity:
-                raise InputError(
-                    f"{folder}: chunks of another run",
-                    "the same model, data and options as in the run that was interrupted",
-                    f"it was started with {identity}",
-                    "repeat that command with --resume, or start again with --force and without --resume",
-                )
-            self._spool.resume()
-            return
-        if folder.exists() and not self._force:
-            fix = "continue it with --resume, or start" if identity is not None else "start"
-            raise InputError(
-                f"{folder} exists",
-                "no unfinished run with this output",
-                "a run was interrupted, or another one is still writing",
-                f"{fix} again with --force",
-            )
-        self._spool.remove()
-        self._spool.begin()
-
     def has(self, key: str) -> bool:
-        """Whether the run that is resumed has finished the chunk of this key."""
-        return key in self._spool.keys
+        """Whether the run that is resumed has finished the chunk of this key; asked once for each chunk, in order.
+
+        Raises
+        ------
+        InputError
+            The chunk is another one than that of the interrupted run.
+        """
+        if self._publication.is_complete:
+            return True
+        if not self._expected:
+            return False
+        if self._expected[0] != key:
+            raise self._other_data()
+        self._expected.pop(0)
+        return True
+
+    def _other_data(self) -> InputError:
+        n = self._spool.parts - len(self._expected)
+        return InputError(
+            f"{self._spool.folder}: the data differ from those of the interrupted run, from chunk {n + 1} on",
+            "the same data in the same order", "a file was changed, replaced or removed since",
+            "restore it, or start again with --force and without --resume",
+        )  # fmt: skip
 
     def write(self, chunk: Table, key: str = "") -> None:
         """Add a chunk of scalar columns.
@@ -137,6 +147,8 @@ class ResultWriter:
         key : str
             Identifies the chunk when a run is resumed, for instance the hash of its ids.
         """
+        if self._expected:
+            raise self._other_data()
         table = layout.arrow_table(chunk, like=self._spool.schema)
         with os_errors(self._spool.folder):
             self._spool.append(table, key)
@@ -156,19 +168,15 @@ class ResultWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if error is None:
-                self._finish()
-        except BaseException as finishing_error:
-            error = finishing_error
-            raise
-        finally:
-            is_interrupted = error is not None and not isinstance(error, Exception)
-            if not is_interrupted or self._spool.identity is None:
-                with suppress(OSError):
-                    self._spool.remove()
+        self._exits.__exit__(kind, error, trace)
+
+    def _finish_without_error(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._publication.is_complete:
+            self._finish()
 
     def _finish(self) -> None:
+        if self._expected:
+            raise self._other_data()
         schema = self._spool.schema
         if schema is None:
             raise InputError(
@@ -180,11 +188,11 @@ class ResultWriter:
         texts = [f.name for f in schema if pa.types.is_string(f.type)]
         batches = self._spool.batches(texts or schema.names[:1])
         table_layout = layout.measure(schema, batches, self.metadata)
-        with ExitStack() as stack:
-            for path in self.paths:
-                file = stack.enter_context(replacing(path))
-                with os_errors(path):
-                    self._write(path, file, table_layout)
+        for path in self.paths:
+            with self._publication.file(path) as file:
+                self._write(path, file, table_layout)
+        if self._is_alone:
+            self._publication.rows = table_layout.rows
 
     def _write(self, path: Path, file: IO[bytes], table_layout: layout.Layout) -> None:
         table_format = format_of(path)
@@ -247,7 +255,11 @@ def read_table(path: str | os.PathLike[str]) -> QTable:
         ) from error
 
 
-def write_rejected(out: str | os.PathLike[str], rows: Iterable[Sequence[Any]]) -> int:
+def write_rejected(
+    out: str | os.PathLike[str],
+    rows: Iterable[Sequence[Any]],
+    opened: Callable[[Path], AbstractContextManager[IO[bytes]]] = replacing,
+) -> int:
     """List rejected objects in `OUT.rejected.csv` and return their number; no file where there are none.
 
     Parameters
@@ -255,19 +267,22 @@ def write_rejected(out: str | os.PathLike[str], rows: Iterable[Sequence[Any]]) -
     out : path-like
         The table beside which the list is written; a list of an earlier run is replaced.
     rows : iterable of (id, file, row, reason)
+    opened : callable
+        Opens the list to be written; `Publication.file` publishes it together with the table.
     """
     path = rejected_path(out)
-    path.unlink(missing_ok=True)
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
+        with os_errors(path):
+            path.unlink(missing_ok=True)
         return 0
-    with replacing(path) as file:
+    with opened(path) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(REJECTED)
         n = sum(1 for row in chain([first], rows) if writer.writerow(row))
-        text.detach()  # flush, and leave the file open for `replacing`
+        text.detach()  # flush, and leave the file open
     return n
 
 

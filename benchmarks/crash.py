@@ -1,0 +1,112 @@
+"""Kill every verb at every file-system event in turn, continue it, and count what is lost; the same for full disks.
+
+    python benchmarks/crash.py [--quick] [--jobs 2] [--command NAME] [--folder FOLDER]
+
+A small run of each verb (train, predict with three outputs, calibrate, evaluate, simulate; supernovae, sine, chain) has
+30 to 130 events: files opened for writing, renamed and removed, folders made and removed. For each a process is killed
+(SIGKILL) just before the event, and where the event opens a file also just after, while the file is empty. Then the
+command is given again, with --resume where the verb has it, or as its message says. Nothing is lost if the files have
+the bytes of a run that was not killed (dates excepted) and no epoch and no chunk was computed twice, or if the program
+says that the result is complete, and it is.
+
+Disks fail at the same events: no space, a quota, read-only from there on; and no file grows beyond some size. Nothing
+is lost if the program says so without a traceback, no output has its name before it is whole, and the command can be
+continued as after a kill.
+
+`--quick` tries a part of the points. The exit status is 1 where anything is lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # also so that a process that imported everything can be forked
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from crash.commands import COMMANDS
+from crash.trial import COMPLETE, LIMITED, Bench, Outcome, Point
+from record import record, row
+
+KILLS = ("kill", "kill with an empty file")
+FAILURES = ("full disk", "quota", "read-only")
+SIZES = (1, 500, 3_000, 20_000, 100_000)
+EVERY = {"kill": 4, "kill with an empty file": 12, "full disk": 12, "quota": 40, "read-only": 16, LIMITED: 5}
+"""Of how many points `--quick` tries one."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a part of the points")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--command", help="only commands whose name begins so; nothing is recorded")
+    parser.add_argument("--folder", type=Path, help="where the commands run; by default a temporary folder")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(dir=options.folder))
+    try:
+        bench = Bench(folder)
+        commands = [c for c in COMMANDS if c.name.startswith(options.command or "")]
+        bench.prepare(commands)
+        points = [*bench.points([*KILLS, *FAILURES]), *bench.limits(SIZES)]
+        points = select(points) if options.quick else points
+        outcomes = run(bench, points, options.jobs)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    record("crash", rows(bench, outcomes), quick=options.quick or bool(options.command))
+    return int(any(outcome.lost for outcome in outcomes))
+
+
+def select(points: list[Point]) -> list[Point]:
+    """Take one of several points of each mode, evenly, so that every command has its share."""
+    counts: Counter[str] = Counter()
+    chosen = []
+    for point in points:
+        counts[point.mode] += 1
+        if counts[point.mode] % EVERY[point.mode] == 0:
+            chosen.append(point)
+    return chosen
+
+
+def run(bench: Bench, points: list[Point], jobs: int) -> list[Outcome]:
+    """Try all points, and print those at which something was lost."""
+    outcomes, start = [], time.monotonic()
+    print(f"{len(points)} points of {len(bench.expected)} commands, {jobs} at once", flush=True)
+    for outcome in bench.run(points, jobs):
+        outcomes.append(outcome)
+        point = outcome.point
+        if outcome.lost:
+            print(f"LOST {point.command} | {point.mode} | {point.at} {point.event} | {outcome.lost}", flush=True)
+        if len(outcomes) % 100 == 0:
+            print(f"{len(outcomes)} points in {time.monotonic() - start:.0f} s", flush=True)
+    return outcomes
+
+
+def rows(bench: Bench, outcomes: list[Outcome]) -> list[dict]:
+    """Make the rows of the results: points tried and lost, by kills, by failures of the disk, by command."""
+    kills = [o for o in outcomes if o.point.mode in KILLS]
+    failures = [o for o in outcomes if o.point.mode not in KILLS]
+    table = [
+        row("points_tried", len(kills), note="file-system events over all verbs at which a process was killed"),
+        row("points_lost", sum(bool(o.lost) for o in kills), n=len(kills)),
+        row("points_complete", sum(o.ending == COMPLETE for o in kills), n=len(kills),
+            note="killed when everything was written: the program says that it is there"),
+        row("disk_failures_tried", len(failures), note="full, quota, read-only, size of a file limited"),
+        row("disk_failures_lost", sum(bool(o.lost) for o in failures), n=len(failures)),
+    ]  # fmt: skip
+    for name, expected in bench.expected.items():
+        own = [o for o in kills if o.point.command == name]
+        measure = f"{name.replace(',', '').replace(' ', '_')}_lost"
+        table.append(
+            row(measure, sum(bool(o.lost) for o in own), n=len(own), note=f"{len(expected.events)} events in a run")
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
