@@ -55,10 +55,12 @@ class Lock:
     def release(self) -> None:
         """Give the lock back, and remove its file."""
         if self._descriptor >= 0:
-            with suppress(OSError):
-                self.path.unlink()
-            os.close(self._descriptor)
-            self._descriptor = -1
+            try:
+                with suppress(OSError):
+                    self.path.unlink()
+            finally:
+                os.close(self._descriptor)
+                self._descriptor = -1
 
 
 def _hold(descriptor: int) -> bool:
