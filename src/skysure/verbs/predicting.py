@@ -32,7 +32,7 @@ from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
 P = TypeVar("P", bound=Prediction)
-RELEASED = 4
+RELEASED = 2
 """Chunks after which memory that is free is given back to the system."""
 
 
