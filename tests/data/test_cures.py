@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from skysure.data.lightcurves.bands import UnknownBands, check_bands
 from skysure.data.lightcurves.passbands import BANDS, guess_band, is_colour
 from skysure.data.lightcurves.reading import DIALECTS, Reading
 from skysure.errors import InputError
+from skysure.models import find
 
 N = 8
 
@@ -265,6 +267,30 @@ def test_magnitude_systems_other_than_ab_are_told(tmp_path: Path, column: str) -
     kept = open_lightcurves([path], {"zero_point": 27.5, "keep": {column: "ab"}})
     assert sum(len(chunk.time) for chunk in kept.chunks()) == 5
     assert not kept.notes
+
+
+def test_a_survey_format_that_a_reading_overrides_is_named(tmp_path: Path) -> None:
+    columns = {"object_id": [7] * N, "mjd": 59000.25 + np.arange(N), "passband": [1, 2] * 4, "flux": [100.5] * N,
+               "flux_err": [5.5] * N, "detected": [1] * N}  # fmt: skip
+    path = write(tmp_path / "p.csv", columns)
+    assert curves(path).bands == ("g", "r")
+    message = refusal(path, {"columns": {"mwebv": ""}})
+    assert message.count('dialect = "plasticc"') == 2
+    assert '"1" = "...", "2" = "..."' in message
+    assert curves(path, {"dialect": "plasticc", "columns": {"mwebv": ""}}).bands == ("g", "r")
+
+
+def test_drafts_offer_no_column_that_says_it_is_something_else(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", night(zpsys=["ab"] * N, limiting_mag=["20"] * N, host_name=["x"] * N))
+    offered = {name for names in verbs.inspect([str(path)])["candidates"].values() for name in names}
+    assert offered == {"host_name"}
+
+
+def test_a_command_that_is_offered_quotes_its_path(tmp_path: Path) -> None:
+    (tmp_path / "my run.training").mkdir()
+    with pytest.raises(InputError) as refused:
+        find(str(tmp_path / "my run"))
+    assert shlex.split(refused.value.fix)[-2] == str(tmp_path / "my run")
 
 
 # rows and numbers

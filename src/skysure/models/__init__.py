@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 
 from skysure.errors import InputError, nearest
 
@@ -27,7 +28,9 @@ def find(run: Path | str) -> Path:
     if str(run) in shipped():
         return Path(str(files(__name__) / str(run)))
     if Path(f"{run}.training").is_dir():
-        raise InputError(f"{run}: its training has not finished", "", "", f"skysure train ... --out {run} --resume")
+        raise InputError(
+            f"{run}: its training has not finished", "", "", f"skysure train ... --out {quote(str(run))} --resume"
+        )
     missing = "has no run.toml" if folder.is_dir() else "no such run"
     offer = f" ({nearest(str(run), shipped())})" if shipped() else ""
     raise InputError(f"{run}: {missing}", f"a run directory or the name of a shipped model{offer}")

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         finish_replacing(folder)
     path = folder / "metrics.json"
     if not path.is_file():
-        raise InputError(f"{path}: no such file", "an evaluated run", "", f"skysure evaluate {folder}")
+        raise InputError(f"{path}: no such file", "an evaluated run", "", f"skysure evaluate {quote(str(folder))}")
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(metrics, dict):
@@ -94,10 +95,12 @@ def _require_saved(folder: Path, metrics: dict[str, Any], digests: Any) -> None:
     if saved.get(path.name) != digest_of_json(metrics | {"sha256": others}):
         raise InputError(
             f"{path} was changed after it was written", "the file as it was", "an edit by hand",
-            f"skysure evaluate {folder}",
+            f"skysure evaluate {quote(str(folder))}",
         )  # fmt: skip
     if of_run and others.get(WEIGHTS) != of_run.get(WEIGHTS):
-        raise InputError(f"{path} is that of another run", "its own", "a copy", f"skysure evaluate {folder}")
+        raise InputError(
+            f"{path} is that of another run", "its own", "a copy", f"skysure evaluate {quote(str(folder))}"
+        )
     if ARRAYS in others:
         require_file(folder / ARRAYS, others[ARRAYS])
 

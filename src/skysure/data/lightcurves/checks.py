@@ -7,7 +7,7 @@ from skysure.data.problems import Problems, errors_in
 from skysure.errors import InputError
 
 from . import nested, snana_fits, snana_text
-from .bands import band_names_in, check_bands
+from .bands import UnknownBands, band_names_in, check_bands
 from .columns import Columns, check_named, find, resolve_points
 from .cures import UnstatedFlux
 from .plan import Plan
@@ -32,6 +32,9 @@ def find_problems(plan: Plan, *, all_bands: bool = False, snana: bool = False) -
         for table, column in _tables(plan):
             with problems.collect():
                 _check_bands(plan, table, column, None if all_bands else FIRST_ROWS)
+    for error in problems.errors if plan.unused_survey else ():
+        if isinstance(error, (UnknownBands, UnstatedFlux)):
+            error.fix += f'; the columns are those of the survey format dialect = "{plan.unused_survey}", which says it'
     if snana:
         for check in (_check_bands_of_texts, _check_bands_of_tables):
             with problems.collect():

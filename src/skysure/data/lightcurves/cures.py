@@ -15,6 +15,8 @@ ZERO_POINTS = ("zp", "zpt", "zeropt", "zeropoint", "magzp", "zpmag", "magzeropoi
 """Names, without case and punctuation, of the AB magnitude of a flux of one in each row."""
 SYSTEMS = ("zpsys", "magsys", "zpsystem", "magsystem", "magnitudesystem", "photsystem")
 """Names of the magnitude system of each row."""
+LIMITS = ("limit", "limitingmag", "limmag", "maglim", "maglimit", "diffmaglim", "upperlimit", "depth", "islimit")
+"""Names of limits of observations, which say nothing of the object."""
 PLAIN_ERRORS = ("error", "err", "uncertainty", "unc", "sigma")
 """Names of the error of the one measurement that a table has."""
 WHERE_TO_LOOK = "as the documentation of the photometry says (27.5 for the FLUXCAL of SNANA, 31.4 for nJy)"

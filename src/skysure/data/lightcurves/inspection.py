@@ -17,7 +17,7 @@ from skysure.errors import InputError
 from . import checks, nested, plan
 from .bands import UnknownBands, band_names_in, known_band
 from .columns import find, meant
-from .cures import plain, quoted
+from .cures import LIMITS, SYSTEMS, ZERO_POINTS, named, plain, quoted
 from .fluxes import COUNTS, ZERO_POINT
 from .passbands import BANDS, is_colour
 from .plan import Plan
@@ -150,6 +150,7 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
     full = replace(proposed, dialect="plain")
     types = {name: kind for table, names, _ in _tables_with_names(files) for name, kind in _types(table, names).items()}
     used = {name for column in full.columns for name in full.names_of(column)} | {*full.carry, *full.keep}
+    used |= {*named(types, SYSTEMS), *named(types, ZERO_POINTS), *named(types, LIMITS)}
     free = {name: kind for name, kind in types.items() if name not in used}
     out: dict[str, tuple[str, ...]] = {}
     for column in (*POINT_COLUMNS, *OBJECT_COLUMNS):

@@ -15,6 +15,7 @@ from skysure.errors import InputError
 from .blocks import Block
 from .columns import Columns, find, resolve_points
 from .conversion import convert_objects, convert_points
+from .cures import quoted
 from .reading import Reading
 
 
@@ -54,7 +55,7 @@ def choose(file: str, table: Table, reading: Reading) -> str | None:
     if len(fitting) > 1:
         raise InputError(
             f"{file}: nested columns {', '.join(fitting)}", "the one that holds the light curves", "each may be meant",
-            f'add to [reading]: nested = "{fitting[0]}"',
+            f'add to [reading]: nested = "...", one of {", ".join(map(quoted, fitting))}',
         )  # fmt: skip
     return fitting[0] if fitting else None
 

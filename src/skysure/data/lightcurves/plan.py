@@ -42,6 +42,7 @@ class Plan:
     reading: Reading = field(default_factory=Reading)
     snana: Reading = field(default_factory=Reading)
 
+    unused_survey: str = ""
     alone: list[Entry] = field(default_factory=list)
     aside: dict[Path, InputError] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
@@ -211,8 +212,11 @@ def _settle_readings(plan: Plan, tables: list[Table]) -> None:
     names = {n for t in tables for n in t.schema} | {
         n for t in tables for inner in nested.nested_columns(t.schema).values() for n in inner
     }
-    if not (user.dialect or user.columns or user.unit or user.zero_point is not None):
-        user = replace(user, dialect=recognise(names))
+    survey = recognise(names) if not user.dialect else ""
+    if user.columns or user.unit or user.zero_point is not None:
+        plan.unused_survey = survey
+    else:
+        user = replace(user, dialect=user.dialect or survey)
     if not tables and not user.dialect:
         user = replace(user, dialect="snana")
     plan.reading = user.with_dialect()
