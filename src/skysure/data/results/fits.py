@@ -8,6 +8,7 @@ JSON. A missing float is NaN, a missing integer TNULL, a missing boolean undefin
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,8 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, QTable, Table
+
+from skysure.data.files.fits_headers import check_headers
 
 from . import percent, records
 from .layout import Column, Layout
@@ -94,6 +97,8 @@ def count(file: IO[bytes]) -> int:
 
 def read(path: Path) -> QTable:
     """Read the first table of a file; missing integers are masked, missing floats NaN."""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        check_headers(file)
     table = Table.read(path, format="fits", hdu=1, mask_invalid=False, unit_parse_strict="silent")
     table.convert_bytestring_to_unicode()
     encoded = bool(table.meta.pop("PCTENC", False))
