@@ -12,6 +12,7 @@ import pyarrow as pa
 from skysure.errors import InputError
 
 from .entries import Entry
+from .names import ecsv_names, refuse_doubled, votable_fields
 
 BATCH = 131_072
 FORMATS = {"fits": "fits", "votable": "votable", "ecsv": "ascii.ecsv"}
@@ -49,10 +50,19 @@ class AstropyTable:
                 warnings.filterwarnings("error", message=".*may have been truncated.*")
                 if self._kind == "fits":
                     with fits.open(content, memmap=False) as file:
-                        if not any(isinstance(hdu, fits.BinTableHDU | fits.TableHDU) for hdu in file):
+                        tables = [hdu for hdu in file if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+                        if not tables:
                             raise ValueError("it holds images, no table")
+                        refuse_doubled(self.entry.name, tables[0].columns.names)
                         return Table.read(file, format="fits")
+                if self._kind == "votable":
+                    fields = votable_fields(io.BytesIO(content.getvalue()))
+                    refuse_doubled(self.entry.name, [name for name, _ in fields])
+                else:
+                    refuse_doubled(self.entry.name, ecsv_names(content.getvalue()))
                 return Table.read(content, format=FORMATS[self._kind])
+        except InputError:
+            raise
         except Exception as error:  # astropy's readers raise what their parsers raise
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             expected = {"fits": "a FITS table", "votable": "a VOTable", "ecsv": "an ECSV table"}[self._kind]

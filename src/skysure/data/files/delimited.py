@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -16,6 +17,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 from skysure.errors import InputError
 
 from .entries import HEAD, Entry
+from .names import refuse_doubled
 
 BLOCK = 1 << 23
 UNIT = "\x1f"
@@ -37,11 +39,7 @@ class DelimitedTable:
         self.entry = entry
         with entry.open() as stream:
             head = stream.read(HEAD)
-        try:
-            text = head.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = head.decode("latin-1")
-        lines = text.splitlines()
+        lines = split_lines(_decode(head))
         self._skip = next((k for k, line in enumerate(lines) if line.strip() and not _is_comment(line)), len(lines))
         header = lines[self._skip] if self._skip < len(lines) else ""
         self._delimiter = max(",\t;|", key=header.count) if re.search(r"[,\t;|]", header) else " "
@@ -54,7 +52,10 @@ class DelimitedTable:
             names = above if len(above) == len(names) else names
         else:
             self._skip += 1
-        if len(names) < 2 or _numeric(names) or len(set(names)) < len(names):
+        self._start = _start_of_line(head, self._skip)
+        if not _numeric(names):
+            refuse_doubled(entry.name, names)
+        if len(names) < 2 or _numeric(names):
             raise InputError(
                 entry.name, "a table of text with a line of column names",
                 f"its first line is '{header[:60]}'", "add a first line with the names of the columns",
@@ -73,7 +74,7 @@ class DelimitedTable:
         options = {
             "read_options": ReadOptions(
                 use_threads=False, block_size=BLOCK, column_names=list(self.schema),
-                skip_rows=0 if blanks else self._skip, encoding="utf8",
+                encoding="utf8",
             ),
             "parse_options": ParseOptions(
                 delimiter=UNIT if blanks else self._delimiter, quote_char=False if blanks else '"'
@@ -129,10 +130,11 @@ class DelimitedTable:
     @contextmanager
     def _stream(self) -> Iterator[IO[bytes]]:
         with self.entry.open() as stream:
+            stream.read(self._start)
             if self._delimiter != " ":
                 yield stream
                 return
-            lines = stream.read().splitlines()[self._skip :]
+            lines = stream.read().splitlines()
             unit = UNIT.encode()
             yield io.BytesIO(b"\n".join(unit.join(x.split()) for x in lines if x.strip() and x[:1] != b"#"))
 
@@ -160,6 +162,29 @@ def decimal_commas(rows: Sequence[Sequence[str]], width: int) -> set[int]:
 def _is_comment(line: str) -> bool:
     """Whether a line before the header is none: a comment, or the delimiter as spreadsheets state it (sep=;)."""
     return line[0] == "#" or bool(re.fullmatch(r'"?sep=.?"?\s*', line.lstrip("\ufeff"), re.IGNORECASE))
+
+
+def split_lines(text: str) -> list[str]:
+    """Split text into lines as Arrow does: form feeds and the line ends of Unicode are characters like others.
+
+    >>> split_lines("a\\u2028b\\r\\nc\\x0cd\\n")
+    ['a\\u2028b', 'c\\x0cd', '']
+    """
+    return re.split("\r\n|\n|\r", text)
+
+
+def _start_of_line(head: bytes, count: int) -> int:
+    """Number of bytes of the first lines."""
+    ends = [match.end() for match in re.finditer(b"\r\n|\n|\r", head)]
+    return ends[count - 1] if count <= len(ends) else len(head)
+
+
+def _decode(head: bytes) -> str:
+    """Decode the begin of a file, which may end within a character: UTF-8, or else Latin 1."""
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return head.decode("latin-1")
 
 
 def _numeric(names: list[str]) -> bool:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from skysure.errors import InputError
 
 from .entries import Entry
+from .names import refuse_doubled, votable_fields
 
 BATCH = 131_072
 
@@ -25,9 +26,12 @@ class ParquetTable:
         with self._open() as file:
             schema = file.schema_arrow
             self._rows = file.metadata.num_rows
+        for names in (schema.names, *map(_names_inside, schema.types)):
+            refuse_doubled(entry.name, names)
         self.schema = {f.name: f.type for f in schema}
         noted = _astropy_units(schema.metadata or {})
-        self.units = {f.name: noted.get(f.name, _unit(f)) for f in schema}
+        others = _votable_units(schema.metadata or {})
+        self.units = {f.name: noted.get(f.name, unit_of(f) or others.get(f.name, "")) for f in schema}
         self._masks = {n: f"{n}.mask" for n in noted if n in self.schema and f"{n}.mask" in self.schema}
 
     def rows(self) -> int:
@@ -85,9 +89,22 @@ def _batches_of_row_groups(rows: Sequence[int], size: int) -> Iterator[list[int]
         yield groups
 
 
-def _unit(field: pa.Field) -> str:
-    metadata = field.metadata or {}
-    return (metadata.get(b"unit") or metadata.get(b"units") or b"").decode()
+def unit_of(field: pa.Field) -> str:
+    """Unit of a column, or of a field of a nested one, by its metadata; "" where they say none."""
+    metadata = {key.lower(): value for key, value in (field.metadata or {}).items()}
+    return (metadata.get(b"unit") or metadata.get(b"units") or b"").decode(errors="replace").strip()
+
+
+def _names_inside(kind: pa.DataType) -> list[str]:
+    """Names of the fields of a struct, or of a list of structs."""
+    kind = kind.value_type if hasattr(kind, "value_type") else kind
+    return [field.name for field in kind] if pa.types.is_struct(kind) else []
+
+
+def _votable_units(metadata: dict[bytes, bytes]) -> dict[str, str]:
+    """Units from the VOTable that some archives write into Parquet (VOParquet)."""
+    content = metadata.get(b"IVOA.VOTable-Parquet.content")
+    return dict(votable_fields(io.BytesIO(content))) if content else {}
 
 
 def _astropy_units(metadata: dict[bytes, bytes]) -> dict[str, str]:
