@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from .per_object import changes, missing, reduce_rows
+from .reading import OBJECT_COLUMNS
+
 FLAWS = (
     "", "text in a number: time", "text in a number: flux", "text in a number: flux error", "the time is not a number",
     "the flux is not a number", "the flux error is not a number", "the flux error is not above zero",
-    "the band is missing", "the label changes within the object", "the group changes within the object",
-    "the redshift changes within the object", "the redshift error changes within the object",
+    "the band is missing", "the time is JD where others are MJD, or MJD where others are JD",
 )  # fmt: skip
 """What may be wrong with a point, by its code."""
-TEXT, NAN, ERROR, BAND = 1, 4, 7, 8
-CHANGES = {"label": 9, "group": 10, "redshift": 11, "redshift_error": 12}
-"""Codes of columns of objects that must not change from point to point."""
+TEXT, NAN, ERROR, BAND, SCALE = 1, 4, 7, 8, 9
 
 
 @dataclass
@@ -44,7 +44,12 @@ class Points:
 
 @dataclass
 class Block:
-    """Objects with their points, not yet checked; `reasons` holds the reasons why some objects cannot be used."""
+    """Objects with their points, not yet checked.
+
+    `reasons` says why some objects cannot be used, `rows` is the row of each in its file that an error names (0 where
+    the file is the object), `written` its id as in the file, and `varying` which objects have several values of a
+    column that is carried.
+    """
 
     ids: np.ndarray
     offsets: np.ndarray
@@ -52,6 +57,15 @@ class Block:
     objects: dict[str, np.ndarray]
     files: np.ndarray
     reasons: dict[int, str] = field(default_factory=dict)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    written: np.ndarray = field(default_factory=lambda: np.zeros(0, str))
+    varying: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.ids):
+            self.rows = np.zeros(len(self.ids), np.int64)
+        if len(self.written) != len(self.ids):
+            self.written = self.ids
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -65,6 +79,7 @@ class Block:
         return Block(
             self.ids[selection], offsets, self.points[points], {n: v[selection] for n, v in self.objects.items()},
             self.files[selection], {place[k]: why for k, why in self.reasons.items() if k in place},
+            self.rows[selection], self.written[selection], {n: v[selection] for n, v in self.varying.items()},
         )  # fmt: skip
 
     @staticmethod
@@ -75,6 +90,7 @@ class Block:
         starts = np.cumsum([0] + [len(p.points) for p in parts])
         firsts = np.cumsum([0] + [len(p) for p in parts])
         like = {n: v for p in parts for n, v in p.objects.items()}
+        carried = dict.fromkeys(n for p in parts for n in p.varying)
         return Block(
             np.concatenate([p.ids for p in parts]),
             np.concatenate([[0]] + [p.offsets[1:] + s for p, s in zip(parts, starts, strict=False)]),
@@ -82,6 +98,9 @@ class Block:
             {n: np.concatenate([p.objects.get(n, missing(v, len(p))) for p in parts]) for n, v in like.items()},
             np.concatenate([p.files for p in parts]),
             {int(f) + k: why for p, f in zip(parts, firsts, strict=False) for k, why in p.reasons.items()},
+            np.concatenate([p.rows for p in parts]),
+            np.concatenate([p.written for p in parts]),
+            {n: np.concatenate([p.varying.get(n, np.zeros(len(p), bool)) for p in parts]) for n in carried},
         )
 
     def regroup(self) -> Block:
@@ -91,16 +110,34 @@ class Block:
         rank[np.argsort(first)] = np.arange(len(first))
         owner = rank[owner]
         runs = self.take(np.argsort(owner, kind="stable"))
-        counts = np.bincount(owner, np.diff(self.offsets), len(first)).astype(np.int64)
-        heads = np.concatenate([[0], np.cumsum(np.bincount(owner))])[:-1]
-        places = np.sort(owner, kind="stable")
-        return Block(
-            runs.ids[heads], np.concatenate([[0], np.cumsum(counts)]), runs.points,
-            {n: v[heads] for n, v in runs.objects.items()}, runs.files[heads],
-            {int(places[k]): why for k, why in runs.reasons.items()},
+        owner = np.sort(owner, kind="stable")
+        counts = np.bincount(owner, np.diff(runs.offsets), len(first)).astype(np.int64)
+        heads = np.searchsorted(owner, np.arange(len(first)))
+        objects, differing = reduce_rows(runs.objects, heads, len(runs))
+        whole = Block(
+            runs.ids[heads], np.concatenate([[0], np.cumsum(counts)]), runs.points, objects, runs.files[heads],
+            {}, runs.rows[heads], runs.written[heads],
+            {n: np.bincount(owner, v, len(heads)) > 0 for n, v in runs.varying.items()},
         )  # fmt: skip
+        whole.set_aside(runs.reasons, owner, runs.rows)
+        whole.set_aside(changes(differing), owner, runs.rows)
+        spelt_apart = np.flatnonzero(runs.written != whole.written[owner])
+        whole.set_aside(dict.fromkeys(spelt_apart.tolist(), SPELLING), owner, runs.rows)
+        whole.mark_varying(differing, owner)
+        return whole
+
+    def set_aside(self, reasons: dict[int, str], owner: np.ndarray, rows: np.ndarray) -> None:
+        """Set objects aside for the reasons of some of their rows, of which `owner` and row in the file are given."""
+        for k, why in reasons.items():
+            if (mine := int(owner[k])) not in self.reasons:
+                self.reasons[mine] = why
+                self.rows[mine] = rows[k]
+
+    def mark_varying(self, differing: dict[str, np.ndarray], owner: np.ndarray) -> None:
+        """Mark the objects some of whose rows have another value of a column that is carried."""
+        for name in (n for n in differing if n not in OBJECT_COLUMNS):
+            mask = self.varying.setdefault(name, np.zeros(len(self), bool))
+            mask[owner[differing[name]]] = True
 
 
-def missing(like: np.ndarray, n: int) -> np.ndarray:
-    """Give n missing values of the kind of an array: NaN for numbers, "" for text."""
-    return np.full(n, np.nan) if like.dtype.kind in "fiub" else np.full(n, "", like.dtype)
+SPELLING = "its id and another one of the file differ only in blanks"

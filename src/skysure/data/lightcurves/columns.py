@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skysure.data.problems import Problems
 from skysure.errors import InputError, nearest
 
 from .cures import PLAIN_ERRORS, SYSTEMS, ZERO_POINTS, missing_column, named, no_unit, plain, quoted
-from .fluxes import COUNTS, flux_factor, zero_point_factor
+from .fluxes import COUNTS, flux_factor, stated_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
+from .units import error_factor, unit_factor
 
 ALIASES = {
     "id": "objectid id snid cid oid diaobjectid sourceid objid name object",
@@ -34,6 +35,7 @@ class Columns:
 
     `system` is the file's column of magnitude systems (AB, Vega) of each row; `zero_point_beside` one of zero points
     that the unit or zero point given by the caller must not contradict; "" where there is none.
+    `factors` holds by the file's name what numbers are multiplied by, for columns whose unit is not ours.
     """
 
     file: str
@@ -41,6 +43,7 @@ class Columns:
     of: dict[str, tuple[str, ...]]
     scale: float | None = None
     error_scale: float = 1.0
+    factors: dict[str, float] = field(default_factory=dict)
     time_format: str = "mjd"
     available: tuple[str, ...] = ()
     system: str = ""
@@ -60,17 +63,20 @@ def find(reading: Reading, available: Mapping[str, str], column: str, file: str 
     """Columns of a table that hold one of ours: those the reading names, else by their usual names."""
     if column in reading.columns:
         return tuple(n for n in reading.names_of(column) if n and (n in available or n == FILE_NAME))
-    by_plain: dict[str, str] = {}
+    alike: dict[str, list[str]] = {}
     for name in available:
-        by_plain.setdefault(plain(name), name)
+        alike.setdefault(plain(name), []).append(name)
     if column in ERROR_OF:
         value = find(reading, available, ERROR_OF[column], file)
-        names = [by_plain[key] for v in value for e in ERRORS if (key := e.format(plain(v))) in by_plain]
-        if column == "mag_error" and not names and "sigmapsf" in by_plain:
-            names = [by_plain["sigmapsf"]]
-        return tuple(names[:1])
-    names = [by_plain[alias] for alias in ALIASES.get(column, "").split() if alias in by_plain]
-    if column in ("flux", "mag", "label", "redshift") and len(names) > 1:
+        keys = [key for v in value for e in ERRORS if (key := e.format(plain(v))) in alike]
+        if column == "mag_error" and not keys and "sigmapsf" in alike:
+            keys = ["sigmapsf"]
+    else:
+        keys = [alias for alias in ALIASES.get(column, "").split() if alias in alike]
+    if column not in ("flux", "mag", "label", "redshift"):
+        keys = keys[:1]
+    names = [name for key in keys for name in alike[key]]
+    if len(names) > 1:
         where = f"{file}: " if file else ""
         raise InputError(
             f"{where}columns {', '.join(names)}", f"one that is the {column}", "each may be meant",
@@ -122,12 +128,28 @@ def resolve_points(
                 of[column] = names
     columns = Columns(file, reading, of, available=tuple(units))
     columns.system = next(iter(named(units, SYSTEMS)), "")
+    columns.time_format = _time_format(columns)
     if of.get("flux"):
         with problems.collect():
             _set_scales(columns, user, units)
+    set_factors(columns, units, problems)
     problems.raise_all()
-    columns.time_format = reading.time_format or ("jd" if plain(of["time"][0]) in ("jd", "hjd", "bjd") else "mjd")
     return columns
+
+
+def _time_format(columns: Columns) -> str:
+    name = next(iter(columns.of.get("time", ())), "")
+    return columns.reading.time_format or ("jd" if plain(name) in ("jd", "hjd", "bjd") else "mjd")
+
+
+def set_factors(columns: Columns, units: Mapping[str, str], problems: Problems) -> None:
+    """Set the factors of all columns but the flux to our units; units of other quantities become problems."""
+    for column, names in columns.of.items():
+        for name in names:
+            with problems.collect():
+                factor = unit_factor(columns.file, column, name, units.get(name, ""), columns.time_format)
+                if factor != 1:
+                    columns.factors[name] = factor
 
 
 def _point_columns(
@@ -154,10 +176,9 @@ def _set_scales(columns: Columns, user: Reading, units: Mapping[str, str]) -> No
     """Set the factors of flux and error to zero point 27.5."""
     file, flux, error = columns.file, columns.of["flux"][0], next(iter(columns.of["flux_error"]), "")
     columns.zero_point_beside = _zero_point_beside(columns.reading, user, units)
-    by_point = "zero_point" in columns.of
-    columns.scale = flux_scale(file, flux, user, columns.reading, units.get(flux, ""), by_point, units)
-    if units.get(error, "") and units.get(flux, "") and not (user.unit or user.zero_point is not None):
-        columns.error_scale = flux_factor(file, error, units[error]) / flux_factor(file, flux, units[flux])
+    by_point, unit = "zero_point" in columns.of, units.get(flux, "")
+    columns.scale = flux_scale(file, flux, user, columns.reading, unit, by_point, units)
+    columns.error_scale = error_factor(file, error, unit, units.get(error, ""), columns.scale)
 
 
 def _zero_point_beside(reading: Reading, user: Reading, units: Mapping[str, str]) -> str:
@@ -172,16 +193,21 @@ def flux_scale(
 ) -> float | None:
     """Factor from the flux of a file to zero point 27.5; None where every point has its own zero point."""
     if user.unit or user.zero_point is not None:
-        reading, unit = user, ""
+        return stated_factor(file, column, unit, _factor_of_reading(file, column, user))
     if unit and unit.lower() not in COUNTS:
         return flux_factor(file, column, unit)
-    if reading.unit:
-        return flux_factor(file, column, reading.unit)
-    if reading.zero_point is not None:
-        return zero_point_factor(reading.zero_point)
+    if reading.unit or reading.zero_point is not None:
+        return _factor_of_reading(file, column, reading)
     if by_point:
         return None
     raise no_unit(file, column, units, reading.dialect)
+
+
+def _factor_of_reading(file: str, column: str, reading: Reading) -> float:
+    """Factor of the unit or the zero point that a reading gives."""
+    if reading.unit:
+        return flux_factor(file, column, reading.unit)
+    return zero_point_factor(reading.zero_point)  # type: ignore[arg-type]
 
 
 def check_named(files: str, user: Reading, available: Collection[str]) -> None:

@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.values import arrow, numbers, texts
-from skysure.errors import InputError
 
 from .bands import band_names, band_of, check_bands
-from .blocks import BAND, ERROR, NAN, TEXT, Points
+from .blocks import BAND, ERROR, NAN, SCALE, TEXT, Points
 from .columns import Columns
 from .fluxes import ZERO_POINT
 from .passbands import code
 from .reading import OBJECT_COLUMNS
 from .selection import points_to_keep
+from .times import convert_times
 from .zero_points import check_zero_points, note_systems
 
 HUGE = 1e15
@@ -26,14 +26,14 @@ MEANINGLESS = ("", "0", "-1", "-9")
 
 def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarray) -> tuple[Points, np.ndarray]:
     """Convert columns of a table to points, with a mask of those to keep (`keep`, `drop`, `reject_bits`)."""
-    of, time_text = columns.of, None
-    time, time_text = _times(columns, batch[of["time"][0]])
+    of = columns.of
+    time, time_text, other_scale = convert_times(columns, batch[of["time"][0]])
     if "flux" in of:
         flux, flux_text = numbers(batch[of["flux"][0]])
         error, error_text = numbers(batch[of["flux_error"][0]])
         scale = columns.scale
         if scale is None:
-            scale = 10 ** (0.4 * (ZERO_POINT - numbers(batch[of["zero_point"][0]])[0]))
+            scale = 10 ** (0.4 * (ZERO_POINT - _scaled(columns, batch, "zero_point")[0]))
         flux, error = flux * scale, error * (scale * columns.error_scale)
     else:
         flux, error, flux_text, error_text = _convert_magnitudes(columns, batch)
@@ -42,6 +42,7 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
     note_systems(columns, batch, keep)
     band = _band_codes(columns, batch[of["band"][0]], keep)
     flaw = np.zeros(len(time), np.int8)
+    flaw[other_scale] = SCALE
     flaw[band < 0] = BAND
     with np.errstate(invalid="ignore"):
         flaw[error <= 1 / HUGE] = ERROR
@@ -67,9 +68,10 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
                 empty = (out[column] == "") if column in out else None
             else:
                 values, text = numbers(batch[name])
-                for k in np.flatnonzero(text)[:1000]:
+                values = values * columns.factors.get(name, 1.0)
+                for k in np.flatnonzero(text):
                     reasons[int(k)] = f"text in a number: {name}"
-                for k in np.flatnonzero(np.abs(values) >= HUGE)[:1000]:
+                for k in np.flatnonzero(np.abs(values) >= HUGE):
                     reasons[int(k)] = f"value out of range (above 1e15): {name}"
                 values = mask_placeholders(column, values)
                 empty = np.isnan(out[column]) if column in out else None
@@ -94,52 +96,17 @@ def _plain_column(values: pa.Array) -> np.ndarray:
     return names[codes]
 
 
-def _times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
-    if columns.time_format not in ("mjd", "jd"):
-        return _parse_times(columns, values)
-    time, text = numbers(values)
-    if len(time) and text.all():
-        raise InputError(
-            f"{columns.file}: column '{columns.of['time'][0]}'", f"numbers ({columns.time_format.upper()})",
-            "its values are text or dates", 'add to [reading]: time_format = "isot" (or iso, fits, unix ...)',
-        )  # fmt: skip
-    finite = time[np.isfinite(time)]
-    if len(finite) and (np.median(finite) > 1e6) != (columns.time_format == "jd"):
-        other_format = "mjd" if columns.time_format == "jd" else "jd"
-        raise InputError(
-            f"{columns.file}: column '{columns.of['time'][0]}' around {np.median(finite):.1f}",
-            f"{columns.time_format.upper()}", f"the values look like {other_format.upper()}",
-            f'add to [reading]: time_format = "{other_format}"',
-        )  # fmt: skip
-    return (time - 2400000.5 if columns.time_format == "jd" else time), text
-
-
-def _parse_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
-    from astropy.time import Time
-
-    codes, names = texts(values)
-    try:
-        times = names.astype(float) if columns.time_format in Time.FORMATS and _numeric(names) else names
-        return Time(times, format=columns.time_format).mjd[codes], np.zeros(len(codes), bool)
-    except ValueError as error:
-        raise InputError(
-            f"{columns.file}: column '{columns.of['time'][0]}'", f'times of the format "{columns.time_format}"',
-            str(error).splitlines()[0], "correct time_format in [reading]: mjd, jd, isot, unix ...",
-        ) from None  # fmt: skip
-
-
-def _numeric(names: np.ndarray) -> bool:
-    try:
-        names.astype(float)
-    except ValueError:
-        return False
-    return True
+def _scaled(columns: Columns, batch: Mapping[str, object], column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of one of our columns in our unit, with a mask of those that are text."""
+    name = columns.of[column][0]
+    values, text = numbers(batch[name])
+    return values * columns.factors.get(name, 1.0), text
 
 
 def _convert_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.ndarray, ...]:
     """Magnitudes (AB) to flux: f = 10^(0.4 (27.5 - m)), and its error f ln(10) / 2.5 times that of m."""
-    mag, mag_text = numbers(batch[columns.of["mag"][0]])
-    mag_error, error_text = numbers(batch[columns.of["mag_error"][0]])
+    mag, mag_text = _scaled(columns, batch, "mag")
+    mag_error, error_text = _scaled(columns, batch, "mag_error")
     with np.errstate(over="ignore"):
         flux = 10 ** (0.4 * (ZERO_POINT - mag))
     error = flux * mag_error * (0.4 * np.log(10))

@@ -190,13 +190,10 @@ def _fits(column: str, kind: pa.DataType) -> bool:
 
 def _facts_of(source: LightCurveSource) -> dict[str, Any]:
     facts = source.facts
-    reasons: dict[str, int] = {}
-    for rejected in source.rejected:
-        reasons[rejected.reason] = reasons.get(rejected.reason, 0) + 1
     return {
         "objects": facts.objects, "points": facts.points, "bands": facts.by_band, "classes": facts.by_class,
         "labelled": facts.labelled, "columns": list(facts.columns), "time": facts.time,
-        "signal_to_noise": facts.signal_to_noise, "rejected": facts.rejected, "reasons": reasons,
+        "signal_to_noise": facts.signal_to_noise, "rejected": facts.rejected, "reasons": source.reasons,
         "notes": list(source.notes),
     }  # fmt: skip
 

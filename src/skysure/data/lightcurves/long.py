@@ -8,16 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.tables import Table
-from skysure.data.files.values import numbers, run_starts, texts
+from skysure.data.files.values import run_starts, texts
 
 from . import passbands
-from .blocks import CHANGES, Block
+from .blocks import Block
 from .columns import Columns
 from .conversion import convert_objects, convert_points
-from .reading import FILE_NAME
+from .identifiers import identifiers
+from .per_object import changes, reduce_rows
+from .reading import FILE_NAME, OBJECT_COLUMNS
 from .selection import dropped_by_value
 
-NUMERIC = ("redshift", "redshift_error")
 NO_ID = ("", "-", "-9", "-777")
 """What stands for the id in rows that separate objects."""
 
@@ -59,9 +60,8 @@ def id_runs(table: Table, columns: Columns, count_rows: Callable[[int], None]) -
         count_rows(batch.num_rows)
         batch, _ = _without_separators(columns, batch, np.arange(batch.num_rows))
         if batch.num_rows:
-            values = batch[columns.of["id"][0]]
-            codes, names = texts(values.take(pa.array(run_starts(values))))
-            ids = names[codes]
+            column = batch[columns.of["id"][0]]
+            ids, _ = identifiers(columns.file, columns.of["id"][0], column.take(pa.array(run_starts(column))))
             yield ids[1:] if ids[0] == last else ids
             last = ids[-1]
 
@@ -88,47 +88,33 @@ def _runs(table: Table, columns: Columns, batch: pa.RecordBatch, rows: np.ndarra
     name = columns.of["id"][0]
     starts = np.zeros(1, np.int64) if name == FILE_NAME else run_starts(values[name])
     points, keep = convert_points(columns, values, rows)
-    heads = _heads(columns, values, starts)
     if name == FILE_NAME:
-        ids = np.array([_file_id(table)])
+        ids = written = np.array([_file_id(table)])
     else:
-        codes, names = texts(heads[name])
-        ids = names[codes]
-    _flag_changes(columns, values, starts, points.flaw)
-    objects, reasons = convert_objects(columns, heads)
+        ids, written = identifiers(columns.file, name, values[name].take(pa.array(starts)))
     counted = np.concatenate([[0], np.cumsum(keep)])
     offsets = counted[np.append(starts, batch.num_rows)].astype(np.int64)
-    if not keep.all():
-        points = points[keep]
-    return Block(ids, offsets, points, objects, np.full(len(ids), columns.file), reasons)
+    block = Block(
+        ids, offsets, points if keep.all() else points[keep], {}, np.full(len(ids), columns.file),
+        rows=rows[starts], written=written,
+    )  # fmt: skip
+    _set_objects(block, columns, values, starts, rows)
+    return block
 
 
-def _flag_changes(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray, flaw: np.ndarray) -> None:
-    """Mark points whose label, group or redshift is not that of the point before, in the same object."""
-    for column, code in CHANGES.items():
-        for name in columns.of.get(column, ())[:1]:
-            if column in NUMERIC:
-                number, _ = numbers(values[name])
-                changes = 1 + np.flatnonzero(np.abs(np.diff(number)) > 0)  # from or to a missing value is no change
-            else:
-                changes = run_starts(values[name])
-            flaw[np.setdiff1d(changes, starts)] = code
-    for name in (n for n in columns.reading.carry if n in values):
-        changes = np.setdiff1d(run_starts(values[name]), starts)
-        varying = len(np.unique(np.searchsorted(starts, changes, side="right")))
-        columns.notes(f"objects have several values of '{name}' to carry; the first was taken", varying)
-
-
-def _heads(columns: Columns, values: dict[str, pa.Array], starts: np.ndarray) -> dict[str, pa.Array]:
-    """Take the first row of each run; of redshifts the first that has a value."""
-    heads = {name: column.take(pa.array(starts)) for name, column in values.items()}
-    for name in (n for column in NUMERIC for n in columns.of.get(column, ())):
-        finite = np.flatnonzero(np.isfinite(numbers(values[name])[0]))
-        if len(finite) and len(finite) < len(values[name]):
-            first = finite[np.minimum(np.searchsorted(finite, starts), len(finite) - 1)]
-            ends = np.append(starts[1:], len(values[name]))
-            heads[name] = values[name].take(pa.array(np.where((first >= starts) & (first < ends), first, starts)))
-    return heads
+def _set_objects(
+    block: Block, columns: Columns, values: dict[str, pa.Array], starts: np.ndarray, rows: np.ndarray
+) -> None:  # fmt: skip
+    """Set the columns of objects from all rows of each; only rows where one of them changes are converted."""
+    names = {n for column in OBJECT_COLUMNS for n in columns.of.get(column, ())} | set(columns.reading.carry)
+    own = {name: values[name] for name in columns.to_read if name in names}
+    picked = np.unique(np.concatenate([starts, *map(run_starts, own.values())]))
+    converted, reasons = convert_objects(columns, {n: column.take(pa.array(picked)) for n, column in own.items()})
+    owner = np.searchsorted(starts, picked, side="right") - 1
+    block.objects, differing = reduce_rows(converted, np.searchsorted(picked, starts), len(picked))
+    block.set_aside(reasons, owner, rows[picked])
+    block.set_aside(changes(differing), owner, rows[picked])
+    block.mark_varying(differing, owner)
 
 
 def _join(parts: list[Block]) -> Block:

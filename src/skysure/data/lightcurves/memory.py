@@ -6,14 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 
+from skysure.data.files.names import refuse_doubled
 from skysure.errors import InputError, nearest
 
 from .columns import find
+from .conversion import HUGE
 from .fluxes import COUNTS, flux_factor, zero_point_factor
-from .memory_columns import category_codes, column_names, fill_missing, finite_numbers, object_values, per_object
+from .memory_columns import (
+    category_codes,
+    column_names,
+    column_unit,
+    fill_missing,
+    finite_numbers,
+    object_values,
+    one_per_object,
+    to_arrow,
+)  # fmt: skip
 from .reading import OBJECT_COLUMNS, Reading
+from .times import APART, JULIAN, days_of_timestamps, far_apart, scale_name
+from .units import error_factor, unit_factor
 
 POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error")
 
@@ -29,15 +41,18 @@ def arrays_of_table(
         raise InputError(
             f"columns of different lengths ({lengths})", "one row per observation", "columns of two tables"
         )
-    time = _mjd(points["time"])
-    flux, error = _fluxes(names["flux"], points["flux"], points["flux_error"], zero_point)
+    units = {name: column_unit(table, own) for name, own in names.items()}
+    time = _mjd(names["time"], points["time"], units["time"])
+    flux, error = _fluxes(names, points, units, zero_point)
     (owner, ids), (band, bands) = (category_codes(points[n], n) for n in ("id", "band"))
     order = np.lexsort((time, owner))
+    _refuse_gaps(time, owner, order, ids)
     counts = np.bincount(owner, minlength=len(ids))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     constant = {name: names[name] for name in OBJECT_COLUMNS if name in names} | _carried(table, carry)
     columns_of_objects = {
-        name: per_object(name, object_values(table[own], name), order, offsets, ids) for name, own in constant.items()
+        name: one_per_object(name, object_values(table[own], name, units.get(name, ""), own), order, offsets, ids)
+        for name, own in constant.items()
     }
     if objects is not None:
         columns_of_objects = fill_missing(columns_of_objects, _join(ids, objects))
@@ -55,6 +70,7 @@ def _find_columns(table: Any, columns: Mapping[str, str]) -> dict[str, str]:
     'photoz'
     """
     names = column_names(table)
+    refuse_doubled("the table", names)
     if unknown := [name for name in columns if name not in POINT_COLUMNS + OBJECT_COLUMNS]:
         close = nearest(unknown[0], POINT_COLUMNS + OBJECT_COLUMNS)
         raise InputError(f"columns={{'{unknown[0]}': ...}}", f"a column that we know ({close})", "a misspelt name")
@@ -92,52 +108,72 @@ def _carried(table: Any, carry: Sequence[str]) -> dict[str, str]:
     return {name: name for name in carry}
 
 
-def _mjd(values: Any) -> np.ndarray:
-    """Times as MJD: of astropy's Time, of a column with a unit of time, of plain numbers."""
-    unit = getattr(values, "unit", None)
-    days = finite_numbers(getattr(values, "mjd", values), "time") * (u.Unit(unit).to(u.d) if unit else 1.0)
-    if len(days) and np.median(days) > 1e6:
-        raise InputError(
-            f"time around {np.median(days):.1f}", "MJD", "the values look like JD", "subtract 2400000.5",
-        )  # fmt: skip
+def _mjd(name: str, values: Any, unit: str) -> np.ndarray:
+    """Times as MJD: of astropy's Time, of timestamps, of a column with a unit of time, of plain numbers."""
+    column = to_arrow(getattr(values, "mjd", values), "time")
+    days = days_of_timestamps(column)
+    if days is None:
+        days = finite_numbers(column, "time") * unit_factor("the table", "time", name, unit)
+    else:
+        finite_numbers(days, "time")
+    if (days > JULIAN).any():
+        row = int(np.argmax(days > JULIAN))
+        scale = {"unix": "seconds since 1970"}.get(scale_name(days[row]), "JD")
+        median = float(np.median(days))
+        which = f"time around {median:.1f}" if median > JULIAN else f"time: row {row} is {days[row]:.1f}"
+        raise InputError(which, "MJD", f"the values look like {scale}", FIX_OF_SCALE.get(scale, ""))
     return days
 
 
-def _fluxes(name: str, flux: Any, error: Any, zero_point: float | None) -> tuple[np.ndarray, np.ndarray]:
+FIX_OF_SCALE = {"JD": "subtract 2400000.5", "seconds since 1970": 'astropy.time.Time(..., format="unix")'}
+
+
+def _refuse_gaps(time: np.ndarray, owner: np.ndarray, order: np.ndarray, ids: np.ndarray) -> None:
+    """Refuse an object whose times are of two scales."""
+    if gaps := far_apart(time, owner, order):
+        k, row = gaps[0]
+        raise InputError(f"object '{ids[k]}': {APART}", "times of one scale", "MJD among others", f"look at row {row}")
+
+
+def _fluxes(
+    names: Mapping[str, str], points: Mapping[str, Any], units: Mapping[str, str], zero_point: float | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Fluxes and their errors at zero point 27.5."""
-    factor, error_factor = _flux_factors(name, flux, error, zero_point)
-    fluxes, errors = finite_numbers(flux, "flux") * factor, finite_numbers(error, "flux_error") * error_factor
-    if not (errors > 0).all():
+    factor = _flux_factor(names["flux"], units["flux"], zero_point)
+    scale = error_factor("the table", names["flux_error"], units["flux"], units["flux_error"], factor)
+    fluxes = finite_numbers(points["flux"], "flux", factor)
+    errors = finite_numbers(points["flux_error"], "flux_error", factor * scale)
+    if not (errors > 1 / HUGE).all():
+        row = int(np.argmin(errors > 1 / HUGE))
+        size = "as good as zero" if errors[row] > 0 else "not positive"
         raise InputError(
-            f"flux_error: row {int(np.argmin(errors > 0))} is not positive", "a standard error above zero",
-            "a missing value written as 0 or -9", "drop those rows",
+            f"flux_error: row {row} is {size}", "a standard error above zero", "a missing value written as 0 or -9",
+            "drop those rows",
         )  # fmt: skip
     return fluxes, errors
 
 
-def _flux_factors(name: str, flux: Any, error: Any, zero_point: float | None) -> tuple[float, float]:
-    """Factors of flux and error to zero point 27.5, from their units where they have some."""
-    units = (str(getattr(values, "unit", None) or "") for values in (flux, error))
-    flux_unit, error_unit = ("" if unit.lower() in COUNTS else unit for unit in units)
-    if not flux_unit and zero_point is None:
+def _flux_factor(name: str, unit: str, zero_point: float | None) -> float:
+    """Factor of the flux to zero point 27.5, from its unit where it has one."""
+    if unit and unit.lower() not in COUNTS:
+        factor = flux_factor("the table", name, unit)
+        if zero_point is not None and abs(zero_point_factor(zero_point) / factor - 1) > 0.01:
+            cause, fix = "each says what a flux of one means", "leave zero_point out, or remove the unit"
+            raise InputError(f"flux in {unit} and zero_point = {zero_point:g}", "two that agree", cause, fix)
+        return factor
+    if zero_point is None:
         raise InputError(
             f"the table: flux column '{name}'", "its unit or its zero point",
             "the column has no unit of flux density; a guess could be off by a factor of 36",
             "zero_point=27.5 (the AB magnitude of a flux of one; 31.4 for nJy), or a column with a unit",
         )  # fmt: skip
-    if not flux_unit:
-        factor = zero_point_factor(zero_point)  # type: ignore[arg-type]
-        return factor, factor
-    factor = flux_factor("the table", name, flux_unit)
-    if zero_point is not None and abs(zero_point_factor(zero_point) / factor - 1) > 0.01:
-        cause, fix = "each says what a flux of one means", "leave zero_point out, or remove the unit"
-        raise InputError(f"flux in {flux_unit} and zero_point = {zero_point:g}", "two that agree", cause, fix)
-    return factor, flux_factor("the table", "flux_error", error_unit or flux_unit)
+    return zero_point_factor(zero_point)
 
 
 def _join(ids: np.ndarray, objects: Any) -> dict[str, np.ndarray]:
     """Return the columns of a table of objects in the order of ids."""
     names = column_names(objects)
+    refuse_doubled("`objects`", names)
     exact = {name: name for name in ("id", *OBJECT_COLUMNS) if name in names}
     own = {name: _find_one(Reading(columns=exact), names, name) for name in ("id", *OBJECT_COLUMNS)}
     if not own["id"]:
@@ -151,7 +187,7 @@ def _join(ids: np.ndarray, objects: Any) -> dict[str, np.ndarray]:
     rows = np.argsort(place)[np.searchsorted(keys, ids)]
     under = {name: name for name in names} | {column: name for column, name in own.items() if name}
     return {
-        column: object_values(objects[name], column)[rows]
+        column: object_values(objects[name], column, column_unit(objects, name), name)[rows]
         for column, name in under.items()
         if column != "id" and name != own["id"]
     }

@@ -8,14 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skysure.data.files.parquet import unit_of
 from skysure.data.files.tables import Table
-from skysure.data.files.values import texts
 from skysure.errors import InputError
 
 from .blocks import Block
 from .columns import Columns, find, resolve_points
 from .conversion import convert_objects, convert_points
 from .cures import quoted
+from .identifiers import identifiers
 from .reading import Reading
 
 
@@ -35,6 +36,12 @@ def nested_columns(schema: Mapping[str, pa.DataType]) -> dict[str, dict[str, pa.
         elif is_list(kind):
             out.setdefault("", {})[name] = kind.value_type
     return out
+
+
+def units_inside(kind: pa.DataType) -> dict[str, str]:
+    """Units of the fields of a nested column, by their metadata."""
+    struct = kind if pa.types.is_struct(kind) else kind.value_type
+    return {field.name: unit_of(field) for field in struct}
 
 
 def choose(file: str, table: Table, reading: Reading) -> str | None:
@@ -65,6 +72,8 @@ def resolve(file: str, table: Table, nested: str, reading: Reading, user: Readin
     inner = nested_columns(table.schema)[nested]
     units = {n: u for n, u in table.units.items() if n not in inner or nested}
     units |= {n: table.units.get(n, "") if not nested else "" for n in inner}
+    if nested:
+        units |= units_inside(table.schema[nested])
     return resolve_points(file, reading, user, units)
 
 
@@ -82,12 +91,11 @@ def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
         points, keep = convert_points(columns, flat, np.repeat(rows, counts))
         counted = np.concatenate([[0], np.cumsum(keep)])
         offsets = counted[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
-        codes, names = texts(values[columns.of["id"][0]])
+        ids, written = identifiers(columns.file, columns.of["id"][0], values[columns.of["id"][0]])
         objects, more = convert_objects(columns, {n: values[n] for n in outer})
-        ids = names[codes]
         yield Block(
             ids, offsets, points if keep.all() else points[keep], objects, np.full(len(ids), columns.file),
-            more | reasons,
+            more | reasons, rows, written,
         )  # fmt: skip
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.tables import Table
-from skysure.data.files.values import texts
+from skysure.data.problems import Problems
 
-from .blocks import Block, missing
-from .columns import Columns, find
+from .blocks import Block
+from .columns import Columns, find, set_factors
 from .conversion import convert_objects
+from .identifiers import identifiers
+from .per_object import NAMES, is_missing, missing, rows_that_differ
 from .reading import OBJECT_COLUMNS, Reading
 
 
@@ -23,12 +26,14 @@ class Objects:
         self.name = table.entry.name
         of = {c: names for c in ("id", *OBJECT_COLUMNS) if (names := find(reading, table.units, c))}
         columns = Columns(self.name, reading, of, available=tuple(table.units), notes=notes)
+        set_factors(columns, table.units, problems := Problems())
+        problems.raise_all()
+        self._notes = notes
         ids, parts, self._reasons = [], [], {}
         read = 0
         for batch in table.batches(columns.to_read):
             values = dict(zip(batch.schema.names, batch.columns, strict=True))
-            codes, names = texts(values[of["id"][0]])
-            ids.append(names[codes])
+            ids.append(identifiers(self.name, of["id"][0], values[of["id"][0]])[0])
             objects, reasons = convert_objects(columns, values)
             parts.append(objects)
             self._reasons |= {read + k: why for k, why in reasons.items()}
@@ -60,10 +65,24 @@ class Objects:
         objects = dict(block.objects)
         for name, values in self.columns.items():
             own = objects.get(name, missing(values, len(ids)))
-            empty = own == "" if own.dtype.kind in "UO" else np.isnan(own.astype(float))
             joined = values[rows] if len(self) else missing(values, len(ids))
-            objects[name] = np.where(is_here & empty, joined, own)
-        return Block(block.ids, block.offsets, block.points, objects, block.files, reasons)
+            different = self._differences(name, np.where(is_here, joined, missing(joined, 1)), own)
+            for k in different if name == "label" else ():
+                reasons.setdefault(int(k), f"its label is another one in {self.name}")
+            objects[name] = np.where(is_here & is_missing(own), joined, own)
+        return replace(block, objects=objects, reasons=reasons)
+
+    def _differences(self, name: str, joined: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Find objects that have another value here than beside their points, beyond rounding, and note how many."""
+        if (joined.dtype.kind in "UO") != (own.dtype.kind in "UO"):
+            return np.zeros(0, np.int64)
+        different = rows_that_differ(name, joined, own)
+        if joined.dtype.kind == "f":
+            different = different[~np.isclose(joined[different], own[different], rtol=1e-5)]
+        if name != "label":
+            text = f"objects have another {NAMES.get(name, name)} in {self.name}; that beside the points was taken"
+            self._notes(text, len(different))
+        return different
 
 
 def joinable(table: Table, reading: Reading) -> bool:

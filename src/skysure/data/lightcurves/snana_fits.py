@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.entries import Entry
-from skysure.data.files.values import texts
+from skysure.data.files.names import refuse_doubled
 from skysure.errors import InputError
 
 from .blocks import Block
 from .columns import resolve_points
 from .conversion import convert_objects, convert_points
+from .identifiers import identifiers
 from .ignore_lists import NOTE, Ignored, points_to_ignore
 from .reading import OBJECT_COLUMNS, Reading
 from .snana_text import Notes
@@ -73,7 +74,7 @@ def blocks(
     """Read a pair of files, some thousand objects at a time."""
     with _open(head) as headers, _open(phot) as photometry:
         table, rows = _table(headers, head), _table(photometry, phot)
-        units = dict.fromkeys((*rows.columns.names, *table.columns.names), "")
+        units = _units(head, table) | _units(phot, rows)
         columns = resolve_points(phot.name, reading, user, units)
         columns.notes = notes
         first, last = (_native(table.data[n]).astype(np.int64) for n in ("PTROBS_MIN", "PTROBS_MAX"))
@@ -92,8 +93,8 @@ def blocks(
             index = np.repeat(first[part] - 1 - offsets[:-1], counts) + np.arange(offsets[-1])
             values = {n: _arrow(rows.data[n][index]) for n in inner}
             points, keep = convert_points(columns, values, index + 1)
-            codes, names = texts(_arrow(table.data[columns.of["id"][0]][part]))
-            ids = names[codes]
+            name = columns.of["id"][0]
+            ids, _ = identifiers(head.name, name, _arrow(table.data[name][part]))
             ignore = points_to_ignore([head.folder] * len(ids), ids, counts, points, ignored, reading)
             notes(NOTE, int((keep & ignore).sum()))
             keep &= ~ignore
@@ -102,7 +103,8 @@ def blocks(
             )
             new = np.concatenate([[0], np.cumsum(keep)])[offsets].astype(np.int64)
             files = np.full(len(ids), head.name)
-            yield Block(ids, new, points if keep.all() else points[keep], objects, files, reasons)
+            object_rows = np.arange(start + 1, start + 1 + len(ids))
+            yield Block(ids, new, points if keep.all() else points[keep], objects, files, reasons, object_rows)
 
 
 @contextmanager
@@ -138,6 +140,12 @@ def _table(file, entry: Entry):
         if getattr(hdu, "columns", None) is not None:
             return hdu
     raise InputError(entry.name, "a FITS table", "it holds only images", "give a table")
+
+
+def _units(entry: Entry, table: Any) -> dict[str, str]:
+    """Units of the columns of a table; each name occurs once."""
+    refuse_doubled(entry.name, table.columns.names)
+    return {column.name: str(column.unit or "") for column in table.columns}
 
 
 def _native(values: np.ndarray) -> np.ndarray:

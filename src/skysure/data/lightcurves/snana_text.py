@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files import kinds
+from skysure.data.files.delimited import split_lines
 from skysure.data.files.entries import Entry, bare, contents
 
 from .blocks import Block, Points
@@ -48,7 +49,7 @@ def parse(text: str) -> Parsed:
     """Parse one file; of `value +- error` the error goes under KEY_ERR, of SIM_COMMENT the type is taken."""
     out = Parsed()
     header = out.header
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(map(str.lstrip, split_lines(text)), 1):
         if line.startswith("OBS:"):
             out.rows.append(line.split()[1:])
             out.lines.append(number)

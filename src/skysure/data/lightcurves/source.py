@@ -80,14 +80,19 @@ class LightCurveSource(Source):
         problems.raise_all()
         self.reading = self._plan.kept
         self.rejected: list[Rejected] = []
-        self._rejected_count = 0
+        self._reasons: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
         self._damaged: dict[Path, InputError] = {}
 
     @property
     def rejected_count(self) -> int:
         """Number of objects that the last walk set aside."""
-        return self._rejected_count
+        return self._reasons.total()
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why objects were set aside in the last walk, each with the number of objects; all of them, listed or not."""
+        return dict(self._reasons)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -118,7 +123,8 @@ class LightCurveSource(Source):
 
     def chunks(self, part: str | None = None, size: int = 4096) -> Iterator[LightCurves]:
         """Walk through the objects, `size` at a time (the last chunk may have fewer)."""
-        self.rejected, self._rejected_count = [], 0
+        self.rejected = []
+        self._reasons.clear()
         self._notes.clear()
         self._damaged.clear()
         for path, error in self._plan.aside.items():
@@ -185,8 +191,10 @@ class LightCurveSource(Source):
                 block = table.join(block)
             _fill_constants(block, reading)
             total += len(block)
+            for name, mask in block.varying.items():
+                self._note(f"objects have several values of '{name}' to carry; the first was taken", int(mask.sum()))
             curves, rejected = clean(block, reading, seen.add(block.ids), self._note)
-            self._rejected_count += len(rejected)
+            self._reasons.update(r.reason for r in rejected)
             self.rejected += rejected[: REMEMBERED - len(self.rejected)]
             if len(curves):
                 yield curves

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from .bands import band_names
 from .blocks import ERROR, FLAWS, NAN, Block
 from .curves import LightCurves
 from .reading import Reading
+from .times import APART, far_apart
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def clean(
     if doubled.any():
         notes("points that occur twice were taken once", int(doubled.sum()))
     counts = np.bincount(owner[~doubled], minlength=len(block))
-    reasons = _reasons(block, owner, counts, repeated)
+    reasons = _reasons(block, owner, order, counts, repeated)
     good = np.ones(len(block), bool)
     good[list(reasons)] = False
     keep = good[owner] & ~doubled
@@ -65,11 +66,7 @@ def clean(
         points.time[index], np.searchsorted(used, points.band[index]).astype(np.int16), points.flux[index],
         points.flux_error[index], tuple(names[k] for k in used),
     )  # fmt: skip
-    first = np.minimum(block.offsets[:-1], max(len(points) - 1, 0))
-    rejected = [
-        Rejected(str(block.ids[k]), str(block.files[k]), row or (int(points.row[first[k]]) if len(points) else 0), why)
-        for k, (row, why) in sorted(reasons.items())
-    ]
+    rejected = [Rejected(str(block.ids[k]), str(block.files[k]), row, why) for k, (row, why) in sorted(reasons.items())]
     return curves, rejected
 
 
@@ -86,7 +83,7 @@ def _drop_points(block: Block, reading: Reading, notes: Callable[[str, int], Non
     for code in np.unique(flaw[drop]):
         notes(f"points dropped because {FLAWS[code]}", int((flaw[drop] == code).sum()))
     offsets = np.concatenate([[0], np.cumsum(~drop)])[block.offsets].astype(np.int64)
-    return Block(block.ids, offsets, block.points[~drop], block.objects, block.files, block.reasons)
+    return replace(block, offsets=offsets, points=block.points[~drop])
 
 
 def _order(time: np.ndarray, owner: np.ndarray, notes: Callable[[str, int], None]) -> np.ndarray:
@@ -114,13 +111,16 @@ def _repeated_points(block: Block, owner: np.ndarray, order: np.ndarray) -> np.n
     return doubled
 
 
-def _reasons(block: Block, owner: np.ndarray, counts: np.ndarray, repeated: np.ndarray) -> dict[int, tuple[int, str]]:
+def _reasons(
+    block: Block, owner: np.ndarray, order: np.ndarray, counts: np.ndarray, repeated: np.ndarray
+) -> dict[int, tuple[int, str]]:  # fmt: skip
     """Row and reason of every object that cannot be used; of several reasons the first."""
-    out: dict[int, tuple[int, str]] = {k: (0, why) for k, why in block.reasons.items()}
-    for k in np.flatnonzero(block.ids == ""):
-        out.setdefault(int(k), (0, "it has no id"))
-    for k in np.flatnonzero(repeated):
-        out.setdefault(int(k), (0, "duplicate id: an object of this id came before"))
+    rows = block.rows.tolist()
+    out: dict[int, tuple[int, str]] = {k: (rows[k], why) for k, why in block.reasons.items()}
+    for k in np.flatnonzero(block.ids == "").tolist():
+        out.setdefault(k, (rows[k], "it has no id"))
+    for k in np.flatnonzero(repeated).tolist():
+        out.setdefault(k, (rows[k], "duplicate id: an object of this id came before"))
     flawed = np.flatnonzero(block.points.flaw)
     objects, first = np.unique(owner[flawed], return_index=True)
     for k, point in zip(objects.tolist(), flawed[first].tolist(), strict=True):
@@ -129,6 +129,8 @@ def _reasons(block: Block, owner: np.ndarray, counts: np.ndarray, repeated: np.n
         fix = ' (drop_points = ["nan"] keeps the rest)' if NAN < flaw < ERROR else ""
         fix = ' (drop_points = ["error"] keeps the rest)' if flaw == ERROR else fix
         out.setdefault(k, (int(block.points.row[point]), FLAWS[flaw] + hint + fix))
-    for k in np.flatnonzero(counts < 2):
-        out.setdefault(int(k), (0, "one point" if counts[k] else "no points"))
+    for k, point in far_apart(block.points.time, owner, order):
+        out.setdefault(k, (int(block.points.row[point]), APART))
+    for k in np.flatnonzero(counts < 2).tolist():
+        out.setdefault(k, (rows[k], "one point" if counts[k] else "no points"))
     return out
