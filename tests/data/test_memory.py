@@ -30,7 +30,7 @@ WANTED = [3.0, 1.0, 2.0, 4.0]
 """The fluxes by object and time."""
 
 
-@pytest.mark.parametrize("ids", [[7, 8, 7, 8], [7.0, 8.0, 7.0, 8.0], [b"7", b"8", b"7", b"8"], ["7 ", "8", " 7", "8"]])
+@pytest.mark.parametrize("ids", [[7, 8, 7, 8], [7.0, 8.0, 7.0, 8.0], [b"7", b"8", b"7", b"8"], ["7 ", "8", "7 ", "8"]])
 def test_ids_of_any_type_meet_those_of_the_objects(ids: list[Any]) -> None:
     objects = {"id": np.array([8, 7]), "redshift": [0.8, np.nan], "label": ["Ia", None]}
     curves = LightCurves.from_table(rows(id=np.array(ids)), objects=objects, zero_point=27.5)
