@@ -13,7 +13,7 @@ Disks fail at the same events: no space, a quota, read-only from there on; and n
 is lost if the program says so without a traceback, no output has its name before it is whole, and the command can be
 continued as after a kill.
 
-`--quick` tries a part of the points. The exit status is 1 where anything is lost.
+`--quick` tries one of several points. The exit status is 1 where anything is lost.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ from record import record, row
 KILLS = ("kill", "kill with an empty file")
 FAILURES = ("full disk", "quota", "read-only")
 SIZES = (1, 500, 3_000, 20_000, 100_000)
-EVERY = {"kill": 4, "kill with an empty file": 12, "full disk": 12, "quota": 40, "read-only": 16, LIMITED: 5}
-"""Of how many points `--quick` tries one."""
+FULL = {"kill": 1, "kill with an empty file": 1, "full disk": 1, "quota": 5, "read-only": 3, LIMITED: 1}
+QUICK = {"kill": 5, "kill with an empty file": 12, "full disk": 12, "quota": 30, "read-only": 30, LIMITED: 10}
+"""Of how many points of a mode one is tried; an error of a disk has the same way through the program whatever it is."""
 
 
 def main() -> int:
@@ -46,6 +47,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a part of the points")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--command", help="only commands whose name begins so; nothing is recorded")
+    parser.add_argument("--kills", action="store_true", help="no failing disks; nothing is recorded")
     parser.add_argument("--folder", type=Path, help="where the commands run; by default a temporary folder")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=options.folder))
@@ -53,22 +55,22 @@ def main() -> int:
         bench = Bench(folder)
         commands = [c for c in COMMANDS if c.name.startswith(options.command or "")]
         bench.prepare(commands)
-        points = [*bench.points([*KILLS, *FAILURES]), *bench.limits(SIZES)]
-        points = select(points) if options.quick else points
+        points = select([*bench.points([*KILLS, *FAILURES]), *bench.limits(SIZES)], QUICK if options.quick else FULL)
+        points = [p for p in points if p.mode in KILLS or not options.kills]
         outcomes = run(bench, points, options.jobs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    record("crash", rows(bench, outcomes), quick=options.quick or bool(options.command))
+    record("crash", rows(bench, outcomes), quick=options.quick or options.kills or bool(options.command))
     return int(any(outcome.lost for outcome in outcomes))
 
 
-def select(points: list[Point]) -> list[Point]:
+def select(points: list[Point], every: dict[str, int]) -> list[Point]:
     """Take one of several points of each mode, evenly, so that every command has its share."""
     counts: Counter[str] = Counter()
     chosen = []
     for point in points:
         counts[point.mode] += 1
-        if counts[point.mode] % EVERY[point.mode] == 0:
+        if counts[point.mode] % every[point.mode] == 0:
             chosen.append(point)
     return chosen
 

@@ -22,9 +22,11 @@ MODES = {
     "read-only": (events.make_read_only, True),
 }  # fmt: skip
 """What happens at the event, and whether it goes on happening."""
+ONLY = {"kill with an empty file": "open", "full disk": events.CREATING, "quota": events.CREATING}
+"""The events at which a mode does anything; at others it does what it does at the next of these."""
 LIMITED = "largest file"
 """The mode in which no file grows beyond a size, which takes the place of the number of the event."""
-SAME, COMPLETE = "same bytes", "complete already, and told so"
+SAME, COMPLETE = "same bytes", "complete already"
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,11 @@ class Bench:
         return ended
 
     def points(self, modes: Sequence[str]) -> Iterator[Point]:
-        """List the points of all commands; only opening a file can leave an empty one."""
+        """List the points of all commands; some modes concern only events that open or make something."""
         for name, expected in self.expected.items():
             for mode in modes:
                 for at, event in enumerate(expected.events, start=1):
-                    if mode != "kill with an empty file" or event.startswith("open "):
+                    if event.startswith(ONLY.get(mode, "")):
                         yield Point(name, mode, at, event)
 
     def limits(self, sizes: Sequence[int]) -> Iterator[Point]:
@@ -177,6 +179,10 @@ def try_point(point: Point, expected: Expected, prepared: Path, slot: Path) -> O
             return Outcome(point, "", f"no clear error but status {stopped.status}: {stopped.text[-500:]}")
         if half := half_outputs(expected, folder, before):
             return Outcome(point, "", f"half an output: {half}")
+        if not stopped.status:  # nothing was prevented, except perhaps tidying up
+            files = files_in(folder)
+            changed = [name for name, content in expected.files.items() if files.get(name) != content]
+            return Outcome(point, "" if changed else SAME, f"other bytes: {changed}" if changed else "")
     return continue_point(point, expected, folder, stopped)
 
 
@@ -192,6 +198,8 @@ def continue_point(point: Point, expected: Expected, folder: Path, stopped: Ende
     """Continue a command that was stopped, as its messages say."""
     command = expected.command
     done = pieces(command, stopped.events)
+    if "--force" in command.words and not differences(expected.files, files_in(folder)):
+        return Outcome(point, COMPLETE)  # the command itself asks for it to be made again
     for words in command.continued:
         before = bytes_in(folder)
         ended = run_command(words, folder)
