@@ -20,7 +20,7 @@ from skysure.run.session import IN_MEMORY
 from skysure.run.staging import require_replaceable
 from skysure.settings import build
 
-from .exclusions import left_out, require_objects, tell_left_out
+from .exclusions import left_out, require_objects, require_unlisted, tell_left_out
 from .inputs import Paths, accelerator_on, any_given, load, open_data, open_environment, open_for_run, reading_for
 from .progress import Progress, notify, silent
 from .unseen import split_of, unseen
@@ -102,6 +102,8 @@ def _folder_for(run: Run, out: str | Path, has_data: bool, force: bool) -> Path 
     """Choose the folder to write to, and check it before anything is computed; None: nothing is written."""
     if out:
         require_replaceable(Path(out), force=force)
+        if has_data:
+            require_unlisted(Path(out), force=force)
         return Path(out)
     folder = None if has_data else run.path
     if folder is not None and folder.name in shipped() and folder == find(folder.name):

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from skysure.data.results.writer import rejected_path, write_rejected
 from skysure.data.sources import CALIBRATION, TEST, Source, SplitSource
-from skysure.data.targets import replacing
+from skysure.data.targets import check_target, replacing
 from skysure.errors import InputError
 
 FEW = 100
@@ -44,6 +44,16 @@ def left_out(source: Any, objects: int) -> dict[str, Any]:
     dropped, rejected = source.dropped, source.rejected_count
     counts = {"dropped": {"count": dropped, "why": "trained or calibrated on"}} if dropped else {}
     return counts | ({"rejected": {"count": rejected, "of": objects + dropped + rejected}} if rejected else {})
+
+
+def require_unlisted(out: Path, *, force: bool) -> None:
+    """Raise InputError where the list of rejected objects of an earlier result would be replaced without `force`.
+
+    A list beside the folder of an unfinished result belongs to that result, and is made again.
+    """
+    unfinished = any(out.with_name(f"{out.name}.{suffix}").exists() for suffix in ("training", "evaluation"))
+    if not unfinished:
+        check_target(rejected_path(out), force=force)
 
 
 def tell_left_out(
