@@ -149,10 +149,9 @@ class LightCurveSource(Source):
     def _reject_file(self, path: Path, error: InputError) -> None:
         """List a file among what was set aside, as an object without id."""
         reason = "; ".join(f"{e.problem.removeprefix(f'{path}: ')} ({e.cause})" for e in errors_in(error))
-        self._rejected_count += 1
-        self.rejected += [Rejected("", str(path), 0, f"the file was set aside: {reason}")][
-            : REMEMBERED - len(self.rejected)
-        ]
+        rejected = Rejected("", str(path), 0, f"the file was set aside: {reason}")
+        self._reasons[rejected.reason] += 1
+        self.rejected += [rejected][: REMEMBERED - len(self.rejected)]
 
     def _unless_damaged(self, entry: Entry, blocks: Iterator[Block]) -> Iterator[Block]:
         """Read a file; one of a folder or archive is set aside from where it turns out to be damaged."""
