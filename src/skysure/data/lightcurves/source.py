@@ -148,17 +148,10 @@ class LightCurveSource(Source):
 
     def _reject_file(self, path: Path, error: InputError) -> None:
         """List a file among what was set aside, as an object without id."""
-<<<<<<< Updated upstream
         reason = "; ".join(f"{e.problem.removeprefix(f'{path}: ')} ({e.cause})" for e in errors_in(error))
         rejected = Rejected("", str(path), 0, f"the file was set aside: {reason}")
         self._reasons[rejected.reason] += 1
         self.rejected += [rejected][: REMEMBERED - len(self.rejected)]
-=======
-        problems = "; ".join(f"{e.problem.removeprefix(f'{path}: ')} ({e.cause})" for e in errors_in(error))
-        reason = f"the file was set aside: {problems}"
-        self._reasons[reason] += 1
-        self.rejected += [Rejected("", str(path), 0, reason)][: REMEMBERED - len(self.rejected)]
->>>>>>> Stashed changes
 
     def _unless_damaged(self, entry: Entry, blocks: Iterator[Block]) -> Iterator[Block]:
         """Read a file; one of a folder or archive is set aside from where it turns out to be damaged."""
