@@ -58,3 +58,42 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if close:
         return "nearest: " + ", ".join(close)
     return "known: " + ", ".join(names[:20]) + (" ..." if len(names) > 20 else "") if names else ""
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in a line what an error of a library says; its type too, where the text alone says little.
+
+    >>> reason_of(ValueError("no digits")), reason_of(KeyError("band"))
+    ('no digits', "KeyError: 'band'")
+    """
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # a text that cannot be made: its type has to do
+        lines = []
+    text = shorten(lines[0]) if lines else ""
+    if not text:
+        return type(error).__name__
+    return text if isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
+
+
+def shorten(text: str, most: int = 200) -> str:
+    """Cut a text to a length that a message can hold.
+
+    >>> shorten("abcdef", 4)
+    'a...'
+    """
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def quote(value: object, most: int = 100) -> str:
+    """Write a value of any size as a message can hold it.
+
+    >>> quote("a" * 200, 8), quote(10 ** 5000)
+    ("'aaaa...", 'a number of 16610 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        return shorten(repr(value), most)
+    except (ValueError, RecursionError):
+        return f"a value of type {type(value).__name__}"

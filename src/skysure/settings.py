@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
+import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from numbers import Real
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .errors import InputError, SettingsError, nearest
+from . import limits
+from .errors import InputError, SettingsError, nearest, quote, reason_of, shorten
 
 T = TypeVar("T")
 
@@ -45,6 +49,8 @@ def build(cls: type[T], *layers: Mapping[str, Any], where: str = "settings") -> 
     kinds = get_type_hints(cls)
     values: dict[str, Any] = {}
     for layer in layers:
+        if not isinstance(layer, Mapping):
+            raise SettingsError(f"{where} = {quote(layer)}", "a table of fields")
         for name, value in layer.items():
             if name not in kinds:
                 raise SettingsError(
@@ -74,14 +80,18 @@ def convert(value: Any, kind: Any, name: str) -> Any:
     if origin is Literal:
         if value in options:
             return value
-        raise SettingsError(f"{name} = {value!r}", "one of " + ", ".join(map(str, options)))
+        raise SettingsError(f"{name} = {quote(value)}", "one of " + ", ".join(map(str, options)))
     if origin is tuple:
         items = [v for v in value.split(",") if v] if isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)):
+            raise SettingsError(f"{name} = {quote(value)}", "a list of values")
         kinds = [options[0]] * len(items) if options[-1] is Ellipsis else options
         if len(kinds) != len(items):
             raise SettingsError(f"{name} has {len(items)} values", f"{len(kinds)} values")
         return tuple(convert(v, k, name) for v, k in zip(items, kinds, strict=True))
     if origin is dict:
+        if not isinstance(value, Mapping):
+            raise SettingsError(f"{name} = {quote(value)}", "a table")
         return {convert(k, options[0], name): convert(v, options[1], name) for k, v in dict(value).items()}
     if is_dataclass(kind):
         return value if isinstance(value, kind) else build(kind, value, where=name)
@@ -106,6 +116,8 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def _convert_plain(value: Any, kind: Any, name: str) -> Any:
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise SettingsError(f"{name} = {quote(value)}", "a number of at most 64 bits")
     text = str(value).strip().lower()
     if kind is bool and text in ("true", "false", "yes", "no"):
         return text in ("true", "yes")
@@ -119,9 +131,9 @@ def _convert_plain(value: Any, kind: Any, name: str) -> Any:
             number = whole = float("nan")
         if kind is float and number == number:
             return number
-        if kind is int and number == number and abs(number) != float("inf") and number == int(number):
+        if kind is int and abs(number) < 2**64 and number == int(number):
             return int(whole)
-    raise SettingsError(f"{name} = {value!r}", _WORDS.get(kind, str(kind)))
+    raise SettingsError(f"{name} = {quote(value)}", _WORDS.get(kind, str(kind)))
 
 
 def documentation(cls: type) -> str:
@@ -143,16 +155,61 @@ def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float]]) -> No
 
 
 def load_toml(path: Path | str) -> dict[str, Any]:
-    """Read a TOML file; raises InputError with the file and the line."""
-    path = Path(path)
+    """Read a TOML file.
+
+    Raises
+    ------
+    InputError
+        With the file, and the line or the field, where it is no TOML, nests too deep, or has a number of more than 64
+        bits (SettingsError).
+    """
+    return _load(Path(path), "TOML", tomllib.loads, "a quote or bracket left open")
+
+
+def load_json(path: Path | str) -> Any:
+    """Read a JSON file; raises InputError with the file where it is no JSON or nests too deep."""
+    return _load(Path(path), "JSON", json.loads, "an edit by hand, or a file cut short")
+
+
+def _load(path: Path, kind: str, parse: Callable[[str], Any], cause: str) -> Any:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        content = parse(_read_text(path, kind))
+    except (ValueError, RecursionError) as error:
+        reason = "it nests too deep" if isinstance(error, RecursionError) else reason_of(error)
+        raise InputError(f"{path}: {reason}", f"valid {kind}", cause) from error
+    _check_values(path, content)
+    return content
+
+
+def _read_text(path: Path, kind: str) -> str:
+    """Read a small text file; a pipe or device is refused, as it may never end."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path} is no regular file", f"a {kind} file", "a folder, a pipe or a device")
+        if status.st_size > limits.current().settings_file:
+            raise limits.exceeded(
+                str(path), f"{status.st_size:,} bytes", "settings_file", f"no {kind} file of settings"
+            )
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "a TOML file") from None
+        raise InputError(f"{path}: no such file", f"a {kind} file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}", "a TOML file that can be read") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: {error}", "valid TOML", "a quote or bracket left open") from None
+        raise InputError(f"{path}: {reason_of(error)}", f"a {kind} file that can be read") from error
+
+
+def _check_values(path: Path, content: Any) -> None:
+    """Refuse values that no field holds: whole numbers of more than 64 bits, tables nested too deep."""
+    most = limits.current().nesting
+    waiting: list[tuple[str, Any, int]] = [("", content, 0)]
+    while waiting:
+        name, value, depth = waiting.pop()
+        if depth > most:
+            raise limits.exceeded(f"{path}: {shorten(name)}", "tables within tables", "nesting", "no file of settings")
+        if isinstance(value, int) and value.bit_length() > 64:
+            raise SettingsError(f"{path}: {name} = {quote(value)}", "a number of at most 64 bits", "digits too many")
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += [(f"{name}.{key}" if name else str(key), item, depth + 1) for key, item in items]
 
 
 def table_of(path: Path | str, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from cyclopts import CycloptsError
 
 from skysure.errors import InputError
 
+from .boundary import shows_tracebacks, unforeseen
 from .commands import COMMANDS, app
 from .showing import say
 
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except OSError as error:
-        say(str(InputError(f"{error.filename or 'a file'}: {error.strerror or error}")))
+    except Exception as error:  # the one place for what no check foresaw
+        if shows_tracebacks():
+            raise
+        say(str(unforeseen(error)))
         return 1

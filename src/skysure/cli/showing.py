@@ -44,7 +44,7 @@ def listing(facts: Any, indent: str = "") -> str:
             lines.append(f"{indent}{key}: {value['type']} {value['unit']}".rstrip())
         elif isinstance(value, dict):
             lines += [f"{indent}{key}:", listing(value, indent + "  ")]
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             lines += [f"{indent}{key}:"] + [listing(item, indent + "  ") for item in value]
         else:
             text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value

@@ -22,7 +22,7 @@ from torch import Tensor
 from skysure.data.targets import replacing
 from skysure.errors import InputError
 from skysure.evaluation.arrays import join_arrays, split_arrays
-from skysure.settings import load_toml
+from skysure.settings import load_json, load_toml
 
 from .digests import digest_of_file, digest_of_json, require_file
 
@@ -75,14 +75,14 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     path = folder / "metrics.json"
     if not path.is_file():
         raise InputError(f"{path}: no such file", "an evaluated run", "", f"skysure evaluate {quote(str(folder))}")
+    metrics = load_json(path)
+    if not isinstance(metrics, dict):
+        raise InputError(f"{path} holds a {type(metrics).__name__}", "a JSON object", "an edit by hand")
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(metrics, dict):
-            raise InputError(f"{path} holds a {type(metrics).__name__}", "a JSON object", "an edit by hand")
         _require_saved(folder, metrics, metrics.pop("sha256", None))
         return join_arrays(metrics, _read_arrays(folder / ARRAYS))
-    except (ValueError, RecursionError, OSError) as error:
-        raise InputError(f"{path}: {error}", "valid JSON", "an edit by hand") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: {error}", "valid JSON", "an edit by hand") from error
 
 
 def _require_saved(folder: Path, metrics: dict[str, Any], digests: Any) -> None:

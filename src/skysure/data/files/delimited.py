@@ -16,7 +16,8 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from skysure.errors import InputError
 
-from .entries import HEAD, Entry
+from .entries import Entry
+from .lines import Pieces, blocks_of_lines, read_head
 from .names import refuse_doubled
 
 BLOCK = 1 << 23
@@ -38,7 +39,7 @@ class DelimitedTable:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         with entry.open() as stream:
-            head = stream.read(HEAD)
+            head = read_head(stream, entry.name)
         lines = split_lines(_decode(head))
         self._skip = next((k for k, line in enumerate(lines) if line.strip() and not _is_comment(line)), len(lines))
         header = lines[self._skip] if self._skip < len(lines) else ""
@@ -95,7 +96,7 @@ class DelimitedTable:
                     self.entry.name, f"rows of {len(self.schema)} fields", str(error).splitlines()[0],
                     "correct or remove that row; where it is the last, the file is truncated: fetch it again"
                     + commas * (self._delimiter == ","),
-                ) from None  # fmt: skip
+                ) from error  # fmt: skip
 
     def _with_points(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Write decimal commas as points, in the columns that have them."""
@@ -134,9 +135,13 @@ class DelimitedTable:
             if self._delimiter != " ":
                 yield stream
                 return
-            lines = stream.read().splitlines()
-            unit = UNIT.encode()
-            yield io.BytesIO(b"\n".join(unit.join(x.split()) for x in lines if x.strip() and x[:1] != b"#"))
+            yield io.BufferedReader(Pieces(self._without_blanks(stream)), BLOCK)
+
+    def _without_blanks(self, stream: IO[bytes]) -> Iterator[bytes]:
+        """Rows of a table whose columns are separated by white space, with UNIT instead, block by block."""
+        unit = UNIT.encode()
+        for lines in blocks_of_lines(stream, self.entry.name, BLOCK):
+            yield b"".join(unit.join(x.split()) + b"\n" for x in lines if x.strip() and x[:1] != b"#")
 
 
 def decimal_commas(rows: Sequence[Sequence[str]], width: int) -> set[int]:

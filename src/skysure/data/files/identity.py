@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .entries import _files_in_folder, file_errors
+from .damage import file_errors
+from .entries import _files_in_folder, _files_of_glob
 
 
 def identify_files(paths: Iterable[str | Path], outputs: Sequence[str | Path] = ()) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _named_files(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str]]:
         elif path.exists():
             yield path, path.name
         elif glob.has_magic(str(pattern)):
-            yield from _named_files(sorted(glob.glob(str(pattern), recursive=True)))
+            yield from _named_files(_files_of_glob(str(pattern)))
 
 
 def _is_output(path: Path, outputs: Sequence[str | Path]) -> bool:

@@ -10,10 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skysure.errors import InputError
+from skysure import limits
+from skysure.errors import InputError, reason_of
 
+from .damage import file_errors
 from .entries import Entry
 from .names import refuse_doubled, votable_fields
+from .packing import BOMB
+from .types import plain_array, plain_type
+from .yaml import check_yaml
 
 BATCH = 131_072
 
@@ -26,12 +31,13 @@ class ParquetTable:
         with self._open() as file:
             schema = file.schema_arrow
             self._rows = file.metadata.num_rows
-        for names in (schema.names, *map(_names_inside, schema.types)):
-            refuse_doubled(entry.name, names)
-        self.schema = {f.name: f.type for f in schema}
-        noted = _astropy_units(schema.metadata or {})
-        others = _votable_units(schema.metadata or {})
-        self.units = {f.name: noted.get(f.name, unit_of(f) or others.get(f.name, "")) for f in schema}
+            _check_sizes(file.metadata, entry.name)
+            for names in (schema.names, *map(_names_inside, schema.types)):
+                refuse_doubled(entry.name, names)
+            self.schema = {f.name: plain_type(f.type) for f in schema}
+            noted = _astropy_units(schema.metadata or {}, entry.name)
+            others = _votable_units(schema.metadata or {})
+            self.units = {f.name: noted.get(f.name, unit_of(f) or others.get(f.name, "")) for f in schema}
         self._masks = {n: f"{n}.mask" for n in noted if n in self.schema and f"{n}.mask" in self.schema}
 
     def rows(self) -> int:
@@ -49,7 +55,20 @@ class ParquetTable:
             for groups in _batches_of_row_groups(rows, size):
                 names = [*columns, *(self._masks[c] for c in columns if c in self._masks)]
                 for batch in file.iter_batches(batch_size=size, row_groups=groups, columns=names, use_threads=False):
-                    yield self._unmask(batch, columns) if len(names) > len(columns) else batch
+                    yield self._plain(self._unmask(batch, columns) if len(names) > len(columns) else batch)
+
+    def _plain(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Bring the columns to their plain types."""
+        values = []
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                values.append(plain_array(column))
+            except pa.ArrowException as error:
+                raise InputError(
+                    f"{self.entry.name}: column '{name}' of type {column.type}", "numbers or text",
+                    f"bytes that are no text ({reason_of(error)})", "write it as text, or leave it out",
+                ) from error  # fmt: skip
+        return pa.record_batch(values, names=batch.schema.names)
 
     def _unmask(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         values = [
@@ -62,19 +81,20 @@ class ParquetTable:
 
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
-        try:
-            if self.entry.plain:
-                with pq.ParquetFile(self.entry.path) as file:
-                    yield file
-            else:
-                with self.entry.open() as stream:
-                    content = stream.read()
-                yield pq.ParquetFile(io.BytesIO(content))
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                self.entry.name, "a whole Parquet file", f"truncated or damaged ({str(error).splitlines()[0]})",
-                "fetch or write it again",
-            ) from None  # fmt: skip
+        with file_errors(self.entry.name, "a whole Parquet file", "fetch or write it again"):
+            source = self.entry.path if self.entry.plain else io.BytesIO(self.entry.read())
+            with pq.ParquetFile(source) as file:
+                yield file
+
+
+def _check_sizes(metadata: pq.FileMetaData, name: str) -> None:
+    """Refuse a file whose columns unpack to too many bytes for its size."""
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    columns = [group.column(c) for group in groups for c in range(group.num_columns)]
+    unpacked = sum(column.total_uncompressed_size for column in columns)
+    packed = sum(column.total_compressed_size for column in columns)
+    if unpacked > max(limits.RATIO_FROM, limits.current().unpacked_ratio * packed):
+        raise limits.exceeded(name, f"{packed:,} bytes that unpack to {unpacked:,}", "unpacked_ratio", BOMB)
 
 
 def _batches_of_row_groups(rows: Sequence[int], size: int) -> Iterator[list[int]]:
@@ -107,11 +127,13 @@ def _votable_units(metadata: dict[bytes, bytes]) -> dict[str, str]:
     return dict(votable_fields(io.BytesIO(content))) if content else {}
 
 
-def _astropy_units(metadata: dict[bytes, bytes]) -> dict[str, str]:
+def _astropy_units(metadata: dict[bytes, bytes], name: str) -> dict[str, str]:
     """Units from the header that astropy writes into Parquet."""
     if b"table_meta_yaml" not in metadata:
         return {}
     from astropy.table.meta import get_header_from_yaml
 
-    header = get_header_from_yaml(metadata[b"table_meta_yaml"].decode().splitlines())
+    text = metadata[b"table_meta_yaml"].decode("utf-8", "replace")
+    check_yaml(text, name)
+    header = get_header_from_yaml(text.splitlines())
     return {column["name"]: str(column.get("unit") or "") for column in header["datatype"]}

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.tables import Table
+from skysure.data.files.types import is_plain_scalar, plain_type
 from skysure.data.files.values import texts
 from skysure.errors import InputError
 
@@ -119,6 +120,8 @@ def band_names_in(
     read = 0
     for batch in table.batches([nested] if nested else [name, *(n for n in wanted if n in table.schema)]):
         values = {n: _flat(v) for n, v in _fields(batch, nested).items() if n in (name, *wanted)}
+        if not all(is_plain_scalar(plain_type(v.type)) for v in values.values()):
+            return set()
         beside = {n: v for n, v in values.items() if len(v) == len(values[name])}
         codes, present = texts(values[name])
         mask = points_to_keep(reading, beside, len(codes))

@@ -8,6 +8,7 @@ from skysure.errors import InputError
 
 from . import nested, snana_fits, snana_text
 from .bands import UnknownBands, band_names_in, check_bands
+from .column_types import check_nested_types, check_types
 from .columns import Columns, check_named, find, resolve_points
 from .cures import UnstatedFlux
 from .plan import Plan
@@ -62,11 +63,15 @@ def set_tables_aside(plan: Plan) -> bool:
 
 
 def resolve(plan: Plan, table: Table, column: str | None) -> Columns:
-    """Find the columns of a long table (`column` None) or of a nested one."""
+    """Find the columns of a long table (`column` None) or of a nested one, and check that they can be read."""
     file = table.entry.name
     if column is None:
-        return resolve_points(file, plan.reading, plan.user, table.units)
-    return nested.resolve(file, table, column, plan.reading, plan.user)
+        columns = resolve_points(file, plan.reading, plan.user, table.units)
+        check_types(columns, table.schema)
+        return columns
+    columns = nested.resolve(file, table, column, plan.reading, plan.user)
+    check_nested_types(columns, table.schema, nested.nested_columns(table.schema)[column])
+    return columns
 
 
 def _tables(plan: Plan) -> list[tuple[Table, str | None]]:

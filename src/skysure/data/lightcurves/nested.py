@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from skysure.data.files.parquet import unit_of
 from skysure.data.files.tables import Table
+from skysure.data.files.types import is_list
 from skysure.errors import InputError
 
 from .blocks import Block
@@ -18,11 +19,6 @@ from .conversion import convert_objects, convert_points
 from .cures import quoted
 from .identifiers import identifiers
 from .reading import Reading
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Whether a column holds lists."""
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def nested_columns(schema: Mapping[str, pa.DataType]) -> dict[str, dict[str, pa.DataType]]:

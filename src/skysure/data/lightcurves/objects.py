@@ -12,6 +12,7 @@ from skysure.data.files.tables import Table
 from skysure.data.problems import Problems
 
 from .blocks import Block
+from .column_types import check_types
 from .columns import Columns, find, set_factors
 from .conversion import convert_objects
 from .identifiers import identifiers
@@ -29,6 +30,7 @@ class Objects:
         set_factors(columns, table.units, problems := Problems())
         problems.raise_all()
         self._notes = notes
+        check_types(columns, table.schema)
         ids, parts, self._reasons = [], [], {}
         read = 0
         for batch in table.batches(columns.to_read):

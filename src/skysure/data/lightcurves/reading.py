@@ -9,7 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from skysure.errors import SettingsError, nearest
+from skysure.errors import SettingsError, nearest, quote, shorten
+
+from . import reading_schema as schema
 
 POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error", "mag", "mag_error", "zero_point", "sign")
 OBJECT_COLUMNS = ("label", "redshift", "redshift_error", "ra", "dec", "mwebv", "group")
@@ -77,9 +79,11 @@ class Reading:
     nested: str = ""
 
     def __post_init__(self) -> None:
+        for name, check in SCHEMA.items():
+            object.__setattr__(self, name, check(f"[reading] {name}", getattr(self, name)))
         if self.dialect not in ("", "plain", *DIALECTS):
             raise SettingsError(
-                f'[reading] dialect = "{self.dialect}"', f"a known survey format ({', '.join(DIALECTS)})",
+                f"[reading] dialect = {quote(self.dialect)}", f"a known survey format ({', '.join(DIALECTS)})",
                 "a misspelt name, or an unknown survey", "write columns, unit and bands instead",
             )  # fmt: skip
         for table, valid in (
@@ -90,6 +94,11 @@ class Reading:
                 _check_known(f"[reading.{table}] {name}", name, valid)
         for name in self.drop_points:
             _check_known(f'[reading] drop_points: "{name}"', name, DROPPABLE)
+        for name in self.columns:
+            if name != "id" and FILE_NAME in self.names_of(name):
+                raise SettingsError(
+                    f'[reading.columns] {name} = "{FILE_NAME}"', "a column", "only an id is a file's name"
+                )
         if self.unit and self.zero_point is not None:
             raise SettingsError(
                 f'[reading] unit = "{self.unit}" and zero_point = {self.zero_point}', "one of them",
@@ -107,8 +116,10 @@ class Reading:
         """
         table = table.get("reading", table)
         if not isinstance(table, Mapping):
-            raise SettingsError(f"[reading] is {table!r}", "a table", "", "write [reading] and its lines")
-        return cls(**{name: _checked(name, value) for name, value in table.items()})
+            raise SettingsError(f"[reading] is {quote(table)}", "a table", "", "write [reading] and its lines")
+        for name in table:
+            _check_known(f"[reading] {name}", name, tuple(SCHEMA))
+        return cls(**table)
 
     @classmethod
     def of(cls, reading: Reading | Mapping[str, Any] | None) -> Reading:
@@ -194,28 +205,16 @@ def _over(own: Reading, under: Reading) -> Reading:
 
 def _check_known(text: str, name: str, allowed: tuple[str, ...]) -> None:
     if name not in allowed:
-        raise SettingsError(text, f"a known name ({nearest(name, allowed)})", "a misspelt name")
+        raise SettingsError(shorten(text), f"a known name ({nearest(name, allowed)})", "a misspelt name")
 
 
-def _checked(name: str, value: Any) -> Any:
-    """Check one value of a TOML table against the type of its field; lists become tuples."""
-    types: dict[str, Any] = {f.name: str(f.type) for f in fields(Reading)}
-    _check_known(f"[reading] {name}", name, tuple(types))
-    kind = types[name]
-    if kind.startswith("Mapping"):
-        good = isinstance(value, Mapping)
-        if good and name in ("bands", "labels"):
-            good = all(isinstance(v, str) for v in value.values())
-        value = {str(k): tuple(v) if isinstance(v, list) else v for k, v in value.items()} if good else value
-    elif kind.startswith("tuple"):
-        good = isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
-        value = tuple(value) if good else value
-    elif kind.startswith("float"):
-        good = isinstance(value, (int, float)) and not isinstance(value, bool)
-        value = float(value) if good else value
-    else:
-        good = isinstance(value, str)
-    if not good:
-        expected = {"M": "a table of texts", "t": "a list of texts", "f": "a number", "s": "a text"}[kind[0]]
-        raise SettingsError(f"[reading] {name} = {value!r}", expected, "a value of another type")
-    return value
+SCHEMA: dict[str, schema.Check] = {
+    "dialect": schema.text, "columns": schema.table(schema.one_or_more), "unit": schema.text,
+    "zero_point": schema.optional(schema.number(*schema.ZERO_POINTS)), "time_format": schema.time_format,
+    "bands": schema.table(schema.name), "labels": schema.table(schema.text),
+    "constants": schema.table(schema.constant, "texts and numbers"), "keep": schema.table(schema.values, "values"),
+    "drop": schema.table(schema.values, "values"),
+    "reject_bits": schema.table(schema.bits, "whole numbers"), "drop_points": schema.texts, "carry": schema.texts,
+    "nested": schema.text,
+}  # fmt: skip
+"""What each field of a `[reading]` table may hold."""

@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skysure.data.files.astropy_tables import arrow_column
+from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry
 from skysure.data.files.names import refuse_doubled
+from skysure.data.files.packing import open_regular
 from skysure.errors import InputError
 
 from .blocks import Block
+from .column_types import check_types
 from .columns import resolve_points
 from .conversion import convert_objects, convert_points
 from .identifiers import identifiers
@@ -31,7 +35,7 @@ OBJECTS = 2048
 def kind_of(entry: Entry) -> str:
     """Return the kind of a FITS file: "head", "phot", "table" or "image"."""
     with _open(entry) as file:
-        names = {n for hdu in file if getattr(hdu, "columns", None) is not None for n in hdu.columns.names}
+        names = {n for hdu in file if getattr(hdu, "columns", None) is not None for n in _names(hdu)}
     if {"SNID", "PTROBS_MIN", "PTROBS_MAX"} <= names:
         return "head"
     if {"MJD", "FLUXCAL"} <= names and "SNID" not in names:
@@ -42,7 +46,7 @@ def kind_of(entry: Entry) -> str:
 def head_columns(entry: Entry) -> tuple[str, ...]:
     """Columns of a HEAD table."""
     with _open(entry) as file:
-        return tuple(_table(file, entry).columns.names)
+        return tuple(_names(_table(file, entry)))
 
 
 def band_names_in(phot: Entry, columns: tuple[str, ...]) -> set[str]:
@@ -75,17 +79,13 @@ def blocks(
     with _open(head) as headers, _open(phot) as photometry:
         table, rows = _table(headers, head), _table(photometry, phot)
         units = _units(head, table) | _units(phot, rows)
+        inner, outer = _types(rows), _types(table)
         columns = resolve_points(phot.name, reading, user, units)
+        check_types(columns, outer | inner)
         columns.notes = notes
-        first, last = (_native(table.data[n]).astype(np.int64) for n in ("PTROBS_MIN", "PTROBS_MAX"))
-        last = np.where(last < first, first - 1, last)
-        if len(last) and last.max() > len(rows.data):
-            raise InputError(
-                phot.name, f"{last.max()} rows, as {head.leaf} says", f"it has {len(rows.data)}: truncated, or another "
-                "pair's", "give the files that belong together",
-            )  # fmt: skip
-        inner = [n for n in columns.to_read if n in rows.columns.names]
-        outer = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry) | set(columns.of["id"])
+        first, last = _row_ranges(table, len(rows.data), head, phot)
+        inner = [n for n in columns.to_read if n in inner]
+        about = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry)
         for start in range(0, len(first), OBJECTS):
             part = slice(start, start + OBJECTS)
             counts = last[part] - first[part] + 1
@@ -98,41 +98,50 @@ def blocks(
             ignore = points_to_ignore([head.folder] * len(ids), ids, counts, points, ignored, reading)
             notes(NOTE, int((keep & ignore).sum()))
             keep &= ~ignore
-            objects, reasons = convert_objects(
-                columns, {n: _arrow(table.data[n][part]) for n in outer if n in table.columns.names}
-            )
+            objects, reasons = convert_objects(columns, {n: _arrow(table.data[n][part]) for n in about if n in outer})
             new = np.concatenate([[0], np.cumsum(keep)])[offsets].astype(np.int64)
             files = np.full(len(ids), head.name)
             object_rows = np.arange(start + 1, start + 1 + len(ids))
             yield Block(ids, new, points if keep.all() else points[keep], objects, files, reasons, object_rows)
 
 
+def _row_ranges(table, rows: int, head: Entry, phot: Entry) -> tuple[np.ndarray, np.ndarray]:
+    """First and last row of each object in the table of points, counted from one."""
+    first, last = (_native(table.data[n]).astype(np.int64) for n in ("PTROBS_MIN", "PTROBS_MAX"))
+    last = np.where(last < first, first - 1, last)
+    if len(last) and last.max() > rows:
+        raise InputError(
+            phot.name, f"{last.max()} rows, as {head.leaf} says", f"it has {rows}: truncated, or another pair's",
+            "give the files that belong together",
+        )  # fmt: skip
+    counts = last - first + 1
+    if (first[counts > 0] < 1).any() or counts.sum() > rows:
+        raise InputError(
+            f"{head.name}: PTROBS_MIN and PTROBS_MAX", f"rows 1 to {rows} of {phot.leaf}, each of one object",
+            "a damaged file", "fetch it again",
+        )  # fmt: skip
+    return first, last
+
+
 @contextmanager
 def _open(entry: Entry):
     from astropy.io import fits
 
-    def damaged(error: Exception) -> InputError:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return InputError(entry.name, "a whole FITS file", f"truncated or damaged ({reason})", "fetch it again")
-
     with ExitStack() as stack:
-        if entry.plain:
-            raw: Any = stack.enter_context(open(entry.path, "rb"))
-        else:
-            raw = io.BytesIO(stack.enter_context(entry.open()).read())
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                warnings.filterwarnings("error", message=".*may have been truncated.*")
-                file = stack.enter_context(fits.open(raw, memmap=entry.plain))
-                for hdu in file:  # parsed now, so that errors in them are raised here
-                    _ = [card.value for card in hdu.header.cards], getattr(hdu, "columns", None)
-        except Exception as error:  # astropy raises what its parsers raise
-            raise damaged(error) from None
-        try:
-            yield file
-        except (fits.VerifyError, OSError) as error:
-            raise damaged(error) from None
+        stack.enter_context(file_errors(entry.name, "a whole FITS file"))
+        raw: Any = stack.enter_context(open_regular(entry.path)) if entry.plain else io.BytesIO(entry.read())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message=".*may have been truncated.*")
+            file = stack.enter_context(fits.open(raw, memmap=entry.plain))
+            for hdu in file:  # parsed now, so that errors in them are raised here
+                _ = [card.value for card in hdu.header.cards], getattr(hdu, "columns", None)
+        yield file
+
+
+def _names(hdu) -> list[str]:
+    """Names of the columns of a table; one without a name cannot be asked for."""
+    return [name for name in hdu.columns.names if isinstance(name, str)]
 
 
 def _table(file, entry: Entry):
@@ -144,8 +153,13 @@ def _table(file, entry: Entry):
 
 def _units(entry: Entry, table: Any) -> dict[str, str]:
     """Units of the columns of a table; each name occurs once."""
-    refuse_doubled(entry.name, table.columns.names)
-    return {column.name: str(column.unit or "") for column in table.columns}
+    refuse_doubled(entry.name, _names(table))
+    return {name: str(table.columns[name].unit or "") for name in _names(table)}
+
+
+def _types(hdu) -> dict[str, pa.DataType]:
+    """Columns of a table with the types that they are read as."""
+    return {name: _arrow(hdu.data[name][:1]).type for name in _names(hdu)}
 
 
 def _native(values: np.ndarray) -> np.ndarray:
@@ -153,6 +167,4 @@ def _native(values: np.ndarray) -> np.ndarray:
 
 
 def _arrow(values: np.ndarray) -> pa.Array:
-    values = np.asarray(values)
-    values = np.char.decode(values, "latin-1") if values.dtype.kind == "S" else values
-    return pa.array(np.char.strip(values) if values.dtype.kind == "U" else _native(values))
+    return arrow_column(np.asarray(values))
