@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.table import QTable as Table
 
 from skysure import verbs
 from skysure.applications import sine
@@ -249,6 +250,30 @@ def test_a_training_is_not_resumed_on_other_data(interrupted: Path, same_date: b
     epochs: list[State] = []
     learn(interrupted, resume=True, on_state=epochs.append)
     assert len(epochs) == 1
+
+
+def test_a_list_of_rejected_objects_is_replaced_only_with_force(tmp_path: Path, interrupted: Path) -> None:
+    shutil.rmtree(tmp_path / "run.training")
+    data, rejected = tmp_path / "data.ecsv", tmp_path / "run.rejected.csv"
+    table = Table.read(data)
+    table["flux_error"][0] = -1 * table["flux_error"].unit
+    table.write(data, overwrite=True)
+    rejected.write_text("the old one")
+    with pytest.raises(InputError, match=r"run\.rejected\.csv exists"):
+        learn(tmp_path)
+    learned: list[State] = []
+    rejected.unlink()
+    with pytest.raises(InputError, match=r"run\.rejected\.csv exists"):
+        learn(tmp_path, on_state=lambda state: (learned.append(state), rejected.write_text("the old one")))
+    assert rejected.read_text() == "the old one"
+    assert not (tmp_path / "run").exists()
+    learn(tmp_path, resume=True, force=True, on_state=learned.append)
+    assert len(learned) == 2
+    assert table["id"][0] in rejected.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"data.ecsv", "run", "run.rejected.csv"}
+    verbs.simulate("supernovae", data, 60, force=True)
+    learn(tmp_path, force=True)
+    assert not rejected.exists()
 
 
 def test_a_training_is_not_resumed_from_other_weights(tmp_path: Path, whole: Path) -> None:

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skysure.data.locks import Lock
+from skysure.data.targets import replacing
 from skysure.errors import InputError
 from skysure.evaluation import Evaluation
 
 from .directory import Run
 from .files import finish_replacing, write_bytes
 from .reporting import BESIDE, replace_evaluation, write_evaluation
-from .staging import Staging, require_replaceable
+from .staging import Opened, Staging
 
-Write = Callable[[Evaluation, Callable[[], None]], None]
+Write = Callable[[Evaluation, Callable[[Opened], None]], None]
 """Writes an evaluation, and with the function given the list of what was left out of it."""
 
 
@@ -54,18 +55,18 @@ def evaluation_in(run: Run, folder: Path | None, *, force: bool) -> Iterator[Wri
         staging = Staging(folder, "evaluation")
         with staging.owned():
             staging.recover()
-            _require_no_model(folder, force)
+            _require_no_model(staging, force)
             staging.discard()
             yield lambda evaluation, list_left_out: _publish(run, staging, evaluation, list_left_out, force)
 
 
-def _replace(folder: Path, evaluation: Evaluation, list_left_out: Callable[[], None]) -> None:
-    list_left_out()
+def _replace(folder: Path, evaluation: Evaluation, list_left_out: Callable[[Opened], None]) -> None:
+    list_left_out(replacing)
     replace_evaluation(folder, evaluation)
 
 
 def _publish(
-    run: Run, staging: Staging, evaluation: Evaluation, list_left_out: Callable[[], None], force: bool
+    run: Run, staging: Staging, evaluation: Evaluation, list_left_out: Callable[[Opened], None], force: bool
 ) -> None:
     try:
         folder = staging.begin_result()
@@ -73,7 +74,7 @@ def _publish(
             if run.path and (run.path / name).is_file():
                 write_bytes(folder / name, (run.path / name).read_bytes())
         write_evaluation(folder, evaluation)
-        list_left_out()
+        list_left_out(staging.open_list)
         staging.mark_complete()
         staging.publish(force=force)
     except BaseException as error:
@@ -85,9 +86,10 @@ def _publish(
         raise
 
 
-def _require_no_model(folder: Path, force: bool) -> None:
+def _require_no_model(staging: Staging, force: bool) -> None:
     """Raise InputError where an evaluation cannot be made, or would replace a trained model."""
-    require_replaceable(folder, force=force)
+    staging.require_free(force=force)
+    folder = staging.out
     if (folder / "model.safetensors").exists():
         raise InputError(
             f"{folder} is a run with its model", "a folder for an evaluation", "--force would remove the model",

@@ -25,7 +25,7 @@ from .digests import digest_of_toml
 from .directory import Run, new_card, save_run
 from .files import write_history, write_text
 from .reporting import write_evaluation
-from .staging import Staging, require_replaceable
+from .staging import Opened, Staging
 
 SIMULATED, IN_MEMORY = "simulated by skysure", "in memory"
 BEGUN, COMPLETE, PUBLISHED = "begun", "complete", "published"
@@ -138,9 +138,9 @@ class Session:
             self._require_same(load_toml(path))
             if self.staging.is_complete:
                 return COMPLETE
-            require_replaceable(self.out, force=force)
+            self.staging.require_free(force=force)
             return BEGUN
-        require_replaceable(self.out, force=force)
+        self.staging.require_free(force=force)
         if (self.has_checkpoint or self.staging.is_complete) and not force:
             what = "a finished training" if self.staging.is_complete else "an interrupted training"
             raise InputError(
@@ -197,7 +197,7 @@ class Session:
         metrics: dict[str, Any],
         history: list[dict[str, float]],
         *,
-        list_left_out: Callable[[], None] = lambda: None,
+        list_left_out: Callable[[Opened], None] = lambda opened: None,
     ) -> None:
         """Write the run, its evaluation, its report and the list of what was left out, and mark it as complete."""
         folder = self.staging.begin_result()
@@ -207,7 +207,7 @@ class Session:
         write_history(folder, history)
         save_run(run, folder)
         write_evaluation(folder, Evaluation.from_metrics(metrics))
-        list_left_out()
+        list_left_out(self.staging.open_list)
         self.staging.mark_complete()
 
     def publish(self, *, force: bool) -> None:

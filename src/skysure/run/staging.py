@@ -4,7 +4,8 @@ Whatever the moment of a kill, either the result or all that it is made from is 
 
 1. the result is finished in `OUT.training/result/` (an evaluation: `OUT.evaluation/result/`),
 2. `complete`, which holds the checksum of its `run.toml`, marks it as whole,
-3. what stands under the final name is moved aside to `replaced/`, and `result/` is renamed,
+3. what stands under the final name is moved aside to `replaced/`, and `result/` is renamed, then the list of rejected
+   objects,
 4. the rest of the folder is removed, `complete` last.
 """
 
@@ -12,16 +13,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from skysure.data.locks import Lock
-from skysure.data.targets import os_errors
+from skysure.data.results.writer import rejected_path
+from skysure.data.targets import check_target, os_errors, replacing
 from skysure.errors import InputError
 
 from .digests import digest_of_file
 from .files import require_folder, require_free, write_text
+
+Opened = Callable[[Path], AbstractContextManager[IO[bytes]]]
+"""Opens a file to be written."""
 
 
 class Staging:
@@ -40,6 +46,7 @@ class Staging:
         self.folder = out.with_name(f"{out.name}.{suffix}")
         self.result, self.replaced = self.folder / "result", self.folder / "replaced"
         self._complete, self._lock = self.folder / "complete", Lock(self.folder / "lock")
+        self._list, self._list_out = self.folder / "rejected.csv", rejected_path(out)
 
     @property
     def is_complete(self) -> bool:
@@ -73,6 +80,7 @@ class Staging:
     def recover(self) -> None:
         """Tidy up after an earlier process: remove what was published, put back what was moved aside for nothing."""
         if self.is_published:
+            self._publish_list()
             self.clear()
         elif self.replaced.exists() and not os.path.lexists(self.out):
             with os_errors(self.out):
@@ -83,14 +91,24 @@ class Staging:
         self._complete.unlink(missing_ok=True)
         self._remove_all_but("lock")
 
+    def require_free(self, *, force: bool) -> None:
+        """Raise InputError where the result, or the list of rejected objects, cannot have its name."""
+        require_replaceable(self.out, force=force)
+        check_target(self._list_out, force=force)
+
     def begin_result(self) -> Path:
         """Make the empty folder of the result, without what an earlier process left of one."""
         with os_errors(self.result):
             self._complete.unlink(missing_ok=True)
+            self._list.unlink(missing_ok=True)
             if self.result.exists():
                 shutil.rmtree(self.result)
             self.result.mkdir()
         return self.result
+
+    def open_list(self, _: Path) -> AbstractContextManager[IO[bytes]]:
+        """Open the list of rejected objects, which takes its name beside `out` after the result."""
+        return replacing(self._list)
 
     def mark_complete(self) -> None:
         """Say that the result is whole."""
@@ -101,21 +119,28 @@ class Staging:
 
         Raises InputError where that fails; the result is then kept.
         """
-        require_replaceable(self.out, force=force)
+        self.require_free(force=force)
         try:
+            if not self._list.exists():
+                self._list_out.unlink(missing_ok=True)  # that of the result that is replaced
             if os.path.lexists(self.out):
                 if os.path.lexists(self.replaced):
                     _remove(self.replaced)
                 os.rename(self.out, self.replaced)
             os.rename(self.result, self.out)
+            self._publish_list()
         except OSError as error:
-            with suppress(InputError):
+            with suppress(InputError, OSError):
                 self.recover()
             raise InputError(
                 f"{self.out} cannot be made: {error.strerror or error}", "a name in a folder that can be written to",
                 "another process made it, or the permissions of its folder changed",
             ) from error  # fmt: skip
         self.clear()
+
+    def _publish_list(self) -> None:
+        if self._list.exists():
+            os.replace(self._list, self._list_out)
 
     def clear(self) -> None:
         """Remove all that is not needed once the result is published."""

@@ -16,7 +16,7 @@ from skysure.run.directory import Run, load_run
 from skysure.run.session import BEGUN, IN_MEMORY, Session
 
 from .evaluating import compare, metrics_of
-from .exclusions import left_out, note_few, require_unlisted, tell_left_out
+from .exclusions import left_out, note_few, tell_left_out
 from .identity import identify, weights_hash
 from .inputs import Paths, accelerator_on, list_data, load, open_for_run, paths_of, reading_for
 from .progress import Progress, notify, silent
@@ -69,7 +69,6 @@ def calibrate(
         raise SettingsError(
             f"test = {test:g}", "a share, or a number of objects", "nothing would be left to evaluate the calibration"
         )
-    require_unlisted(out, force=force)
     device_ = accelerator_on(device).device
     opening = reading_for(run, data, reading)
     reading, files = dict(run.reading if reading is None else reading), paths_of(list_data(data))

@@ -17,7 +17,7 @@ from skysure.models import find, shipped
 from skysure.run.directory import Run
 from skysure.run.evaluations import evaluation_in
 from skysure.run.session import IN_MEMORY
-from skysure.run.staging import require_replaceable
+from skysure.run.staging import Opened, Staging, require_replaceable
 from skysure.settings import build
 
 from .exclusions import left_out, require_objects, require_unlisted, tell_left_out
@@ -101,9 +101,10 @@ def compare(metrics: dict[str, Any], other_metrics: dict[str, Any], name: str) -
 def _folder_for(run: Run, out: str | Path, has_data: bool, force: bool) -> Path | None:
     """Choose the folder to write to, and check it before anything is computed; None: nothing is written."""
     if out:
-        require_replaceable(Path(out), force=force)
-        if has_data:
-            require_unlisted(Path(out), force=force)
+        if not Staging(Path(out), "evaluation").folder.exists():  # else it may be that of a process that was killed
+            require_replaceable(Path(out), force=force)
+            if has_data:
+                require_unlisted(Path(out), force=force)
         return Path(out)
     folder = None if has_data else run.path
     if folder is not None and folder.name in shipped() and folder == find(folder.name):
@@ -139,7 +140,7 @@ def _comparable(other: Run, run: Run) -> Run:
     return other
 
 
-def _tell(experience: Any, folder: Path | None, note: Callable[[str], None]) -> None:
+def _tell(experience: Any, folder: Path | None, note: Callable[[str], None], opened: Opened) -> None:
     """Report what was left out of data that were given, and list it beside the folder of the evaluation."""
     if folder is not None:
-        tell_left_out(experience, folder, note)
+        tell_left_out(experience, folder, note, opened)

@@ -18,7 +18,7 @@ from skysure.run.directory import Run, load_run, load_weights
 from skysure.run.session import BEGUN, IN_MEMORY, PUBLISHED, SIMULATED, Session
 from skysure.training.state import State, prefixed
 
-from .exclusions import left_out, note_few, require_unlisted, tell_left_out
+from .exclusions import left_out, note_few, tell_left_out
 from .identity import identify, weights_hash
 from .inputs import Paths, accelerator_on, is_source, list_data, load, open_data, open_environment, paths_of
 from .progress import Progress, notify, silent
@@ -81,7 +81,6 @@ def train(
     out, app, progress = Path(out), application(name), progress or silent
     accelerator = accelerator_on(device)
     settings = settings_of(name, preset, config, fields)
-    require_unlisted(out, force=force or resume)
     session = _session(out, name, settings, data, reading, start, accelerator.is_main_process)
     with session.running(resume=resume, force=force) as stage:
         (stage,) = broadcast_object_list([stage])  # which waits until the folder is made, and old checkpoints are gone
