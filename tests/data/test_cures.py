@@ -140,6 +140,15 @@ def test_letters_of_snana_are_asked_for_together(tmp_path: Path) -> None:
     assert curves(snana(tmp_path / "c.dat", "griz")).bands == ("g", "r", "i", "z")
 
 
+def test_missing_columns_and_unknown_bands_of_snana_are_one_error(tmp_path: Path) -> None:
+    for path, letters in ((tmp_path / "a.dat", "gxgx"), (tmp_path / "b.dat", "yzyz")):
+        snana(path, letters)
+        path.write_text(path.read_text().replace("FLUXCALERR", "SIGMA_F"))
+    message = refusal(tmp_path)
+    assert "no column 'FLUXCALERR'" in message
+    assert '"g" = "...", "x" = "...", "y" = "...", "z" = "..."' in message
+
+
 def snana_tables(folder: Path, bands: list[str], objects: int = 2) -> list[Path]:
     """A HEAD and a PHOT table."""
     rows = objects * len(bands)

@@ -10,7 +10,7 @@ from skysure.errors import InputError, nearest
 
 from .cures import PLAIN_ERRORS, SYSTEMS, ZERO_POINTS, missing_column, named, no_unit, plain, quoted
 from .fluxes import COUNTS, flux_factor, stated_factor, zero_point_factor
-from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading
+from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading, survey_of_zero_point
 from .units import error_factor, unit_factor
 
 ALIASES = {
@@ -200,7 +200,7 @@ def flux_scale(
         return _factor_of_reading(file, column, reading)
     if by_point:
         return None
-    raise no_unit(file, column, units, reading.dialect)
+    raise no_unit(file, column, units, survey_of_zero_point(reading.dialect))
 
 
 def _factor_of_reading(file: str, column: str, reading: Reading) -> float:

@@ -46,9 +46,13 @@ def key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
 
 
+class MissingColumn(InputError):
+    """A column that a file lacks."""
+
+
 def missing_column(
     file: str, reading: Reading, available: Mapping[str, str], column: str, offered: str
-) -> InputError:  # fmt: skip
+) -> MissingColumn:  # fmt: skip
     """Return the error for a column that a file lacks; a name that is only spelt alike is told, but not offered.
 
     Parameters
@@ -70,7 +74,7 @@ def missing_column(
         fix += f', or "{FILE_NAME}" where every file holds one object'
     if column == "flux" and offered and not available[offered]:
         fix += f", and its zero point: {zero_point_fix(available)}"
-    return InputError(
+    return MissingColumn(
         f"{file}: no column '{name}'", f"a column that is the {column} ({nearest(name, available)})", "another name",
         fix,
     )  # fmt: skip

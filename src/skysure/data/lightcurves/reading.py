@@ -170,6 +170,11 @@ def load_dialect(name: str) -> tuple[Reading, tuple[frozenset[str], ...]]:
     return replace(reading, dialect=name), signatures
 
 
+def survey_of_zero_point(dialect: str) -> str:
+    """Return a survey format if it gives a zero point to its fluxes, else ""."""
+    return dialect if dialect in DIALECTS and load_dialect(dialect)[0].zero_point is not None else ""
+
+
 def recognise(columns: set[str]) -> str:
     """Name the survey format whose columns are among these; "" where there is none or more than one."""
     sizes = {name: max((len(s) for s in load_dialect(name)[1] if s <= columns), default=0) for name in DIALECTS}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skysure.data.files.entries import Entry
-from skysure.data.problems import errors_in
+from skysure.data.problems import Problems, errors_in
 from skysure.data.sources import Source
 from skysure.errors import InputError
 
@@ -21,6 +21,7 @@ from . import checks, long, nested, plan, snana_fits, snana_text
 from .bands import UnknownBands
 from .blocks import Block
 from .columns import Columns
+from .cures import MissingColumn, UnstatedFlux
 from .curves import LightCurves
 from .objects import Objects
 from .passbands import BANDS
@@ -213,11 +214,17 @@ class LightCurveSource(Source):
         self._note(f"rows of {table.name} have no light curve", max(len(table) - table.matched, 0))
 
     def _blocks_of_known_bands(self) -> Iterator[tuple[Block, Reading]]:
-        """Read blocks; where a band is unknown, find all of the files that are."""
+        """Read blocks; where a band is unknown or a column missing, find all that is of the files."""
         try:
             yield from self._blocks()
-        except UnknownBands:
-            checks.find_problems(self._plan, all_bands=True, snana=True).raise_all()
+        except InputError as error:
+            questions = [e for e in errors_in(error) if isinstance(e, (UnknownBands, MissingColumn, UnstatedFlux))]
+            if not questions:
+                raise
+            problems = Problems()
+            problems.add(*(e for e in questions if not isinstance(e, UnknownBands)))
+            problems.add(*checks.find_problems(self._plan, all_bands=True, snana=True).errors)
+            problems.raise_all()
             raise
 
     def _blocks(self) -> Iterator[tuple[Block, Reading]]:
