@@ -362,3 +362,35 @@ def test_a_comma_in_a_field_between_blanks_is_part_of_it(tmp_path: Path) -> None
     path = write(tmp_path / "p.txt", {"flux(AB,27.5)" if n == "flux" else n: v for n, v in night().items()}, " ")
     reading = {"zero_point": 27.5, "columns": {"flux": "flux(AB,27.5)", "flux_error": "flux_error"}}
     assert curves(path, reading).counts.tolist() == [N]
+
+
+# what the times are, tables in memory
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("59000,25", "decimal comma"), ("2020-05-31T06:00:00", 'time_format = "isot"'),
+        ("2020-05-31 06:00:00", 'time_format = "iso"'), ("yesterday", 'time = "..."'),
+    ],
+)  # fmt: skip
+def test_times_that_are_no_numbers_are_told_apart(tmp_path: Path, value: str, words: str) -> None:
+    Table(night(mjd=[value] * N)).write(tmp_path / "p.ecsv")
+    message = refusal(tmp_path / "p.ecsv", {"zero_point": 27.5})
+    assert words in message
+    assert ("isot" in message) == ("dates" in message)
+
+
+def test_zero_points_systems_and_colours_of_tables_in_memory() -> None:
+    table = {n: np.asarray(v) for n, v in night(zp=np.full(N, 25.0), zpsys=["ab"] * N).items()}
+    with pytest.raises(InputError, match=r"columns=.'zero_point': 'zp'"):
+        LightCurves.from_table(table)
+    read = LightCurves.from_table(table, columns={"zero_point": "zp"})
+    np.testing.assert_allclose(read.flux, 1005.0)
+    np.testing.assert_allclose(read.flux_error, 55.0)
+    with pytest.raises(InputError, match="one of them"):
+        LightCurves.from_table(table, columns={"zero_point": "zp"}, zero_point=27.5)
+    with pytest.raises(InputError, match="'vega'"):
+        LightCurves.from_table(table | {"zpsys": np.array(["vega"] * N)}, zero_point=25.0)
+    with pytest.raises(InputError, match="looks like a colour"):
+        LightCurves.from_table(table | {"band": np.array(["g", "g-r"] * (N // 2))}, zero_point=25.0)

@@ -71,7 +71,7 @@ def test_units_are_kept() -> None:
 def test_counts_need_a_zero_point() -> None:
     counts = rows(flux=rows()["flux"] * u.ct, flux_error=rows()["flux_error"] * u.ct)
     assert LightCurves.from_table(counts, zero_point=25.0).flux.tolist() == pytest.approx([10 * f for f in WANTED])
-    with pytest.raises(InputError, match=r"zero_point=27\.5"):
+    with pytest.raises(InputError, match="zero_point="):
         LightCurves.from_table(counts)
 
 
@@ -195,7 +195,7 @@ def test_further_columns_are_carried_where_asked_for() -> None:
 def test_a_flux_without_unit_needs_a_zero_point() -> None:
     with pytest.raises(InputError) as refused:
         LightCurves.from_table(rows())
-    assert "zero_point=27.5" in refused.value.fix
+    assert "zero_point=..." in refused.value.fix
     assert "'flux'" in refused.value.problem
 
 

@@ -188,8 +188,9 @@ class LightCurves:
             "redshift_error", "ra", "dec", "mwebv", "group") must have one value per object; missing values count as
             unknown. Units of astropy columns and quantities are converted.
         columns : mapping of str to str, optional
-            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error", or that of
-            a column of objects; "" where there is none.
+            Our name to the table's: "id", "time" (MJD, or astropy's Time), "band", "flux", "flux_error",
+            "zero_point" (AB magnitude of a flux of one in each row), or that of a column of objects; "" where there is
+            none.
         objects : like `table`, optional
             One row per object, in any order, with "id" and any columns of objects. What is missing, masked, None or
             NaN is unknown. Ids may be numbers: 7, 7.0 and "7" are one object.

@@ -115,5 +115,5 @@ def _no_flux_density(file: str, column: str, unit: str) -> InputError:
     return InputError(
         f"{file}: flux column '{column}' in '{unit}'", f"a flux density ({nearest(unit, units)})",
         "a magnitude, a misspelt unit, or counts, which need a zero point",
-        'add to [reading]: unit = "nJy", or zero_point = 27.5; magnitudes: columns.mag = "..."',
+        'add to [reading]: unit = "...", or zero_point = ... for counts; magnitudes: columns.mag = "..."',
     )  # fmt: skip

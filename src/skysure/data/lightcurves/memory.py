@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from skysure.data.files.names import refuse_doubled
+from skysure.data.files.values import texts
 from skysure.errors import InputError, nearest
 
 from .columns import find
 from .conversion import HUGE
+from .cures import SYSTEMS, ZERO_POINTS, named
 from .fluxes import COUNTS, flux_factor, zero_point_factor
 from .memory_columns import (
     category_codes,
@@ -23,11 +25,14 @@ from .memory_columns import (
     one_per_object,
     to_arrow,
 )  # fmt: skip
+from .passbands import is_colour
 from .reading import OBJECT_COLUMNS, Reading
 from .times import APART, JULIAN, days_of_timestamps, far_apart, scale_name
 from .units import error_factor, unit_factor
 
 POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error")
+OPTIONAL = ("zero_point",)
+"""Columns of points that only `columns` names."""
 
 
 def arrays_of_table(
@@ -35,7 +40,7 @@ def arrays_of_table(
 ) -> dict[str, Any]:
     """Return the fields of `LightCurves` for tables in memory; see `LightCurves.from_table`."""
     names = _find_columns(table, columns or {})
-    points = {name: table[names[name]] for name in POINT_COLUMNS}
+    points = {name: table[names[name]] for name in (*POINT_COLUMNS, *OPTIONAL) if name in names}
     if len({len(values) for values in points.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in points.items())
         raise InputError(
@@ -43,8 +48,9 @@ def arrays_of_table(
         )
     units = {name: column_unit(table, own) for name, own in names.items()}
     time = _mjd(names["time"], points["time"], units["time"])
-    flux, error = _fluxes(names, points, units, zero_point)
+    flux, error = _fluxes(names, points, units, zero_point, named(column_names(table), ZERO_POINTS))
     (owner, ids), (band, bands) = (category_codes(points[n], n) for n in ("id", "band"))
+    _check_rows(table, bands)
     order = np.lexsort((time, owner))
     _refuse_gaps(time, owner, order, ids)
     counts = np.bincount(owner, minlength=len(ids))
@@ -71,13 +77,13 @@ def _find_columns(table: Any, columns: Mapping[str, str]) -> dict[str, str]:
     """
     names = column_names(table)
     refuse_doubled("the table", names)
-    if unknown := [name for name in columns if name not in POINT_COLUMNS + OBJECT_COLUMNS]:
-        close = nearest(unknown[0], POINT_COLUMNS + OBJECT_COLUMNS)
+    if unknown := [name for name in columns if name not in POINT_COLUMNS + OPTIONAL + OBJECT_COLUMNS]:
+        close = nearest(unknown[0], POINT_COLUMNS + OPTIONAL + OBJECT_COLUMNS)
         raise InputError(f"columns={{'{unknown[0]}': ...}}", f"a column that we know ({close})", "a misspelt name")
     exact = {name: name for name in POINT_COLUMNS + OBJECT_COLUMNS if name in names}
     reading = Reading(columns=exact | dict(columns))
     name_of, missing = {}, []
-    for name in POINT_COLUMNS + OBJECT_COLUMNS:
+    for name in POINT_COLUMNS + tuple(n for n in OPTIONAL if columns.get(n)) + OBJECT_COLUMNS:
         own = _find_one(reading, names, name)
         if own:
             name_of[name] = own
@@ -98,6 +104,22 @@ def _find_one(reading: Reading, names: Sequence[str], column: str) -> str:
         return next(iter(find(reading, dict.fromkeys(names, ""), column)), "")
     except InputError as error:
         raise InputError(error.problem, error.expected, error.cause, f"columns={{'{column}': '...'}}") from None
+
+
+def _check_rows(table: Any, bands: np.ndarray) -> None:
+    """Refuse colours among the bands, and magnitude systems other than AB."""
+    if colours := [name for name in bands.tolist() if is_colour(name)]:
+        raise InputError(
+            f"'{colours[0]}' among the bands looks like a colour", "names of bands",
+            "a colour is a difference of two magnitudes, and no measurement in a band", "drop those rows",
+        )  # fmt: skip
+    for name in named(column_names(table), SYSTEMS):
+        systems = texts(to_arrow(table[name], name))[1].tolist()
+        if others := [system for system in systems if system and not system.lower().startswith("ab")]:
+            raise InputError(
+                f"column '{name}' has '{others[0]}'", "AB", "another magnitude system",
+                "convert its rows to AB, or remove that column to read them as AB",
+            )  # fmt: skip
 
 
 def _carried(table: Any, carry: Sequence[str]) -> dict[str, str]:
@@ -136,10 +158,11 @@ def _refuse_gaps(time: np.ndarray, owner: np.ndarray, order: np.ndarray, ids: np
 
 
 def _fluxes(
-    names: Mapping[str, str], points: Mapping[str, Any], units: Mapping[str, str], zero_point: float | None
-) -> tuple[np.ndarray, np.ndarray]:
+    names: Mapping[str, str], points: Mapping[str, Any], units: Mapping[str, str], zero_point: float | None,
+    beside: Sequence[str],
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Fluxes and their errors at zero point 27.5."""
-    factor = _flux_factor(names["flux"], units["flux"], zero_point)
+    factor = _flux_factor(names, points, units, zero_point, beside)
     scale = error_factor("the table", names["flux_error"], units["flux"], units["flux_error"], factor)
     fluxes = finite_numbers(points["flux"], "flux", factor)
     errors = finite_numbers(points["flux_error"], "flux_error", factor * scale)
@@ -153,8 +176,17 @@ def _fluxes(
     return fluxes, errors
 
 
-def _flux_factor(name: str, unit: str, zero_point: float | None) -> float:
-    """Factor of the flux to zero point 27.5, from its unit where it has one."""
+def _flux_factor(
+    names: Mapping[str, str], points: Mapping[str, Any], units: Mapping[str, str], zero_point: float | None,
+    beside: Sequence[str],
+) -> Any:  # fmt: skip
+    """Factor of the flux to zero point 27.5: of all rows by its unit or `zero_point`, or of each by its own."""
+    name, unit = names["flux"], units["flux"]
+    if "zero_point" in names:
+        if zero_point is not None or (unit and unit.lower() not in COUNTS):
+            cause, fix = "each says what a flux of one means", "leave out columns={'zero_point': ...}, or the other"
+            raise InputError("a column of zero points beside a unit or zero_point", "one of them", cause, fix)
+        return zero_point_factor(finite_numbers(points["zero_point"], "zero_point"))
     if unit and unit.lower() not in COUNTS:
         factor = flux_factor("the table", name, unit)
         if zero_point is not None and abs(zero_point_factor(zero_point) / factor - 1) > 0.01:
@@ -162,10 +194,11 @@ def _flux_factor(name: str, unit: str, zero_point: float | None) -> float:
             raise InputError(f"flux in {unit} and zero_point = {zero_point:g}", "two that agree", cause, fix)
         return factor
     if zero_point is None:
+        column = f", or columns={{'zero_point': '{beside[0]}'}}" if beside else ""
         raise InputError(
             f"the table: flux column '{name}'", "its unit or its zero point",
             "the column has no unit of flux density; a guess could be off by a factor of 36",
-            "zero_point=27.5 (the AB magnitude of a flux of one; 31.4 for nJy), or a column with a unit",
+            f"zero_point=... (the AB magnitude of a flux of one; 31.4 for nJy){column}, or a column with a unit",
         )  # fmt: skip
     return zero_point_factor(zero_point)
 

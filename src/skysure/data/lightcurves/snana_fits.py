@@ -18,6 +18,7 @@ from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry
 from skysure.data.files.names import refuse_doubled
 from skysure.data.files.packing import open_regular
+from skysure.data.files.values import texts
 from skysure.errors import InputError
 
 from .blocks import Block

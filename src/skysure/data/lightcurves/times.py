@@ -52,15 +52,28 @@ def convert_times(columns: Columns, values: object) -> tuple[np.ndarray, np.ndar
     if columns.time_format not in ("mjd", "jd"):
         return (*_parse(columns, column, time, text), nothing)
     if len(time) and text.all():
-        raise InputError(
-            f"{columns.file}: column '{name}'", f"numbers ({columns.time_format.upper()})",
-            "its values are text or dates", 'add to [reading]: time_format = "isot" (or iso, fits, unix ...)',
-        )  # fmt: skip
+        raise _no_numbers(columns, name, texts(column)[1].tolist())
     is_jd = columns.time_format == "jd"
     _check_scale(columns, time, is_jd)
     with np.errstate(invalid="ignore"):
         other_scale = (time > JULIAN) != is_jd
     return (time - MJD_OF_JD_ZERO if is_jd else time), text, other_scale & np.isfinite(time)
+
+
+def _no_numbers(columns: Columns, name: str, values: list[str]) -> InputError:
+    """Return the error for a column of times without any number: dates, decimal commas or other text."""
+    example = next((value for value in values if value), "")
+    cause, fix = f"its values are text, such as '{example}'", 'name another column in [reading.columns]: time = "..."'
+    if re.fullmatch(r"[+-]?[\d.]*,\d+", example):
+        cause = f"its numbers have a decimal comma ('{example}')"
+        fix = "write them with a point, here and in the other columns, or as a table with semicolons"
+    elif DATE.match(example):
+        known = "isot" if "T" in example else "iso" if re.match(r"\d{4}-", example) else "..."
+        cause = f"its values are dates, such as '{example}'"
+        fix = f'add to [reading]: time_format = "{known}" (isot, iso, yday, ... as astropy names them)'
+    return InputError(
+        f"{columns.file}: column '{name}'", f"numbers ({columns.time_format.upper()})", cause, fix
+    )  # fmt: skip
 
 
 def days_of_timestamps(column: pa.Array) -> np.ndarray | None:
