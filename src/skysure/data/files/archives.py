@@ -34,6 +34,21 @@ def kind_of_archive(head: bytes) -> str:
     return "zip" if head.startswith(b"PK\x03\x04") else ""
 
 
+class _Ending:
+    """A stream that may end only once: tarfile reads on at the end for as long as a header promises bytes."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._has_ended = stream, False
+
+    def read(self, size: int) -> bytes:
+        """Read some bytes; raises EOFError where the end was reached before."""
+        content = self._stream.read(size)
+        if not content and self._has_ended:
+            raise EOFError("it ends before its last file does")
+        self._has_ended = not content
+        return content
+
+
 class Archive:
     """The files of an archive, which may be compressed as a whole.
 
@@ -114,7 +129,7 @@ class Archive:
             yield io.BufferedReader(stream, PIECE), info.file_size
 
     def _walk_tar(self, stream: IO[bytes], total: Total | None) -> Iterator[tuple[str, IO[bytes]]]:
-        with tarfile.open(fileobj=stream, mode="r|") as pack:
+        with tarfile.open(fileobj=_Ending(stream), mode="r|") as pack:  # type: ignore[call-overload]
             for info in pack:
                 if info.isfile():
                     name = self._name(_checked(self.path, info.name))

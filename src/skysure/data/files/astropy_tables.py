@@ -15,6 +15,7 @@ from skysure.errors import InputError
 
 from .damage import file_errors
 from .entries import Entry
+from .fits_headers import check_headers
 from .names import ecsv_names, refuse_doubled, votable_fields
 from .types import plain_array, unreadable
 from .yaml import check_yaml
@@ -56,6 +57,7 @@ class AstropyTable:
                 warnings.simplefilter("ignore")
                 warnings.filterwarnings("error", message=".*may have been truncated.*")
                 if self._kind == "fits":
+                    check_headers(io.BytesIO(content))
                     with fits.open(io.BytesIO(content), memmap=False) as file:
                         tables = [hdu for hdu in file if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
                         if not tables:

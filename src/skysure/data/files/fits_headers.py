@@ -16,35 +16,39 @@ DAMAGE = (EOFError, OSError, KeyError, TypeError, ValueError, OverflowError, fit
 
 
 def check_headers(file: IO[bytes]) -> None:
-    """Raise ValueError where a header promises more axes or columns than FITS has; the file is rewound.
+    """Raise ValueError where a header has more axes or columns than FITS has, or a negative size.
+
+    Astropy would make a column for each, and look for the next header before this one, for ever. The file is rewound.
 
     A header that cannot be parsed is left to astropy, which says what is wrong with it.
     """
-    start, promise = file.tell(), ""
+    start, problem = file.tell(), ""
     with warnings.catch_warnings(), suppress(*DAMAGE):
         warnings.simplefilter("ignore")
-        while not promise:
+        while not problem:
             header = fits.Header.fromfile(file)
-            if not (promise := _too_much(header)):
+            if not (problem := _problem(header)):
                 file.seek(-(-_data_size(header) // BLOCK) * BLOCK, 1)
     file.seek(start)
-    if promise:
-        raise ValueError(f"{promise}, where FITS has {MOST} at most")
+    if problem:
+        raise ValueError(problem)
 
 
-def _too_much(header: fits.Header) -> str:
-    """The card that promises more than FITS has; "" where none does."""
-    counts = {key: header.get(key, 0) for key in ("NAXIS", "TFIELDS")}
-    return next((f"{k} = {n}" for k, n in counts.items() if isinstance(n, int) and not 0 <= n <= MOST), "")
+def _problem(header: fits.Header) -> str:
+    """The card that FITS does not allow; "" where there is none."""
+    for key in ("NAXIS", "TFIELDS"):
+        if isinstance(count := header.get(key, 0), int) and count > MOST:
+            return f"{key} = {count}, where FITS has {MOST} at most"
+    for key in ("NAXIS", "TFIELDS", "PCOUNT", "GCOUNT", *(f"NAXIS{k + 1}" for k in range(header["NAXIS"]))):
+        if isinstance(count := header.get(key, 0), int) and count < 0:
+            return f"{key} = {count}, where it cannot be negative"
+    return ""
 
 
 def _data_size(header: fits.Header) -> int:
-    """Bytes of the data that follow a header; raises ValueError where they would be less than none."""
+    """Bytes of the data that follow a header."""
     axes = [header[f"NAXIS{k + 1}"] for k in range(header["NAXIS"])]
     if header.get("GROUPS", False) and axes[:1] == [0]:
         axes = axes[1:]
     count = prod(axes) if axes else 0
-    size = abs(header["BITPIX"]) // 8 * header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + count)
-    if size < 0:
-        raise ValueError(f"{size} bytes")
-    return size
+    return abs(header["BITPIX"]) // 8 * header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + count)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from skysure.data.files.astropy_tables import arrow_column
 from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry
+from skysure.data.files.fits_headers import check_headers
 from skysure.data.files.names import refuse_doubled
 from skysure.data.files.packing import open_regular
 from skysure.data.files.values import texts
@@ -134,6 +135,7 @@ def _open(entry: Entry):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.filterwarnings("error", message=".*may have been truncated.*")
+            check_headers(raw)
             file = stack.enter_context(fits.open(raw, memmap=entry.plain))
             for hdu in file:  # parsed now, so that errors in them are raised here
                 _ = [card.value for card in hdu.header.cards], getattr(hdu, "columns", None)
