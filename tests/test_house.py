@@ -14,8 +14,8 @@ SOURCE = Path(__file__).parents[1] / "src"
 MODULES = sorted((SOURCE / "skysure").rglob("*.py"))
 APPLICATIONS = sorted(p.parent.name for p in (SOURCE / "skysure" / "applications").glob("*/__init__.py"))
 FLOOR = tuple(f"methods.{room}" for room in (
-    "arrays", "calibration", "cells", "dropout", "ensembles", "gaussian_process", "lbfgs", "likelihoods", "novelty",
-    "pytree", "sampling", "variational",
+    "arguments", "arrays", "calibration", "cells", "dropout", "ensembles", "gaussian_process", "lbfgs", "likelihoods",
+    "novelty", "pytree", "sampling", "variational",
 ))  # fmt: skip
 ROOMS = (
     *FLOOR, "application", "applications", "cli", "data", "data.files", "data.lightcurves", "data.results", "errors",

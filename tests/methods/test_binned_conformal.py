@@ -110,7 +110,7 @@ def test_scores_that_are_missing_raise_an_error():
     for score in (torch.zeros(0, 1), torch.tensor([[torch.nan]])):
         with pytest.raises(InputError, match="score"):
             BinnedConformal(2).fit(torch.zeros(len(score)), score)
-    with pytest.raises(InputError, match=r"\(3, 1\)"):
+    with pytest.raises(InputError, match="of 1 value,"):
         BinnedConformal(2).fit(torch.zeros(3), torch.zeros(3, 2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ RESUMABLE = ("train", "predict")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status: 0, 1 for wrong input, 2 for wrong usage, 130 if interrupted."""
     tokens = list(sys.argv[1:] if argv is None else argv)
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook names a backend that is not installed here
     try:
         result = app(tokens)(tokens, exit_on_error=False, print_error=False)
         return result if isinstance(result, int) else 0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from skysure.methods.arguments import booleans, checked, fractions, numbers
 from skysure.methods.calibration.bins import bin_index
 from skysure.methods.calibration.coverage import Coverage, coverage_of
 
@@ -15,6 +16,13 @@ CONFIDENCE = 0.955
 Size = Callable[[np.ndarray], int | None]
 
 
+@checked(
+    column=numbers("row", nan=True, empty=True),
+    edges=numbers("edge", empty=True),
+    correct=booleans("row", empty=True),
+    confidence=fractions("row", empty=True),
+    hits=booleans("row", empty=True),
+)
 def shares_by_bin(
     column: np.ndarray,
     edges: Float[np.ndarray, " edge"],

@@ -1,7 +1,7 @@
 """Scores and curves of a classifier: probabilities, prediction sets, one class against the rest.
 
 All take arrays with one row per object that has a true class: `probability` of shape (row, class), `truth` the index
-of the true class.
+of the true class, or its name where the classes are an argument too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from skysure.methods.arguments import booleans, checked, fraction, fractions, labels, probabilities
 from skysure.methods.calibration import coverage_curve, ranking, reliability_curve, scores
 from skysure.methods.calibration.coverage import wilson_interval
 
@@ -20,8 +21,10 @@ from .measure import expect_calibrated, measure
 
 Probability = Float[np.ndarray, "row class"]
 Truth = Int[np.ndarray, " row"]
+ROWS = {"probability": probabilities("row class"), "truth": labels("row"), "before": probabilities("row class")}
 
 
+@checked(**ROWS)
 def score_classes(probability: Probability, truth: Truth, before: Probability | None = None) -> list[Score]:
     """Accuracy, negative log-likelihood, Brier score and expected calibration error.
 
@@ -48,6 +51,7 @@ def score_classes(probability: Probability, truth: Truth, before: Probability | 
     ]
 
 
+@checked(**ROWS)
 def score_ranking(probability: Probability, truth: Truth) -> list[Score]:
     """Mean area under the ROC curves of all classes; none where there is a single class."""
     if len(np.unique(truth)) < 2:
@@ -56,6 +60,7 @@ def score_ranking(probability: Probability, truth: Truth) -> list[Score]:
     return [measure("macro_auc", label, ranking.macro_auc, probability, truth, headline=True, help=text)]
 
 
+@checked(probability=fractions("row"), positive=booleans("row"))
 def score_one_class(
     probability: Float[np.ndarray, " row"], positive: Bool[np.ndarray, " row"], name: str
 ) -> list[Score]:
@@ -74,6 +79,7 @@ def score_one_class(
     return [score for score in all_scores if score.value is not None and np.isfinite(score.value)]
 
 
+@checked(prediction_set=booleans("row class"), truth=labels("row"), coverage=fraction())
 def score_sets(prediction_set: Bool[np.ndarray, "row class"], truth: Truth, coverage: float) -> list[Score]:
     """Empirical coverage and mean size of prediction sets of a nominal coverage."""
     hits = prediction_set[np.arange(len(truth)), truth].astype(float)
@@ -85,6 +91,11 @@ def score_sets(prediction_set: Bool[np.ndarray, "row class"], truth: Truth, cove
     ]
 
 
+@checked(
+    percentile=fractions("row", nan=True, empty=True),
+    is_ood=booleans("row", empty=True),
+    unknown=booleans("row", empty=True),
+)
 def score_out_of_distribution(
     percentile: Float[np.ndarray, " row"], is_ood: Bool[np.ndarray, " row"], unknown: Bool[np.ndarray, " row"]
 ) -> list[Score]:
@@ -112,17 +123,20 @@ def score_out_of_distribution(
     return scores
 
 
+@checked(names="classes", **ROWS)
 def confusion_curve(probability: Probability, truth: Truth, classes: Sequence[str]) -> Curve:
     """Counts of the most probable class, a row per true class."""
     counts = ranking.confusion(truth=truth, predicted=probability.argmax(1), classes=len(classes))
     return Curve("confusion", {"classes": list(classes), "counts": counts.tolist()})
 
 
+@checked(names="classes", **ROWS)
 def roc_curves(probability: Probability, truth: Truth, classes: Sequence[str]) -> Curve:
     """ROC curve of each class that occurs, against the rest, with its area and interval."""
     return Curve("roc", [_roc(n, probability[:, k], truth == k) for k, n in enumerate(classes) if (truth == k).any()])
 
 
+@checked(**ROWS)
 def reliability(
     probability: Probability, truth: Truth, before: Probability | None = None, of: tuple[int, str] | None = None
 ) -> Curve:
@@ -137,6 +151,7 @@ def reliability(
     return Curve("reliability", {"of": of[1] if of else None, "before": earlier, "after": curve(probability)})
 
 
+@checked(sets=booleans("row level class"), truth=labels("row"))
 def set_curve(
     sets: Bool[np.ndarray, "row level class"], truth: Truth, levels: Sequence[float], calibrated_on: int | None = None
 ) -> Curve:

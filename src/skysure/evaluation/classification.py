@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skysure.methods.arguments import class_numbers, labels, probabilities
+from skysure.methods.arrays import as_array
+
 from .classes import (
     Probability,
     Truth,
@@ -34,7 +37,8 @@ def evaluate_classes(
     prediction : Classes
         One row per object.
     truth : ndarray of int, shape (row,)
-        Index of the true class, -1 where it is unknown: such a row is counted, not scored.
+        Index of the true class, -1 where it is unknown: such a row is counted, not scored. Names of the classes are
+        converted, "" is an unknown class.
     before : ndarray, shape (row, class), optional
         Probabilities before calibration.
     noun : str
@@ -47,6 +51,7 @@ def evaluate_classes(
     Evaluation
         With the curves of `skysure.report.standard_figures`. Where no true class is known it has no scores.
     """
+    truth, before = _checked(prediction, truth, before)
     has_class = truth >= 0
     evaluation = Evaluation(
         **about, noun=noun, objects=len(truth), truth=bool(has_class.any()), facts=_facts(prediction)
@@ -60,6 +65,17 @@ def evaluate_classes(
         curves=tuple(_curves(labelled, truth, before)),
         tables=tuple(_tables(labelled, truth, f"{noun}s")),
     )
+
+
+def _checked(prediction: Classes, truth: Any, before: Any) -> tuple[Truth, Probability | None]:
+    """Give labels and probabilities as checked arrays; raises InputError where they do not fit the prediction."""
+    classes = prediction.classes
+    sizes = {"row": (len(prediction), "the prediction"), "class": (len(classes), "the prediction")}
+    numbers = as_array(class_numbers(truth, classes, unknown=True), "truth")
+    truth = labels("row", least=-1, empty=True)("truth", numbers, sizes)
+    if before is not None:
+        before = probabilities("row class", empty=True)("before", as_array(before, "before"), sizes)
+    return truth, before
 
 
 def _facts(prediction: Classes) -> dict[str, Any]:

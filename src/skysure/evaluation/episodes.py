@@ -8,11 +8,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import beta
 
+from skysure.errors import InputError
+from skysure.methods.arguments import checked, count, numbers
+
 from .evaluation import Score
 
 ONE_SIGMA = (0.1585, 0.8415)
 
 
+@checked(returns=numbers("episode", infinite=False))
 def score_return(
     returns: Float[np.ndarray, " episode"], name: str = "return", label: str = "Mean return", **facts: Any
 ) -> Score:
@@ -27,6 +31,7 @@ def score_return(
     return Score(name, label, mean, low, high, **facts)
 
 
+@checked(returns=numbers("episode", infinite=False))
 def score_success(
     returns: Float[np.ndarray, " episode"], least: float, name: str = "optimal", label: str = "", **facts: Any
 ) -> Score:
@@ -35,6 +40,7 @@ def score_success(
     return Score(name, label or f"Returns of at least {least:g}", 100 * share, 100 * low, 100 * high, "%", **facts)
 
 
+@checked(hits=count(0), n=count())
 def proportion(hits: int, n: int) -> tuple[float, float, float]:
     """A share with its 68.3 % interval.
 
@@ -43,10 +49,13 @@ def proportion(hits: int, n: int) -> tuple[float, float, float]:
     >>> [round(x, 3) for x in proportion(100, 100)]
     [1.0, 0.99, 1.0]
     """
+    if hits > n:
+        raise InputError(f"{hits} hits of {n}", f"0 to {n} hits", "hits and n in the wrong order", "hits, then n")
     low, high = beta.ppf(ONE_SIGMA, hits + 0.5, n - hits + 0.5)
     return hits / n, float(low) if hits else 0.0, float(high) if hits < n else 1.0
 
 
+@checked(returns=numbers("step agent", infinite=False))
 def central_band(returns: Float[np.ndarray, "step agent"]) -> dict[str, list[float]]:
     """Mean and central 68.3 % of agents at each step, as plain lists."""
     low, high = (np.quantile(returns, end, axis=1).tolist() for end in ONE_SIGMA)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from skysure.methods.arguments import check_arguments, unchecked
 from skysure.methods.calibration import Interval, calibrated_resample, with_interval
 
 from .evaluation import Score
@@ -66,12 +67,13 @@ def expect_calibrated(score: Callable[..., Any], probability: np.ndarray) -> dic
 def _change(
     score: Callable[..., Any],
     arrays: tuple[np.ndarray, ...],
-    before: tuple[np.ndarray, ...],
+    before: Sequence[np.ndarray],
     factor: float,
     resamples: int,
 ) -> dict[str, float]:
     """The score before calibration, and the change with its interval from the same resampled rows."""
-    count, truth = len(before), arrays[-1]
+    arrays, (*before, _) = check_arguments(score, *arrays), check_arguments(score, *before, arrays[-1])
+    score, count, truth = unchecked(score), len(before), arrays[-1]
 
     def difference(*resampled: np.ndarray, weight: np.ndarray | None = None) -> Any:
         after, earlier = resampled[:count], resampled[count : 2 * count]

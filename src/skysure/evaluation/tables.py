@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from skysure.methods.arguments import booleans, checked, fractions, labels, probabilities
 from skysure.methods.calibration import ranking
 from skysure.methods.calibration.coverage import wilson_interval
 
@@ -18,6 +19,9 @@ SHOWN = 20
 """Out-of-distribution classes in a table: the most common ones."""
 
 
+@checked(
+    names="classes", probability=probabilities("row class"), truth=labels("row"), prediction_set=booleans("row class")
+)
 def table_by_class(
     probability: Float[np.ndarray, "row class"],
     truth: Int[np.ndarray, " row"],
@@ -61,6 +65,13 @@ def table_by_class(
     return Table("classes", "Scores by class", columns, tuple(rows), "trust", caption, coverage)
 
 
+@checked(
+    names="classes",
+    truth=labels("row", least=-1),
+    probability=probabilities("row class"),
+    percentile=fractions("row", nan=True),
+    is_ood=booleans("row"),
+)
 def table_of_unknown(
     label: np.ndarray,
     truth: Int[np.ndarray, " row"],
@@ -116,6 +127,7 @@ def table_of_unknown(
     )
 
 
+@checked(hits=booleans("row"))
 def share(hits: Bool[np.ndarray, " row"]) -> dict[str, float]:
     """A share in per cent with the ends of its 68.3 % interval: a cell of a `Table`."""
     low, high = wilson_interval(int(hits.sum()), len(hits))

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from skysure.methods.arguments import checked, numbers, unchecked
 from skysure.methods.calibration import Interval, coverage_curve, crps, gaussian_mixture_nll, pit, pit_hits
-from skysure.methods.calibration.scores import mean_of
+from skysure.methods.calibration.scores import MIXTURES, mean_of
 
 from .evaluation import Curve, Score
 from .measure import measure, of_interval
@@ -24,6 +25,7 @@ Samples = Float[np.ndarray, "sample row"]
 Truth = Float[np.ndarray, " row"]
 
 
+@checked(**MIXTURES)
 def score_values(
     mean: Samples, std: Samples, truth: Truth, before: tuple[Samples, Samples] | None = None, unit: str = ""
 ) -> list[Score]:
@@ -47,6 +49,7 @@ def score_values(
     ]
 
 
+@checked(**MIXTURES)
 def value_coverage(
     mean: Samples,
     std: Samples,
@@ -71,17 +74,20 @@ def coverage_score(curve: Curve, level: float) -> Score:
     return of_interval(f"coverage_{1000 * level:.0f}", label, Interval(value, low, high), "%", before=before)
 
 
+@checked(**MIXTURES)
 def interval_hits(mean: Samples, std: Samples, truth: Truth, levels: Sequence[float]) -> np.ndarray:
     """Whether each central interval holds its truth, shape (level, row)."""
     position = pit(mean, std, truth)
     return np.array([pit_hits(position, level) for level in levels])
 
 
+@checked(**MIXTURES)
 def log_likelihood(mean: Samples, std: Samples, truth: Truth, weight: Any = None) -> Any:
     """Mean log density of the truth under the mixture."""
-    return -gaussian_mixture_nll(mean, std, truth, weight)
+    return -unchecked(gaussian_mixture_nll)(mean, std, truth, weight)
 
 
+@checked(truth=numbers("row", infinite=False), mean=numbers("row", infinite=False), weight=MIXTURES["weight"])
 def root_mean_square_error(mean: Float[np.ndarray, " row"], truth: Truth, weight: Any = None) -> Any:
     """Square root of the mean squared distance of the mean from the truth."""
     return np.sqrt(mean_of((truth - mean) ** 2, weight))

@@ -8,11 +8,13 @@ with the logits z_s of posterior sample s; a and b are fitted by `VectorScaling`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from skysure.methods.arguments import class_numbers, unchecked
 from skysure.methods.arrays import Array
 from skysure.methods.calibration import ConformalSets, VectorScaling
 from skysure.methods.sampling import sample, split_classes
@@ -53,8 +55,12 @@ class CalibratedClassifier(nn.Module):
         """
         return sample(self.network, inputs, samples, seed, shared=True)
 
-    def calibrate(self, inputs: Array, truth: Int[Array, " object"], samples: int, seed: int) -> None:
-        """Fit scale and shift of the logits, then the bounds of the prediction sets, on calibration objects."""
+    def calibrate(self, inputs: Array, truth: Any, samples: int, seed: int) -> None:
+        """Fit scale and shift of the logits, then the bounds of the prediction sets, on calibration objects.
+
+        `truth` holds class numbers, or names of `classes`, shape (object,).
+        """
+        truth = class_numbers(truth, self.classes)
         logits = self.logits(inputs, samples, seed)
         self.scaling.fit(logits, truth)
         self.sets.fit(self.scaling(logits).softmax(-1).double().mean(0), truth)
@@ -70,7 +76,7 @@ class CalibratedClassifier(nn.Module):
             Expected entropy and mutual information [nat].
         prediction_set : ndarray of bool, shape (object, class)
         """
-        split = split_classes(self.scaling(self.logits(inputs, samples, seed)).softmax(-1))
-        sets = self.sets.contains(split.probability, coverage)
+        split = unchecked(split_classes)(self.scaling(self.logits(inputs, samples, seed)).softmax(-1))
+        sets = unchecked(ConformalSets.contains)(self.sets, split.probability, coverage)
         tensors = split.probability, split.probability_error, split.aleatoric, split.epistemic, sets
         return tuple(tensor.cpu().numpy() for tensor in tensors)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from skysure.methods.calibration.binned_conformal import NestedBinnedConformal
 from skysure.methods.calibration.scaling import VectorScaling
-from skysure.methods.novelty import EmpiricalPValue, FeatureDistance, fisher_combined
+from skysure.methods.novelty import EmpiricalPValue, FeatureDistance
+from skysure.methods.novelty.empirical_p_value import fisher_statistic
 
 
 class Stage(nn.Module):
@@ -54,4 +55,4 @@ class Stage(nn.Module):
 
     def _combine(self, distance: Tensor, surprise: Tensor) -> Tensor:
         assert self.surprise_p_value is not None
-        return fisher_combined(self.distance.ood_percentile(distance), self.surprise_p_value(surprise.to(distance)))
+        return fisher_statistic(self.distance.ood_percentile(distance), self.surprise_p_value(surprise.to(distance)))

@@ -29,6 +29,11 @@ class TableWriter:
         """Number of rows, with those of an interrupted prediction that is resumed."""
         return self._writer.rows
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the files has to know, once they are written."""
+        return self._writer.notes
+
     def has(self, key: str) -> bool:
         """Whether the interrupted prediction that is resumed has finished the chunk of this key."""
         return self._writer.has(key)

@@ -43,8 +43,11 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     path = folder / "history.csv"
     if not path.is_file():
         return []
-    with path.open(newline="") as lines:
-        return [{k: float(v) for k, v in row.items() if v != ""} for row in csv.DictReader(lines)]
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return [{k: float(v) for k, v in row.items() if v != ""} for row in csv.DictReader(lines, strict=True)]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: {error}", "a number in each column", "an edit by hand", "copy it again") from None
 
 
 def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:

@@ -1,4 +1,7 @@
-"""A page of figures: the first objects of some data, one by one, with what a trained model predicts for them."""
+"""A page of figures: the first objects of some data, one by one, with what a trained model predicts for them.
+
+The library that draws is imported where a page is written: a prediction to tables does without it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from skysure.data.targets import check_target, replacing
 from skysure.predictions.writers import Answer, Form, Task, register
-from skysure.report import Figure, page
 from skysure.settings import plain
+
+if TYPE_CHECKING:
+    from skysure.report import Figure
 
 SHOWN = 24
 """Objects on a page."""
@@ -65,6 +70,8 @@ class PageWriter:
                     file.write(content)
 
     def _page(self) -> str:
+        from skysure.report import page
+
         run, data = self.task.run, self.task.data
         figures = [replace(figure, name=f"example-{k}") for k, figure in enumerate(self._figures[:SHOWN], 1)]
         about = {

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Any
 
+from skysure.data.results import formulas
 from skysure.data.results.writer import rejected_path, write_rejected
 from skysure.data.sources import CALIBRATION, TEST, Source, SplitSource
 from skysure.data.targets import check_target, replacing
@@ -71,6 +72,8 @@ def tell_left_out(
         first = f" of the first {n_written:,}" if n_written < source.rejected_count else ""
         reasons = "the reasons" if first else "their reasons"
         note(f"{counted(source.rejected_count)} set aside, with {reasons}{first} in {rejected_path(out)}")
+        if formulas.any_formula(text for reject in source.rejected for text in astuple(reject)):
+            note(formulas.NOTE)
     for text in source.notes:
         note(text)
 

@@ -191,6 +191,8 @@ def _write(
             raise no_object(source, task.data)
     assert task.publication is not None
     tell_left_out(source, first, note, task.publication.file)
+    for text in (text for writer in writers if isinstance(writer, TableWriter) for text in writer.notes):
+        note(text)
     for flag, count in flags.items():
         note(f"{count:,} row{'' if count == 1 else 's'} flagged: {flag}")
     return writers[0].rows

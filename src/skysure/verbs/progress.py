@@ -13,5 +13,12 @@ def silent(text: str, done: float, total: float | None) -> None:
 
 
 def notify(progress: Progress) -> Callable[[str], None]:
-    """Make a function that reports a note."""
-    return lambda text: progress(text, 0, 0)
+    """Make a function that reports a note; the same note only once."""
+    reported: set[str] = set()
+
+    def note(text: str) -> None:
+        if text not in reported:
+            reported.add(text)
+            progress(text, 0, 0)
+
+    return note

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skysure.data.lightcurves import LightCurves
+from skysure.methods.arguments import unchecked
 from skysure.methods.sampling import split_classes
 from skysure.predictions import Classes, Label, Values, concat
 
@@ -100,7 +101,7 @@ def predict_classes(model: Classifier, outputs: Logits, query: Query, nights: Ni
     p = probabilities(model, outputs)
     if len(p) == 1:
         p = p.expand(2, -1, -1)
-    parts = split_classes(p)
+    parts = unchecked(split_classes)(p)
     ood_percentile, is_ood = out_of_distribution(model, outputs, query.ood_level)
     return Classes(
         labels=LABELS,

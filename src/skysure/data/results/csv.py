@@ -1,7 +1,8 @@
 """CSV (RFC 4180) for spreadsheets and scripts: names in the first line, no units, no types, empty where missing.
 
 NaN is written as an empty field, which readers understand as missing. When read back, a column `id` stays text ("007"
-keeps its zeros); the types of other columns are inferred.
+keeps its zeros); the types of other columns are inferred. Text that a spreadsheet would compute has an apostrophe in
+front, see `formulas`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from astropy.table import Column, MaskedColumn, QTable, Table
 
+from . import formulas
 from .layout import Layout
 
 TRUTH = pa.array(["False", "True"])
@@ -23,17 +25,22 @@ TRUTH = pa.array(["False", "True"])
 
 def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
     """Write a line of names, then the rows."""
-    file.write(names_line(layout))
+    file.write(names_line([formulas.neutralise(c.name) for c in layout.columns]))
     for batch in batches:
-        write_rows(file, _nan_to_null(batch))
+        write_rows(file, _neutralised(_nan_to_null(batch)))
 
 
-def names_line(layout: Layout) -> bytes:
+def names_line(names: Iterable[str]) -> bytes:
     """Return the first line: the names of the columns, quoted where necessary."""
-    quoted = [
-        '"' + c.name.replace('"', '""') + '"' if set(c.name) & set(',"\n\r #') else c.name for c in layout.columns
-    ]
+    quoted = ['"' + name.replace('"', '""') + '"' if set(name) & set(',"\n\r #') else name for name in names]
     return (",".join(quoted) + "\n").encode()
+
+
+def _neutralised(batch: pa.Table) -> pa.Table:
+    for i, field in enumerate(batch.schema):
+        if pa.types.is_string(field.type):
+            batch = batch.set_column(i, field.name, formulas.neutralise_column(batch.column(i)))
+    return batch
 
 
 def write_rows(file: IO[bytes], batch: pa.Table) -> None:
@@ -69,6 +76,7 @@ def read(path: Path) -> QTable:
     table = Table.read(path, format="ascii.csv", converters={"id": str})
     for name in table.colnames:
         table.replace_column(name, _column(table[name]))
+    table.rename_columns(table.colnames, [formulas.restore(name) for name in table.colnames])
     return QTable(table, copy=False)
 
 
@@ -81,4 +89,6 @@ def _column(column: Column) -> Column:
     if column.dtype.kind == "U" and {"True", "False"} >= (texts := set(np.unique(column))) - {""} != set():
         truth = MaskedColumn(column == "True", column.name, mask=column == "")
         return truth if "" in texts else truth.filled()
+    if column.dtype.kind == "U" and np.any(np.char.startswith(column, "'")):
+        return Column([formulas.restore(text) for text in column], column.name, dtype=str)
     return column

@@ -23,7 +23,7 @@ def write(file: IO[bytes], layout: Layout, batches: Iterable[pa.Table]) -> None:
     if table.meta:
         header["meta"] = dict(table.meta)
     lines = ["%ECSV 1.0", "---", *meta.get_yaml_from_header(header)]
-    file.write("".join(f"# {line}\n" for line in lines).encode() + csv.names_line(layout))
+    file.write("".join(f"# {line}\n" for line in lines).encode() + csv.names_line(c.name for c in layout.columns))
     for batch in batches:
         csv.write_rows(file, batch)
 

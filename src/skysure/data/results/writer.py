@@ -25,7 +25,7 @@ from astropy.table import QTable, Table
 from skysure.data.targets import os_errors, replacing, synced, unfinished
 from skysure.errors import InputError
 
-from . import layout, space
+from . import formulas, layout, space
 from .publication import Publication
 from .spool import Spool
 from .suffixes import format_of, suffix_of
@@ -92,6 +92,13 @@ class ResultWriter:
         self._spool = Spool(self._publication.folder)
         self._expected: list[str] = []  # keys of the chunks that the run that is resumed had finished
         self._exits = ExitStack()
+        self._has_formulas = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the files has to know, once they are written."""
+        is_csv = any(suffix_of(path).startswith(".csv") for path in self.paths)
+        return (formulas.NOTE,) if is_csv and self._has_formulas else ()
 
     @property
     def rows(self) -> int:
@@ -187,12 +194,20 @@ class ResultWriter:
             )
         texts = [f.name for f in schema if pa.types.is_string(f.type)]
         batches = self._spool.batches(texts or schema.names[:1])
-        table_layout = layout.measure(schema, batches, self.metadata)
+        table_layout = layout.measure(schema, self._noting_formulas(batches), self.metadata)
         for path in self.paths:
             with self._publication.file(path) as file:
                 self._write(path, file, table_layout)
         if self._is_alone:
             self._publication.rows = table_layout.rows
+
+    def _noting_formulas(self, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Pass on batches, and note whether any of their text would be computed by a spreadsheet."""
+        self._has_formulas = formulas.any_formula(self._spool.schema.names if self._spool.schema else ())
+        for batch in batches:
+            texts = (c for c in batch.columns if pa.types.is_string(c.type))
+            self._has_formulas = self._has_formulas or any(map(formulas.any_in, texts))
+            yield batch
 
     def _write(self, path: Path, file: IO[bytes], table_layout: layout.Layout) -> None:
         table_format = format_of(path)
@@ -281,7 +296,7 @@ def write_rejected(
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(REJECTED)
-        n = sum(1 for row in chain([first], rows) if writer.writerow(row))
+        n = sum(1 for row in chain([first], rows) if writer.writerow(map(formulas.neutralise, row)))
         text.detach()  # flush, and leave the file open
     return n
 

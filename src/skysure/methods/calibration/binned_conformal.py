@@ -12,10 +12,24 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
-from skysure.methods.arrays import Array, as_tensor, as_tensors
+from skysure.methods.arguments import checked, fraction, numbers
+from skysure.methods.arrays import Array
 
 from .bins import equal_count_edges
 from .conformal import level_index, quantile_table, rank_at
+
+COLUMN = numbers("row", nan=True, empty=True)
+COLUMNS = numbers("row column", nan=True, empty=True)
+SCORES = numbers("row value", nan=True, empty=True)
+OPTIONS = numbers("row option", nan=True, empty=True)
+
+
+def _values(self: BinnedConformal) -> dict[str, int]:
+    return {"value": self.bounds.shape[1]}
+
+
+def _two_columns(self: NestedBinnedConformal) -> dict[str, int]:
+    return {"column": 2, "value": self.first.bounds.shape[1]}
 
 
 class BinnedConformal(nn.Module):
@@ -53,6 +67,7 @@ class BinnedConformal(nn.Module):
         self.register_buffer("counts", torch.zeros(bins + 1, dtype=torch.int64))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(tensors=True, sizes_of=_values, column=COLUMN, score=SCORES)
     def fit(self, column: Array, score: Float[Array, "row value"]) -> BinnedConformal:
         """Set the edges of the bins, and the bounds of each bin and (last) of all calibration objects.
 
@@ -61,7 +76,6 @@ class BinnedConformal(nn.Module):
         InputError
             If there are no scores, some are NaN, or their shape is not (length of the column, `values`).
         """
-        column, score = as_tensors(column, score, device=self.bounds.device)
         self._check(column, score)
         edges = torch.from_numpy(equal_count_edges(column.cpu().numpy(), len(self.counts) - 1))
         self.edges.fill_(torch.inf)[: len(edges)] = edges
@@ -84,20 +98,23 @@ class BinnedConformal(nn.Module):
             cause, fix = "scores of other objects, or of other values", "pass one row per object, one score per value"
             raise InputError(f"scores of shape {tuple(score.shape)}", f"scores of shape {expected}", cause, fix)
 
+    @checked(tensors=True, column=COLUMN, coverage=fraction())
     def bound(self, column: Array, coverage: float) -> Float[Tensor, "row value"]:
         """Bound of the scores of each row at a coverage."""
         step = level_index(coverage)
         bounds, too_few = self.bounds[..., step], rank_at(self.counts, step) > self.counts
         return torch.where(too_few[:, None], bounds[-1], bounds)[self.bin_of(column)]
 
+    @checked(tensors=True, column=COLUMN, score=OPTIONS, coverage=fraction())
     def contains(self, column: Array, score: Float[Array, "row option"], coverage: float) -> Bool[Tensor, "row option"]:
         """Whether each score is within the bound of its row; with scores 1 - p, whether the set contains each class."""
         # float32 as the bounds: with other rounding, the object that sets the bound might exceed it
-        return as_tensor(score, self.bounds.device).float() <= self.bound(column, coverage)
+        return score.float() <= self.bound(column, coverage)
 
+    @checked(tensors=True, column=COLUMN)
     def bin_of(self, column: Array) -> Int[Tensor, " row"]:
         """Index of the bin of each row; the last index, that of all objects, where the column is missing."""
-        column = as_tensor(column, self.edges.device).double().contiguous()
+        column = column.double().contiguous()
         return torch.where(column.isfinite(), torch.bucketize(column, self.edges), len(self.counts) - 1)
 
 
@@ -128,9 +145,9 @@ class NestedBinnedConformal(nn.Module):
         self.first = BinnedConformal(first, values)
         self.second = nn.ModuleList(BinnedConformal(second, values) for _ in range(first + 1))
 
+    @checked(tensors=True, sizes_of=_two_columns, columns=COLUMNS, score=SCORES)
     def fit(self, columns: Float[Array, "row 2"], score: Float[Array, "row value"]) -> NestedBinnedConformal:
         """Set the edges and bounds of all bins from calibration objects; raises as `BinnedConformal`."""
-        columns, score = as_tensors(columns, score, device=self.first.bounds.device)
         self.first.fit(columns[:, 0], score)
         index = self.first.bin_of(columns[:, 0])
         for k, inner in enumerate(self.second):
@@ -139,24 +156,25 @@ class NestedBinnedConformal(nn.Module):
                 inner.fit(columns[mask, 1], score[mask])
         return self
 
+    @checked(tensors=True, sizes_of=_two_columns, columns=COLUMNS, coverage=fraction())
     def bound(self, columns: Float[Array, "row 2"], coverage: float) -> Float[Tensor, "row value"]:
         """Bound of the scores of each row at a coverage."""
-        columns = as_tensor(columns, self.first.bounds.device)
         bounds, index = self.first.bound(columns[:, 0], coverage), self.first.bin_of(columns[:, 0])
         for k in index.unique().tolist():
             inner = self.second[k].bound(columns[index == k, 1], coverage)
             bounds[index == k] = torch.where(inner.isinf(), bounds[index == k], inner)
         return bounds
 
+    @checked(tensors=True, sizes_of=_two_columns, columns=COLUMNS, score=OPTIONS, coverage=fraction())
     def contains(
         self, columns: Float[Array, "row 2"], score: Float[Array, "row option"], coverage: float
     ) -> Bool[Tensor, "row option"]:
         """Whether each score is within the bound of its row."""
-        return as_tensor(score, self.first.bounds.device).float() <= self.bound(columns, coverage)
+        return score.float() <= self.bound(columns, coverage)
 
+    @checked(tensors=True, sizes_of=_two_columns, columns=COLUMNS)
     def bin_of(self, columns: Float[Array, "row 2"]) -> Int[Tensor, " row"]:
         """Index of the bin of each row in `counts`."""
-        columns = as_tensor(columns, self.first.bounds.device)
         index = self.first.bin_of(columns[:, 0])
         inner_index = index * len(self.second[0].counts)
         for k in index.unique().tolist():

@@ -18,11 +18,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
-from skysure.methods.arrays import Array, as_tensor, as_tensors
+from skysure.methods.arguments import checked, fraction, labels, numbers, probabilities, unchecked, widths
+from skysure.methods.arrays import Array
 
 from .labels import check_labels
 
 
+@checked(tensors=True, scores=numbers("... n", empty=True))
 def quantile_table(scores: Float[Tensor, "*part n"]) -> Float[Tensor, "*part 1001"]:
     """Bounds at coverages 0, 0.001, ..., 1: the ceil((n + 1) i / 1000)-th smallest of n scores.
 
@@ -39,24 +41,30 @@ def rank_at(n: int | Tensor, step: int | Tensor) -> int | Tensor:
     return ((n + 1) * step + 999) // 1000
 
 
+@checked(coverage=fraction())
 def level_index(coverage: float) -> int:
     """Index of a coverage in `quantile_table`, rounded up.
 
     >>> level_index(0.9), level_index(0.9973)
     (900, 998)
     """
-    if not 0 <= coverage <= 1:
-        raise InputError(
-            f"coverage {coverage}", "a fraction between 0 and 1", "a percentage", f"write {coverage / 100}"
-        )
     return ceil(coverage * 1000 - 1e-9)
 
 
+@checked(tensors=True, probability=probabilities("row class", empty=True), coverage=fraction())
 def credible_sets(probability: Float[Array, "row class"], coverage: float) -> Bool[Tensor, "row class"]:
     """Smallest sets whose probabilities add up to the coverage: valid only if the probabilities are calibrated."""
-    ordered, order = as_tensor(probability).sort(dim=-1, descending=True)
+    ordered, order = probability.sort(dim=-1, descending=True)
     needed = ordered.cumsum(-1) - ordered < coverage
     return torch.zeros_like(needed).scatter(-1, order, needed)
+
+
+def _classes(self: ConformalSets) -> dict[str, int]:
+    return {"class": len(self.by_class)}
+
+
+def _values(self: ConformalIntervals) -> dict[str, int]:
+    return {"value": len(self.factors)}
 
 
 class ConformalSets(nn.Module):
@@ -86,6 +94,12 @@ class ConformalSets(nn.Module):
         self.register_buffer("counts", torch.zeros(classes, dtype=torch.int64))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(
+        tensors=True,
+        sizes_of=_classes,
+        probability=probabilities("row class", empty=True),
+        truth=labels("row", empty=True),
+    )
     def fit(self, probability: Float[Array, "row class"], truth: Int[Array, " row"]) -> ConformalSets:
         """Set the bounds from the scores 1 - p(truth) of calibration objects, with the final (scaled) probabilities.
 
@@ -96,14 +110,7 @@ class ConformalSets(nn.Module):
             probability is NaN.
         """
         classes = len(self.by_class)
-        probability, truth = as_tensors(probability, truth, device=self.overall.device)
         check_labels(truth, classes)
-        if probability.isnan().any():
-            problem = "probabilities that are NaN"
-            raise InputError(problem, "numbers between 0 and 1", "a training that diverged", "train again")
-        if probability.shape[1] != classes:
-            problem, cause = f"probabilities of {probability.shape[1]} classes", "predictions of another model"
-            raise InputError(problem, f"{classes} classes", cause, "predict with this model")
         score = _improbability(probability).gather(-1, truth[:, None])[:, 0]
         self.overall.copy_(quantile_table(score))
         for k in range(classes):
@@ -112,13 +119,19 @@ class ConformalSets(nn.Module):
         self.fitted.fill_(True)
         return self
 
+    @checked(
+        tensors=True,
+        sizes_of=_classes,
+        probability=probabilities("row class", nan=True, empty=True),
+        coverage=fraction(),
+    )
     def contains(
         self, probability: Float[Array, "row class"], coverage: float, conditional: bool = False
     ) -> Bool[Tensor, "row class"]:
         """Whether the set of each row contains each class."""
-        probability, step = as_tensor(probability, self.overall.device), level_index(coverage)
+        step = level_index(coverage)
         if not self.fitted:
-            return credible_sets(probability, coverage)
+            return unchecked(credible_sets)(probability, coverage)
         bound = self.by_class[:, step] if conditional else self.overall[step]
         return _improbability(probability) <= bound
 
@@ -146,6 +159,13 @@ class ConformalIntervals(nn.Module):
         self.register_buffer("count", torch.tensor(0))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(
+        tensors=True,
+        sizes_of=_values,
+        mean=numbers("row value", nan=True, empty=True),
+        std=widths("row value", nan=True, empty=True),
+        truth=numbers("row value", nan=True, empty=True),
+    )
     def fit(
         self, mean: Float[Array, "row value"], std: Float[Array, "row value"], truth: Float[Array, "row value"]
     ) -> ConformalIntervals:
@@ -156,7 +176,6 @@ class ConformalIntervals(nn.Module):
         InputError
             If there are no residuals, or some are not finite.
         """
-        mean, std, truth = as_tensors(mean, std, truth, device=self.factors.device)
         residuals = ((truth - mean).abs() / std).T
         if not (len(truth) and torch.isfinite(residuals).all()):
             raise InputError(
@@ -175,6 +194,13 @@ class ConformalIntervals(nn.Module):
         """Half width k of the intervals, in units of the standard deviation."""
         return self.factors[:, level_index(coverage)]
 
+    @checked(
+        tensors=True,
+        sizes_of=_values,
+        mean=numbers("... value", nan=True, empty=True),
+        std=widths("... value", zero=True, nan=True, empty=True),
+        coverage=fraction(),
+    )
     def forward(
         self, mean: Float[Array, "*row value"], std: Float[Array, "*row value"], coverage: float
     ) -> tuple[Float[Tensor, "*row value"], Float[Tensor, "*row value"]]:
@@ -184,7 +210,6 @@ class ConformalIntervals(nn.Module):
         >>> round(high.item(), 2)
         1.0
         """
-        mean, std = as_tensors(mean, std, device=self.factors.device)
         half = self.factor(coverage) * std
         return mean - half, mean + half
 

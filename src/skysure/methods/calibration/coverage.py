@@ -21,10 +21,35 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import betabinom, binom, kstest
 
 from skysure.errors import InputError
+from skysure.methods.arguments import (
+    Rule,
+    booleans,
+    checked,
+    count,
+    fraction,
+    fractions,
+    numbers,
+    require_fraction,
+    shares,
+    whole_numbers,
+    widths,
+)
+from skysure.methods.arguments.shapes import Sizes
+from skysure.methods.arrays import as_array
 
 from .bins import bin_index, equal_count_edges, equal_width_edges
 
 LEVELS = (0.683, 0.955, 0.997)
+
+
+def _level_of_rows(name: str, nominal: Any, sizes: Sizes) -> float | Float[ndarray, " row"]:
+    """Give one level as a float, or a level for each row as an array."""
+    if np.ndim(nominal) == 0 or isinstance(nominal, str):
+        return require_fraction(name, nominal)
+    return fractions("row", empty=True)(name, as_array(nominal, name), sizes)
+
+
+LEVEL = Rule("", _level_of_rows, is_array=False)
 
 
 @dataclass(frozen=True)
@@ -66,12 +91,15 @@ class Bin:
         }
 
 
+@checked(hits=count(0), n=count(), confidence=fraction())
 def wilson_interval(hits: int, n: int, confidence: float = 0.683) -> tuple[float, float]:
     """Confidence interval of a proportion from `hits` successes in `n` trials (Wilson 1927).
 
     >>> [round(x, 3) for x in wilson_interval(90, 100)]
     [0.866, 0.926]
     """
+    if hits > n:
+        raise InputError(f"{hits} hits of {n}", f"0 to {n} hits", "hits and n in the wrong order", "hits, then n")
     z2 = float(ndtri((1 + confidence) / 2)) ** 2
     p = hits / n
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
@@ -96,6 +124,7 @@ def poisson_binomial(probability: Float[ndarray, " row"]) -> Float[ndarray, " co
     return np.clip(product[0, : n + 1], 0.0, 1.0)
 
 
+@checked(nominal=LEVEL, n=count(), confidence=fraction())
 def calibrated_band(
     nominal: float | Float[ndarray, " row"], n: int, confidence: float = 0.955, calibrated_on: int | None = None
 ) -> tuple[float, float]:
@@ -144,6 +173,7 @@ def calibrated_band(
     return float(counts[0] / n), float(counts[1] / n)
 
 
+@checked(rows=whole_numbers("level"), objects=whole_numbers("level"))
 def effective_size(rows: Int[ndarray, " level"], objects: Int[ndarray, " level"]) -> int | None:
     """Effective number of calibration objects of rows whose levels were set group by group.
 
@@ -165,6 +195,7 @@ def _rank(level: float, n: int) -> int:
     return int(np.ceil((n + 1) * level - 1e-9))
 
 
+@checked(hits=booleans("row", empty=True), nominal=LEVEL, confidence=fraction())
 def coverage_of(
     hits: Bool[ndarray, " row"],
     nominal: float | Float[ndarray, " row"],
@@ -191,13 +222,20 @@ def coverage_of(
         raise InputError(
             "coverage of no rows", "at least one row with a true value", "an empty part or bin", "pass more data"
         )
-    count = int(np.count_nonzero(hits))
+    total = int(np.count_nonzero(hits))
     band = calibrated_band(nominal, n, confidence, calibrated_on)
     return Coverage(
-        float(np.mean(nominal)), count / n, *wilson_interval(count, n), *band, n, band[0] <= count / n <= band[1]
+        float(np.mean(nominal)), total / n, *wilson_interval(total, n), *band, n, band[0] <= total / n <= band[1]
     )
 
 
+@checked(
+    column=numbers("row", nan=True, empty=True),
+    hits=booleans("row", empty=True),
+    nominal=LEVEL,
+    confidence=fraction(),
+    bins=count(),
+)
 def coverage_by(
     column: ndarray,
     hits: Bool[ndarray, " row"],
@@ -213,7 +251,7 @@ def coverage_by(
     `confidence` is that of all bins together: a calibrated model lies inside every band with at least this probability
     (Bonferroni). Rows where the column is not finite, and empty bins, are left out.
     """
-    edges = equal_count_edges(column, bins) if edges is None else edges
+    edges = equal_count_edges(column, bins) if edges is None else as_array(edges, "edges")
     index = bin_index(column, edges)
     bin_confidence = 1 - (1 - confidence) / (len(edges) + 1)
     coverages = []
@@ -226,6 +264,7 @@ def coverage_by(
     return coverages
 
 
+@checked(probability=fractions("row", empty=True), outcome=booleans("row", empty=True), bins=count())
 def reliability_curve(
     probability: Float[ndarray, " row"], outcome: Bool[ndarray, " row"], *, bins: int = 15, adaptive: bool = False
 ) -> dict[str, list]:
@@ -242,10 +281,14 @@ def reliability_curve(
     return {"predicted": predicted, "observed": observed, **_columns(coverages)}
 
 
+@checked(hits=booleans("level row"))
 def coverage_curve(
     hits: Bool[ndarray, "level row"], levels: Sequence[float] = LEVELS, *, calibrated_on: int | None = None
 ) -> dict[str, Any]:
     """Coverage at each level, as plain lists, with the number of rows `n`."""
+    if len(hits) != len(levels):
+        problem, cause = f"hits at {len(hits)} levels, and {len(levels)} levels", "hits of shape (row, level)"
+        raise InputError(problem, "hits of shape (level, row)", cause, "hits.T, or pass the levels")
     coverages = [coverage_of(h, level, calibrated_on=calibrated_on) for h, level in zip(hits, levels, strict=True)]
     curve = {"nominal": [c.nominal for c in coverages], "actual": [c.actual for c in coverages], **_columns(coverages)}
     return curve | {"n": hits.shape[1]}
@@ -256,6 +299,12 @@ def _columns(coverages: Sequence[Coverage]) -> dict[str, list]:
     return {name: [getattr(c, name) for c in coverages] for name in names}
 
 
+@checked(
+    truth=numbers("*row", infinite=False, empty=True),
+    mean=numbers("sample *row", infinite=False, empty=True),
+    std=widths("sample *row", empty=True),
+    share=shares("sample *row"),
+)
 def pit(
     mean: Float[ndarray, "sample ..."],
     std: Float[ndarray, "sample ..."],
@@ -270,11 +319,13 @@ def pit(
     return np.mean(ndtr((truth - mean) / std) * (1 if share is None else share * len(share)), axis=0)
 
 
+@checked(u=fractions("*row", empty=True), level=fraction())
 def pit_hits(u: Float[ndarray, "*row"], level: float) -> Bool[ndarray, "*row"]:
     """Whether the central interval of probability `level` contains the truth; exact for any mixture."""
     return np.abs(2 * u - 1) <= level
 
 
+@checked(u=fractions("row"))
 def uniformity(u: Float[ndarray, " row"]) -> tuple[float, float]:
     """Kolmogorov-Smirnov distance of transforms from the uniform distribution, and its p-value."""
     result = kstest(u, "uniform")

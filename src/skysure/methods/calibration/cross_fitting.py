@@ -13,11 +13,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from skysure.methods.arrays import Array, as_tensors
+from skysure.methods.arguments import checked, count, labels
+from skysure.methods.arguments import logits as of_logits
+from skysure.methods.arrays import Array
 
 FOLDS = 5
 
 
+@checked(tensors=True, logits=of_logits("sample object class"), truth=labels("object"), folds=count())
 def cross_fit(
     scaling: Callable[[], nn.Module],
     logits: Float[Array, "sample object class"],
@@ -40,8 +43,7 @@ def cross_fit(
     Tensor
         Mean over samples of the scaled softmax, float64.
     """
-    logits, truth = as_tensors(logits, truth)
-    fold = torch.arange(len(truth)) % max(1, min(folds, len(truth)))
+    fold = torch.arange(len(truth)) % min(folds, len(truth))
     probability = torch.empty(logits.shape[1:], dtype=torch.float64)
     for k in fold.unique():
         inside, outside = fold == k, fold != k

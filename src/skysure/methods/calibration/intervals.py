@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from skysure.errors import InputError
+from skysure.methods.arguments import (
+    check_arguments,
+    checked,
+    count,
+    fraction,
+    fractions,
+    numbers,
+    probabilities,
+    unchecked,
+)
+from skysure.methods.arrays import as_array
 
 from .bins import bin_index, equal_count_edges
 
@@ -24,9 +36,10 @@ class Interval:
     high: float
 
 
+@checked(resamples=count(), level=fraction())
 def with_interval(
     score: Callable[..., float | ndarray],
-    *arrays: ndarray,
+    *arrays: Any,
     resamples: int = 1000,
     level: float = 0.683,
     seed: int = 0,
@@ -60,10 +73,12 @@ def with_interval(
     >>> round(accuracy.value, 3), round(accuracy.high - accuracy.low, 2)
     (0.9, 0.02)
     """
-    if not len(arrays[-1]):
+    arrays = tuple(as_array(array) for array in arrays)
+    if not arrays[-1].size:
         raise InputError(
             "a score of no rows", "at least one row with a true value", "an empty part or bin", "pass more data"
         )
+    arrays, score = check_arguments(score, *arrays), unchecked(score)
     value = float(score(*arrays))
     weights = _weights(len(arrays[-1]), resamples, seed)
     resampled = np.concatenate([np.atleast_1d(score(*arrays, weight=w)) for w in weights])
@@ -86,9 +101,10 @@ def _centred_interval(value: float, resampled: ndarray, level: float) -> tuple[f
     return float(value + low - median), float(value + high - median)
 
 
+@checked(resamples=count(), level=fraction(below_one=True))
 def calibrated_resample(
     score: Callable[..., float | ndarray],
-    probability: Float[ndarray, "row *class"],
+    probability: Any,
     *,
     resamples: int = 200,
     level: float = 0.955,
@@ -103,6 +119,7 @@ def calibrated_resample(
     model lies inside with a probability of at least `level`. If k were less than one, more labels are drawn than
     `resamples`.
     """
+    probability, score = _as_probability(probability), unchecked(score)
     resamples = max(resamples, ceil(2 / (1 - level)))
     k = int((resamples + 1) * (1 - level) / 2)
     rng = np.random.default_rng(seed)
@@ -115,11 +132,19 @@ def calibrated_resample(
     return Interval(float(np.median(scores)), float(scores[k - 1]), float(scores[-k]))
 
 
+def _as_probability(probability: Any) -> Float[ndarray, "row *class"]:
+    """Check probabilities of classes, shape (row, class), or of one event, shape (row,)."""
+    array = as_array(probability, "probability")
+    rule = fractions("row") if array.ndim == 1 else probabilities("row class")
+    return rule("probability", array, {})
+
+
+@checked(column=numbers("row", nan=True), bins=count(), resamples=count(), confidence=fraction(below_one=True))
 def score_by(
     column: ndarray,
     score: Callable[..., float | ndarray],
-    probability: Float[ndarray, "row *class"],
-    truth: ndarray,
+    probability: Any,
+    truth: Any,
     *,
     bins: int = 10,
     resamples: int = 1000,
@@ -143,6 +168,10 @@ def score_by(
         `low`, `high` (smallest and largest value of the column), `n`, `value` with its 68.3 % interval `value_low` and
         `value_high`, `band_low`, `band_high`, `inside`.
     """
+    probability, truth = _as_probability(probability), as_array(truth, "truth")
+    if not len(column) == len(probability) == len(truth):
+        problem = f"{len(column)} values of the column, {len(probability)} probabilities, {len(truth)} labels"
+        raise InputError(problem, "one of each for every row", "arguments of other objects", "check their shapes")
     index = bin_index(column, equal_count_edges(column, bins))
     occupied = np.unique(index[index >= 0])
     if not len(occupied):

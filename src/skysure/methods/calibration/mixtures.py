@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from skysure.methods.arguments import unchecked
 from skysure.methods.sampling import split_values
 
 Score = Callable[..., Any]
@@ -91,7 +92,7 @@ class Mixtures:
 
     def score(self, score: Score, truth: np.ndarray) -> float:
         """Give a score of `methods.calibration` that takes mean, std, truth and share."""
-        return float(score(self.mean.numpy(), self.std.numpy(), truth, share=self.share.numpy()))
+        return float(unchecked(score)(self.mean.numpy(), self.std.numpy(), truth, share=self.share.numpy()))
 
     @staticmethod
     def concat(parts: Sequence[Mixtures]) -> Mixtures:
@@ -118,5 +119,5 @@ def combine_samples(days: np.ndarray, samples: Sequence[Float[Tensor, "sample ro
     centres = (weight.exp() * means).sum(-1, keepdim=True)
     epistemic = torch.zeros_like(centres[0, :, 0])  # of one pass it is not known
     if len(centres) > 1:
-        epistemic = split_values(centres, torch.zeros_like(centres)).epistemic[:, 0, 0]
+        epistemic = unchecked(split_values)(centres, torch.zeros_like(centres)).epistemic[:, 0, 0]
     return Mixtures(days, *(torch.cat(parts, -1).T.contiguous() for parts in (share, mean, std)), epistemic)

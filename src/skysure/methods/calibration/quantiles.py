@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arguments import checked, fraction, numbers, shares, unchecked, widths
 from skysure.methods.arrays import Array, as_tensor
 
 from .conformal import level_index
@@ -28,6 +29,17 @@ STEPS = 2000
 
 Component = Float[Array, "sample row value"]
 Truth = Float[Array, "row value"]
+MIXTURE = {
+    "mean": numbers("sample row value", nan=True, empty=True),
+    "std": widths("sample row value", nan=True, empty=True),
+    "truth": numbers("row value", nan=True, empty=True),
+    "odds": numbers("value"),
+    "share": numbers("sample row value", nan=True, empty=True),
+}
+
+
+def _values(self: QuantileScaling) -> dict[str, int]:
+    return {"value": len(self.odds)}
 
 
 def log_odds(
@@ -48,6 +60,7 @@ def log_odds(
     return _log_tail(z, share) - _log_tail(-z, share)
 
 
+@checked(tensors=True, **MIXTURE)
 def mixture_quantile(
     mean: Component, std: Component, odds: Float[Array, " value"], share: Component | None = None
 ) -> Float[Tensor, "row value"]:
@@ -97,6 +110,7 @@ class QuantileScaling(nn.Module):
         self.register_buffer("count", torch.tensor(0))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(tensors=True, sizes_of=_values, **MIXTURE | {"share": shares("sample row value")})
     def fit(self, mean: Component, std: Component, truth: Truth, share: Component | None = None) -> QuantileScaling:
         """Set the levels from the probability integral transforms of calibration objects.
 
@@ -118,6 +132,7 @@ class QuantileScaling(nn.Module):
         self.fitted.fill_(True)
         return self
 
+    @checked(tensors=True, sizes_of=_values, **MIXTURE, coverage=fraction())
     def forward(
         self, mean: Component, std: Component, coverage: float, share: Component | None = None
     ) -> tuple[Float[Tensor, "row value"], Float[Tensor, "row value"]]:
@@ -131,8 +146,10 @@ class QuantileScaling(nn.Module):
         low, high = (self.odds[:, STEPS // 2 + side * step] for side in (-1, 1))
         # Slightly wider, so that rounding does not exclude repeated true values, which lie exactly on an end.
         low, high = low - 1e-12 * (1 + low.abs()), high + 1e-12 * (1 + high.abs())
-        return mixture_quantile(mean, std, low, share), mixture_quantile(mean, std, high, share)
+        quantile = unchecked(mixture_quantile)
+        return quantile(mean, std, low, share), quantile(mean, std, high, share)
 
+    @checked(tensors=True, sizes_of=_values, **MIXTURE)
     def transform(
         self, mean: Component, std: Component, truth: Truth, share: Component | None = None
     ) -> Float[Tensor, "row value"]:

@@ -8,14 +8,27 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 
-from skysure.errors import InputError
+from skysure.methods.arguments import (
+    booleans,
+    checked,
+    count,
+    labels,
+    numbers,
+    probabilities,
+    unchecked,
+    weights,
+)
 
 from .scores import Weight
 
 Binary = Shaped[ndarray, " row"]
 """True and False, or 1 and 0."""
+SCORES = {"score": numbers("row"), "positive": booleans("row"), "weight": weights()}
+SELECTIONS = {"selected": booleans("row"), "positive": booleans("row"), "weight": weights()}
+LOSSES = {"confidence": numbers("row"), "loss": numbers("row", infinite=False), "weight": weights()}
 
 
+@checked(**SCORES)
 def auc(score: Float[ndarray, " row"], positive: Binary, weight: Weight = None) -> float | Float[ndarray, " resample"]:
     """Area under the ROC curve: probability that a positive row scores above a negative one, ties counting half.
 
@@ -26,26 +39,26 @@ def auc(score: Float[ndarray, " row"], positive: Binary, weight: Weight = None) 
     InputError
         If a score is NaN, or `positive` has other values than 0 and 1 (as with `score` and `positive` swapped).
     """
-    positive = _as_boolean(positive)
     all_rows, above = _sums(score, positive, weight)
     below = all_rows - above
     won = (above * (np.cumsum(below, -1) - below / 2)).sum(-1)
     return _ratio(won, above.sum(-1) * below.sum(-1))
 
 
+@checked(p=probabilities("row class"), truth=labels("row"), weight=weights())
 def macro_auc(
     p: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
     """Mean area under the ROC curve of each class against the rest, over the classes that occur in the rows."""
-    areas = np.stack([auc(p[:, k], truth == k, weight) for k in np.unique(truth)])
+    areas = np.stack([unchecked(auc)(p[:, k], truth == k, weight) for k in np.unique(truth)])
     return np.ma.filled(np.ma.masked_invalid(areas).mean(0), np.nan)[()]
 
 
+@checked(**SCORES, points=count(2))
 def roc(
     score: Float[ndarray, " row"], positive: Binary, points: int = 200
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:
     """False and true positive rates with decreasing threshold, at most `points` of them, corners kept."""
-    positive = _as_boolean(positive)
     from sklearn.metrics import roc_curve
 
     false, true, _ = roc_curve(positive, score)
@@ -55,11 +68,13 @@ def roc(
     return false, true
 
 
+@checked(**SELECTIONS)
 def purity(selected: Bool[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None) -> float | ndarray:
     """Fraction of the selected rows that are positive (precision); NaN if none is selected."""
     return _ratio(_total(selected & positive, weight), _total(selected, weight))
 
 
+@checked(**SELECTIONS)
 def completeness(
     selected: Bool[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None
 ) -> float | ndarray:
@@ -67,6 +82,7 @@ def completeness(
     return _ratio(_total(selected & positive, weight), _total(positive, weight))
 
 
+@checked(**SELECTIONS)
 def figure_of_merit(
     selected: Bool[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None, *, penalty: float = 3.0
 ) -> float | ndarray:
@@ -81,6 +97,7 @@ def figure_of_merit(
     return _ratio(hit**2, _total(positive, weight) * (hit + penalty * false))
 
 
+@checked(**SCORES)
 def best_threshold(
     *,
     score: Float[ndarray, " row"],
@@ -109,14 +126,15 @@ def best_threshold(
     >>> best_threshold(score=np.array([0.1, 0.25, 0.75, 0.8]), positive=np.array([False, False, True, True]))
     0.5
     """
-    positive = _as_boolean(positive)
     values = np.unique(np.quantile(score, np.linspace(0, 1, 1001), method="nearest") if len(score) > 1001 else score)
     thresholds = np.append(-np.inf, (values[1:] + values[:-1]) / 2)
+    merit = unchecked(merit)
     merits = np.nan_to_num([merit(score > threshold, positive) for threshold in thresholds], nan=-np.inf)
     best = np.flatnonzero(merits == merits.max())
     return float(thresholds[best[len(best) // 2]])
 
 
+@checked(**LOSSES)
 def aurc(
     confidence: Float[ndarray, " row"], loss: ndarray, weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -138,13 +156,16 @@ def aurc(
     return _ratio((rate * added + offset * log_growth).sum(-1), n_kept[..., -1])
 
 
+@checked(**LOSSES)
 def excess_aurc(
     confidence: Float[ndarray, " row"], loss: ndarray, weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
     """`aurc` minus that of the perfect ranking, in order of the losses (Geifman et al. 2019); 0 is best."""
-    return aurc(confidence, loss, weight) - aurc(-np.asarray(loss, float), loss, weight)
+    area = unchecked(aurc)
+    return area(confidence, loss, weight) - area(-np.asarray(loss, float), loss, weight)
 
 
+@checked(**LOSSES, points=count(2))
 def risk_coverage(
     confidence: Float[ndarray, " row"], loss: ndarray, points: int = 200
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:
@@ -155,6 +176,7 @@ def risk_coverage(
     return n_kept[keep] / n_kept[-1], total[keep] / n_kept[keep]
 
 
+@checked(classes=count(axis="class"), truth=labels("row"), predicted=labels("row"))
 def confusion(
     *, truth: Int[ndarray, " row"], predicted: Int[ndarray, " row"], classes: int
 ) -> Int[ndarray, "true predicted"]:
@@ -164,26 +186,12 @@ def confusion(
 
 def _sums(score: ndarray, loss: ndarray, weight: Weight) -> tuple[ndarray, ndarray]:
     """Sums of weight, and of weight times loss, over the rows of each distinct score, in ascending order."""
-    if np.isnan(score).any():
-        cause, fix = "rows without a prediction", "leave these rows out, or give them a finite score"
-        raise InputError("scores that are NaN", "numbers", cause, fix)
     order = np.argsort(score, kind="stable")
     ordered = score[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     weight = np.ones(len(score)) if weight is None else weight
     added, lost = (np.add.reduceat(x[..., order], starts, axis=-1) for x in (weight, weight * loss))
     return added, lost
-
-
-def _as_boolean(positive: ndarray) -> Bool[ndarray, " row"]:
-    if positive.dtype != bool and not np.isin(positive, (0, 1)).all():
-        raise InputError(
-            "`positive` with other values than 0 and 1",
-            "whether each row is positive",
-            "score and positive in the wrong order",
-            "score=..., positive=...",
-        )
-    return positive.astype(bool, copy=False)
 
 
 def _total(rows: ndarray, weight: Weight) -> float | ndarray:

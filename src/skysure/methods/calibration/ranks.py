@@ -15,10 +15,12 @@ from numpy import ndarray
 from scipy.stats import chi2
 
 from skysure.errors import InputError
+from skysure.methods.arguments import checked, count, fraction, fractions, numbers, whole_numbers
 
 from .coverage import LEVELS, calibrated_band, coverage_curve, uniformity
 
 
+@checked(truth=numbers("*row", empty=True), draws=numbers("sample *row", empty=True))
 def ranks(draws: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"], seed: int = 0) -> Int[ndarray, "*row"]:
     """Rank of the truth: number of draws below it, 0 to S, ties broken at random (Talts et al. 2018, algorithm 1).
 
@@ -30,13 +32,11 @@ def ranks(draws: Float[ndarray, "sample ..."], truth: Float[ndarray, "*row"], se
     >>> ranks(np.array([[1.0], [2.0], [4.0]]), np.array([3.0]))
     array([2])
     """
-    if np.isnan(draws).any() or np.isnan(truth).any():
-        problem, cause = "draws or true values that are NaN", "objects without a true value"
-        raise InputError(problem, "numbers", cause, "leave these objects out")
     equal = (draws == truth).sum(0)
     return (draws < truth).sum(0) + np.random.default_rng(seed).integers(equal, endpoint=True)
 
 
+@checked(rank=whole_numbers("*row", empty=True), samples=count())
 def pit_from_ranks(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> Float[ndarray, "*row"]:
     """Randomised probability integral transform (rank + u) / (S + 1), u uniform on [0, 1); uniform if the ranks are.
 
@@ -49,6 +49,7 @@ def pit_from_ranks(rank: Int[ndarray, "*row"], samples: int, seed: int = 0) -> F
     return (rank + np.random.default_rng([seed, 1]).random(rank.shape)) / (samples + 1)
 
 
+@checked(rank=whole_numbers("row", empty=True), samples=count(), bins=count(), confidence=fraction())
 def rank_histogram(
     rank: Int[ndarray, " row"], samples: int, *, bins: int = 20, confidence: float = 0.955
 ) -> dict[str, Any]:
@@ -78,19 +79,20 @@ def rank_histogram(
     _check(rank, samples)
     n = len(rank)
     edges = np.linspace(0, samples + 1, min(bins, samples + 1) + 1).round().astype(int)
-    count = np.histogram(rank, edges)[0]
+    counts = np.histogram(rank, edges)[0]
     share = np.diff(edges) / (samples + 1)
-    bin_confidence = 1 - (1 - confidence) / len(count)
+    bin_confidence = 1 - (1 - confidence) / len(counts)
     low, high = (np.round(n * np.array([calibrated_band(float(s), n, bin_confidence) for s in share])).astype(int)).T
-    statistic = float(((count - n * share) ** 2 / (n * share)).sum())
+    statistic = float(((counts - n * share) ** 2 / (n * share)).sum())
     return {
-        "low": edges[:-1].tolist(), "high": (edges[1:] - 1).tolist(), "count": count.tolist(),
+        "low": edges[:-1].tolist(), "high": (edges[1:] - 1).tolist(), "count": counts.tolist(),
         "expected": (n * share).tolist(), "band_low": low.tolist(), "band_high": high.tolist(),
-        "inside": ((low <= count) & (count <= high)).tolist(),
-        "statistic": statistic, "p_value": float(chi2.sf(statistic, len(count) - 1)),
+        "inside": ((low <= counts) & (counts <= high)).tolist(),
+        "statistic": statistic, "p_value": float(chi2.sf(statistic, len(counts) - 1)),
     }  # fmt: skip
 
 
+@checked(truth=numbers("row value", infinite=False))
 def reference_points(truth: Float[ndarray, "row value"], seed: int = 0) -> Float[ndarray, "row value"]:
     """Reference points for `tarp`, one per row, uniform in the bounding box of the true values of all other rows.
 
@@ -108,6 +110,11 @@ def reference_points(truth: Float[ndarray, "row value"], seed: int = 0) -> Float
     return low + (high - low) * np.random.default_rng([seed, 2]).random(truth.shape)
 
 
+@checked(
+    truth=numbers("row value", infinite=False),
+    draws=numbers("sample row value", infinite=False),
+    references=numbers("row value", infinite=False),
+)
 def tarp(
     draws: Float[ndarray, "sample row value"],
     truth: Float[ndarray, "row value"],
@@ -136,6 +143,7 @@ def tarp(
     return pit_from_ranks(ranks(distances[0], distances[1][0], seed), len(draws), seed)
 
 
+@checked(u=fractions("row"))
 def expected_coverage(u: Float[ndarray, " row"], levels: tuple[float, ...] = LEVELS) -> dict[str, Any]:
     """Expected coverage of `tarp` at each credibility, with intervals, bands and a test of uniformity.
 

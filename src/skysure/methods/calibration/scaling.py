@@ -16,16 +16,23 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
-from skysure.methods.arrays import Array, as_tensor, as_tensors
+from skysure.methods.arguments import checked, numbers, unchecked, widths
+from skysure.methods.arguments import labels as class_numbers
+from skysure.methods.arguments import logits as of_logits
+from skysure.methods.arrays import Array
 from skysure.methods.lbfgs import minimise
 from skysure.methods.likelihoods.densities import categorical_nll, mixture_nll
 
 from .labels import check_labels
 
+LABELLED = {"logits": of_logits("sample object class"), "truth": class_numbers("object", empty=True)}
+ANY_LOGITS = numbers("... class", nan=True, empty=True)
+ANY_VALUES = numbers("... value", nan=True, empty=True)
 
+
+@checked(tensors=True, **LABELLED)
 def predictive_nll(logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> Float[Tensor, ""]:
     """Mean negative log-likelihood of the mean over samples of softmax(logits), in nat."""
-    logits, truth = as_tensors(logits, truth)
     return mixture_nll(categorical_nll(logits, truth)).mean()
 
 
@@ -36,6 +43,14 @@ def marginal_nll(
 ) -> Float[Tensor, " value"]:
     """Mean negative log density of each value separately, under the mixture of the Gaussians of its samples."""
     return mixture_nll(0.5 * ((truth - mean) / std) ** 2 + std.log() + 0.5 * log(2 * pi)).mean(0)
+
+
+def _classes(self: VectorScaling) -> dict[str, int]:
+    return {"class": len(self.scale)}
+
+
+def _values(self: VarianceScaling) -> dict[str, int]:
+    return {"value": len(self.factor)}
 
 
 class TemperatureScaling(nn.Module):
@@ -53,10 +68,12 @@ class TemperatureScaling(nn.Module):
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(tensors=True, logits=ANY_LOGITS)
     def forward(self, logits: Float[Array, "*batch class"]) -> Float[Tensor, "*batch class"]:
         """Scale logits; take the softmax and then the mean over samples of the result."""
-        return as_tensor(logits, self.temperature.device) / self.temperature
+        return logits / self.temperature
 
+    @checked(tensors=True, **LABELLED)
     def fit(self, logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> TemperatureScaling:
         """Set the temperature that minimises the predictive NLL, with the prior log T ~ N(0, 1).
 
@@ -66,10 +83,11 @@ class TemperatureScaling(nn.Module):
             If logits are not finite, there are no labels, or a label is not a class.
         """
         logits, truth = _check_classes(logits, truth)
+        loss = unchecked(predictive_nll)
         log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
-        minimise(lambda: predictive_nll(logits * torch.exp(-log_t), truth) + log_t**2 / (2 * len(truth)), [log_t])
+        minimise(lambda: loss(logits * torch.exp(-log_t), truth) + log_t**2 / (2 * len(truth)), [log_t])
         temperature = log_t.detach().exp().float()
-        if not predictive_nll(logits / temperature.double(), truth) <= predictive_nll(logits, truth):
+        if not loss(logits / temperature.double(), truth) <= loss(logits, truth):
             temperature = torch.ones(())
         self.temperature.copy_(temperature)
         self.fitted.fill_(True)
@@ -103,13 +121,16 @@ class VectorScaling(nn.Module):
         self.register_buffer("shift", torch.zeros(classes))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(tensors=True, sizes_of=_classes, logits=ANY_LOGITS)
     def forward(self, logits: Float[Array, "*batch class"]) -> Float[Tensor, "*batch class"]:
         """Scale logits; take the softmax and then the mean over samples of the result."""
-        return as_tensor(logits, self.scale.device) * self.scale + self.shift
+        return logits * self.scale + self.shift
 
+    @checked(tensors=True, **LABELLED)
     def fit(self, logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> VectorScaling:
         """Set the scales and shifts that minimise the predictive NLL; raises as `TemperatureScaling.fit`."""
         logits, truth = _check_classes(logits, truth, len(self.scale))
+        loss = unchecked(predictive_nll)
         present = torch.bincount(truth, minlength=len(self.scale)) > 0
         sizes = (1, len(self.scale), len(self.scale))
         parameters = [torch.zeros(k, dtype=torch.float64, requires_grad=True) for k in sizes]  # in units of `width`
@@ -121,11 +142,11 @@ class VectorScaling(nn.Module):
         def objective() -> Tensor:
             scale, offset = factors()
             prior = torch.stack([(x**2).sum() for x in parameters]).sum()
-            return predictive_nll(logits * scale + offset, truth) + prior / (2 * len(truth))
+            return loss(logits * scale + offset, truth) + prior / (2 * len(truth))
 
         minimise(objective, parameters)
         scale, offset = (f.detach().float() for f in factors())
-        if not predictive_nll(logits * scale.double() + offset.double(), truth) <= predictive_nll(logits, truth):
+        if not loss(logits * scale.double() + offset.double(), truth) <= loss(logits, truth):
             scale, offset = torch.ones_like(scale), torch.zeros_like(offset)
         self.scale.copy_(scale)
         self.shift.copy_(offset)
@@ -154,16 +175,29 @@ class VarianceScaling(nn.Module):
         self.register_buffer("factor", torch.ones(values))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(tensors=True, sizes_of=_values, mean=ANY_VALUES, std=ANY_VALUES)
     def forward(
         self, mean: Float[Array, "sample *object value"], std: Float[Array, "sample *object value"]
     ) -> tuple[Float[Tensor, "sample *object value"], Float[Tensor, "sample *object value"]]:
         """Scale means and standard deviations of the samples; the mean over samples is unchanged."""
-        return _scale_spread(*as_tensors(mean, std, device=self.factor.device), self.factor)
+        return _scale_spread(mean, std, self.factor)
 
+    @checked(
+        tensors=True,
+        sizes_of=_values,
+        covariance=numbers("... value value", nan=True, empty=True),
+    )
     def covariance(self, covariance: Float[Array, "*object value value"]) -> Float[Tensor, "*object value value"]:
         """Scale a covariance: aleatoric, epistemic or predictive."""
-        return as_tensor(covariance, self.factor.device) * self.factor * self.factor[:, None]
+        return covariance * self.factor * self.factor[:, None]
 
+    @checked(
+        tensors=True,
+        sizes_of=_values,
+        mean=numbers("sample object value", nan=True, empty=True),
+        std=widths("sample object value", nan=True, empty=True),
+        truth=numbers("object value", nan=True, empty=True),
+    )
     def fit(
         self,
         mean: Float[Array, "sample object value"],
@@ -198,9 +232,8 @@ def _scale_spread(mean: Tensor, std: Tensor, factor: Tensor) -> tuple[Tensor, Te
     return centre + factor * (mean - centre), factor * std
 
 
-def _check_classes(logits: Array, truth: Array, classes: int | None = None) -> tuple[Tensor, Tensor]:
+def _check_classes(logits: Tensor, truth: Tensor, classes: int | None = None) -> tuple[Tensor, Tensor]:
     """Check logits and labels, and return them in float64 and int64 on the CPU."""
-    logits, truth = as_tensors(logits, truth)
     classes = classes or logits.shape[-1]
     check_labels(truth, classes)
     if logits.shape[-1] != classes:
@@ -211,9 +244,9 @@ def _check_classes(logits: Array, truth: Array, classes: int | None = None) -> t
     return logits.detach().to("cpu", torch.float64), truth.detach().cpu().long()
 
 
-def _check_values(mean: Array, std: Array, truth: Array) -> tuple[Tensor, Tensor, Tensor]:
+def _check_values(mean: Tensor, std: Tensor, truth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Check means, standard deviations and true values, and return them in float64 on the CPU."""
-    mean, std, truth = (x.detach().to("cpu", torch.float64) for x in as_tensors(mean, std, truth))
+    mean, std, truth = (x.detach().to("cpu", torch.float64) for x in (mean, std, truth))
     finite = all(torch.isfinite(x).all() for x in (mean, std, truth))
     if not (len(truth) and finite and (std > 0).all()):
         raise InputError(

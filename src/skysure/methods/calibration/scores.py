@@ -2,6 +2,10 @@
 
 `weight` has shape (row,), or (resample, row): the score is then an array over resamples, so that `intervals` computes a
 thousand bootstrap resamples in one matrix product. Logarithms are natural: scores are in nat.
+
+Arguments are arrays, lists or tensors. Rows of probabilities are from 0 to 1 and sum to 1 within 0.001, class numbers
+are integers from 0, standard deviations are positive; anything else (logits, percentages, names of classes, another
+order of axes) is an InputError.
 """
 
 from __future__ import annotations
@@ -12,12 +16,36 @@ from numpy import ndarray
 from scipy.special import logsumexp, ndtr
 
 from skysure.errors import InputError
+from skysure.methods.arguments import (
+    booleans,
+    checked,
+    count,
+    fraction,
+    fractions,
+    labels,
+    numbers,
+    probabilities,
+    shares,
+    unchecked,
+    weights,
+    widths,
+)
 
 from .bins import bin_index, equal_count_edges, equal_width_edges
-from .labels import check_labels
 
 Weight = Float[ndarray, "*resample row"] | None
 Component = Float[ndarray, "sample row"]
+CLASSES = {"probability": probabilities("row class"), "truth": labels("row"), "weight": weights()}
+EVENTS = {"probability": fractions("row"), "outcome": booleans("row"), "weight": weights()}
+MIXTURES = {
+    "truth": numbers("row", infinite=False), "mean": numbers("sample row", infinite=False),
+    "std": widths("sample row"), "share": shares("sample row"), "weight": weights(),
+}  # fmt: skip
+POINTS = MIXTURES | {"std": widths("sample row", zero=True)}
+EACH = {
+    "truth": numbers("row", nan=True, empty=True), "mean": numbers("sample row", nan=True, empty=True),
+    "std": widths("sample row", zero=True, nan=True, empty=True), "share": shares("sample row"),
+}  # fmt: skip
 
 
 def mean_of(terms: Float[ndarray, " row"], weight: Weight = None) -> float | Float[ndarray, " resample"]:
@@ -25,6 +53,7 @@ def mean_of(terms: Float[ndarray, " row"], weight: Weight = None) -> float | Flo
     return terms.mean() if weight is None else weight @ terms / weight.sum(-1)
 
 
+@checked(**CLASSES)
 def nll(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -37,6 +66,7 @@ def nll(
     return mean_of(-np.log(np.maximum(p, np.finfo(p.dtype).eps).astype(float)), weight)
 
 
+@checked(**CLASSES, share=numbers("class", infinite=False))
 def balanced_nll(
     probability: Float[ndarray, "row class"],
     truth: Int[ndarray, " row"],
@@ -61,6 +91,7 @@ def balanced_nll(
     return np.average(np.stack(nll_by_class), axis=0, weights=share[present])
 
 
+@checked(**CLASSES)
 def brier(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -69,6 +100,7 @@ def brier(
     return mean_of((probability.astype(float) ** 2).sum(1) - 2 * p + 1, weight)
 
 
+@checked(**EVENTS)
 def binary_brier(
     probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -76,6 +108,7 @@ def binary_brier(
     return mean_of((probability.astype(float) - outcome) ** 2, weight)
 
 
+@checked(**CLASSES)
 def accuracy(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -83,6 +116,7 @@ def accuracy(
     return mean_of((probability.argmax(1) == truth).astype(float), weight)
 
 
+@checked(**CLASSES, bins=count())
 def ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -94,6 +128,7 @@ def ece(
     return _calibration_error(probability.max(1), probability.argmax(1) == truth, equal_width_edges(bins), weight)
 
 
+@checked(**CLASSES, bins=count())
 def adaptive_ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -102,6 +137,7 @@ def adaptive_ece(
     return _calibration_error(top, probability.argmax(1) == truth, equal_count_edges(top, bins), weight)
 
 
+@checked(**CLASSES, bins=count())
 def classwise_ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -111,6 +147,7 @@ def classwise_ece(
     return np.mean(np.stack(error_by_class), axis=0)
 
 
+@checked(**EVENTS, bins=count())
 def binary_ece(
     probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -119,7 +156,6 @@ def binary_ece(
 
 
 def _true_probability(probability: ndarray, truth: ndarray) -> ndarray:
-    check_labels(truth, probability.shape[1])
     return np.take_along_axis(probability, truth[:, None], 1)[:, 0]
 
 
@@ -131,6 +167,7 @@ def _calibration_error(probability: ndarray, outcome: ndarray, edges: ndarray, w
     return np.abs(weight @ excess).sum(-1) / weight.sum(-1)
 
 
+@checked(**MIXTURES)
 def gaussian_mixture_nll(
     mean: Component,
     std: Component,
@@ -145,6 +182,7 @@ def gaussian_mixture_nll(
     return mean_of(-np.asarray(terms), weight)
 
 
+@checked(**POINTS)
 def crps(
     mean: Component,
     std: Component,
@@ -159,9 +197,10 @@ def crps(
     `share` that sum to one, by default equal. A component of standard deviation zero is a point: alone, its score is
     the absolute error.
     """
-    return mean_of(crps_of_each(mean, std, truth, share=share), weight)
+    return mean_of(unchecked(crps_of_each)(mean, std, truth, share=share), weight)
 
 
+@checked(**EACH)
 def crps_of_each(
     mean: Component, std: Component, truth: Float[ndarray, " row"], *, share: Component | None = None
 ) -> Float[ndarray, " row"]:
@@ -176,6 +215,13 @@ def crps_of_each(
     return np.concatenate([_crps(mean[:, b], std[:, b], truth[b], share[:, b]) for b in blocks])
 
 
+@checked(
+    truth=numbers("row"),
+    low=numbers("row"),
+    high=numbers("row"),
+    weight=weights(),
+    coverage=fraction(below_one=True),
+)
 def interval_score(
     low: Float[ndarray, " row"],
     high: Float[ndarray, " row"],
@@ -197,8 +243,9 @@ def interval_score(
     >>> float(interval_score(np.zeros(2), np.ones(2), np.array([0.5, 1.5]), coverage=0.5))
     2.0
     """
-    if not 0 <= coverage < 1:
-        raise InputError(f"coverage {coverage}", "a fraction below 1", "a percentage", f"write {coverage / 100}")
+    if (low > high).any():
+        cause, fix = "low and high in the wrong order", "interval_score(low, high, truth, ...)"
+        raise InputError("intervals whose lower end is above the upper end", "low <= high", cause, fix)
     outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
     return mean_of(high - low + 2 / (1 - coverage) * outside, weight)
 

@@ -9,26 +9,46 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from skysure.errors import InputError
+from skysure.methods.arguments import labels
+from skysure.methods.arrays import Array, as_tensor, as_tensors
 
 LOG_2PI = math.log(2 * math.pi)
 
 
 def categorical_nll(
-    logits: Float[Tensor, "*sample object class"], label: Int64[Tensor, " object"]
+    logits: Float[Array, "*sample object class"], label: Shaped[Array, " object"]
 ) -> Float[Tensor, "*sample object"]:
-    """-log p(label), from logits (or log probabilities)."""
-    index = label.expand(logits.shape[:-1])[..., None]
-    return -logits.log_softmax(-1).gather(-1, index)[..., 0]
+    """-log p(label), from logits (or log probabilities).
+
+    Raises
+    ------
+    InputError
+        If there is not one label for each object, or a label is not a class. (On a GPU labels out of range are an
+        error of the device: to look at them would slow every step of a training.)
+    """
+    logits = as_tensor(logits, name="logits")
+    if type(label) is not Tensor or label.dtype != torch.int64 or label.shape != logits.shape[-2:-1]:
+        label = _class_numbers(logits, label)
+    try:
+        return -logits.log_softmax(-1).gather(-1, label.expand(logits.shape[:-1])[..., None])[..., 0]
+    except RuntimeError:
+        _class_numbers(logits, label)
+        raise
+
+
+def _class_numbers(logits: Tensor, label: Any) -> Tensor:
+    sizes = {"object": (logits.shape[-2], "logits"), "class": (logits.shape[-1], "logits")} if logits.ndim > 1 else {}
+    return labels("object", empty=True)("label", as_tensor(label, logits.device, "label"), sizes).long()
 
 
 def gaussian_nll(
-    mean: Float[Tensor, "*sample object value"],
-    log_variance: Float[Tensor, "*sample object value"],
-    truth: Float[Tensor, "object value"],
+    mean: Float[Array, "*sample object value"],
+    log_variance: Float[Array, "*sample object value"],
+    truth: Float[Array, "object value"],
 ) -> Float[Tensor, "*sample object"]:
     """-log N(truth; mean, exp(log_variance)), summed over the values.
 
@@ -39,16 +59,17 @@ def gaussian_nll(
     InputError
         If the truth does not have the shape of the means of one sample.
     """
-    _check(truth, mean.shape)
+    mean, log_variance, truth = as_tensors(mean, log_variance, truth)
+    _check(truth, mean.shape, log_variance.shape)
     scaled = (truth - mean) * torch.exp(-0.5 * log_variance)
     return 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
 
 
 def correlated_nll(
-    mean: Float[Tensor, "*sample object value"],
-    log_variance: Float[Tensor, "*sample object value"],
-    coupling: Float[Tensor, "*sample object pair"],
-    truth: Float[Tensor, "object value"],
+    mean: Float[Array, "*sample object value"],
+    log_variance: Float[Array, "*sample object value"],
+    coupling: Float[Array, "*sample object pair"],
+    truth: Float[Array, "object value"],
 ) -> Float[Tensor, "*sample object"]:
     """-log N(truth; mean, C) with a full covariance, parametrised by a factor of its inverse (`whitening`).
 
@@ -59,7 +80,8 @@ def correlated_nll(
     InputError
         As `gaussian_nll`.
     """
-    _check(truth, mean.shape)
+    mean, log_variance, coupling, truth = as_tensors(mean, log_variance, coupling, truth)
+    _check(truth, mean.shape, log_variance.shape)
     residual = (truth - mean)[..., None]
     scaled = (whitening(log_variance, coupling) @ residual)[..., 0]
     return 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
@@ -84,10 +106,10 @@ def whitening(
 
 
 def density_mixture_nll(
-    logits: Float[Tensor, "*sample object component"],
-    mean: Float[Tensor, "*sample object component value"],
-    log_variance: Float[Tensor, "*sample object component value"],
-    truth: Float[Tensor, "object value"],
+    logits: Float[Array, "*sample object component"],
+    mean: Float[Array, "*sample object component value"],
+    log_variance: Float[Array, "*sample object component value"],
+    truth: Float[Array, "object value"],
 ) -> Float[Tensor, "*sample object"]:
     """-log sum_k softmax(logits)_k N(truth; mean_k, exp(log_variance_k)) (Bishop 1994).
 
@@ -98,14 +120,20 @@ def density_mixture_nll(
     InputError
         As `gaussian_nll`.
     """
-    _check(truth, mean[..., 0, :].shape)
+    logits, mean, log_variance, truth = as_tensors(logits, mean, log_variance, truth)
+    _check(truth, mean[..., 0, :].shape, log_variance[..., 0, :].shape)
     scaled = (truth[..., None, :] - mean) * torch.exp(-0.5 * log_variance)
     component_nll = 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
     return -torch.logsumexp(logits.log_softmax(-1) - component_nll, -1)
 
 
-def _check(truth: Tensor, predicted: torch.Size) -> None:
+def _check(truth: Tensor, predicted: torch.Size, log_variance: torch.Size) -> None:
     """Raise unless the shapes agree: torch would broadcast (object,) and (object, 1) to a table of all differences."""
+    if log_variance != predicted:
+        raise InputError(
+            f"log variances of shape {tuple(log_variance)} for means of shape {tuple(predicted)}", "the same shape",
+            "one variance for several values", "log_variance.expand_as(mean)",
+        )  # fmt: skip
     if truth.ndim != 2 or truth.shape != predicted[-2:]:
         raise InputError(
             f"truth of shape {tuple(truth.shape)} for predictions of shape {tuple(predicted)}",
@@ -115,7 +143,7 @@ def _check(truth: Tensor, predicted: torch.Size) -> None:
         )
 
 
-def mixture_nll(nll: Float[Tensor, "sample ..."]) -> Float[Tensor, "*object"]:
+def mixture_nll(nll: Float[Array, "sample ..."]) -> Float[Tensor, "*object"]:
     """-log of the mean likelihood over samples, which is the likelihood of the predictive distribution.
 
     log T - log sum_s exp(-nll_s), for each object (Gal and Ghahramani 2016, eq. 8). The mean over samples of the NLL
@@ -128,4 +156,8 @@ def mixture_nll(nll: Float[Tensor, "sample ..."]) -> Float[Tensor, "*object"]:
     >>> round(float(mixture_nll(categorical_nll(logits, torch.tensor([0]))).exp()), 4) == round(1 / 0.75, 4)
     True
     """
+    nll = as_tensor(nll, name="nll")
+    if not nll.ndim or not len(nll):
+        problem = f"negative log-likelihoods of shape {tuple(nll.shape)}"
+        raise InputError(problem, "(sample, object), at least one sample", "a mean instead of each", "pass each")
     return math.log(len(nll)) - torch.logsumexp(-nll, 0)

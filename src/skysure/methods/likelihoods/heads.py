@@ -16,18 +16,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Generator, Tensor
+
+from skysure.errors import InputError
+from skysure.methods.arrays import Array, as_tensor
 
 from .densities import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, whitening
 
 LARGEST_LOG_VARIANCE = 30.0
 
-Raw = Float[Tensor, "*sample object output"]
-Truth = Float[Tensor, "object value"]
+Raw = Float[Array, "*sample object output"]
+Truth = Float[Array, "object value"]
 Nll = Float[Tensor, "*sample object"]
 Values = Float64[Tensor, "*sample object value"]
 Moments = tuple[Values, Float64[Tensor, "*sample object value value"]]
+
+
+def outputs_of(raw: Raw, count: int) -> Float[Tensor, "*sample object output"]:
+    """Return raw outputs as a tensor; raises InputError unless there are `count` for each object."""
+    raw = as_tensor(raw, name="raw")
+    if raw.shape[-1:] != (count,):
+        cause = "outputs of a network for another head, or the head of another number of values"
+        raise InputError(f"raw outputs of shape {tuple(raw.shape)}", f"(..., {count})", cause, f"{count} outputs")
+    return raw
 
 
 def bound_log_variance(raw: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -51,17 +63,17 @@ class Categorical:
         """Number of raw outputs of the network."""
         return self.classes
 
-    def nll(self, raw: Raw, truth: Int64[Tensor, " object"]) -> Nll:
+    def nll(self, raw: Raw, truth: Shaped[Array, " object"]) -> Nll:
         """Return -log p(truth)."""
-        return categorical_nll(raw, truth)
+        return categorical_nll(outputs_of(raw, self.outputs), truth)
 
     def probability(self, raw: Raw) -> Float64[Tensor, "*sample object class"]:
         """Class probabilities of each sample."""
-        return raw.double().softmax(-1)
+        return outputs_of(raw, self.outputs).double().softmax(-1)
 
     def draw(self, raw: Raw, generator: Generator) -> Int64[Tensor, "*sample object"]:
         """Draw a class."""
-        return _draw_index(raw.double(), generator)
+        return _draw_index(outputs_of(raw, self.outputs).double(), generator)
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ class Gaussian:
 
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """Mean and log variance, shape (*sample, object, value)."""
-        mean, log_variance = raw.split(self.values, -1)
+        mean, log_variance = outputs_of(raw, self.outputs).split(self.values, -1)
         return mean, bound_log_variance(log_variance)
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
@@ -91,12 +103,12 @@ class Gaussian:
 
     def moments(self, raw: Raw) -> Moments:
         """Mean and diagonal covariance."""
-        mean, log_variance = self.parameters(raw.double())
+        mean, log_variance = self.parameters(as_tensor(raw).double())
         return mean, torch.diag_embed(log_variance.exp())
 
     def draw(self, raw: Raw, generator: Generator) -> Values:
         """Draw values."""
-        mean, log_variance = self.parameters(raw.double())
+        mean, log_variance = self.parameters(as_tensor(raw).double())
         return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
 
 
@@ -129,7 +141,8 @@ class CorrelatedGaussian:
 
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, log variance conditional on the previous values, and couplings to these."""
-        mean, log_variance, coupling = raw.split([self.values, self.values, self.outputs - 2 * self.values], -1)
+        sizes = [self.values, self.values, self.outputs - 2 * self.values]
+        mean, log_variance, coupling = outputs_of(raw, self.outputs).split(sizes, -1)
         return mean, bound_log_variance(log_variance), coupling
 
     def nll(self, raw: Raw, truth: Truth) -> Nll:
@@ -147,7 +160,7 @@ class CorrelatedGaussian:
         return mean + (root @ _normal(mean, generator)[..., None])[..., 0]
 
     def _covariance_root(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_variance, coupling = self.parameters(raw.double())
+        mean, log_variance, coupling = self.parameters(as_tensor(raw).double())
         factor = whitening(log_variance, coupling)
         identity = torch.eye(self.values, dtype=factor.dtype, device=factor.device)
         return mean, torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
@@ -176,7 +189,7 @@ class GaussianMixture:
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (*sample, object, component); mean and log variance (*sample, object, component, value)."""
         size = self.components * self.values
-        logits, mean, log_variance = raw.split([self.components, size, size], -1)
+        logits, mean, log_variance = outputs_of(raw, self.outputs).split([self.components, size, size], -1)
         shape = (self.components, self.values)
         return logits, mean.unflatten(-1, shape), bound_log_variance(log_variance).unflatten(-1, shape)
 
@@ -186,7 +199,7 @@ class GaussianMixture:
 
     def moments(self, raw: Raw) -> Moments:
         """Mean and covariance of the mixture, including the scatter between its components."""
-        logits, means, log_variance = self.parameters(raw.double())
+        logits, means, log_variance = self.parameters(as_tensor(raw).double())
         share = logits.softmax(-1)[..., None]
         mean = (share * means).sum(-2)
         deviation = means - mean[..., None, :]
@@ -195,7 +208,7 @@ class GaussianMixture:
 
     def draw(self, raw: Raw, generator: Generator) -> Values:
         """Draw values."""
-        logits, means, log_variance = self.parameters(raw.double())
+        logits, means, log_variance = self.parameters(as_tensor(raw).double())
         component = _draw_index(logits, generator)[..., None, None].expand(*logits.shape[:-1], 1, self.values)
         mean, log_variance = (x.gather(-2, component).squeeze(-2) for x in (means, log_variance))
         return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
@@ -205,7 +218,7 @@ class GaussianMixture:
 
         Arguments of `mixture_quantile`, `pit`, `crps` and `gaussian_mixture_nll`, the weights as `share`.
         """
-        logits, mean, log_variance = self.parameters(raw.double())
+        logits, mean, log_variance = self.parameters(as_tensor(raw).double())
         share = logits.softmax(-1)[..., None].expand_as(mean)
         share, mean, std = (x.movedim(-2, 0).flatten(0, -3) for x in (share, mean, torch.exp(0.5 * log_variance)))
         return share / (len(share) // self.components), mean, std

@@ -19,11 +19,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from skysure.errors import InputError
-from skysure.methods.arrays import Array, as_tensor
+from skysure.methods.arguments import checked, fraction, numbers
+from skysure.methods.arguments import labels as class_numbers
+from skysure.methods.arrays import Array
 from skysure.methods.calibration.conformal import level_index, quantile_table
 from skysure.methods.calibration.labels import check_labels
 
 from .empirical_p_value import fraction_below
+
+FEATURES = numbers("row feature", nan=True, empty=True)
+DISTANCES = numbers("...", nan=True, empty=True)
+
+
+def _sizes(self: FeatureDistance) -> dict[str, int]:
+    return {"feature": len(self.centre), "class": len(self.means)}
 
 
 class FeatureDistance(nn.Module):
@@ -58,15 +67,16 @@ class FeatureDistance(nn.Module):
         self.register_buffer("distances", torch.full((1001,), torch.inf))
         self.register_buffer("fitted", torch.tensor(False))
 
+    @checked(tensors=True, sizes_of=_sizes, features=numbers("... feature", nan=True, empty=True))
     def forward(self, features: Float[Array, "*row feature"]) -> Float[Tensor, "*row"]:
         """Distance to the nearest class, in standard deviations."""
-        features = as_tensor(features, self.centre.device)
         white = (features.to(self.centre.dtype) - self.centre) @ self.whitening
         flat = white.reshape(-1, white.shape[-1])
         # The matrix-product form of the distance loses its digits in float32 where classes are close together.
         distances = torch.cdist(flat, self.means, compute_mode="donot_use_mm_for_euclid_dist")
         return distances.min(-1).values.reshape(white.shape[:-1])
 
+    @checked(tensors=True, sizes_of=_sizes, features=FEATURES, labels=class_numbers("row", empty=True))
     def fit(self, features: Float[Array, "row feature"], labels: Int[Array, " row"] | None = None) -> FeatureDistance:
         """Set class means and covariance from training objects; a class without objects is at infinite distance.
 
@@ -78,7 +88,6 @@ class FeatureDistance(nn.Module):
             If features are not finite or have another size, there are no objects, a label is not a class, or labels are
             missing with several classes.
         """
-        features = as_tensor(features)
         x, labels = features.detach().to("cpu", torch.float64), _labels(features, labels, len(self.means))
         check_labels(labels, len(self.means))
         _check(x, len(self.centre))
@@ -94,6 +103,7 @@ class FeatureDistance(nn.Module):
         self.fitted.fill_(True)
         return self
 
+    @checked(tensors=True, sizes_of=_sizes, features=FEATURES)
     def calibrate(self, features: Float[Array, "row feature"]) -> FeatureDistance:
         """Set the reference distances from calibration objects, which were not trained on.
 
@@ -102,27 +112,27 @@ class FeatureDistance(nn.Module):
         InputError
             If features are not finite, or have another size.
         """
-        features = as_tensor(features)
         _check(features, len(self.centre))
         with torch.no_grad():
             self.distances.copy_(quantile_table(self(features.to(self.centre))))
         return self
 
+    @checked(tensors=True, distance=DISTANCES)
     def ood_percentile(self, distance: Float[Array, "*row"]) -> Float[Tensor, "*row"]:
         """Fraction of the calibration objects with a smaller distance, between 0 and 1 in steps of 0.001.
 
         One minus it is the conformal p-value: of objects exchangeable with the calibration objects, at most a fraction
         q have an `ood_percentile` above 1 - q.
         """
-        distance = as_tensor(distance, self.distances.device)
         return fraction_below(self.distances, distance)
 
+    @checked(tensors=True, distance=DISTANCES, level=fraction())
     def is_ood(self, distance: Float[Array, "*row"], level: float = 0.99) -> Bool[Tensor, "*row"]:
         """Whether the distance exceeds the quantile `level` of the calibration objects, or is NaN.
 
         With fewer calibration objects than level / (1 - level), 99 for the default, the quantile is infinite.
         """
-        return ~(as_tensor(distance, self.distances.device) <= self.distances[level_index(level)])
+        return ~(distance <= self.distances[level_index(level)])
 
 
 def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "feature feature"]:
@@ -136,9 +146,9 @@ def _whitening(residuals: Float[Tensor, "row feature"]) -> Float[Tensor, "featur
     return torch.linalg.solve_triangular(factor, eye, upper=False).T
 
 
-def _labels(features: Tensor, labels: Array | None, classes: int) -> Tensor:
+def _labels(features: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     if labels is not None:
-        return as_tensor(labels).detach().cpu().long()
+        return labels.detach().cpu().long()
     if classes > 1:
         cause = "labels left out of fit"
         raise InputError("no labels", f"labels of {classes} classes", cause, "pass labels, or leave out classes")

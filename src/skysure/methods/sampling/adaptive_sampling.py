@@ -19,6 +19,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from skysure.errors import InputError
+from skysure.methods.arguments import probabilities as rows_of_probabilities
 from skysure.methods.ensembles import Ensemble
 from skysure.methods.pytree import Tree, tree_map
 
@@ -28,6 +29,7 @@ from .moments import Moments
 from .posterior import eval_mode, sample, split_model
 
 _OBJECTS = 256
+_PROBABILITIES = rows_of_probabilities("sample object class", nan=True)
 
 
 def sample_until(
@@ -175,7 +177,7 @@ def split_classes_until(
     _check(tolerance)
 
     def statistic(outputs: Any) -> Tensor:
-        p = probabilities(outputs).double()
+        p = _PROBABILITIES("probabilities(outputs)", probabilities(outputs), {}).double()
         return torch.cat([p, torch.special.entr(p).sum(-1, keepdim=True)], -1)
 
     def enough(moments: Moments) -> Tensor:
@@ -246,6 +248,9 @@ def split_values_until(
                 "one variance for several values, or a covariance",
                 "variance.expand_as(mean); for covariances, sample and split_values",
             )
+        if (variance < 0).any():
+            cause, fix = "log variances", "return log_variance.exp()"
+            raise InputError("negative variances from `values`", "variances of 0 or more", cause, fix)
         return torch.cat([mean.double(), variance.double()], -1)
 
     def enough(moments: Moments) -> Tensor:
@@ -270,5 +275,5 @@ def _value_split(moments: Moments) -> ValueSplit:
 
 
 def _check(tolerance: float) -> None:
-    if not tolerance > 0:
+    if isinstance(tolerance, str) or not tolerance > 0:
         raise InputError(f"tolerance = {tolerance}", "above 0", "0 used as a switch", "call sample")

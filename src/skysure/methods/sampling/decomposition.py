@@ -18,6 +18,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from skysure.errors import InputError
+from skysure.methods.arguments import checked, numbers, variances
+from skysure.methods.arguments import probabilities as rows_of_probabilities
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ValueSplit:
     monte_carlo_error: Float64[Tensor, "object value value"]
 
 
+@checked(tensors=True, probabilities=rows_of_probabilities("sample object class", nan=True, empty=True))
 def split_classes(probabilities: Float[Tensor, "sample object class"]) -> ClassSplit:
     """Decompose the entropy of class probabilities.
 
@@ -72,7 +75,7 @@ def split_classes(probabilities: Float[Tensor, "sample object class"]) -> ClassS
     Raises
     ------
     InputError
-        For fewer than two samples.
+        For fewer than two samples, or if a row (of logits, per cent) is not of probabilities that sum to 1.
 
     Examples
     --------
@@ -91,6 +94,12 @@ def split_classes(probabilities: Float[Tensor, "sample object class"]) -> ClassS
     return ClassSplit(mean, p.std(0), aleatoric + epistemic, aleatoric, epistemic, error)
 
 
+@checked(
+    tensors=True,
+    means=numbers("sample object value", nan=True, empty=True),
+    variance=variances("sample object value"),
+    covariance=variances("sample object value value"),
+)
 def split_values(
     means: Float[Tensor, "sample object value"],
     variance: Float[Tensor, "sample object value"] | None = None,
@@ -108,7 +117,7 @@ def split_values(
     Raises
     ------
     InputError
-        For fewer than two samples, or unless exactly one of `variance` and `covariance` is given.
+        For fewer than two samples, a negative variance, or unless exactly one of `variance` and `covariance` is given.
 
     Examples
     --------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from numbers import Real
+from typing import Any
 
 import torch
 from numpy import ndarray
@@ -11,17 +13,22 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from skysure.errors import InputError
-from skysure.methods.arrays import as_tensor
+from skysure.methods.arrays import as_array, as_tensor
 from skysure.methods.pytree import Tree, tree_leaves, tree_map
 
 Inputs = Tree | ndarray | DataLoader
 _SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
-def convert_arrays(inputs: Tree | ndarray, model: nn.Module) -> Tree:
-    """Convert the NumPy arrays of inputs to tensors on the device of a model, floating-point ones to its type."""
+def convert_arrays(inputs: Any, model: nn.Module) -> Tree:
+    """Convert the NumPy arrays of inputs to tensors on the device of a model, floating-point ones to its type.
+
+    A list of numbers and a column or table of pandas, Arrow or astropy are arrays too.
+    """
     if isinstance(inputs, Tensor):
         return inputs
+    if _is_numbers(inputs):
+        inputs = as_array(inputs, "inputs")
     reference = _reference(model)
 
     def convert(x: Tensor | ndarray) -> Tensor:
@@ -31,6 +38,13 @@ def convert_arrays(inputs: Tree | ndarray, model: nn.Module) -> Tree:
         return tensor.to(reference.dtype) if tensor.is_floating_point() else tensor
 
     return tree_map(convert, inputs, leaf=(Tensor, ndarray))
+
+
+def _is_numbers(inputs: Any) -> bool:
+    """Whether inputs are numbers in another form than an array: nested lists, or what converts itself to an array."""
+    if isinstance(inputs, list):
+        return all(isinstance(entry, Real) or _is_numbers(entry) for entry in inputs)
+    return hasattr(inputs, "__array__") and not isinstance(inputs, (Tensor, ndarray))
 
 
 def iterate_batches(loader: DataLoader, model: nn.Module) -> Iterator[Tree]:

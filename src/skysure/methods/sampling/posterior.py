@@ -14,15 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
+from numbers import Integral
 from operator import itemgetter
 from typing import Any
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from skysure.errors import InputError
+from skysure.methods.arrays import as_tensor
 from skysure.methods.dropout.masks import SampleKeys, masks, use_sample_keys
 from skysure.methods.dropout.tied import TiedDropout
 from skysure.methods.ensembles import Ensemble
@@ -38,10 +39,10 @@ _STEPPED = 6  # objects: up to this number, stepping over folded samples is fast
 def sample(
     model: nn.Module,
     inputs: Inputs,
-    samples: int,
+    samples: Any,
     seed: int,
     *,
-    rows: Int64[Tensor, " object"] | None = None,
+    rows: Any = None,
     shared: bool = False,
     first_row: int = 0,
     first_sample: int = 0,
@@ -97,7 +98,7 @@ def sample(
     inputs = convert_arrays(inputs, model)
     objects, device = count_objects(inputs)
     batch = batch or _ROWS.get(device.type, _ROWS_ELSEWHERE)
-    rows = torch.arange(first_row, first_row + objects) if rows is None else rows
+    rows = torch.arange(first_row, first_row + objects) if rows is None else as_tensor(rows, name="rows")
     _check_rows(rows, objects)
     rows = rows.to(device)
     block = _even_size(objects, batch)
@@ -141,7 +142,7 @@ def _sample_batches(
     return tree_concat(outputs, 1)
 
 
-def _check(model: nn.Module, samples: int, random: bool) -> None:
+def _check(model: nn.Module, samples: Any, random: bool) -> None:
     if not random:
         raise InputError(
             f"{type(model).__name__} without random layers",
@@ -149,11 +150,12 @@ def _check(model: nn.Module, samples: int, random: bool) -> None:
             "no dropout layers, or torch's own, which are switched off in eval; all samples would be equal",
             "to_bayesian(model), or wrap its layers",
         )
-    if samples < 1:
-        raise InputError(f"samples = {samples}", "at least 1", "0 used as a switch", "call the network itself, in eval")
+    if isinstance(samples, bool) or not isinstance(samples, Integral) or samples < 1:
+        cause, fix = "0 used as a switch", "call the network itself, in eval"
+        raise InputError(f"samples = {samples!r}", "a whole number, at least 1", cause, fix)
 
 
-def _check_rows(rows: Int64[Tensor, " object"], objects: int) -> None:
+def _check_rows(rows: Tensor, objects: int) -> None:
     if rows.shape != (objects,):
         raise InputError(
             f"rows of shape {tuple(rows.shape)} for {objects} objects",
