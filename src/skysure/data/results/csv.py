@@ -2,7 +2,7 @@
 
 NaN is written as an empty field, which readers understand as missing. When read back, a column `id` stays text ("007"
 keeps its zeros); the types of other columns are inferred. Text that a spreadsheet would compute has an apostrophe in
-front, see `formulas`.
+front, see `formulas`. A carriage return within a text is read as a line feed.
 """
 
 from __future__ import annotations

@@ -295,8 +295,10 @@ def write_rejected(
     with opened(path) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
+        quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # for what may end a line
         writer.writerow(REJECTED)
-        n = sum(1 for row in chain([first], rows) if writer.writerow(map(formulas.neutralise, row)))
+        cells = ([formulas.neutralise(cell) for cell in row] for row in chain([first], rows))
+        n = sum(1 for row in cells if (quoting if "\r" in "".join(map(str, row)) else writer).writerow(row))
         text.detach()  # flush, and leave the file open
     return n
 

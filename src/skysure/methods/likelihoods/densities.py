@@ -7,9 +7,10 @@ from the raw outputs of a network, within bounds that prevent overflow.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from skysure.errors import InputError
@@ -19,10 +20,8 @@ from skysure.methods.arrays import Array, as_tensor, as_tensors
 LOG_2PI = math.log(2 * math.pi)
 
 
-def categorical_nll(
-    logits: Float[Array, "*sample object class"], label: Shaped[Array, " object"]
-) -> Float[Tensor, "*sample object"]:
-    """-log p(label), from logits (or log probabilities).
+def categorical_nll(logits: Float[Array, "*sample object class"], label: Any) -> Float[Tensor, "*sample object"]:
+    """-log p(label), from logits (or log probabilities); labels are class numbers, shape (object,).
 
     Raises
     ------

@@ -14,9 +14,10 @@ and draws are in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float, Float64, Int64, Shaped
+from jaxtyping import Float, Float64, Int64
 from torch import Generator, Tensor
 
 from skysure.errors import InputError
@@ -63,7 +64,7 @@ class Categorical:
         """Number of raw outputs of the network."""
         return self.classes
 
-    def nll(self, raw: Raw, truth: Shaped[Array, " object"]) -> Nll:
+    def nll(self, raw: Raw, truth: Any) -> Nll:
         """Return -log p(truth)."""
         return categorical_nll(outputs_of(raw, self.outputs), truth)
 
