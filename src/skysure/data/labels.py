@@ -10,6 +10,7 @@ from jaxtyping import Int
 
 from skysure.errors import InputError
 
+from .names import require_class_names
 from .sources import Source
 
 
@@ -36,8 +37,9 @@ def labelled(source: Source, part: str, classes: Sequence[str]) -> tuple[Any, In
     Raises
     ------
     InputError
-        Where a class has no object.
+        Where a class has no object, or the name of one cannot be that of a column.
     """
+    require_class_names(classes)
     chunks = list(source.chunks(part))
     truth = [class_indices(chunk.label, classes) for chunk in chunks]
     counts = np.bincount(np.concatenate([np.zeros(0, np.int64), *truth]) + 1, minlength=len(classes) + 1)[1:]

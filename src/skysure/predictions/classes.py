@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skysure.data.names import class_names_in_columns, printable
+
 from .columns import Column
 from .prediction import Prediction
 from .rows import axes
@@ -56,8 +58,9 @@ class Classes(Prediction):
         """Give `predicted_class`, `p_Ia`, `p_Ia_error`, `in_set_Ia`, `aleatoric`, `epistemic`, `predictive`."""
         best = np.asarray(self.classes)[self.best]
         yield Column("predicted_class", best, "Most probable class", "meta.code.class")
-        for k, name in enumerate(self.classes):
-            yield Column(f"p_{name}", self.probability[:, k], f"Probability of class {name}", "stat.probability")
+        for k, name in enumerate(class_names_in_columns(self.classes)):
+            text = f"Probability of class {printable(self.classes[k])}"
+            yield Column(f"p_{name}", self.probability[:, k], text, "stat.probability")
             text = f"Standard deviation of p_{name} over posterior samples"
             yield Column(f"p_{name}_error", self.probability_error[:, k], text, "stat.stdev;stat.probability")
         yield from self._set_columns()
@@ -71,8 +74,8 @@ class Classes(Prediction):
     def _set_columns(self) -> Iterable[Column]:
         if self.prediction_set is not None:
             qualifier = "" if self.coverage is None else f" ({100 * self.coverage:g} % coverage)"
-            for k, name in enumerate(self.classes):
-                text = f"Whether class {name} is in the prediction set{qualifier}"
+            for k, name in enumerate(class_names_in_columns(self.classes)):
+                text = f"Whether class {printable(self.classes[k])} is in the prediction set{qualifier}"
                 yield Column(f"in_set_{name}", self.prediction_set[:, k], text, "meta.code.member")
 
     def _about(self) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
+from skysure.errors import InputError
+
 
 @dataclass(frozen=True)
 class Label:
@@ -62,9 +64,18 @@ def row_columns(rows: Mapping[str, Any], labels: Mapping[str, Label]) -> Iterabl
 
 
 def table_of(columns: Iterable[Column]) -> QTable:
-    """Build a table; description and UCD stand in `table[name].info.description` and `.info.meta["ucd"]`."""
+    """Build a table; description and UCD stand in `table[name].info.description` and `.info.meta["ucd"]`.
+
+    Raises
+    ------
+    InputError
+        Where two columns have the same name.
+    """
     table = QTable()
     for name, values, description, ucd, unit in columns:
+        if name in table.colnames:
+            cause = "rows, values or actions named as another column"
+            raise InputError(f"two columns named {name}", "names that differ", cause, "rename one of them")
         table[name] = np.asarray(values) << u.Unit(unit) if unit else values
         column: Any = table[name]
         info = column.info

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 
+from skysure.data.names import unused_name
 from skysure.errors import InputError
 from skysure.predictions import Label, Prediction
 
@@ -24,7 +25,7 @@ class ObjectColumns:
 
     def __init__(self) -> None:
         self._is_text: dict[str, bool] | None = None
-        self._reserved: frozenset[str] | None = None
+        self._names: dict[str, str] | None = None
 
     def note(self, chunk: Any) -> None:
         """Take the columns from a chunk, if it is the first one."""
@@ -36,21 +37,30 @@ class ObjectColumns:
         """Return the prediction with the columns of its objects.
 
         Where a column of the prediction has the same name (in FITS, case does not count), that of the data is called
-        `data_<name>`.
+        `data_<name>`; of two columns of the data whose names differ in case only, so is the second.
         """
         self.note(chunk)
         if not self._is_text or "id" not in prediction.rows:
             return prediction
-        if self._reserved is None:
-            self._reserved = frozenset(map(str.lower, prediction[:0].to_table().colnames))
+        if self._names is None:
+            self._names = _names_beside(prediction[:0].to_table().colnames, self._is_text)
         index = _index(chunk.ids, prediction.rows["id"])
         columns, labels = {}, dict(prediction.labels)
         for name, is_text in self._is_text.items():
-            ours = f"data_{name}" if name.lower() in self._reserved else name
+            ours = self._names[name]
             columns[ours] = _values(chunk, name, is_text)[index]
             labels.setdefault(ours, Label.known(ours) or COPIED)
         rows = {"id": prediction.rows["id"]} | columns | prediction.rows
         return replace(prediction, rows=rows, labels=labels)
+
+
+def _names_beside(used: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Choose the name of each column of the data, beside the columns of a prediction."""
+    used, chosen = set(used), {}
+    for name in names:
+        chosen[name] = unused_name(name, used, "data_")
+        used.add(chosen[name])
+    return chosen
 
 
 def _columns(chunk: Any) -> Mapping[str, np.ndarray]:

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from skysure.data.lightcurves import LightCurves
+from skysure.data.names import require_class_names
 from skysure.data.sources import CALIBRATION, TRAIN, VALIDATION
 from skysure.errors import InputError
 from skysure.training import State, combine, fit
@@ -38,9 +39,11 @@ def train(
     Raises
     ------
     InputError
-        If fewer than 10 training or calibration objects have a label of the classes, or all have the same.
+        If fewer than 10 training or calibration objects have a label of the classes, or all have the same, or if the
+        name of a class cannot be that of a column.
     """
     model = network(settings, source.schema)
+    require_class_names(model.classes)
     require_labels(source, CALIBRATION, model)
     parts = {part: read_labelled(source, part, model, settings.redshifting) for part in (TRAIN, VALIDATION)}
     check_labels(parts[TRAIN][1], TRAIN, model)

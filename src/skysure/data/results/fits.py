@@ -2,8 +2,10 @@
 
 Text in FITS is printable ASCII. Where any text of a table is not (a name such as "η Car", a line break, a blank
 at the end), the text of the whole table is percent-encoded as in a web address, "%CE%B7 Car", and the card
-`PCTENC = T` says so; `read` decodes it. Descriptions are TCOMMn and UCDs TUCDn; metadata are one card, `SKYSURE`, with
-JSON. A missing float is NaN, a missing integer TNULL, a missing boolean undefined, which astropy reads as False.
+`PCTENC = T` says so; `read` decodes it. A name of a column that is longer than the 68 characters of a card, or differs
+from another one in case only, is `column_n`, and stands in full in TFULLn. Descriptions are TCOMMn and UCDs TUCDn;
+metadata are one card, `SKYSURE`, with JSON. A missing float is NaN, a missing integer TNULL, a missing boolean
+undefined, which astropy reads as False.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from . import percent, records
 from .layout import Column, Layout
 
 BLOCK = 2880
+LONGEST_NAME = 68
 CODES = {"bool": "L", "int16": "I", "int32": "J", "int64": "K", "float": "E", "double": "D"}
 
 
@@ -54,8 +57,13 @@ def _header(layout: Layout, dtype: np.dtype, encoded: bool) -> fits.Header:
     sizes = {"BITPIX": 8, "NAXIS": 2, "NAXIS1": dtype.itemsize, "NAXIS2": layout.rows, "PCOUNT": 0, "GCOUNT": 1}
     header.update(sizes)
     header["TFIELDS"] = len(layout.columns)
+    used: set[str] = set()
     for i, c in enumerate(layout.columns, start=1):
-        header[f"TTYPE{i}"] = percent.encode(c.name) if encoded else c.name
+        name = percent.encode(c.name) if encoded else c.name
+        if len(name.replace("'", "''")) > LONGEST_NAME or name.lower() in used:
+            name, header[f"TFULL{i}"] = f"column_{i}", name
+        used.add(name.lower())
+        header[f"TTYPE{i}"] = name
         header[f"TFORM{i}"] = f"{dtype[i - 1].itemsize}A" if c.text else CODES[str(c.type)]
         if c.unit:
             header[f"TUNIT{i}"] = _unit(c.unit)
@@ -102,6 +110,8 @@ def read(path: Path) -> QTable:
     table = Table.read(path, format="fits", hdu=1, mask_invalid=False, unit_parse_strict="silent")
     table.convert_bytestring_to_unicode()
     encoded = bool(table.meta.pop("PCTENC", False))
+    full = [table.meta.pop(f"TFULL{i}", name) for i, name in enumerate(table.colnames, start=1)]
+    table.rename_columns(table.colnames, full)
     for i, name in enumerate(table.colnames, start=1):
         column = table[name]
         column.description = unquote(table.meta.pop(f"TCOMM{i}", "")) or None
