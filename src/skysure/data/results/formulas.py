@@ -19,7 +19,7 @@ BEGINS = "[' ]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 FORMULA = re.compile(BEGINS)
 NOTE = (
     "text that begins with = + - or @ has an apostrophe in front in CSV files, so that a spreadsheet does not compute "
-    "it; skysure.data.results.read_table removes it, other formats keep the text as it is"
+    "it; skysure.data.read_table removes it, other formats keep the text as it is"
 )
 
 
