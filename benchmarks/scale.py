@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all by default")
     arguments = parser.parse_args()
     parts = arguments.parts or PARTS
+    load = f"{os.getloadavg()[0]:.0f} other processes" if os.getloadavg()[0] > 0.5 else "an idle machine"
     many = 20_000 if arguments.quick else arguments.objects
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -62,6 +63,8 @@ def main() -> None:
             rows += point_rows(Path(folder), 10_000 if arguments.quick else 1_000_000)
         if "columns" in parts:
             rows += column_rows(Path(folder), 1_000 if arguments.quick else 10_000)
+    for r in rows:
+        r["note"] = f"{r['note']}; {load}".removeprefix("; ")
     record("scale", rows, quick=arguments.quick)
 
 
@@ -72,13 +75,14 @@ def object_rows(folder: Path, many: int, few: int) -> list[dict]:
     large = predicted(tiled(sample, many, folder / "many.parquet"))
     name = "1e6" if many == 1_000_000 else f"{many:.0e}".replace("+0", "")
     stated = stated_bytes(large.told)
+    disk = [row(f"temporary_disk_stated_over_used_{name}", stated / large.disk, n=many, note="stated after a chunk")]
     return [
         row(f"peak_memory_{name}_over_1e4_shipped", large.peak / small.peak, n=many,
             note=f"{small.peak:.0f} MiB for {few} objects, {large.peak:.0f} MiB for {many}"),
         row(f"objects_per_second_{name}", many / large.seconds, "1/s", n=many, note=f"{CORES} threads"),
         row(f"speed_last_over_first_half_{name}", halves(large.chunks), n=many, note="1: steady over the file"),
         row(f"temporary_disk_{name}", large.disk / 1e9, "GB", n=many, note="chunks and finished files together"),
-        row(f"temporary_disk_stated_over_used_{name}", stated / large.disk, n=many, note="stated after a chunk"),
+        *(disk if stated else []),
     ]  # fmt: skip
 
 
@@ -158,9 +162,9 @@ def halves(chunks: list[float]) -> float:
 
 
 def stated_bytes(told: str) -> float:
-    """Disk space that was stated [byte]."""
+    """Disk space that was stated [byte]; zero where it is not worth telling."""
     stated = re.search(r"([\d.]+) (MB|GB) of disk space", told)
-    return float(stated[1]) * {"MB": 1e6, "GB": 1e9}[stated[2]] if stated else float("nan")
+    return float(stated[1]) * {"MB": 1e6, "GB": 1e9}[stated[2]] if stated else 0.0
 
 
 if __name__ == "__main__":

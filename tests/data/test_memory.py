@@ -216,3 +216,19 @@ def test_a_table_read_from_a_file_is_what_the_file_reads() -> None:
     assert set(of_file.objects) <= set(of_table.objects)
     for name, values in of_file.objects.items():
         np.testing.assert_array_equal(of_table.objects[name], values)
+
+
+@pytest.mark.parametrize("zero_point", [float("nan"), 1e300, -1e300, 101, float("inf")])
+def test_a_zero_point_that_is_none(zero_point):
+    table = {"id": ["a", "a"], "mjd": [1.0, 2.0], "band": ["r", "g"], "flux": [1.0, 2.0], "flux_error": [1.0, 1.0]}
+    with pytest.raises(InputError, match="zero_point"):
+        LightCurves.from_table(table, zero_point=zero_point)
+
+
+@pytest.mark.parametrize("column", [[[1.0], [2.0]], [{"a": 1}, {"a": 2}]], ids=["lists", "structs"])
+@pytest.mark.parametrize("name", ["id", "band", "flux", "mjd", "label"])
+def test_a_column_of_lists(name, column):
+    plain = {"id": ["a", "a"], "mjd": [1.0, 2.0], "band": ["r", "g"], "flux": [1.0, 2.0], "flux_error": [1.0, 1.0]}
+    table = pa.table(plain | {"label": ["Ia", "Ia"]} | {name: pa.array(column)})
+    with pytest.raises(InputError, match="values of the type"):
+        LightCurves.from_table(table, zero_point=27.5)

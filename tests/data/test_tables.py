@@ -393,3 +393,12 @@ def test_objects_set_aside(tmp_path):
     assert len(read_table(path)) == 2
     assert write_rejected(out, []) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_two_columns_of_one_name_are_refused_in_csv(suffix, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    text = ("id" + ",p,q" * 2000 + "\na" + ",1,2" * 2000 + "\n").encode()
+    path.write_bytes(gzip.compress(text) if suffix.endswith("gz") else text)
+    with pytest.raises(InputError, match="two columns have the name p"):
+        read_table(path)

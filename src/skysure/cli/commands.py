@@ -222,7 +222,9 @@ def _predict(defaults: Any) -> Callable[..., None]:
             Replace what exists.
         """
         from skysure import verbs
+        from skysure.verbs.memory import share_arenas
 
+        share_arenas()
         with Progress() as progress:
             trained = verbs.load(run)
             rows = verbs.predict(

@@ -32,8 +32,6 @@ from .object_columns import ObjectColumns
 from .progress import Progress, notify, silent
 
 P = TypeVar("P", bound=Prediction)
-RELEASED = 2
-"""Chunks after which memory that is free is given back to the system."""
 
 
 @overload
@@ -126,7 +124,7 @@ def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Gene
     """Yield an answer for each chunk; its prediction also has the columns that the data have for each object."""
     columns = ObjectColumns()
     for k, chunk in enumerate(read_ahead(source.chunks())):
-        if k % RELEASED == RELEASED - 1:
+        if k:
             release_memory()
         columns.note(chunk)
         yield Answer(f"{k}:{checksum_of(chunk)}", chunk, lambda chunk: columns.add(predict_chunk(chunk), chunk))

@@ -11,6 +11,8 @@ from skysure.errors import InputError, nearest
 
 ZERO_POINT = 27.5
 """AB magnitude of a flux of one: the FLUXCAL of SNANA."""
+LARGEST_ZERO_POINT = 100
+"""Magnitude; with larger ones fluxes would be no numbers."""
 
 NANOJANSKY_PER_FLUX = 3630.780548e9 * 10 ** (-0.4 * ZERO_POINT)
 """A flux of one in nJy; AB magnitude zero is 3630.78 Jy."""
@@ -25,9 +27,17 @@ MAGGIES = {"nmgy": 22.5, "nanomaggy": 22.5, "nanomaggies": 22.5, "mgy": 0.0, "ma
 def zero_point_factor(zero_point: float) -> float:
     """Factor from a flux of another AB zero point to ours.
 
+    Raises
+    ------
+    InputError
+        Where the zero point is no magnitude that a flux can have.
+
     >>> round(zero_point_factor(25.0), 9)
     10.0
     """
+    if not abs(zero_point) <= LARGEST_ZERO_POINT:
+        expected = f"an AB magnitude from {-LARGEST_ZERO_POINT} to {LARGEST_ZERO_POINT}"
+        raise InputError(f"zero_point = {zero_point:g}", expected, "another quantity", "27.5 for FLUXCAL, 31.4 for nJy")
     return 10 ** (0.4 * (ZERO_POINT - zero_point))
 
 

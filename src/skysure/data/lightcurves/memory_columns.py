@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from skysure.data.files.parquet import unit_of
+from skysure.data.files.types import is_plain_scalar, plain_type
 from skysure.data.files.values import arrow, numbers, texts
 from skysure.errors import InputError
 
@@ -65,7 +66,9 @@ def to_arrow(values: Any, name: str) -> pa.Array:
 
 
 def _decoded(column: pa.Array, name: str) -> pa.Array:
-    """Bytes as text; bytes that are no text are refused, since two of them may look alike."""
+    """Bytes as text; bytes that are no text, which may look alike, and what is no single value are refused."""
+    if not is_plain_scalar(plain_type(column.type)):
+        raise InputError(f"{name}: values of the type {column.type}", "one number or text per row", "", "convert it")
     if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
         return column
     try:

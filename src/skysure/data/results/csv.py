@@ -7,6 +7,7 @@ front, see `formulas`. A carriage return within a text is read as a line feed.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
@@ -73,11 +74,18 @@ def count(file: IO[bytes]) -> int:
 
 def read(path: Path) -> QTable:
     """Read a table; missing values are NaN in columns of floats, "" in text and masked elsewhere."""
+    _refuse_doubled(path)
     table = Table.read(path, format="ascii.csv", converters={"id": str})
-    for name in table.colnames:
-        table.replace_column(name, _column(table[name]))
-    table.rename_columns(table.colnames, [formulas.restore(name) for name in table.colnames])
-    return QTable(table, copy=False)
+    return QTable({formulas.restore(name): _column(table[name]) for name in table.colnames}, copy=False)
+
+
+def _refuse_doubled(path: Path) -> None:
+    """Raise ValueError where two columns have one name: astropy would rename them, in a time quadratic in them."""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        names = file.readline().decode("utf-8", "replace").strip().split(",")
+    seen: set[str] = set()
+    if doubled := next((name for name in names if name in seen or seen.add(name)), ""):
+        raise ValueError(f"two columns have the name {doubled}")
 
 
 def _column(column: Column) -> Column:
