@@ -7,6 +7,7 @@ front, see `formulas`. A carriage return within a text is read as a line feed.
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,8 +82,9 @@ def read(path: Path) -> QTable:
 
 def _refuse_doubled(path: Path) -> None:
     """Raise ValueError where two columns have one name: astropy would rename them, in a time quadratic in them."""
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-        names = file.readline().decode("utf-8", "replace").strip().split(",")
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
+        names = next(csv.reader(file), [])
     seen: set[str] = set()
     if doubled := next((name for name in names if name in seen or seen.add(name)), ""):
         raise ValueError(f"two columns have the name {doubled}")
