@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,27 +114,42 @@ COMMANDS = (
 
 
 def make_small() -> None:
-    """Leave out what takes time and touches no file: chunks of few objects, one empty figure, no choice of widths."""
+    """Leave out what takes time and touches no file: chunks of few objects, two empty figures, rough calibrations."""
     import skysure.data.lightcurves.source as light_curves
     from skysure.applications import chain, sine, supernovae
-    from skysure.applications.supernovae import calibration, simulator
+    from skysure.applications.supernovae import calibration, evaluation, simulator
+    from skysure.methods.calibration import scaling
     from skysure.report import figure
+    from skysure.run import reporting
     from skysure.verbs import drawing
 
     chunks = light_curves.LightCurveSource.chunks
     light_curves.LightCurveSource.chunks = lambda self, part=None, size=8: chunks(self, part, size)  # type: ignore
     drawing.SHOWN = 1
     for application in (chain, sine, supernovae):
-        application.figures = _first_empty(application.figures)  # type: ignore[attr-defined]
-    supernovae.draw = _first_empty(supernovae.draw)
-    figure._saved = lambda canvas, format: b'<svg viewBox="0 0 1 1"></svg>'
+        application.figures = _first_two(application.figures)  # type: ignore[attr-defined]
+    supernovae.draw = _first_two(supernovae.draw)
+    figure.renderings = reporting.renderings = lambda figure, formats: dict.fromkeys(formats, EMPTY)
     calibration.best_width = lambda rows, classes: calibration.WIDTHS[0]
+    scaling.minimise = partial(scaling.minimise, steps=2)
+    evaluation.example_of = _first_again(evaluation.example_of)
     ranges = simulator._ranges(simulator.SURVEYS["des"], "good")
     simulator._ranges = lambda survey, photoz: ranges
 
 
-def _first_empty(figures: Any) -> Any:
-    def first(*arguments: Any) -> Iterator[Any]:
-        return (replace(f, draw=lambda canvas: None) for f in itertools.islice(figures(*arguments), 2))
+EMPTY = b'<svg viewBox="0 0 1 1"></svg>'
 
-    return first
+
+def _first_two(figures: Any) -> Any:
+    return lambda *arguments: itertools.islice(figures(*arguments), 2)
+
+
+def _first_again(example_of: Any) -> Any:
+    """Give the first example of a process for the others, too."""
+    first: list[Any] = []
+
+    def example(group: str, *arguments: Any) -> Any:
+        first[:] = first or [example_of(group, *arguments)]
+        return replace(first[0], group=group)
+
+    return example
