@@ -19,6 +19,7 @@ continued as after a kill.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -31,8 +32,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # also so that a process that imported ever
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from crash.commands import COMMANDS
-from crash.trial import COMPLETE, LIMITED, Bench, Outcome, Point
-from record import record, row
+from crash.trial import LIMITED, Bench, Outcome, Point
+from record import RESULTS, record, row
 
 KILLS = ("kill", "kill with an empty file")
 FAILURES = ("full disk", "quota", "read-only")
@@ -46,7 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a part of the points")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--command", help="only commands whose name begins so; nothing is recorded")
+    parser.add_argument("--command", help="only commands whose name begins so")
     parser.add_argument("--kills", action="store_true", help="no failing disks; nothing is recorded")
     parser.add_argument("--folder", type=Path, help="where the commands run; by default a temporary folder")
     options = parser.parse_args()
@@ -60,7 +61,10 @@ def main() -> int:
         outcomes = run(bench, points, options.jobs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    record("crash", rows(bench, outcomes), quick=options.quick or options.kills or bool(options.command))
+    is_partial = options.quick or options.kills
+    table = rows(bench, outcomes, {} if is_partial else earlier_rows())
+    table += disk_rows(outcomes) if len(commands) == len(COMMANDS) else []
+    record("crash", table, quick=is_partial)
     return int(any(outcome.lost for outcome in outcomes))
 
 
@@ -89,25 +93,39 @@ def run(bench: Bench, points: list[Point], jobs: int) -> list[Outcome]:
     return outcomes
 
 
-def rows(bench: Bench, outcomes: list[Outcome]) -> list[dict]:
-    """Make the rows of the results: points tried and lost, by kills, by failures of the disk, by command."""
-    kills = [o for o in outcomes if o.point.mode in KILLS]
+def rows(bench: Bench, outcomes: list[Outcome], earlier: dict[str, dict]) -> list[dict]:
+    """Make the rows of kills: points tried and lost by command, and over all commands of this and earlier runs."""
+    by_command = dict(earlier)
+    for name, expected in bench.expected.items():
+        own = [o for o in outcomes if o.point.command == name and o.point.mode in KILLS]
+        note = f"{len(expected.events)} events in a run"
+        by_command[name] = row(measure_of(name), sum(bool(o.lost) for o in own), n=len(own), note=note)
+    tried, lost = (sum(r[key] for r in by_command.values()) for key in ("n", "value"))
+    return [
+        row("points_tried", tried, note="file-system events over all verbs at which a process was killed"),
+        row("points_lost", lost, n=tried),
+        *by_command.values(),
+    ]
+
+
+def disk_rows(outcomes: list[Outcome]) -> list[dict]:
+    """Make the rows of failing disks, of a run of all commands."""
     failures = [o for o in outcomes if o.point.mode not in KILLS]
-    table = [
-        row("points_tried", len(kills), note="file-system events over all verbs at which a process was killed"),
-        row("points_lost", sum(bool(o.lost) for o in kills), n=len(kills)),
-        row("points_complete", sum(o.ending == COMPLETE for o in kills), n=len(kills),
-            note="killed when everything was written: the program says that it is there"),
+    return [
         row("disk_failures_tried", len(failures), note="full, quota, read-only, size of a file limited"),
         row("disk_failures_lost", sum(bool(o.lost) for o in failures), n=len(failures)),
-    ]  # fmt: skip
-    for name, expected in bench.expected.items():
-        own = [o for o in kills if o.point.command == name]
-        measure = f"{name.replace(',', '').replace(' ', '_')}_lost"
-        table.append(
-            row(measure, sum(bool(o.lost) for o in own), n=len(own), note=f"{len(expected.events)} events in a run")
-        )
-    return table
+    ]
+
+
+def earlier_rows() -> dict[str, dict]:
+    """Return the rows of kills by command that are recorded already."""
+    path = RESULTS / "crash.json"
+    recorded = {r["measure"]: r for r in json.loads(path.read_text())["rows"]} if path.is_file() else {}
+    return {c.name: recorded[measure_of(c.name)] for c in COMMANDS if measure_of(c.name) in recorded}
+
+
+def measure_of(command: str) -> str:
+    return f"{command.replace(',', '').replace(' ', '_')}_lost"
 
 
 if __name__ == "__main__":

@@ -211,11 +211,11 @@ def continue_point(point: Point, expected: Expected, folder: Path, stopped: Ende
             return Outcome(point, SAME)
         if not ended.is_clear_error:
             return Outcome(point, "", f"no clear error but status {ended.status}: {ended.text[-500:]}")
-        if missing := [name for name, content in before.items() if bytes_in(folder).get(name) != content]:
-            return Outcome(point, "", f"a command that was refused changed {', '.join(missing)}: {ended.text[-300:]}")
         files = files_in(folder)
         if all(files.get(name) == content for name, content in expected.files.items()):
             return Outcome(point, COMPLETE)
+        if missing := [name for name, content in before.items() if bytes_in(folder).get(name) != content]:
+            return Outcome(point, "", f"a command that was refused changed {', '.join(missing)}: {ended.text[-300:]}")
         if "--force" not in ended.text or "--force" in words:
             return Outcome(point, "", f"nothing that continues it is offered: {ended.text[-500:]}")
         if done:
