@@ -38,7 +38,7 @@ from record import RESULTS, record, row
 KILLS = ("kill", "kill with an empty file")
 FAILURES = ("full disk", "quota", "read-only")
 SIZES = (1, 500, 3_000, 20_000, 100_000)
-FULL = {"kill": 1, "kill with an empty file": 1, "full disk": 2, "quota": 10, "read-only": 5, LIMITED: 2}
+FULL = {"kill": 1, "kill with an empty file": 1, "full disk": 4, "quota": 20, "read-only": 10, LIMITED: 4}
 QUICK = {"kill": 5, "kill with an empty file": 12, "full disk": 12, "quota": 30, "read-only": 30, LIMITED: 10}
 """Of how many points of a mode one is tried; an error of a disk has the same way through the program whatever it is."""
 
