@@ -185,6 +185,15 @@ def test_bands_far_apart_in_a_table_are_one_error(tmp_path: Path, monkeypatch: p
 # columns
 
 
+@pytest.mark.parametrize("lacking", [("mjd", "flux"), ("mjd", "flux", "name"), ("mjd", "flux", "flux_error")])
+def test_bands_are_told_however_many_columns_are_missing(tmp_path: Path, lacking: tuple[str, ...]) -> None:
+    columns = night(band=["clear", "blue"] * (N // 2))
+    path = write(tmp_path / "p.csv", {f"x{n[::-1]}" if n in lacking else n: v for n, v in columns.items()})
+    message = refusal(path)
+    assert '"blue" = "...", "clear" = "..."' in message
+    assert message.count("no column") >= len(lacking)
+
+
 def test_a_column_that_is_only_spelt_alike_is_told_and_not_offered(tmp_path: Path) -> None:
     message = refusal(write(tmp_path / "p.csv", night(band=None, bond=["g"] * N)), {"zero_point": 27.5})
     assert 'band = "..." (perhaps "bond")' in message

@@ -21,6 +21,9 @@ from .selection import points_to_keep
 SNANA = ("snana", "des", "spcc")
 """Survey formats whose files may name bands by letters that only the survey's own filter file explains."""
 
+FIRST_ROWS = 100_000
+"""Rows of a table whose bands are looked at when something else is wrong with it."""
+
 
 class UnknownBands(InputError):
     """Bands that are neither ours nor mapped: `names`, as the file has them."""

@@ -7,14 +7,11 @@ from skysure.data.problems import Problems, errors_in
 from skysure.errors import InputError
 
 from . import nested, snana_fits, snana_text
-from .bands import UnknownBands, band_names_in, check_bands
+from .bands import FIRST_ROWS, UnknownBands, band_names_in, check_bands
 from .column_types import check_nested_types, check_types
 from .columns import Columns, check_named, find, resolve_points
 from .cures import UnstatedFlux
 from .plan import Plan
-
-FIRST_ROWS = 100_000
-"""Rows of a table whose bands are looked at when something else is wrong with it."""
 
 
 def find_problems(plan: Plan, *, all_bands: bool = False, snana: bool = False) -> Problems:

@@ -14,7 +14,7 @@ from skysure.errors import InputError, nearest
 from .columns import find
 from .conversion import HUGE
 from .cures import SYSTEMS, ZERO_POINTS, named
-from .fluxes import COUNTS, flux_factor, zero_point_factor
+from .fluxes import COUNTS, ZERO_POINT, flux_factor, zero_point_factor
 from .memory_columns import (
     category_codes,
     column_names,
@@ -186,7 +186,7 @@ def _flux_factor(
         if zero_point is not None or (unit and unit.lower() not in COUNTS):
             cause, fix = "each says what a flux of one means", "leave out columns={'zero_point': ...}, or the other"
             raise InputError("a column of zero points beside a unit or zero_point", "one of them", cause, fix)
-        return zero_point_factor(finite_numbers(points["zero_point"], "zero_point"))
+        return 10 ** (0.4 * (ZERO_POINT - finite_numbers(points["zero_point"], "zero_point")))
     if unit and unit.lower() not in COUNTS:
         factor = flux_factor("the table", name, unit)
         if zero_point is not None and abs(zero_point_factor(zero_point) / factor - 1) > 0.01:

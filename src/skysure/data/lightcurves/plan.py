@@ -14,6 +14,7 @@ from skysure.data.problems import Problems, errors_in
 from skysure.errors import InputError
 
 from . import nested, snana_fits
+from .bands import FIRST_ROWS, band_names_in, check_bands
 from .columns import find, resolve_points
 from .ignore_lists import Ignored, lists_beside, read_ignored
 from .objects import joinable
@@ -237,9 +238,21 @@ def _place(plan: Plan, table: Table) -> None:
     elif joinable(table, reading):
         plan.objects.append(table)
     elif table.entry.explicit:
-        resolve_points(file, reading, plan.user, table.units)
+        _check_as_points(plan, table)
     else:
         plan.skipped.append(table.entry.leaf)
+
+
+def _check_as_points(plan: Plan, table: Table) -> None:
+    """Raise all that keeps a table from holding points: its columns, and bands that are unknown."""
+    file, reading, problems = table.entry.name, plan.reading, Problems()
+    with problems.collect():
+        resolve_points(file, reading, plan.user, table.units)
+    with problems.collect():
+        if problems.errors and (band := find(reading, table.units, "band", file)):
+            names = band_names_in(table, band[0], None, FIRST_ROWS, reading)
+            check_bands(file, names, reading, band[0])
+    problems.raise_all()
 
 
 def _has(reading: Reading, table: Table, *columns: str) -> bool:
@@ -252,8 +265,7 @@ def _has(reading: Reading, table: Table, *columns: str) -> bool:
 
 def _raise_nothing_readable(plan: Plan, paths: Sequence[str | Path]) -> None:
     if plan.objects:
-        table = plan.objects[0]
-        resolve_points(table.entry.name, plan.reading, plan.user, table.units)
+        _check_as_points(plan, plan.objects[0])
     if plan.alone:
         raise InputError(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
     raise InputError(
