@@ -272,6 +272,8 @@ def test_a_table_of_objects_may_not_say_another_label(tmp_path: Path) -> None:
     assert [(r.id, "label is another one in" in r.reason) for r in source.rejected] == [("a0", True)]
     assert curves.objects["label"].tolist() == ["II", "Ia"]
     assert any("1 objects have another redshift in" in note for note in source.notes)
+    with pytest.raises(InputError, match="object 'a0' has the label 'Ia'"):
+        LightCurves.from_table(points(label=np.repeat(["Ia", "II", ""], 4)), objects=objects, zero_point=27.5)
 
 
 # ids
@@ -364,6 +366,21 @@ def test_no_line_of_snana_text_is_skipped_or_made(tmp_path: Path) -> None:
     rows = "OBS: 1.0 g 1.0 1.0  # note\x85OBS: 9.0 g 9.0 9.0\n  OBS: 2.0 g 2.0 1.0\nOBS: 3.0 g 3.0 1.0\n"
     (tmp_path / "a.dat").write_bytes((head + rows).encode("latin-1"))
     assert read(tmp_path / "a.dat", Reading())[1].time.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [("SNID: a\nSNID: b\n", "SNID is there as 'a' and as 'b'"), ("RA: 0.1\nRA: 0.9\n", "RA is there"),
+     ("VARLIST: MJD FLT FLUXCAL FLUXCALERR FLUXCAL\n", "FLUXCAL twice")],
+)  # fmt: skip
+def test_snana_text_that_says_two_things_is_set_aside(tmp_path: Path, header: str, reason: str) -> None:
+    text = "SURVEY: X\nSNID: a\nPEAK: 1\nPEAK: 2\nVARLIST: MJD FLT FLUXCAL FLUXCALERR\n"
+    rows = "OBS: 1.0 g 1.0 1.0\nOBS: 2.0 g 2.0 1.0\n"
+    (tmp_path / "a.dat").write_text(text + rows)
+    assert reasons(tmp_path / "a.dat", Reading()) == []
+    (tmp_path / "a.dat").write_text(text + header + rows)
+    ((_, _, told),) = reasons(tmp_path / "a.dat", Reading())
+    assert reason in told
 
 
 # counts

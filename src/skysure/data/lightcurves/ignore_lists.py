@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from skysure.data.files.delimited import split_lines
 from skysure.data.files.entries import Entry, bare
 
 from .bands import band_names, band_of
@@ -48,7 +49,7 @@ def read_ignored(content: bytes) -> tuple[Epochs, int]:
     """
     out: Epochs = {}
     unread = 0
-    for line in content.decode("latin-1").splitlines():
+    for line in split_lines(content.decode("latin-1")):
         words = line.partition("#")[0].split()
         has_key = bool(words) and words[0].endswith(":")
         is_row = has_key and words[0].upper() == "IGNORE:"

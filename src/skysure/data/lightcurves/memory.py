@@ -26,6 +26,7 @@ from .memory_columns import (
     to_arrow,
 )  # fmt: skip
 from .passbands import is_colour
+from .per_object import rows_that_differ
 from .reading import OBJECT_COLUMNS, Reading
 from .times import APART, JULIAN, days_of_timestamps, far_apart, scale_name
 from .units import error_factor, unit_factor
@@ -61,12 +62,23 @@ def arrays_of_table(
         for name, own in constant.items()
     }
     if objects is not None:
-        columns_of_objects = fill_missing(columns_of_objects, _join(ids, objects))
+        of_objects = _join(ids, objects)
+        _refuse_other_labels(columns_of_objects, of_objects, ids)
+        columns_of_objects = fill_missing(columns_of_objects, of_objects)
     return {
         "objects": {"id": ids} | columns_of_objects, "offsets": offsets, "time": time[order],
         "band": band[order].astype(np.int16), "flux": flux[order], "flux_error": error[order],
         "bands": tuple(bands.tolist()),
     }  # fmt: skip
+
+
+def _refuse_other_labels(own: dict[str, np.ndarray], others: dict[str, np.ndarray], ids: np.ndarray) -> None:
+    """Refuse an object that has one label among the observations and another one in `objects`."""
+    if "label" not in own or "label" not in others:
+        return
+    for k in rows_that_differ("label", own["label"], others["label"])[:1]:
+        labels = f"'{own['label'][k]}' in the table, and '{others['label'][k]}' in `objects`"
+        raise InputError(f"object '{ids[k]}' has the label {labels}", "one label", "", "columns={'label': ''}")
 
 
 def _find_columns(table: Any, columns: Mapping[str, str]) -> dict[str, str]:

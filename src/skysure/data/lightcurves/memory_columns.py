@@ -62,6 +62,9 @@ def to_arrow(values: Any, name: str) -> pa.Array:
         return _decoded(arrow(pa.array(plain, from_pandas=True, mask=np.asarray(mask) if masked else None)), name)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if "UTF8" in reason:
+            fix = "decode the column before"
+            raise InputError(f"{name}: bytes that are not UTF-8", "text", "text in another encoding", fix) from None
         raise InputError(f"{name}: {reason}", "one value per row, all of one type", "a column of mixed types") from None
 
 

@@ -36,13 +36,17 @@ def kind_of(entry: Entry, head: bytes) -> str:
 
 @dataclass
 class Parsed:
-    """One file: its header, the names and values of its rows with their line numbers, and why it cannot be used."""
+    """One file: its header, the names and values of its rows with their line numbers, and why it cannot be used.
+
+    `doubled` says of a key of the header that it is there with two values.
+    """
 
     header: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     reason: str = ""
+    doubled: dict[str, str] = field(default_factory=dict)
 
 
 def parse(text: str) -> Parsed:
@@ -64,6 +68,8 @@ def parse(text: str) -> Parsed:
             match = re.search(r"SN Type\s*=\s*([^\s,]+)", rest)
             header[key] = match[1] if match else ""
         elif words:
+            if header.get(key, words[0]) != words[0]:
+                out.doubled[key] = f"{key} is there as '{header[key]}' and as '{words[0]}'"
             header[key] = words[0]
             if len(words) > 2 and words[1] == "+-":
                 header[key + "_ERR"] = words[2]
@@ -81,6 +87,8 @@ def _check(out: Parsed) -> None:
     promised = out.header.get("NOBS", "")
     if not out.reason and promised.isdigit() and int(promised) != len(out.rows):
         out.reason = f"it has {len(out.rows)} rows where NOBS says {promised}: truncated?"
+    if twice := [name for name in out.names if out.names.count(name) > 1]:
+        out.reason = f"VARLIST names {twice[0]} twice"
     if not out.names:
         out.reason = "it has no VARLIST"
 
@@ -137,6 +145,9 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     keep &= ~ignore
     offsets = np.concatenate([[0], np.cumsum(keep)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
     object_names = {n for c in OBJECT_COLUMNS for n in columns.of.get(c, ())} | set(reading.carry)
+    for k, p in enumerate(parsed):
+        for key in (key for key in p.doubled if key in object_names or key in keys):
+            reasons.setdefault(k, p.doubled[key])
     objects, more = convert_objects(
         columns, {n: pa.array([p.header.get(n, "") for p in parsed], pa.string()) for n in object_names & set(headers)}
     )
