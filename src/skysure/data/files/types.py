@@ -55,8 +55,6 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
         return plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return plain_type(kind.value_type)
-    if pa.types.is_float16(kind):
-        return pa.float32()
     if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
         return pa.large_list(kind.value_type)
     if is_list(kind) or pa.types.is_struct(kind) or is_plain_scalar(kind):
@@ -87,7 +85,10 @@ def plain_array(values: pa.Array) -> pa.Array:
         return plain_array(pc.run_end_decode(values))
     if pa.types.is_fixed_size_binary(values.type):
         values = values.cast(pa.binary())
-    return values.cast(kind)
+    try:
+        return values.cast(kind)
+    except pa.ArrowInvalid:
+        raise pa.ArrowInvalid("bytes that are not UTF-8") from None
 
 
 def is_plain_scalar(kind: pa.DataType) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from skysure import limits
 from skysure.data.files.values import arrow, numbers, texts
 
 from .bands import band_names, band_of, check_bands
@@ -79,7 +80,17 @@ def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict
     for name in columns.reading.carry:
         if name in batch:
             out[name] = _plain_column(arrow(batch[name]))
+    for name, values in out.items():
+        for k in np.flatnonzero(is_too_long(values)).tolist():
+            reasons[k] = f"text of more than {limits.current().text_length:,} characters: {name}"
     return out, reasons
+
+
+def is_too_long(values: np.ndarray) -> np.ndarray:
+    """Whether each text is longer than the limit; numbers are not."""
+    if values.dtype.kind != "U" or values.dtype.itemsize // 4 <= limits.current().text_length:
+        return np.zeros(len(values), bool)
+    return np.char.str_len(values) > limits.current().text_length
 
 
 def mask_placeholders(column: str, values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from skysure import limits
 from skysure.data.files.values import arrow, numbers, texts
 from skysure.errors import InputError
 
@@ -53,4 +55,6 @@ def _as_written(column: pa.Array, ids: np.ndarray) -> np.ndarray:
     """Ids of a column of text with the blanks around them; of others the ids themselves."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return ids
+    if (pc.max(pc.binary_length(column)).as_py() or 0) > limits.current().text_length:
+        column = pc.utf8_slice_codeunits(column, 0, limits.current().text_length + 1)
     return column.fill_null("").to_numpy(zero_copy_only=False).astype(str)

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pyarrow as pa
 
+from skysure import limits
 from skysure.data.files import kinds
 from skysure.data.files.delimited import split_lines
 from skysure.data.files.entries import Entry, bare, contents
@@ -125,8 +126,8 @@ def band_names_in(entries: Iterable[Entry], columns: tuple[str, ...]) -> set[str
 def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, ignored: Ignored, notes: Notes) -> Block:
     parsed = [p for _, p in group]
     reasons = {k: p.reason for k, p in enumerate(parsed) if p.reason}
-    keys = reading.names_of("id")
-    ids = np.array([next((p.header[key] for key in keys if key in p.header), "") for p in parsed])
+    keys, most = reading.names_of("id"), limits.current().text_length + 1
+    ids = np.array([next((p.header[key][:most] for key in keys if key in p.header), "") for p in parsed])
     files = np.array([e.name for e, _ in group])
     headers = dict.fromkeys(key for p in parsed for key in p.header)
     if not parsed[0].names:

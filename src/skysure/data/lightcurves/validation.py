@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skysure import limits
+
 from .bands import band_names
 from .blocks import ERROR, FLAWS, NAN, Block
+from .conversion import is_too_long
 from .curves import LightCurves
 from .reading import Reading
 from .times import APART, far_apart
@@ -119,6 +122,8 @@ def _reasons(
     out: dict[int, tuple[int, str]] = {k: (rows[k], why) for k, why in block.reasons.items()}
     for k in np.flatnonzero(block.ids == "").tolist():
         out.setdefault(k, (rows[k], "it has no id"))
+    for k in np.flatnonzero(is_too_long(block.ids)).tolist():
+        out.setdefault(k, (rows[k], f"id of more than {limits.current().text_length:,} characters"))
     for k in np.flatnonzero(repeated).tolist():
         out.setdefault(k, (rows[k], "duplicate id: an object of this id came before"))
     flawed = np.flatnonzero(block.points.flaw)
