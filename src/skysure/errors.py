@@ -38,7 +38,7 @@ class InputError(Exception):
 
     def __str__(self) -> str:
         lines = {"Problem": self.problem, "Expected": self.expected, "Cause": self.cause, "Fix": self.fix}
-        return "\n".join(f"{label + ':':<9} {shorten(text, 4000)}" for label, text in lines.items() if text)
+        return "\n".join(f"{label + ':':<9} {shorten(text, 20_000)}" for label, text in lines.items() if text)
 
 
 class SettingsError(InputError):
