@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -34,6 +36,21 @@ def test_an_input_follows_from_its_number(name: str, tmp_path: Path) -> None:
             READERS[name].write(folder / str(number), random_for(name, number))
         digests.append(digest(folder))
     assert digests[0] == digests[1]
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    before = signal.signal(signal.SIGALRM, supervisor.raise_too_long)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_some_inputs_of_every_reader(name: str, tmp_path: Path, alarm: None) -> None:
+    for number in range(6):
+        kind, _, text = supervisor.attempt(name, number, tmp_path)
+        assert kind in supervisor.GOOD, f"python tests/fuzz {name} --only {number}\n{text}"
+        readers.clear(tmp_path)
 
 
 @pytest.mark.parametrize("form", ["csv", "ascii.ecsv", "votable", "fits"])
