@@ -90,7 +90,8 @@ def test_other_names_are_no_colours(name: str) -> None:
 def test_rows_of_colours_are_dropped_by_the_cure(tmp_path: Path, delimiter: str) -> None:
     path = write(tmp_path / "p.csv", night(band=["g", "r", "g-r", "g"] * 2), delimiter)
     assert 'keep.band = ["g", "r"]' in refusal(path, {"zero_point": 27.5})
-    assert "g-r" not in draft(path, tmp_path)
+    assert '# keep.band = ...  # ["g", "r"] drops the rows of colours' in (text := draft(path, tmp_path))
+    assert "g-r" not in text
     assert curves(path, {"zero_point": 27.5, "keep": {"band": ["g", "r"]}}).counts.tolist() == [6]
 
 

@@ -26,9 +26,10 @@ FIRST_ROWS = 100_000
 
 
 class UnknownBands(InputError):
-    """Bands that are neither ours nor mapped: `names`, as the file has them."""
+    """Bands that are neither ours nor mapped: `names`, as the file has them, and the line that drops the colours."""
 
     names: tuple[str, ...] = ()
+    keep: str = ""
 
 
 def band_names(reading: Reading) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ def check_bands(file: str, names: Iterable[str], reading: Reading, column: str =
         return
     colours = [name for name in unknown if is_colour(name)]
     others = [name for name in unknown if name not in colours]
-    problem, cause, fix = [], [], []
+    problem, cause, fix, keep = [], [], [], ""
     if others:
         problem.append(", ".join(f"band '{name}'" for name in others))
         cause.append("the survey's own names of its bands")
@@ -81,11 +82,12 @@ def check_bands(file: str, names: Iterable[str], reading: Reading, column: str =
         problem.append(", ".join(f"'{name}' in the column of bands looks like a colour" for name in colours))
         cause.append("a colour is a difference of two magnitudes, and no measurement in a band")
         bands = ", ".join(quoted(name) for name in sorted(names - set(colours)))
-        fix.append(f"to drop those rows add to [reading]: keep.{key(column)} = [{bands}]")
+        keep = f"keep.{key(column)} = [{bands}]"
+        fix.append(f"to drop those rows add to [reading]: {keep}")
     error = UnknownBands(
         f"{file}: {'; '.join(problem)}", f"known bands ({', '.join(BANDS)})", "; ".join(cause), "; ".join(fix)
     )
-    error.names = tuple(unknown)
+    error.names, error.keep = tuple(unknown), keep
     raise error
 
 

@@ -116,9 +116,11 @@ def _unknown_bands(errors: Sequence[InputError]) -> tuple[str, ...]:
 
 
 def _open_bands(errors: Sequence[InputError]) -> dict[str, str]:
-    """Say what to write for bands whose meaning is not known; colours are none."""
+    """Say what to write for bands whose meaning is not known, and how to drop colours."""
     names = [name for name in _unknown_bands(errors) if not is_colour(name)]
-    return {f"bands.{quoted(name)}": f"one of {', '.join(BANDS)}" for name in names}
+    lines = [e.keep.partition(" = ") for e in errors if isinstance(e, UnknownBands) and e.keep]
+    keep = {name: f"{values} drops the rows of colours" for name, _, values in lines}
+    return keep | {f"bands.{quoted(name)}": f"one of {', '.join(BANDS)}" for name in names}
 
 
 def _with_drop_points(
