@@ -155,7 +155,7 @@ def damaged(build: Build, random: Random) -> bytes:
     if random.random() < 0.7:
         try:
             return parquet(damage_table(build(random, True), random), random)
-        except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError):
+        except (pa.ArrowException, ValueError, TypeError, KeyError, AttributeError, OverflowError):
             pass  # Arrow cannot make or write such a table
     return mutate_bytes(seed(build, random.randrange(6)), random)
 

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from . import archives, arrow, formats, runs, snana
+from . import archives, arrow, formats, runs, snana, surveys
 from . import columns as tables
 from .mutations import mutate_text, several
 
@@ -308,6 +308,11 @@ READERS: dict[str, Reader] = {
     "snana_fits": Reader(snana.pair, partial(light_curves, reading={})),
     "parquet_long": Reader(parquet(arrow.long), light_curves),
     "parquet_nested": Reader(parquet(arrow.nested), light_curves),
+    "alerts": Reader(parquet(surveys.alerts), light_curves),
+    "catalogue": Reader(parquet(surveys.hats), light_curves),
+    "json": Reader(surveys.json_file, light_curves),
+    "survey_text": Reader(surveys.text, partial(light_curves, reading={})),
+    "salt2": Reader(surveys.salt2, partial(light_curves, reading={})),
     "objects": Reader(with_objects, light_curves),
     "folder": Reader(folder_of_files, light_curves),
     "tar": Reader(archive(archives.tar), light_curves),
