@@ -24,7 +24,7 @@ Truth = Int[np.ndarray, " row"]
 ROWS = {"probability": probabilities("row class"), "truth": labels("row"), "before": probabilities("row class")}
 
 
-@checked(**ROWS)
+@checked(ROWS)
 def score_classes(probability: Probability, truth: Truth, before: Probability | None = None) -> list[Score]:
     """Accuracy, negative log-likelihood, Brier score and expected calibration error.
 
@@ -51,7 +51,7 @@ def score_classes(probability: Probability, truth: Truth, before: Probability | 
     ]
 
 
-@checked(**ROWS)
+@checked(ROWS)
 def score_ranking(probability: Probability, truth: Truth) -> list[Score]:
     """Mean area under the ROC curves of all classes; none where there is a single class."""
     if len(np.unique(truth)) < 2:
@@ -123,20 +123,20 @@ def score_out_of_distribution(
     return scores
 
 
-@checked(names="classes", **ROWS)
+@checked(ROWS, names="classes")
 def confusion_curve(probability: Probability, truth: Truth, classes: Sequence[str]) -> Curve:
     """Counts of the most probable class, a row per true class."""
     counts = ranking.confusion(truth=truth, predicted=probability.argmax(1), classes=len(classes))
     return Curve("confusion", {"classes": list(classes), "counts": counts.tolist()})
 
 
-@checked(names="classes", **ROWS)
+@checked(ROWS, names="classes")
 def roc_curves(probability: Probability, truth: Truth, classes: Sequence[str]) -> Curve:
     """ROC curve of each class that occurs, against the rest, with its area and interval."""
     return Curve("roc", [_roc(n, probability[:, k], truth == k) for k, n in enumerate(classes) if (truth == k).any()])
 
 
-@checked(**ROWS)
+@checked(ROWS)
 def reliability(
     probability: Probability, truth: Truth, before: Probability | None = None, of: tuple[int, str] | None = None
 ) -> Curve:

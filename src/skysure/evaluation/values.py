@@ -25,7 +25,7 @@ Samples = Float[np.ndarray, "sample row"]
 Truth = Float[np.ndarray, " row"]
 
 
-@checked(**MIXTURES)
+@checked(MIXTURES)
 def score_values(
     mean: Samples, std: Samples, truth: Truth, before: tuple[Samples, Samples] | None = None, unit: str = ""
 ) -> list[Score]:
@@ -49,7 +49,7 @@ def score_values(
     ]
 
 
-@checked(**MIXTURES)
+@checked(MIXTURES)
 def value_coverage(
     mean: Samples,
     std: Samples,
@@ -74,14 +74,14 @@ def coverage_score(curve: Curve, level: float) -> Score:
     return of_interval(f"coverage_{1000 * level:.0f}", label, Interval(value, low, high), "%", before=before)
 
 
-@checked(**MIXTURES)
+@checked(MIXTURES)
 def interval_hits(mean: Samples, std: Samples, truth: Truth, levels: Sequence[float]) -> np.ndarray:
     """Whether each central interval holds its truth, shape (level, row)."""
     position = pit(mean, std, truth)
     return np.array([pit_hits(position, level) for level in levels])
 
 
-@checked(**MIXTURES)
+@checked(MIXTURES)
 def log_likelihood(mean: Samples, std: Samples, truth: Truth, weight: Any = None) -> Any:
     """Mean log density of the truth under the mixture."""
     return -unchecked(gaussian_mixture_nll)(mean, std, truth, weight)

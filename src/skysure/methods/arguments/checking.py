@@ -21,7 +21,13 @@ R = TypeVar("R")
 
 
 def checked(
-    *, tensors: bool = False, sizes_of: Callable[[Any], Mapping[str, int]] | None = None, names: str = "", **rules: Rule
+    shared: Mapping[str, Rule] | None = None,
+    /,
+    *,
+    tensors: bool = False,
+    sizes_of: Callable[[Any], Mapping[str, int]] | None = None,
+    names: str = "",
+    **rules: Rule,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Convert and check the named arguments of a function before it is called.
 
@@ -30,6 +36,8 @@ def checked(
 
     Parameters
     ----------
+    shared : mapping of str to Rule, optional
+        Rules that several functions have in common, by name of the argument; those that a function lacks do not count.
     tensors : bool
         Convert to tensors, of a method to the device of its module; by default to NumPy arrays.
     sizes_of : callable, optional
@@ -49,6 +57,8 @@ def checked(
     (2, 1)
     """
 
+    all_rules = {**(shared or {}), **rules}
+
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         parameters = signature(function).parameters
         order = [name for name, p in parameters.items() if p.kind is not Parameter.VAR_POSITIONAL]
@@ -62,7 +72,7 @@ def checked(
             converted, classes = dict(arguments), arguments.get(names)
             if classes is not None:
                 sizes["class"] = (len(classes), names)
-            for name, rule in rules.items():
+            for name, rule in all_rules.items():
                 if name not in arguments or (arguments[name] is None and name in optional):
                     continue
                 if not rule.is_array:

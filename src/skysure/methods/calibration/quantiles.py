@@ -60,7 +60,7 @@ def log_odds(
     return _log_tail(z, share) - _log_tail(-z, share)
 
 
-@checked(tensors=True, **MIXTURE)
+@checked(MIXTURE, tensors=True)
 def mixture_quantile(
     mean: Component, std: Component, odds: Float[Array, " value"], share: Component | None = None
 ) -> Float[Tensor, "row value"]:
@@ -110,7 +110,7 @@ class QuantileScaling(nn.Module):
         self.register_buffer("count", torch.tensor(0))
         self.register_buffer("fitted", torch.tensor(False))
 
-    @checked(tensors=True, sizes_of=_values, **MIXTURE | {"share": shares("sample row value")})
+    @checked(MIXTURE | {"share": shares("sample row value")}, tensors=True, sizes_of=_values)
     def fit(self, mean: Component, std: Component, truth: Truth, share: Component | None = None) -> QuantileScaling:
         """Set the levels from the probability integral transforms of calibration objects.
 
@@ -132,7 +132,7 @@ class QuantileScaling(nn.Module):
         self.fitted.fill_(True)
         return self
 
-    @checked(tensors=True, sizes_of=_values, **MIXTURE, coverage=fraction())
+    @checked(MIXTURE, tensors=True, sizes_of=_values, coverage=fraction())
     def forward(
         self, mean: Component, std: Component, coverage: float, share: Component | None = None
     ) -> tuple[Float[Tensor, "row value"], Float[Tensor, "row value"]]:
@@ -149,7 +149,7 @@ class QuantileScaling(nn.Module):
         quantile = unchecked(mixture_quantile)
         return quantile(mean, std, low, share), quantile(mean, std, high, share)
 
-    @checked(tensors=True, sizes_of=_values, **MIXTURE)
+    @checked(MIXTURE, tensors=True, sizes_of=_values)
     def transform(
         self, mean: Component, std: Component, truth: Truth, share: Component | None = None
     ) -> Float[Tensor, "row value"]:

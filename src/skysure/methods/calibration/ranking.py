@@ -28,7 +28,7 @@ SELECTIONS = {"selected": booleans("row"), "positive": booleans("row"), "weight"
 LOSSES = {"confidence": numbers("row"), "loss": numbers("row", infinite=False), "weight": weights()}
 
 
-@checked(**SCORES)
+@checked(SCORES)
 def auc(score: Float[ndarray, " row"], positive: Binary, weight: Weight = None) -> float | Float[ndarray, " resample"]:
     """Area under the ROC curve: probability that a positive row scores above a negative one, ties counting half.
 
@@ -54,7 +54,7 @@ def macro_auc(
     return np.ma.filled(np.ma.masked_invalid(areas).mean(0), np.nan)[()]
 
 
-@checked(**SCORES, points=count(2))
+@checked(SCORES, points=count(2))
 def roc(
     score: Float[ndarray, " row"], positive: Binary, points: int = 200
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:
@@ -68,13 +68,13 @@ def roc(
     return false, true
 
 
-@checked(**SELECTIONS)
+@checked(SELECTIONS)
 def purity(selected: Bool[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None) -> float | ndarray:
     """Fraction of the selected rows that are positive (precision); NaN if none is selected."""
     return _ratio(_total(selected & positive, weight), _total(selected, weight))
 
 
-@checked(**SELECTIONS)
+@checked(SELECTIONS)
 def completeness(
     selected: Bool[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None
 ) -> float | ndarray:
@@ -82,7 +82,7 @@ def completeness(
     return _ratio(_total(selected & positive, weight), _total(positive, weight))
 
 
-@checked(**SELECTIONS)
+@checked(SELECTIONS)
 def figure_of_merit(
     selected: Bool[ndarray, " row"], positive: Bool[ndarray, " row"], weight: Weight = None, *, penalty: float = 3.0
 ) -> float | ndarray:
@@ -97,7 +97,7 @@ def figure_of_merit(
     return _ratio(hit**2, _total(positive, weight) * (hit + penalty * false))
 
 
-@checked(**SCORES)
+@checked(SCORES)
 def best_threshold(
     *,
     score: Float[ndarray, " row"],
@@ -134,7 +134,7 @@ def best_threshold(
     return float(thresholds[best[len(best) // 2]])
 
 
-@checked(**LOSSES)
+@checked(LOSSES)
 def aurc(
     confidence: Float[ndarray, " row"], loss: ndarray, weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -156,7 +156,7 @@ def aurc(
     return _ratio((rate * added + offset * log_growth).sum(-1), n_kept[..., -1])
 
 
-@checked(**LOSSES)
+@checked(LOSSES)
 def excess_aurc(
     confidence: Float[ndarray, " row"], loss: ndarray, weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -165,7 +165,7 @@ def excess_aurc(
     return area(confidence, loss, weight) - area(-np.asarray(loss, float), loss, weight)
 
 
-@checked(**LOSSES, points=count(2))
+@checked(LOSSES, points=count(2))
 def risk_coverage(
     confidence: Float[ndarray, " row"], loss: ndarray, points: int = 200
 ) -> tuple[Float[ndarray, " point"], Float[ndarray, " point"]]:

@@ -30,7 +30,7 @@ ANY_LOGITS = numbers("... class", nan=True, empty=True)
 ANY_VALUES = numbers("... value", nan=True, empty=True)
 
 
-@checked(tensors=True, **LABELLED)
+@checked(LABELLED, tensors=True)
 def predictive_nll(logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> Float[Tensor, ""]:
     """Mean negative log-likelihood of the mean over samples of softmax(logits), in nat."""
     return mixture_nll(categorical_nll(logits, truth)).mean()
@@ -73,7 +73,7 @@ class TemperatureScaling(nn.Module):
         """Scale logits; take the softmax and then the mean over samples of the result."""
         return logits / self.temperature
 
-    @checked(tensors=True, **LABELLED)
+    @checked(LABELLED, tensors=True)
     def fit(self, logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> TemperatureScaling:
         """Set the temperature that minimises the predictive NLL, with the prior log T ~ N(0, 1).
 
@@ -126,7 +126,7 @@ class VectorScaling(nn.Module):
         """Scale logits; take the softmax and then the mean over samples of the result."""
         return logits * self.scale + self.shift
 
-    @checked(tensors=True, **LABELLED)
+    @checked(LABELLED, tensors=True)
     def fit(self, logits: Float[Array, "sample object class"], truth: Int[Array, " object"]) -> VectorScaling:
         """Set the scales and shifts that minimise the predictive NLL; raises as `TemperatureScaling.fit`."""
         logits, truth = _check_classes(logits, truth, len(self.scale))

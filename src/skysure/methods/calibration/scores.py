@@ -53,7 +53,7 @@ def mean_of(terms: Float[ndarray, " row"], weight: Weight = None) -> float | Flo
     return terms.mean() if weight is None else weight @ terms / weight.sum(-1)
 
 
-@checked(**CLASSES)
+@checked(CLASSES)
 def nll(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -66,7 +66,7 @@ def nll(
     return mean_of(-np.log(np.maximum(p, np.finfo(p.dtype).eps).astype(float)), weight)
 
 
-@checked(**CLASSES, share=numbers("class", infinite=False))
+@checked(CLASSES, share=numbers("class", infinite=False))
 def balanced_nll(
     probability: Float[ndarray, "row class"],
     truth: Int[ndarray, " row"],
@@ -91,7 +91,7 @@ def balanced_nll(
     return np.average(np.stack(nll_by_class), axis=0, weights=share[present])
 
 
-@checked(**CLASSES)
+@checked(CLASSES)
 def brier(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -100,7 +100,7 @@ def brier(
     return mean_of((probability.astype(float) ** 2).sum(1) - 2 * p + 1, weight)
 
 
-@checked(**EVENTS)
+@checked(EVENTS)
 def binary_brier(
     probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -108,7 +108,7 @@ def binary_brier(
     return mean_of((probability.astype(float) - outcome) ** 2, weight)
 
 
-@checked(**CLASSES)
+@checked(CLASSES)
 def accuracy(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None
 ) -> float | Float[ndarray, " resample"]:
@@ -116,7 +116,7 @@ def accuracy(
     return mean_of((probability.argmax(1) == truth).astype(float), weight)
 
 
-@checked(**CLASSES, bins=count())
+@checked(CLASSES, bins=count())
 def ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -128,7 +128,7 @@ def ece(
     return _calibration_error(probability.max(1), probability.argmax(1) == truth, equal_width_edges(bins), weight)
 
 
-@checked(**CLASSES, bins=count())
+@checked(CLASSES, bins=count())
 def adaptive_ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -137,7 +137,7 @@ def adaptive_ece(
     return _calibration_error(top, probability.argmax(1) == truth, equal_count_edges(top, bins), weight)
 
 
-@checked(**CLASSES, bins=count())
+@checked(CLASSES, bins=count())
 def classwise_ece(
     probability: Float[ndarray, "row class"], truth: Int[ndarray, " row"], weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -147,7 +147,7 @@ def classwise_ece(
     return np.mean(np.stack(error_by_class), axis=0)
 
 
-@checked(**EVENTS, bins=count())
+@checked(EVENTS, bins=count())
 def binary_ece(
     probability: Float[ndarray, " row"], outcome: ndarray, weight: Weight = None, *, bins: int = 15
 ) -> float | Float[ndarray, " resample"]:
@@ -167,7 +167,7 @@ def _calibration_error(probability: ndarray, outcome: ndarray, edges: ndarray, w
     return np.abs(weight @ excess).sum(-1) / weight.sum(-1)
 
 
-@checked(**MIXTURES)
+@checked(MIXTURES)
 def gaussian_mixture_nll(
     mean: Component,
     std: Component,
@@ -182,7 +182,7 @@ def gaussian_mixture_nll(
     return mean_of(-np.asarray(terms), weight)
 
 
-@checked(**POINTS)
+@checked(POINTS)
 def crps(
     mean: Component,
     std: Component,
@@ -200,7 +200,7 @@ def crps(
     return mean_of(unchecked(crps_of_each)(mean, std, truth, share=share), weight)
 
 
-@checked(**EACH)
+@checked(EACH)
 def crps_of_each(
     mean: Component, std: Component, truth: Float[ndarray, " row"], *, share: Component | None = None
 ) -> Float[ndarray, " row"]:

@@ -28,7 +28,7 @@ def energy(logits: Float[Tensor, "*row class"], temperature: float = 1.0) -> Flo
     return -temperature * torch.logsumexp(logits / temperature, -1)
 
 
-@checked(**SAMPLES)
+@checked(SAMPLES)
 def auroc(*, in_distribution: Float[ndarray, " row"], ood: Float[ndarray, " other"]) -> float:
     """Area under the ROC curve: probability that an OOD object has the higher score, ties counting half.
 
@@ -39,7 +39,7 @@ def auroc(*, in_distribution: Float[ndarray, " row"], ood: Float[ndarray, " othe
     return float(unchecked(auc)(score, np.arange(len(score)) >= len(in_distribution)))
 
 
-@checked(**SAMPLES, tpr=fraction())
+@checked(SAMPLES, tpr=fraction())
 def fpr_at_tpr(*, in_distribution: Float[ndarray, " row"], ood: Float[ndarray, " other"], tpr: float = 0.95) -> float:
     """Fraction of OOD objects accepted at the threshold that accepts a fraction `tpr` of the others (FPR95).
 
