@@ -64,7 +64,7 @@ class AstropyTable:
                             raise ValueError("it holds images, no table")
                         refuse_doubled(self.entry.name, tables[0].columns.names)
                         _check_fits(file, self.entry.name)
-                        return Table.read(file, format="fits")
+                        return Table.read(file, format="fits", astropy_native=_has_pairs_of_times(tables[0]))
                 if self._kind == "votable":
                     names = [name for name, _ in votable_fields(io.BytesIO(content))]
                 else:
@@ -128,6 +128,11 @@ def _check_header(kind: str, content: bytes, name: str) -> None:
         check_yaml(b"".join(lines).decode("utf-8", "replace"), name)
     if kind == "votable" and re.search(rb"<\w*:?STREAM[^>]*\shref", content, re.IGNORECASE):
         raise InputError(name, "a table with its rows in it", "a link to rows elsewhere", "fetch the rows with it")
+
+
+def _has_pairs_of_times(hdu: Any) -> bool:
+    """Whether a FITS table has times as pairs of Julian dates, as astropy writes its own."""
+    return any(column.coord_type and column.format.startswith("2D") for column in hdu.columns)
 
 
 def _check_fits(file: Any, name: str) -> None:
