@@ -17,6 +17,7 @@ def notify(progress: Progress) -> Callable[[str], None]:
     reported: set[str] = set()
 
     def note(text: str) -> None:
+        """Report a note."""
         if text not in reported:
             reported.add(text)
             progress(text, 0, 0)
