@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import os
@@ -152,6 +153,13 @@ def test_a_limit_that_is_no_number(text: str, monkeypatch: pytest.MonkeyPatch) -
     set_limit(monkeypatch, "unpacked_file", text)
     with pytest.raises(SettingsError, match="SKYSURE_MAX_UNPACKED_FILE"):
         limits.current()
+
+
+def test_the_documentation_lists_every_limit() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
+    for name, most in dataclasses.asdict(limits.Limits()).items():
+        line = next(line for line in page.splitlines() if f"`{limits.variable(name)}`" in line)
+        assert line.rstrip("| ").endswith(f"{most:,}")
 
 
 # archives
