@@ -100,6 +100,18 @@ def test_a_flux_whose_meaning_is_open_is_asked_for_and_not_set_aside(tmp_path: P
         open_lightcurves([tmp_path])
 
 
+def test_a_bad_file_of_a_list_is_set_aside_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+    files = snana(tmp_path / "V")
+    cut = gzip.compress(files[1].read_bytes())[:40]
+    files[1].unlink()
+    with pytest.raises(InputError, match=r"b\.dat"):
+        open_lightcurves([tmp_path / "V" / "V.LIST"])
+    (tmp_path / "V" / "b.dat.gz").write_bytes(cut)
+    source = open_lightcurves([tmp_path / "V" / "V.LIST"])
+    assert [chunk.ids.tolist() for chunk in source.chunks()] == [["a"]]
+    assert "b.dat.gz" in source.rejected[0].file
+
+
 # lists of epochs to leave out
 
 

@@ -152,8 +152,11 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
         seen.add((entry.path.resolve(), entry.member))
         kind = kind_of(entry, head)
         if kind == "list" and entry.explicit:
-            more_tables, more_fits = _sort_by_format(plan, walk(_files_in_list(entry)))
+            more_tables, more_fits = _sort_by_format(plan, _walk_list(plan, entry))
             tables, fits = tables + more_tables, fits + more_fits
+            for ignore_list in lists_beside(entry.path.parent):
+                with plan.reading_of(ignore_list):
+                    _add_ignored(plan, ignore_list)
         elif kind == "ignore":
             with plan.reading_of(entry):
                 _add_ignored(plan, entry)
@@ -192,6 +195,14 @@ def _add_ignore_lists_beside(plan: Plan) -> None:
         for entry in lists_beside(folder) if str(folder) not in plan.ignored else ():
             with plan.reading_of(entry):
                 _add_ignored(plan, entry)
+
+
+def _walk_list(plan: Plan, entry: Entry) -> Iterator[tuple[Entry, bytes]]:
+    """Walk over the files that a .LIST names; as in a folder, one that cannot be used is set aside."""
+    for path in _files_in_list(entry):
+        with plan.reading_of(Entry(path)):
+            for file, head in walk([path]):
+                yield replace(file, explicit=False), head
 
 
 def _files_in_list(entry: Entry) -> list[Path]:
