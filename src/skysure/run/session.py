@@ -218,10 +218,10 @@ class Session:
 def _describe(content: Any) -> str:
     """Describe the identity of data in a few words.
 
-    >>> _describe({"files": 2, "bytes": 5000, "sha256": "0123456789abcdef"})
-    '2 files, 5,000 bytes, SHA-256 01234567...'
+    >>> _describe({"files": 1, "bytes": 5000, "sha256": "0123456789abcdef"})
+    'files: 1, bytes: 5,000, SHA-256: 01234567...'
     """
     if not isinstance(content, Mapping):
         return "unknown"
-    counts = [f"{content[name]:,} {name}" for name in ("files", "bytes", "objects") if name in content]
-    return ", ".join([*counts, f"SHA-256 {str(content.get('sha256', ''))[:8]}..."])
+    counts = [f"{name}: {content[name]:,}" for name in ("files", "bytes", "chunks") if name in content]
+    return ", ".join([*counts, f"SHA-256: {str(content.get('sha256', ''))[:8]}..."])
