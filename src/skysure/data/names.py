@@ -6,6 +6,7 @@ column twice. FITS does not distinguish upper from lower case and has 68 charact
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from skysure.errors import InputError
@@ -13,7 +14,7 @@ from skysure.errors import InputError
 LONGEST = 60
 """Characters of a class name: with `p_` and `_error` the 68 of a column in FITS."""
 COLUMNS = ("p_{}", "p_{}_error", "in_set_{}")
-FIX = '[reading.labels] "{}" = "another name"'
+FIX = '[reading.labels] {} = "another name"'
 
 
 def require_class_names(classes: Sequence[str]) -> None:
@@ -33,14 +34,14 @@ def require_class_names(classes: Sequence[str]) -> None:
         if name != printable(name):
             raise InputError(
                 f"the class {name!r}", f"1 to {LONGEST} printable characters, without blanks at either end",
-                "a label that was read with a line break, or a column of other text", FIX.format(printable(name)),
+                "a label that was read with a line break, or a column of other text", FIX.format(json.dumps(name)),
             )  # fmt: skip
         for column in columns_of(name):
             if owner := used.get(column.lower()):
                 raise InputError(
                     f"the class {name!r} has the column {column}, which class {owner!r} has too",
                     "names of classes whose columns differ, whatever their case",
-                    "names that differ in case or blanks, or that end as a column does", FIX.format(name),
+                    "names that differ in case or blanks, or that end as a column does", FIX.format(json.dumps(name)),
                 )  # fmt: skip
         used |= {column.lower(): name for column in columns_of(name)}
 
