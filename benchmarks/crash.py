@@ -58,7 +58,11 @@ def main() -> int:
         bench.prepare(commands)
         points = select([*bench.points([*KILLS, *FAILURES]), *bench.limits(SIZES)], QUICK if options.quick else FULL)
         points = [p for p in points if p.mode in KILLS or not options.kills]
-        outcomes = run(bench, points, options.jobs)
+        outcomes = []
+        for own in by_command(points):  # what is measured is recorded, also where the run ends before its end
+            outcomes += run(bench, own, options.jobs)
+            if not (options.quick or options.kills) and own[0].mode in KILLS:
+                record("crash", rows(bench, outcomes, earlier_rows()), quick=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     is_partial = options.quick or options.kills
@@ -66,6 +70,14 @@ def main() -> int:
     table += disk_rows(outcomes) if len(commands) == len(COMMANDS) else []
     record("crash", table, quick=is_partial)
     return int(any(outcome.lost for outcome in outcomes))
+
+
+def by_command(points: list[Point]) -> list[list[Point]]:
+    """Divide points by command; first those at which a process is killed, then those at which a disk fails."""
+    groups: dict[tuple[bool, str], list[Point]] = {}
+    for point in points:
+        groups.setdefault((point.mode not in KILLS, point.command), []).append(point)
+    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
 
 
 def select(points: list[Point], every: dict[str, int]) -> list[Point]:
@@ -82,7 +94,7 @@ def select(points: list[Point], every: dict[str, int]) -> list[Point]:
 def run(bench: Bench, points: list[Point], jobs: int) -> list[Outcome]:
     """Try all points, and print those at which something was lost."""
     outcomes, start = [], time.monotonic()
-    print(f"{len(points)} points of {len(bench.expected)} commands, {jobs} at once", flush=True)
+    print(f"{len(points)} points of {points[0].command}, {jobs} at once", flush=True)
     for outcome in bench.run(points, jobs):
         outcomes.append(outcome)
         point = outcome.point
@@ -98,6 +110,8 @@ def rows(bench: Bench, outcomes: list[Outcome], earlier: dict[str, dict]) -> lis
     by_command = dict(earlier)
     for name, expected in bench.expected.items():
         own = [o for o in outcomes if o.point.command == name and o.point.mode in KILLS]
+        if not own:
+            continue
         note = f"{len(expected.events)} events in a run"
         by_command[name] = row(measure_of(name), sum(bool(o.lost) for o in own), n=len(own), note=note)
     tried, lost = (sum(r[key] for r in by_command.values()) for key in ("n", "value"))
