@@ -59,7 +59,7 @@ def main() -> int:
         points = select([*bench.points([*KILLS, *FAILURES]), *bench.limits(SIZES)], QUICK if options.quick else FULL)
         points = [p for p in points if p.mode in KILLS or not options.kills]
         outcomes = []
-        for own in by_command(points):  # what is measured is recorded, also where the run ends before its end
+        for own in grouped(points):  # what is measured is recorded, also where the run ends before its end
             outcomes += run(bench, own, options.jobs)
             if not (options.quick or options.kills) and own[0].mode in KILLS:
                 record("crash", rows(bench, outcomes, earlier_rows()), quick=False)
@@ -72,7 +72,7 @@ def main() -> int:
     return int(any(outcome.lost for outcome in outcomes))
 
 
-def by_command(points: list[Point]) -> list[list[Point]]:
+def grouped(points: list[Point]) -> list[list[Point]]:
     """Divide points by command; first those at which a process is killed, then those at which a disk fails."""
     groups: dict[tuple[bool, str], list[Point]] = {}
     for point in points:
