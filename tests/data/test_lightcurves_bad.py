@@ -409,6 +409,14 @@ def test_a_list_of_files_that_cannot_exist(tmp_path, name):
     refused(tmp_path / "a.LIST", "listed in", reading=Reading())
 
 
+@pytest.mark.parametrize("name", ["MJD", "FLT", "FLUXCAL", "FLUXCALERR"])
+def test_a_column_of_points_that_stands_in_the_header(tmp_path, name):
+    names = [n for n in ("MJD", "FLT", "FLUXCAL", "FLUXCALERR") if n != name]
+    rows = "".join(f"OBS: 5900{k} 5 5\n" for k in range(3))
+    (tmp_path / "a.dat").write_text(f"SNID: a\n{name}: 5\nVARLIST: {' '.join(names)}\n{rows}")
+    refused(tmp_path / "a.dat", f"'{name}' stands in the header, not in VARLIST", reading=Reading())
+
+
 def test_a_header_keyword_that_no_file_has(tmp_path):
     text = "SURVEY: X\nSNID: a\nHOSTGAL_PHOTOZ: 0.1 +- 0.01\nVARLIST: MJD FLT FLUXCAL FLUXCALERR\n"
     (tmp_path / "a.dat").write_text(text + "OBS: 1.0 g 1.0 1.0\nOBS: 2.0 g 1.0 1.0\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -14,9 +14,10 @@ from skysure import limits
 from skysure.data.files import kinds
 from skysure.data.files.delimited import split_lines
 from skysure.data.files.entries import Entry, bare, contents
+from skysure.errors import InputError
 
 from .blocks import Block, Points
-from .columns import check_named, resolve_points
+from .columns import Columns, check_named, resolve_points
 from .conversion import convert_objects, convert_points
 from .ignore_lists import NOTE, Ignored, points_to_ignore
 from .reading import OBJECT_COLUMNS, Reading
@@ -135,6 +136,7 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
     names = parsed[0].names
     units = dict.fromkeys((*names, *headers), "")
     columns = resolve_points(group[0][0].name, reading, user, units)
+    _require_in_rows(columns, names)
     columns.notes = notes
     whole = [p if not p.reason else Parsed() for p in parsed]
     flat = [row for p in whole for row in p.rows]
@@ -153,6 +155,17 @@ def _block(group: list[tuple[Entry, Parsed]], reading: Reading, user: Reading, i
         columns, {n: pa.array([p.header.get(n, "") for p in parsed], pa.string()) for n in object_names & set(headers)}
     )
     return Block(ids, offsets, points if keep.all() else points[keep], objects, files, more | reasons)
+
+
+def _require_in_rows(columns: Columns, names: Sequence[str]) -> None:
+    """Raise InputError where a column of points is not among those of the rows, but in a header."""
+    for ours in ("time", "band", "flux", "flux_error", "mag", "mag_error", "zero_point", "sign"):
+        for name in columns.of.get(ours, ())[:1]:
+            if name not in names:
+                raise InputError(
+                    f"{columns.file}: '{name}' stands in the header, not in VARLIST", f"a column that is the {ours}",
+                    "a damaged file", f'fetch it again, or name another column: [reading.columns] {ours} = "..."',
+                )  # fmt: skip
 
 
 def _block_without_points(ids: np.ndarray, files: np.ndarray, reasons: dict[int, str]) -> Block:
