@@ -1,4 +1,4 @@
-"""ECSV, VOTable and FITS tables, through astropy, which knows their units and masks."""
+"""ECSV, VOTable, IPAC and FITS tables, through astropy, which knows their units and masks."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .types import plain_array, unreadable
 from .yaml import check_yaml
 
 BATCH = 131_072
-FORMATS = {"fits": "fits", "votable": "votable", "ecsv": "ascii.ecsv"}
-EXPECTED = {"fits": "a FITS table", "votable": "a VOTable", "ecsv": "an ECSV table"}
+FORMATS = {"fits": "fits", "votable": "votable", "ecsv": "ascii.ecsv", "ipac": "ascii.ipac"}
+EXPECTED = {"fits": "a FITS table", "votable": "a VOTable", "ecsv": "an ECSV table", "ipac": "an IPAC table"}
 
 
 class AstropyTable:
@@ -68,7 +68,7 @@ class AstropyTable:
                 if self._kind == "votable":
                     names = [name for name, _ in votable_fields(io.BytesIO(content))]
                 else:
-                    names = ecsv_names(content)
+                    names = ecsv_names(content) if self._kind == "ecsv" else []
                 refuse_doubled(self.entry.name, names)
                 return Table.read(io.BytesIO(content), format=FORMATS[self._kind])
 

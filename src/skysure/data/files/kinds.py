@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 from skysure.errors import InputError
 
 from .entries import SUFFIXES, Entry, bare, is_archive
+from .text_kinds import text_kind
 
-TABLES = ("parquet", "fits", "votable", "ecsv", "text")
+TABLES = ("parquet", "fits", "votable", "ecsv", "ipac", "json", "avro", "text")
 """Kinds of content that `tables.open_table` opens."""
 MAGIC = {
-    "parquet": b"PAR1", "fits": b"SIMPLE  =", "ecsv": b"# %ECSV", "HDF5": b"\x89HDF", "Avro": b"Obj\x01",
+    "parquet": b"PAR1", "fits": b"SIMPLE  =", "ecsv": b"# %ECSV", "HDF5": b"\x89HDF", "avro": b"Obj\x01",
     "Arrow": b"ARROW1", "Git LFS pointer": b"version https://git-lfs",
 }  # fmt: skip
 FIXES = {
@@ -20,7 +21,6 @@ FIXES = {
     "Git LFS pointer": "the file was not fetched: run `git lfs pull`",
     "pickle": "pickles run code and are never read: write Parquet or FITS",
     "HDF5": "write it as Parquet, FITS or CSV",
-    "Avro": "write the alerts as Parquet",
     "Arrow": "write it as Parquet",
     "binary": "write it as Parquet, FITS or CSV",
     "empty": "fetch or write it again",
@@ -46,7 +46,7 @@ def kind_of(head: bytes) -> str:
         return "web page"
     if b"<VOTABLE" in head or b":VOTABLE" in head:
         return "votable"
-    return "binary" if b"\0" in head else "text"
+    return "binary" if b"\0" in head else text_kind(head)
 
 
 def check_claim(entry: Entry, kind: str, expected: str, readable: tuple[str, ...] = TABLES) -> None:

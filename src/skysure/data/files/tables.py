@@ -36,6 +36,14 @@ def open_table(entry: Entry, kind: str) -> Table:
         from .delimited import DelimitedTable
 
         return DelimitedTable(entry)
+    if kind == "json":
+        from .json_records import JsonTable
+
+        return JsonTable(entry)
+    if kind == "avro":
+        from .avro_records import AvroTable
+
+        return AvroTable(entry)
     from .astropy_tables import AstropyTable
 
     return AstropyTable(entry, kind)

@@ -119,6 +119,8 @@ def band_names_in(
     reading : Reading, optional
         Rows that it does not keep are left out, where the columns of that lie beside the bands.
     """
+    if nested and name not in _field_names(table.schema[nested]):
+        nested = None
     reading = reading or Reading()
     wanted = [n for n in (*reading.keep, *reading.drop, *reading.reject_bits) if n != name]
     names: set[str] = set()
@@ -150,3 +152,8 @@ def _flat(values: Any) -> Any:
     while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         values = values.flatten()
     return values
+
+
+def _field_names(kind: pa.DataType) -> set[str]:
+    """Names of the fields of a struct or of lists of structs."""
+    return {field.name for field in (kind if pa.types.is_struct(kind) else kind.value_type)}

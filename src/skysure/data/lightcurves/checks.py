@@ -76,9 +76,9 @@ def _tables(plan: Plan) -> list[tuple[Table, str | None]]:
 
 
 def _check_bands(plan: Plan, table: Table, column: str | None, rows: int | None) -> None:
-    names = table.units if column is None else nested.nested_columns(table.schema)[column]
-    band = find(plan.reading, dict.fromkeys(names, ""), "band")
-    if band and (column is not None or band[0] in table.schema):
+    inner = nested.nested_columns(table.schema)[column] if column is not None else {}
+    band = find(plan.reading, dict.fromkeys(inner, ""), "band") or find(plan.reading, table.units, "band")
+    if band and (band[0] in inner or band[0] in table.schema):
         names = band_names_in(table, band[0], column, rows, plan.reading)
         check_bands(table.entry.name, names, plan.reading, band[0])
 

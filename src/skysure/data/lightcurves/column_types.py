@@ -26,10 +26,12 @@ def check_types(columns: Columns, schema: Mapping[str, pa.DataType]) -> None:
 
 
 def check_nested_types(columns: Columns, schema: Mapping[str, pa.DataType], inner: Mapping[str, pa.DataType]) -> None:
-    """The same for a nested table, whose points lie in lists: `inner` are their fields, with types of one value."""
+    """The same for a nested table, whose points lie in lists: `inner` are their fields, with types of one value.
+
+    A band or a zero point beside the lists is that of all points of its row.
+    """
     value = ["flux", "flux_error"] if "flux" in columns.of else ["mag", "mag_error", "sign"]
-    value += ["zero_point"] if "flux" in columns.of and columns.scale is None else []
-    of_points = {name for column in ("time", "band", *value) for name in columns.of.get(column, ())[:1]}
+    of_points = {name for column in ("time", *value) for name in columns.of.get(column, ())[:1]}
     problems = Problems()
     for name in sorted(of_points - inner.keys()):
         with problems.collect():

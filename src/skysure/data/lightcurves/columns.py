@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from skysure.data.problems import Problems
 from skysure.errors import InputError, nearest
 
+from .column_names import locate, time_format_in, unit_in, without_unit
 from .cures import PLAIN_ERRORS, SYSTEMS, ZERO_POINTS, missing_column, named, no_unit, plain, quoted
 from .fluxes import COUNTS, flux_factor, stated_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading, survey_of_zero_point
@@ -62,13 +63,13 @@ class Columns:
 def find(reading: Reading, available: Mapping[str, str], column: str, file: str = "") -> tuple[str, ...]:
     """Columns of a table that hold one of ours: those the reading names, else by their usual names."""
     if column in reading.columns:
-        return tuple(n for n in reading.names_of(column) if n and (n in available or n == FILE_NAME))
+        return tuple(place for n in reading.names_of(column) if (place := locate(n, (*available, FILE_NAME))))
     alike: dict[str, list[str]] = {}
     for name in available:
-        alike.setdefault(plain(name), []).append(name)
+        alike.setdefault(plain(without_unit(name)), []).append(name)
     if column in ERROR_OF:
         value = find(reading, available, ERROR_OF[column], file)
-        keys = [key for v in value for e in ERRORS if (key := e.format(plain(v))) in alike]
+        keys = [key for v in value for e in ERRORS if (key := e.format(plain(without_unit(v)))) in alike]
         if column == "mag_error" and not keys and "sigmapsf" in alike:
             keys = ["sigmapsf"]
     else:
@@ -115,6 +116,7 @@ def resolve_points(
         zero point: all of it in one.
     """
     problems = Problems()
+    units = {name: unit or unit_in(name) for name, unit in units.items()}
     of = _point_columns(file, reading, units, problems)
     required = _required(of, whole) if not problems.errors else ("time", "band", *(() if whole else ("id",)))
     missing = [c for c in required if not of.get(c)]
@@ -139,7 +141,7 @@ def resolve_points(
 
 def _time_format(columns: Columns) -> str:
     name = next(iter(columns.of.get("time", ())), "")
-    return columns.reading.time_format or ("jd" if plain(name) in ("jd", "hjd", "bjd") else "mjd")
+    return columns.reading.time_format or time_format_in(name)
 
 
 def set_factors(columns: Columns, units: Mapping[str, str], problems: Problems) -> None:

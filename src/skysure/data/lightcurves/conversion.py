@@ -14,6 +14,7 @@ from .bands import band_names, band_of, check_bands
 from .blocks import BAND, ERROR, NAN, SCALE, TEXT, Points
 from .columns import Columns
 from .fluxes import ZERO_POINT
+from .limits import without_limits
 from .passbands import code
 from .reading import OBJECT_COLUMNS
 from .selection import points_to_keep
@@ -30,7 +31,7 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
     of = columns.of
     time, time_text, other_scale = convert_times(columns, batch[of["time"][0]])
     if "flux" in of:
-        flux, flux_text = numbers(batch[of["flux"][0]])
+        flux, flux_text = _measurements(columns, batch[of["flux"][0]])
         error, error_text = numbers(batch[of["flux_error"][0]])
         scale = columns.scale
         if scale is None:
@@ -38,7 +39,7 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
         flux, error = flux * scale, error * (scale * columns.error_scale)
     else:
         flux, error, flux_text, error_text = _convert_magnitudes(columns, batch)
-    keep = points_to_keep(columns.reading, batch, len(time))
+    keep = points_to_keep(columns.reading, batch, len(time), columns.notes)
     check_zero_points(columns, batch, keep)
     note_systems(columns, batch, keep)
     band = _band_codes(columns, batch[of["band"][0]], keep)
@@ -52,6 +53,13 @@ def convert_points(columns: Columns, batch: Mapping[str, object], rows: np.ndarr
     for k, text in reversed(list(enumerate((time_text, flux_text, error_text)))):
         flaw[text] = TEXT + k
     return Points(time, band, flux, error, flaw, rows), keep
+
+
+def _measurements(columns: Columns, values: object) -> tuple[np.ndarray, np.ndarray]:
+    """Convert fluxes or magnitudes to numbers; limits written among them are no measurements."""
+    measured, count = without_limits(values)
+    columns.notes("values are limits, such as >17.5, and no measurements", count)
+    return numbers(measured)
 
 
 def convert_objects(columns: Columns, batch: Mapping[str, object]) -> tuple[dict[str, np.ndarray], dict[int, str]]:
@@ -116,7 +124,8 @@ def _scaled(columns: Columns, batch: Mapping[str, object], column: str) -> tuple
 
 def _convert_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[np.ndarray, ...]:
     """Magnitudes (AB) to flux: f = 10^(0.4 (27.5 - m)), and its error f ln(10) / 2.5 times that of m."""
-    mag, mag_text = _scaled(columns, batch, "mag")
+    mag, mag_text = _measurements(columns, batch[columns.of["mag"][0]])
+    mag = mag * columns.factors.get(columns.of["mag"][0], 1.0)
     mag_error, error_text = _scaled(columns, batch, "mag_error")
     with np.errstate(over="ignore"):
         flux = 10 ** (0.4 * (ZERO_POINT - mag))

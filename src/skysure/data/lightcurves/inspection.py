@@ -16,8 +16,9 @@ from skysure.errors import InputError
 
 from . import checks, nested, plan
 from .bands import UnknownBands, band_names_in, known_band
+from .column_names import time_format_in, unit_in
 from .columns import find, meant
-from .cures import LIMITS, SYSTEMS, ZERO_POINTS, named, plain, quoted
+from .cures import LIMITS, SYSTEMS, ZERO_POINTS, named, quoted
 from .fluxes import COUNTS, ZERO_POINT
 from .passbands import BANDS, is_colour
 from .plan import Plan
@@ -229,8 +230,9 @@ def _propose_from(files: Plan) -> Reading:
             theirs = _find_clear(files.reading, names, ours)
             if theirs and ours not in columns and not (ours.startswith("mag") and "flux" in columns):
                 columns[ours] = theirs[0]
-        unit = unit or names.get(str(columns.get("flux", "")), "")
-        jd = jd or plain(str(columns.get("time", ""))) in ("jd", "hjd", "bjd")
+        flux = str(columns.get("flux", ""))
+        unit = unit or names.get(flux, "") or unit_in(flux)
+        jd = jd or time_format_in(str(columns.get("time", ""))) == "jd"
         if column is not None and "band" in columns:
             bands |= _guess_bands(table, str(columns["band"]), column)
     unit = "" if unit.lower() in COUNTS else unit

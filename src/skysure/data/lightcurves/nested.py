@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from skysure.data.files.parquet import unit_of
 from skysure.data.files.tables import Table
 from skysure.data.files.types import is_list
+from skysure.data.files.values import arrow
 from skysure.errors import InputError
 
 from .blocks import Block
@@ -18,7 +19,8 @@ from .columns import Columns, find, resolve_points
 from .conversion import convert_objects, convert_points
 from .cures import quoted
 from .identifiers import identifiers
-from .reading import Reading
+from .per_object import changes, missing, reduce_rows
+from .reading import FILE_NAME, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 
 
 def nested_columns(schema: Mapping[str, pa.DataType]) -> dict[str, dict[str, pa.DataType]]:
@@ -76,7 +78,7 @@ def resolve(file: str, table: Table, nested: str, reading: Reading, user: Readin
 def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
     """Read a nested table; the lists of a batch are its flat points, without a copy where Arrow allows."""
     inner = nested_columns(table.schema)[nested]
-    outer = [c for c in columns.to_read if c in table.schema and (c not in inner or (nested and _is_outer(columns, c)))]
+    outer = _outer_columns(table, columns, inner, nested)
     lists = [nested] if nested else [c for c in columns.to_read if c in inner]
     read = 0
     for batch in table.batches(list(dict.fromkeys(outer + lists))):
@@ -84,20 +86,70 @@ def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
         flat, counts, reasons = _flatten(values, nested, [c for c in columns.to_read if c in inner])
         rows = np.arange(read + 1, read + batch.num_rows + 1)
         read += batch.num_rows
-        points, keep = convert_points(columns, flat, np.repeat(rows, counts))
-        counted = np.concatenate([[0], np.cumsum(keep)])
-        offsets = counted[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
-        ids, written = identifiers(columns.file, columns.of["id"][0], values[columns.of["id"][0]])
+        owner = np.repeat(np.arange(batch.num_rows), counts)
+        spread = {n: values[n].take(pa.array(owner)) for n in _point_columns(columns) if n in outer and n not in inner}
+        points, keep = convert_points(columns, flat | spread, rows[owner])
+        offsets = np.concatenate([[0], np.cumsum(keep)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
         objects, more = convert_objects(columns, {n: values[n] for n in outer})
-        yield Block(
+        ids, written, several = _ids(table, columns, values, flat, counts)
+        block = Block(
             ids, offsets, points if keep.all() else points[keep], objects, np.full(len(ids), columns.file),
-            more | reasons, rows, written,
+            several | more | reasons, rows, written,
         )  # fmt: skip
+        _set_inner_objects(block, columns, {n: v for n, v in flat.items() if n not in outer}, counts)
+        yield block
 
 
-def _is_outer(columns: Columns, name: str) -> bool:
-    points = {n for c in ("time", "band", "flux", "flux_error", "mag", "mag_error") for n in columns.of.get(c, ())}
-    return name not in points
+def _outer_columns(table: Table, columns: Columns, inner: Mapping[str, pa.DataType], nested: str) -> list[str]:
+    """Columns to read beside the nested one; of a name that is in both, the points are in the nested one."""
+    of_points = _point_columns(columns)
+    names = [c for c in columns.to_read if c in table.schema]
+    return [c for c in names if c not in inner or (nested and c not in of_points)]
+
+
+def _point_columns(columns: Columns) -> set[str]:
+    """Columns with a value for every point: all but the id and those of objects."""
+    names = {n for c in POINT_COLUMNS if c != "id" for n in columns.of.get(c, ())}
+    return names | {n for n in (*columns.reading.keep, *columns.reading.reject_bits) if n in columns.available}
+
+
+def _ids(
+    table: Table, columns: Columns, values: Mapping[str, pa.Array], flat: Mapping[str, pa.Array], counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:  # fmt: skip
+    """Ids of the rows, as text and as written; of ids inside of nested rows the first, and which rows have several."""
+    name = columns.of["id"][0]
+    if name == FILE_NAME:
+        ids = np.full(len(counts), table.entry.leaf.split(".")[0])
+        return ids, ids, {}
+    if name not in flat or name in values:
+        return *identifiers(columns.file, name, values[name]), {}
+    ids, written = identifiers(columns.file, name, flat[name])
+    rows = np.flatnonzero(counts)
+    starts = (np.cumsum(counts) - counts)[rows]
+    owner = np.repeat(np.arange(len(starts)), counts[rows])
+    differing = rows[owner[np.flatnonzero(ids != ids[starts][owner])]]
+    out = [np.full(len(counts), "", dtype=v.dtype) for v in (ids, written)]
+    for whole, v in zip(out, (ids, written), strict=True):
+        whole[rows] = v[starts]
+    return out[0], out[1], {int(k): "the id changes within the object" for k in differing}
+
+
+def _set_inner_objects(block: Block, columns: Columns, flat: Mapping[str, pa.Array], counts: np.ndarray) -> None:
+    """Set the columns of objects that are inside of the nested rows alone: the first value that is not missing."""
+    names = {n for c in OBJECT_COLUMNS if c not in block.objects for n in columns.of.get(c, ())}
+    own = {n: arrow(v) for n, v in flat.items() if n in names or n in columns.reading.carry}
+    converted, reasons = convert_objects(columns, own)
+    rows = np.flatnonzero(counts)
+    if not converted or not len(rows):
+        return
+    reduced, differing = reduce_rows(converted, (np.cumsum(counts) - counts)[rows], int(counts.sum()))
+    for name, values in reduced.items():
+        block.objects[name] = missing(values, len(block))
+        block.objects[name][rows] = values
+    owner = np.repeat(np.arange(len(block)), counts)
+    for problems in (reasons, changes(differing)):
+        block.set_aside(problems, owner, block.rows[owner])
+    block.mark_varying(differing, owner)
 
 
 def _flatten(

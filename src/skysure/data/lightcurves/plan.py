@@ -10,19 +10,23 @@ from pathlib import Path
 from skysure.data.files.entries import Entry, file_errors, walk
 from skysure.data.files.kinds import TABLES, check_claim, is_foreign
 from skysure.data.files.tables import Table, open_table
+from skysure.data.files.text_kinds import is_json_records
 from skysure.data.problems import Problems, errors_in
 from skysure.errors import InputError
 
 from . import nested, snana_fits
+from .alerts import join_newest
 from .bands import FIRST_ROWS, band_names_in, check_bands
 from .columns import find, resolve_points
+from .gaia import convert_gaia
 from .ignore_lists import Ignored, lists_beside, read_ignored
 from .objects import joinable
-from .reading import Reading, recognise
+from .reading import POINT_COLUMNS, Reading, load_dialect, recognise
+from .salt2 import Salt2Table
 from .snana_text import kind_of
 
-READABLE = (*TABLES, "snana")
-EXPECTED = "light curves as SNANA, Parquet, FITS, VOTable, ECSV or CSV"
+READABLE = (*TABLES, "snana", "salt2")
+EXPECTED = "light curves as SNANA, SALT2, Parquet, Avro, FITS, VOTable, ECSV, IPAC, JSON or CSV"
 
 
 @dataclass
@@ -134,7 +138,7 @@ def _place_fits(plan: Plan, entries: list[Entry]) -> list[Table]:
             if kind == "head":
                 plan.heads.append((entry, snana_fits.partner(entry, phots)))
             elif kind == "table" or (entry.explicit and kind == "image"):
-                tables.append(open_table(entry, "fits"))
+                tables.append(_open_table(entry, "fits"))
             elif kind == "image":
                 plan.skipped.append(entry.leaf)
     plan.alone = list(phots.values()) if not plan.heads else []
@@ -162,7 +166,9 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
                 _add_ignored(plan, entry)
         elif kind == "archive" and not entry.member:
             plan.archives.append(entry.leaf)
-        elif not entry.explicit and is_foreign(entry, kind, READABLE):
+        elif not entry.explicit and (
+            is_foreign(entry, kind, READABLE) or (kind == "json" and not is_json_records(head))
+        ):
             plan.skipped.append(entry.leaf)
         else:
             with plan.reading_of(entry):
@@ -173,7 +179,7 @@ def _sort_by_format(plan: Plan, files: Iterable[tuple[Entry, bytes]]) -> tuple[l
                 elif kind == "fits":
                     fits.append(entry)
                 else:
-                    tables.append(open_table(entry, kind))
+                    tables.append(_open_table(entry, kind))
     return tables, fits
 
 
@@ -205,6 +211,11 @@ def _walk_list(plan: Plan, entry: Entry) -> Iterator[tuple[Entry, bytes]]:
                 yield replace(file, explicit=False), head
 
 
+def _open_table(entry: Entry, kind: str) -> Table:
+    """Open a table with its light curves in the form that all others have."""
+    return Salt2Table(entry) if kind == "salt2" else convert_gaia(join_newest(open_table(entry, kind)))
+
+
 def _files_in_list(entry: Entry) -> list[Path]:
     """Files that a .LIST names, beside it, packed or not."""
     with entry.open() as stream:
@@ -225,7 +236,7 @@ def _settle_readings(plan: Plan, tables: list[Table]) -> None:
         n for t in tables for inner in nested.nested_columns(t.schema).values() for n in inner
     }
     survey = recognise(names) if not user.dialect else ""
-    if user.columns or user.unit or user.zero_point is not None:
+    if user.unit or user.zero_point is not None or not _agrees(user, survey):
         plan.unused_survey = survey
     else:
         user = replace(user, dialect=user.dialect or survey)
@@ -234,6 +245,12 @@ def _settle_readings(plan: Plan, tables: list[Table]) -> None:
     plan.reading = user.with_dialect()
     own = user.dialect if user.dialect in ("snana", "des", "spcc") else "snana"
     plan.snana = replace(plan.user, dialect=own).with_dialect()
+
+
+def _agrees(user: Reading, dialect: str) -> bool:
+    """Whether a reading names no columns of points but those that the survey format takes too."""
+    named = [(c, n) for c in POINT_COLUMNS for n in user.names_of(c)]
+    return not named or (bool(dialect) and all(n in load_dialect(dialect)[0].names_of(c) for c, n in named))
 
 
 def _place(plan: Plan, table: Table) -> None:

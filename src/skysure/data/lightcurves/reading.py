@@ -12,10 +12,14 @@ from typing import Any
 from skysure.errors import SettingsError, nearest, quote, shorten
 
 from . import reading_schema as schema
+from .column_names import without_prefix
 
 POINT_COLUMNS = ("id", "time", "band", "flux", "flux_error", "mag", "mag_error", "zero_point", "sign")
 OBJECT_COLUMNS = ("label", "redshift", "redshift_error", "ra", "dec", "mwebv", "group")
-DIALECTS = ("snana", "plasticc", "rubin", "ztf", "des", "spcc")
+DIALECTS = (
+    "snana", "plasticc", "rubin", "ztf", "ztf_forced", "atlas", "asassn", "gaia", "salt2", "sncosmo", "osc", "des",
+    "spcc",
+)  # fmt: skip
 ERROR_OF = {"flux_error": "flux", "mag_error": "mag", "redshift_error": "redshift"}
 DROPPABLE = ("nan", "error")
 FILE_NAME = "<file>"
@@ -29,7 +33,7 @@ class Reading:
     Parameters
     ----------
     dialect : str
-        Survey format: snana, plasticc, rubin, ztf, des, spcc. Other fields override it.
+        Survey format, one of DIALECTS. Other fields override it.
         Empty: recognised from the columns where they leave no doubt; "plain": none.
     columns : dict of str to str or list of str
         Our name to the file's; of several, the first that exists (for columns of objects: the first that
@@ -177,6 +181,7 @@ def survey_of_zero_point(dialect: str) -> str:
 
 def recognise(columns: set[str]) -> str:
     """Name the survey format whose columns are among these; "" where there is none or more than one."""
+    columns = columns | {without_prefix(name) for name in columns}
     sizes = {name: max((len(s) for s in load_dialect(name)[1] if s <= columns), default=0) for name in DIALECTS}
     best = max(sizes.values())
     names = [name for name, size in sizes.items() if size == best > 0]

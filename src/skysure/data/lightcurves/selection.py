@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ LARGEST = 2**53
 """Integers below it are exact in double precision."""
 
 
-def points_to_keep(reading: Reading, columns: Mapping[str, object], n: int) -> np.ndarray:
+def points_to_keep(
+    reading: Reading, columns: Mapping[str, object], n: int, notes: Callable[[str, int], None] = lambda text, n: None
+) -> np.ndarray:
     """Mask of the points that a reading keeps.
 
     Parameters
@@ -26,15 +28,21 @@ def points_to_keep(reading: Reading, columns: Mapping[str, object], n: int) -> n
         Columns of the file; those that the reading asks for and that are not here have no effect.
     n : int
         Number of points.
+    notes : callable, optional
+        Called with how many points `keep` and `reject_bits` leave out, and by which column.
     """
     mask = dropped_by_value(reading, columns, n)
     np.logical_not(mask, out=mask)
     for name, values in reading.keep.items():
         if name in columns:
-            mask &= _has_value(columns[name], values)
+            wanted = _has_value(columns[name], values)
+            notes(f"points left out by the values of '{name}' (keep)", int((mask & ~wanted).sum()))
+            mask &= wanted
     for name, bits in reading.reject_bits.items():
         if name in columns:
-            mask &= (np.nan_to_num(numbers(columns[name])[0]).astype(np.int64) & bits) == 0
+            good = (np.nan_to_num(numbers(columns[name])[0]).astype(np.int64) & bits) == 0
+            notes(f"points left out by the bits of '{name}' (reject_bits)", int((mask & ~good).sum()))
+            mask &= good
     return mask
 
 

@@ -21,6 +21,7 @@ from .columns import Columns, check_named, resolve_points
 from .conversion import convert_objects, convert_points
 from .ignore_lists import NOTE, Ignored, points_to_ignore
 from .reading import OBJECT_COLUMNS, Reading
+from .salt2 import is_salt2
 
 FILES = 256
 Notes = Callable[[str, int], None]
@@ -29,9 +30,11 @@ Notes = Callable[[str, int], None]
 def kind_of(entry: Entry, head: bytes) -> str:
     """Return the kind of a file, among them "snana" and the "ignore", "list" and "readme" files beside."""
     suffix = PurePosixPath(bare(entry.leaf)).suffix
-    if suffix in (".ignore", ".list", ".readme"):
-        return suffix[1:]
     kind = kinds.kind_of(head)
+    if kind == "text" and is_salt2(head):
+        return "salt2"
+    if suffix in (".ignore", ".list", ".readme") and not (suffix == ".list" and head.lstrip()[:1] in (b"@", b"#")):
+        return suffix[1:]
     keys = set(re.findall(rb"^(SNID|VARLIST|OBS):", head, re.MULTILINE)) if kind == "text" else set()
     return "snana" if b"SNID" in keys or len(keys) == 2 else kind
 

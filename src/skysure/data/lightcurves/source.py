@@ -27,6 +27,7 @@ from .objects import Objects
 from .passbands import BANDS
 from .reading import Reading
 from .seen import Seen, shares
+from .single_bands import SingleBands
 from .validation import Rejected, clean
 
 REMEMBERED = 100_000
@@ -185,7 +186,7 @@ class LightCurveSource(Source):
     def _clean_blocks(self) -> Iterator[LightCurves]:
         seen = Seen()
         tables = [Objects(t, self._plan.reading, self._note) for t in self._plan.objects]
-        total = 0
+        total, bands = 0, SingleBands()
         for block, reading in self._blocks_of_known_bands():
             for table in tables:
                 block = table.join(block)
@@ -197,9 +198,11 @@ class LightCurveSource(Source):
             self._reasons.update(r.reason for r in rejected)
             self.rejected += rejected[: REMEMBERED - len(self.rejected)]
             if len(curves):
+                bands.add(curves)
                 yield curves
         if not total and self._damaged:
             raise next(iter(self._damaged.values()))
+        bands.report(self._note)
         for table in tables:
             self._note_join(table, total)
 
