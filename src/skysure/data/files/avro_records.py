@@ -54,7 +54,7 @@ class AvroTable:
     @contextmanager
     def _reader(self) -> Iterator[Any]:
         fastavro = _import_fastavro(self.entry.name)
-        with file_errors(self.entry.name, "a whole Avro file"), self.entry.open() as stream:
+        with self.entry.open() as stream, file_errors(self.entry.name, "a whole Avro file"):
             yield fastavro.reader(stream)
 
 
