@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-IN_BRACKETS = re.compile(r"^(.*\S)\s*[\[(]\s*([^()\[\]]+?)\s*[\])]$")
+IN_BRACKETS = re.compile(r"^(.*\S)\s*[\[(]\s*([^()\[\],]+?)\s*[\])]$")
 JULIAN = ("jd", "hjd", "bjd", "cjd", "juliandate", "julianday")
 LONG_UNITS = {
     "microjy": "uJy",
@@ -19,6 +19,8 @@ LONG_UNITS = {
     "days": "d",
     "ab": "AB mag",
 }
+NAMED_UNITS = ("mjd", "jd", "bjd", "hjd", "abmag", "magab", "vega", "vegamag")
+"""What in brackets is told as a unit, though it is none of astropy's, without case and punctuation."""
 
 
 def without_prefix(name: str) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from skysure.data.problems import Problems
 from skysure.errors import InputError, nearest
 
-from .column_names import locate, time_format_in, unit_in, without_unit
+from .column_names import NAMED_UNITS, locate, time_format_in, unit_in, without_unit
 from .cures import PLAIN_ERRORS, SYSTEMS, ZERO_POINTS, missing_column, named, no_unit, plain, quoted
-from .fluxes import COUNTS, flux_factor, stated_factor, zero_point_factor
+from .fluxes import COUNTS, flux_factor, parse_unit, stated_factor, zero_point_factor
 from .reading import ERROR_OF, FILE_NAME, OBJECT_COLUMNS, Reading, survey_of_zero_point
 from .units import error_factor, unit_factor
 
@@ -116,7 +116,7 @@ def resolve_points(
         zero point: all of it in one.
     """
     problems = Problems()
-    units = {name: unit or unit_in(name) for name, unit in units.items()}
+    units = {name: unit or _unit_of_name(name) for name, unit in units.items()}
     of = _point_columns(file, reading, units, problems)
     required = _required(of, whole) if not problems.errors else ("time", "band", *(() if whole else ("id",)))
     missing = [c for c in required if not of.get(c)]
@@ -137,6 +137,12 @@ def resolve_points(
     set_factors(columns, units, problems)
     problems.raise_all()
     return columns
+
+
+def _unit_of_name(name: str) -> str:
+    """Unit in brackets in the name of a column; "" where what is in brackets is none, such as an aperture."""
+    unit = unit_in(name)
+    return unit if unit and (parse_unit(unit) is not None or plain(unit) in NAMED_UNITS) else ""
 
 
 def _time_format(columns: Columns) -> str:
