@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skysure.data.files.tables import Table
+from skysure.errors import InputError
 
 NEWEST = {"candidate": ("prv_candidates",), "diaSource": ("prvDiaSources", "prvDiaForcedSources")}
 """Structs that hold the newest detection, and the lists of earlier measurements of the same kind."""
@@ -43,6 +44,8 @@ class AlertTable:
         for name in newest:
             lists = [n for n in NEWEST[name] if n in table.schema]
             self._newest |= dict.fromkeys(lists or NEWEST[name][:1], name)
+        for column in self._newest:
+            _require_list(self.entry.name, column, table.schema.get(column, pa.null()))
         objects = [name for name in OBJECT if _is_record(table.schema.get(name))]
         self._lifted = {f.name: name for name in objects for f in table.schema[name] if f.name not in table.schema}
         self.schema = {n: kind for n, kind in table.schema.items() if n not in (*newest, *objects)}
@@ -122,6 +125,20 @@ def _has_time(old: dict[str, pa.Array], new: dict[str, pa.Array], counts: np.nda
 def _is_record(kind: pa.DataType | None) -> bool:
     """Whether a type is a struct of single values."""
     return kind is not None and pa.types.is_struct(kind) and not all(pa.types.is_nested(f.type) for f in kind)
+
+
+def _require_list(file: str, column: str, kind: pa.DataType) -> None:
+    """Raise InputError unless a column of earlier detections is one of lists of structs, or has no value."""
+    is_list = any(test(kind) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+    if not pa.types.is_null(kind) and not (is_list and _holds_structs(kind.value_type)):
+        raise InputError(
+            f"{file}: column '{column}' of type {kind}", "a list of earlier detections in every row",
+            "a damaged file, or a column of another meaning", "write it as lists of structs, or leave it out",
+        )  # fmt: skip
+
+
+def _holds_structs(kind: pa.DataType) -> bool:
+    return pa.types.is_struct(kind) or pa.types.is_null(kind)
 
 
 def _joined_type(earlier: pa.DataType, newest: pa.DataType) -> pa.DataType:
