@@ -136,7 +136,8 @@ def _plain(name: str, values: Any) -> ndarray:
 
 def not_numbers(name: str, array: ndarray) -> InputError:
     """Return the error for an array of text, dates, gaps or objects."""
-    first = repr(array.flat[0])[:40] if array.size else "nothing"
+    entry = array.flat[0] if array.size else None
+    first = repr(str(entry) if isinstance(entry, str) else entry)[:40]
     if array.dtype.kind in "US" or (array.dtype.kind == "O" and array.size and isinstance(array.flat[0], str)):
         cause, fix = "names of classes in place of their numbers", "[classes.index(name) for name in names]"
         return InputError(f"{name} holds text such as {first}", "numbers", cause, fix)
