@@ -79,7 +79,8 @@ def report(names: list[str], outcomes: list[Outcome]) -> int:
     for place, count in kinds.most_common():
         print(f"{count} such: {place}")
     print(
-        f"{len(outcomes):,} inputs, {len(failures)} failures ({len(known)} known), {time.process_time():.0f} s of this process"
+        count = f"{len(failures)} failures ({len(known)} known)"
+        print(f"{len(outcomes):,} inputs, {count}, {time.process_time():.0f} s of this process")
     )
     return 1 if len(failures) > len(known) else 0
 

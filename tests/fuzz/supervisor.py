@@ -28,7 +28,7 @@ BATCH = 500
 """Inputs after which a reader gets a new process."""
 GOOD = ("answer", "input error")
 KNOWN = {("alerts", 827)}
-"""Inputs at which Arrow ends the process (an exception of its Parquet reader that C++ does not catch); counted, told."""
+"""Inputs at which Arrow ends the process: its Parquet reader throws an exception that it does not catch."""
 
 
 @dataclass(frozen=True)
