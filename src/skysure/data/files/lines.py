@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -48,10 +49,10 @@ def read_head(stream: IO[bytes], name: str) -> bytes:
 
 
 def blocks_of_lines(stream: IO[bytes], name: str, size: int) -> Iterator[list[bytes]]:
-    """Read the lines of a stream, some bytes at a time; raises InputError for one that never ends."""
+    """Read the lines of a stream that are not empty, some bytes at a time; raises InputError for one without end."""
     rest = b""
     while block := stream.read(size):
-        *lines, rest = (rest + block).splitlines(keepends=True)
+        *lines, rest = re.sub(rb"\n\n+", b"\n", rest + block).splitlines(keepends=True)
         if len(rest) > limits.current().header:
             raise limits.exceeded(name, f"a line of more than {len(rest):,} bytes", "header", "no table of text")
         yield lines
