@@ -94,7 +94,7 @@ def test_types_that_nobody_needs_are_passed_over(tmp_path: Path, kind: str) -> N
     assert ids_in(with_column(tmp_path / "p.parquet", "more", REFUSED[kind])) == ["a", "b"]
 
 
-@pytest.mark.parametrize("lacking", ["mjd", "band", "flux", "flux_error"])
+@pytest.mark.parametrize("lacking", ["mjd", "flux", "flux_error"])  # a band beside the lists is that of all points
 def test_lists_of_which_one_is_none(tmp_path: Path, lacking: str) -> None:
     lists = {n: [v[:4].tolist(), v[4:].tolist()] for n, v in POINTS.items()} | {"id": ["a", "b"]}
     lists[lacking] = [lists[lacking][0][0]] * 2
