@@ -78,10 +78,8 @@ def report(names: list[str], outcomes: list[Outcome]) -> int:
     kinds = Counter(end.place for end in failures)
     for place, count in kinds.most_common():
         print(f"{count} such: {place}")
-    print(
-        count = f"{len(failures)} failures ({len(known)} known)"
-        print(f"{len(outcomes):,} inputs, {count}, {time.process_time():.0f} s of this process")
-    )
+    ended = f"{len(failures)} failures ({len(known)} known)"
+    print(f"{len(outcomes):,} inputs, {ended}, {time.process_time():.0f} s of this process")
     return 1 if len(failures) > len(known) else 0
 
 
