@@ -12,7 +12,7 @@ import pytest
 import skysure.data
 
 ROOT = Path(skysure.data.__file__).parent
-SURVEYS = re.compile(r"light ?curve|\bflux|\bband|supernova|snana|\bmjd\b", re.IGNORECASE)
+SURVEYS = re.compile(r"light ?curve|\bflux|\bband|supernova|snana", re.IGNORECASE)
 
 
 def name_of(path: Path) -> str:

@@ -43,7 +43,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     What is in lists and structs stays as it is.
 
     >>> plain_type(pa.dictionary(pa.int8(), pa.large_string())), plain_type(pa.binary(4)), str(plain_type(pa.binary()))
-    (DataType(string), DataType(string), 'string')
+    (DataType(large_string), DataType(string), 'string')
     >>> str(plain_type(pa.map_(pa.string(), pa.int8())))
     'map<string, int8>'
     """
