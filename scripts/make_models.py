@@ -85,6 +85,7 @@ def train(name: str) -> None:
 def evaluate(name: str) -> None:
     """Evaluate a shipped model again, and replace its metrics and report."""
     out = SHIPPED / "making" / f"{name}-evaluated"
+    out.parent.mkdir(exist_ok=True)
     verbs.evaluate(name, out=out, force=True, progress=show_progress)
     for path in out.glob("metrics.*"):
         path.rename(SHIPPED / name / path.name)
