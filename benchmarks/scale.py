@@ -43,7 +43,7 @@ class Measured:
     peak: float
     disk: int
     chunks: list[float]
-    told: str
+    messages: str
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def object_rows(folder: Path, many: int, few: int) -> list[dict]:
     small = predicted(tiled(sample, few, folder / "few.parquet"))
     large = predicted(tiled(sample, many, folder / "many.parquet"))
     name = "1e6" if many == 1_000_000 else f"{many:.0e}".replace("+0", "")
-    stated = stated_bytes(large.told)
+    stated = stated_bytes(large.messages)
     disk = [row(f"temporary_disk_stated_over_used_{name}", stated / large.disk, n=many, note="stated after a chunk")]
     return [
         row(f"peak_memory_{name}_over_1e4_shipped", large.peak / small.peak, n=many,
@@ -126,16 +126,16 @@ def predicted(data: Path, samples: int = 30) -> Measured:
     arguments = ["predict", SHIPPED, data, "--out", out, "--reading", reading, "--samples", samples]
     command = [sys.executable, "-c", PEAK, *map(str, arguments)]
     start, largest, chunks = time.monotonic(), 0, []
-    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as printed:
+    with tempfile.TemporaryFile("w+") as messages, tempfile.TemporaryFile("w+") as printed:
         threads = os.environ | {"OMP_NUM_THREADS": str(CORES)}
-        process = subprocess.Popen(command, stdout=printed, stderr=told, env=threads)
+        process = subprocess.Popen(command, stdout=printed, stderr=messages, env=threads)
         while process.poll() is None:
             largest = max(largest, size_of(out.parent))
             new = len(list(out.parent.glob("*.partial/*.arrow"))) - len(chunks)
             chunks += [time.monotonic() - start] * new
             time.sleep(0.25)
         seconds = time.monotonic() - start
-        texts = [file.seek(0) or file.read() for file in (told, printed)]
+        texts = [file.seek(0) or file.read() for file in (messages, printed)]
     if process.returncode:
         sys.exit(f"{data} could not be classified\n{texts[0]}")
     out.unlink()
@@ -161,9 +161,9 @@ def halves(chunks: list[float]) -> float:
     return float(first / second)
 
 
-def stated_bytes(told: str) -> float:
+def stated_bytes(messages: str) -> float:
     """Disk space that was stated [byte]; zero where it is not worth telling."""
-    stated = re.search(r"([\d.]+) (MB|GB) of disk space", told)
+    stated = re.search(r"([\d.]+) (MB|GB) of disk space", messages)
     return float(stated[1]) * {"MB": 1e6, "GB": 1e9}[stated[2]] if stated else 0.0
 
 

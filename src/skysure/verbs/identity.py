@@ -29,12 +29,12 @@ def identify(data: Any, outputs: Sequence[str | Path] = ()) -> dict[str, Any] | 
     dict or None
         None where there are no data, and for a Source, whose content only a walk through it would tell.
     """
-    given = list_data(data)
-    if not given or is_source(data):
+    items = list_data(data)
+    if not items or is_source(data):
         return None
-    paths = paths_of(given)
+    paths = paths_of(items)
     facts = identify_files(paths, outputs) if paths else {}
-    chunks = [chunk for chunk in given if not isinstance(chunk, str)]
+    chunks = [chunk for chunk in items if not isinstance(chunk, str)]
     if not chunks:
         return facts
     digest = hashlib.sha256(str(facts).encode())

@@ -164,8 +164,8 @@ def _files_of_glob(pattern: str) -> list[Path]:
     """Regular files and folders of a pattern, in order; `**` follows no links, which may lead round in circles."""
     if "**" in pattern:
         anchor = Path(pattern).anchor
-        found = Path(anchor or ".").glob(pattern.removeprefix(anchor))
-        paths = sorted(p for p in found if not any(part.startswith(".") for part in p.parts))
+        matches = Path(anchor or ".").glob(pattern.removeprefix(anchor))
+        paths = sorted(p for p in matches if not any(part.startswith(".") for part in p.parts))
     else:
         paths = [Path(p) for p in sorted(glob.glob(pattern))]
     return [p for p in paths if p.is_dir() or not _is_special(p)]

@@ -129,9 +129,9 @@ class Block:
     def set_aside(self, reasons: dict[int, str], owner: np.ndarray, rows: np.ndarray) -> None:
         """Set objects aside for the reasons of some of their rows, of which `owner` and row in the file are given."""
         for k, why in reasons.items():
-            if (mine := int(owner[k])) not in self.reasons:
-                self.reasons[mine] = why
-                self.rows[mine] = rows[k]
+            if (index := int(owner[k])) not in self.reasons:
+                self.reasons[index] = why
+                self.rows[index] = rows[k]
 
     def mark_varying(self, differing: dict[str, np.ndarray], owner: np.ndarray) -> None:
         """Mark the objects some of whose rows have another value of a column that is carried."""

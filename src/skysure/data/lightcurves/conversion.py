@@ -139,8 +139,8 @@ def _convert_magnitudes(columns: Columns, batch: Mapping[str, object]) -> tuple[
 def _band_codes(columns: Columns, values: object, keep: np.ndarray) -> np.ndarray:
     """Codes of bands, -1 where it is missing; names that are not known raise an InputError, if points have them."""
     codes, names = texts(values)
-    kept = names[np.unique(codes[keep])].tolist()
-    check_bands(columns.file, kept, columns.reading, columns.of["band"][0])
+    used = names[np.unique(codes[keep])].tolist()
+    check_bands(columns.file, used, columns.reading, columns.of["band"][0])
     place = {name: k for k, name in enumerate(band_names(columns.reading))}
     index = [place.get(band_of(name, columns.reading), -1) if name else -1 for name in names.tolist()]
     return np.array(index, np.int16)[codes]

@@ -94,10 +94,10 @@ def _read(
     problems = Problems()
     with problems.collect():
         files = plan.make(paths, reading, problems)
-        found = checks.find_problems(files, all_bands=True)
-        if found.errors and checks.set_tables_aside(files):
-            found = checks.find_problems(files, all_bands=True)
-        problems.add(*found.errors)
+        problems_of_files = checks.find_problems(files, all_bands=True)
+        if problems_of_files.errors and checks.set_tables_aside(files):
+            problems_of_files = checks.find_problems(files, all_bands=True)
+        problems.add(*problems_of_files.errors)
         if not problems.errors:
             source = LightCurveSource(paths, reading)
             _ = source.facts

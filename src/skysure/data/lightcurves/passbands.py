@@ -45,8 +45,8 @@ def guess_band(name: str) -> str:
     if is_colour(name):
         return ""
     if match := re.fullmatch(r"(\S+)-([A-Za-z])/\S", name):
-        known = survey_bands(match[1]) or LETTERS
-        return known.get(match[2], "")
+        letters = survey_bands(match[1]) or LETTERS
+        return letters.get(match[2], "")
     if match := re.fullmatch(rf"(.+?){SEPARATORS}+([A-Za-z]+\d*)['\u2032]?", name):
         return survey_bands(match[1]).get(match[2], "") or survey_bands(match[2]).get(match[1].rstrip("'\u2032"), "")
     name = re.sub("['\u2032]$", "", name)

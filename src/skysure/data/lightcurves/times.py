@@ -68,9 +68,9 @@ def _no_numbers(columns: Columns, name: str, values: list[str]) -> InputError:
         cause = f"its numbers have a decimal comma ('{example}')"
         fix = "write them with a point, here and in the other columns, or as a table with semicolons"
     elif DATE.match(example):
-        known = "isot" if "T" in example else "iso" if re.match(r"\d{4}-", example) else "..."
+        time_format = "isot" if "T" in example else "iso" if re.match(r"\d{4}-", example) else "..."
         cause = f"its values are dates, such as '{example}'"
-        fix = f'add to [reading]: time_format = "{known}" (isot, iso, yday, ... as astropy names them)'
+        fix = f'add to [reading]: time_format = "{time_format}" (isot, iso, yday, ... as astropy names them)'
     return InputError(
         f"{columns.file}: column '{name}'", f"numbers ({columns.time_format.upper()})", cause, fix
     )  # fmt: skip

@@ -22,12 +22,13 @@ def check_zero_points(columns: Columns, batch: Mapping[str, object], keep: np.nd
     name = columns.zero_point_beside
     if name not in batch or not columns.scale:
         return
-    given = ZERO_POINT - 2.5 * np.log10(columns.scale)
+    zero_point = ZERO_POINT - 2.5 * np.log10(columns.scale)
     values = numbers(batch[name])[0][keep]
     values = values[np.isfinite(values)]
-    if len(values) and np.abs(values - given).max() > TOLERANCE:
+    if len(values) and np.abs(values - zero_point).max() > TOLERANCE:
+        low, high = values.min(), values.max()
         raise InputError(
-            f"{columns.file}: column '{name}' is {values.min():g} to {values.max():g}, and the reading says {given:g}",
+            f"{columns.file}: column '{name}' is {low:g} to {high:g}, and the reading says {zero_point:g}",
             "one zero point of each flux", "the column holds the AB magnitude of a flux of one in each row",
             f'in [reading]: columns.zero_point = "{name}" instead of zero_point or unit; '
             f'or columns.zero_point = "" beside it, where the column means something else',

@@ -136,8 +136,8 @@ class Publication:
         """Take up a complete result, if its files are whole, all that are asked for, and of unchanged data."""
         mark = self._read_mark()
         files = {Path(name): facts for name, facts in mark.get("files", {}).items()}
-        asked = {path.absolute() for path in self.paths}
-        if mark and mark["stamp"] == self._stamp and asked <= set(files):
+        outputs = {path.absolute() for path in self.paths}
+        if mark and mark["stamp"] == self._stamp and outputs <= set(files):
             self.is_complete = all(map(_is_whole, files, files.values()))
         if self.is_complete:
             self._whole, self.rows, self._is_marked = list(files), mark["rows"], True
@@ -222,8 +222,8 @@ class Publication:
                 self._remove_content(keep=(LOCK,))
         self._give_up()
         if has_work and isinstance(error, InputError):
-            kept = f"what is finished is kept in {self.folder}: the same command with --resume continues"
-            error.fix = "; ".join(filter(None, (error.fix, kept)))
+            advice = f"what is finished is kept in {self.folder}: the same command with --resume continues"
+            error.fix = "; ".join(filter(None, (error.fix, advice)))
 
     def _give_up(self) -> None:
         with suppress(OSError):

@@ -67,8 +67,8 @@ def checked(
 
         def check(arguments: dict[str, Any]) -> dict[str, Any]:
             device = _device_of(arguments.get("self")) if tensors else None
-            known = sizes_of(arguments["self"]) if sizes_of else {}
-            sizes: Sizes = {axis: (size, MODEL) for axis, size in known.items()}
+            model_sizes = sizes_of(arguments["self"]) if sizes_of else {}
+            sizes: Sizes = {axis: (size, MODEL) for axis, size in model_sizes.items()}
             converted, classes = dict(arguments), arguments.get(names)
             if classes is not None:
                 sizes["class"] = (len(classes), names)

@@ -40,7 +40,7 @@ def class_numbers(truth: Any, classes: Sequence[str], *, unknown: bool = False) 
         return as_array(truth, "truth")
     index = {name: k for k, name in enumerate(classes)} | ({"": -1} if unknown else {})
     if missing := sorted(set(names.flat) - index.keys()):
-        known, fix = ", ".join(map(str, classes)), "leave these objects out"
+        listed, fix = ", ".join(map(str, classes)), "leave these objects out"
         fix += ', or give them the label ""' if unknown else ""
-        raise InputError(f"labels such as {missing[0]!r}", f"the classes {known}", nearest(missing[0], classes), fix)
+        raise InputError(f"labels such as {missing[0]!r}", f"the classes {listed}", nearest(missing[0], classes), fix)
     return np.array([index[name] for name in names.flat], np.int64).reshape(names.shape)
