@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from astropy.table import QTable
 
+from skysure.data.files.identity import stamp_of
 from skysure.data.results import publication
 from skysure.data.results.writer import ResultWriter, read_table, write_tables
-from skysure.data.stamps import stamp_of
 from skysure.errors import InputError
 
 RUN = {"run": "abc"}
@@ -64,6 +64,14 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) 
     monkeypatch.setattr(os, "replace", replace)
 
 
+def interrupt_write(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Write the tables, and be interrupted instead of the renaming of this number."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, number, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            write(folder)
+
+
 @pytest.mark.parametrize("number", range(1, 10))
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EROFS, "Read-only file system")])
 def test_stopped_at_any_renaming_it_is_continued(
@@ -83,10 +91,7 @@ def test_stopped_at_any_renaming_it_is_continued(
 def test_what_is_complete_is_only_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, bytes]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 8, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            write(tmp_path)
+    interrupt_write(tmp_path, monkeypatch, 8)
     assert (tmp_path / "t.parquet").exists()
     assert not (tmp_path / "t.csv").exists()
     with pytest.raises(InputError, match=r"t\.parquet exists"):
@@ -100,10 +105,7 @@ def test_what_is_complete_is_only_renamed(
 def test_files_that_were_changed_meanwhile_are_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, bytes], spoil: str
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 8 if spoil.startswith("t") else 7, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            write(tmp_path)
+    interrupt_write(tmp_path, monkeypatch, 8 if spoil.startswith("t") else 7)
     (tmp_path / spoil).write_bytes(b"cut")
     assert write(tmp_path, resume=True) == []
     assert content(tmp_path) == whole
@@ -112,10 +114,7 @@ def test_files_that_were_changed_meanwhile_are_written_again(
 def test_another_selection_of_outputs_is_written_from_the_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, bytes]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 7, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            write(tmp_path)
+    interrupt_write(tmp_path, monkeypatch, 7)
     with ResultWriter([tmp_path / "t.parquet", tmp_path / "t.ecsv"], identity=RUN, resume=True) as writer:
         assert all(writer.has(key) for key, _ in chunks())
     assert (tmp_path / "t.parquet").read_bytes() == whole["t.parquet"]
@@ -269,10 +268,7 @@ def test_without_an_identity_nothing_remains(tmp_path: Path, monkeypatch: pytest
 def test_a_mark_that_is_damaged_counts_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, bytes]
 ) -> None:
-    with monkeypatch.context() as patch:
-        stop_at(patch, 7, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            write(tmp_path)
+    interrupt_write(tmp_path, monkeypatch, 7)
     (tmp_path / "t.parquet.partial" / publication.MARK).write_bytes(b"\xff{")
     assert write(tmp_path, resume=True) == []
     assert content(tmp_path) == whole

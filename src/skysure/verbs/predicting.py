@@ -13,10 +13,10 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from skysure.data.chunks import checksum_of
+from skysure.data.files.identity import stamp_of
 from skysure.data.results.publication import Publication
 from skysure.data.results.writer import rejected_path
 from skysure.data.sources import Source, read_ahead
-from skysure.data.stamps import stamp_of
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
 from skysure.predictions.tables import TableWriter

@@ -106,11 +106,11 @@ def walk(
     for pattern in paths:
         path = Path(pattern)
         if path.is_dir():
-            for file in _files_in_folder(path):
+            for file in files_in_folder(path):
                 yield from _or_set_aside(file, _expand(file, False, total, unpack=within_folders), set_aside)
         elif os.path.lexists(path):
             yield from _expand(path, True, total)
-        elif glob.has_magic(str(pattern)) and (files := _files_of_glob(str(pattern))):
+        elif glob.has_magic(str(pattern)) and (files := files_of_glob(str(pattern))):
             for file in files:
                 if file.is_dir():
                     yield from walk([file], within_folders, set_aside, total)
@@ -160,7 +160,7 @@ def bare(leaf: str) -> str:
     return re.sub(r"\.(gz|xz|bz2)$", "", leaf.lower())
 
 
-def _files_of_glob(pattern: str) -> list[Path]:
+def files_of_glob(pattern: str) -> list[Path]:
     """Regular files and folders of a pattern, in order; `**` follows no links, which may lead round in circles."""
     if "**" in pattern:
         anchor = Path(pattern).anchor
@@ -171,7 +171,7 @@ def _files_of_glob(pattern: str) -> list[Path]:
     return [p for p in paths if p.is_dir() or not _is_special(p)]
 
 
-def _files_in_folder(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+def files_in_folder(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
     """Files of a folder in order of name, without pipes, sockets and devices; a link to a folder above is passed over.
 
     Of a HATS catalogue, only the partitions of its primary table.
@@ -187,7 +187,7 @@ def _files_in_folder(folder: Path, above: frozenset[tuple[int, int]] = frozenset
     for name in names:
         path = folder / name
         if path.is_dir():
-            yield from _files_in_folder(path, above | {here})
+            yield from files_in_folder(path, above | {here})
         elif not _is_special(path):
             yield path
 

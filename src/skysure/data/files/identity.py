@@ -1,4 +1,4 @@
-"""What tells data in files apart: how many files, how large, and a checksum of their names and content."""
+"""What tells data in files apart: number, size and a checksum of their content, or their times alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .damage import file_errors
-from .entries import _files_in_folder, _files_of_glob
+from .entries import files_in_folder, files_of_glob
 
 
 def identify_files(paths: Iterable[str | Path], outputs: Sequence[str | Path] = ()) -> dict[str, Any]:
@@ -50,16 +51,34 @@ def identify_files(paths: Iterable[str | Path], outputs: Sequence[str | Path] = 
     return {"files": number, "bytes": total, "sha256": digest.hexdigest()}
 
 
+def stamp_of(paths: Iterable[str | Path]) -> str:
+    """Return a hash of the names, sizes and times of the files of paths, without reading them.
+
+    The same stamp means that nothing was written; another one, that the content has to be compared.
+
+    >>> stamp_of([]) == stamp_of(["no such file"])
+    True
+    """
+    digest = hashlib.sha256()
+    for path, name in _named_files(paths):
+        facts = ()
+        with suppress(OSError):  # a file that cannot be read is for the reader to tell
+            status = path.stat()
+            facts = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        digest.update(f"{os.path.abspath(path)}\0{name}\0{facts}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
 def _named_files(paths: Iterable[str | Path]) -> Iterator[tuple[Path, str]]:
     """Walk over the files of paths, each with its name below the path that was given."""
     for pattern in paths:
         path = Path(pattern)
         if path.is_dir():
-            yield from ((file, str(file.relative_to(path))) for file in _files_in_folder(path))
+            yield from ((file, str(file.relative_to(path))) for file in files_in_folder(path))
         elif path.exists():
             yield path, path.name
         elif glob.has_magic(str(pattern)):
-            yield from _named_files(_files_of_glob(str(pattern)))
+            yield from _named_files(files_of_glob(str(pattern)))
 
 
 def _is_output(path: Path, outputs: Sequence[str | Path]) -> bool:
