@@ -57,8 +57,8 @@ def draw_weights(axes: Axes, data: Regression) -> None:
     for name in ("exact", "mean field"):
         ellipse = q[name].mean[:, None] + 2 * torch.linalg.cholesky(q[name].covariance) @ circle
         axes.plot(*ellipse, LINES[name], color=COLOURS[name], label=f"{name}, 2 std")
-    kept = q["dropout"].mean / (1 - RATE)
-    points = [(a * float(kept[0]), b * float(kept[1])) for a in (0, 1) for b in (0, 1)]
+    weights = q["dropout"].mean / (1 - RATE)
+    points = [(a * float(weights[0]), b * float(weights[1])) for a in (0, 1) for b in (0, 1)]
     chance = [RATE**2, RATE * (1 - RATE), RATE * (1 - RATE), (1 - RATE) ** 2]
     label = f"dropout, p = {RATE}"
     axes.scatter(*zip(*points, strict=True), s=[140 * c + 8 for c in chance], color=COLOURS["dropout"], label=label)

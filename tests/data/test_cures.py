@@ -283,9 +283,9 @@ def test_magnitude_systems_other_than_ab_are_told(tmp_path: Path, column: str) -
     assert sum(len(chunk.time) for chunk in source.chunks()) == N
     (note,) = [note for note in source.notes if "vega" in note]
     assert note.startswith("3 observations")
-    kept = open_lightcurves([path], {"zero_point": 27.5, "keep": {column: "ab"}})
-    assert sum(len(chunk.time) for chunk in kept.chunks()) == 5
-    assert kept.notes == (f"3 points left out by the values of '{column}' (keep)",)
+    selected = open_lightcurves([path], {"zero_point": 27.5, "keep": {column: "ab"}})
+    assert sum(len(chunk.time) for chunk in selected.chunks()) == 5
+    assert selected.notes == (f"3 points left out by the values of '{column}' (keep)",)
 
 
 def test_a_survey_format_that_a_reading_overrides_is_named(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_what_is_no_split_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("column", "told"),
+    ("column", "reason"),
     [
         (pa.array([["a"], ["b"]]), ": string>, no text"),
         (pa.array([1, 2]), "int64, no text"),
@@ -163,12 +163,12 @@ def test_what_is_no_split_is_told(tmp_path):
         (pa.array([b"a", b"\xff"]).view(pa.string()), "UTF8"),
     ],
 )
-def test_a_split_of_other_types_is_told(column, told, tmp_path):
+def test_a_split_of_other_types_is_told(column, reason, tmp_path):
     table = pa.table({"id": column, "group": ["", ""], "part": ["train", "test"]})
     pq.write_table(table, tmp_path / "split.parquet")
     with pytest.raises(InputError, match="is no split") as raised:
         read_parts(tmp_path / "split.parquet")
-    assert told in str(raised.value)
+    assert reason in str(raised.value)
 
 
 def test_the_hash_is_the_published_function_of_the_sorted_ids():

@@ -56,11 +56,11 @@ def test_predict_states_it(small_run: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(space, "WORTH_TELLING", 0)
     table = QTable.read(EXAMPLES / "night.ecsv")
     parts = [LightCurves.from_table(table)[s] for s in (slice(0, 10), slice(10, 30))]
-    told: list[str] = []
+    messages: list[str] = []
     skysure.predict(
-        small_run, parts, tmp_path / "a.parquet", progress=lambda text, done, total: told.append(text), samples=2
+        small_run, parts, tmp_path / "a.parquet", progress=lambda text, done, total: messages.append(text), samples=2
     )
-    assert sum("of disk space will be needed" in text for text in told) == 1
+    assert sum("of disk space will be needed" in text for text in messages) == 1
 
 
 def test_files_say_how_many_objects_they_hold(tmp_path: Path) -> None:

@@ -230,8 +230,8 @@ def test_a_column_of_objects_is_constant_wherever_its_rows_lie(
     order = np.argsort(table["mjd"], kind="stable") if scattered else np.arange(12)
     table = {n: v[order] for n, v in table.items()}
     row = 1 + int(np.flatnonzero(table[column] == two)[0])
-    ((name, found, reason),) = reasons(write(tmp_path / "a.csv", table))
-    assert (name, found) == ("a1", row)
+    ((name, first_change, reason),) = reasons(write(tmp_path / "a.csv", table))
+    assert (name, first_change) == ("a1", row)
     assert "changes within the object" in reason
     parts = [write(tmp_path / f"{k}.csv", {n: v[k::2] for n, v in table.items()}) for k in range(2)]
     assert [name for name, _, _ in reasons(parts)] == ["a1"]
@@ -379,8 +379,8 @@ def test_snana_text_that_says_two_things_is_set_aside(tmp_path: Path, header: st
     (tmp_path / "a.dat").write_text(text + rows)
     assert reasons(tmp_path / "a.dat", Reading()) == []
     (tmp_path / "a.dat").write_text(text + header + rows)
-    ((_, _, told),) = reasons(tmp_path / "a.dat", Reading())
-    assert reason in told
+    ((_, _, message),) = reasons(tmp_path / "a.dat", Reading())
+    assert reason in message
 
 
 # counts

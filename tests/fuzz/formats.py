@@ -158,7 +158,7 @@ def edit_header(content: bytes, random: Random) -> bytes:
         case 1:
             lines.insert(k, b"# - " + word)
         case _:
-            lines[k] = re.sub(rb": [\w.-]+", lambda found: b": " + word, lines[k], count=1)
+            lines[k] = re.sub(rb": [\w.-]+", lambda match: b": " + word, lines[k], count=1)
     return b"\n".join(lines)
 
 

@@ -352,9 +352,9 @@ def test_a_classifier_is_calibrated_with_names():
 
 def test_inputs_in_a_list_are_those_of_an_array():
     inputs = P[:5].astype(np.float32)
-    drawn = sample(NETWORK, inputs, 4, seed=0)
-    assert torch.equal(sample(NETWORK, inputs.tolist(), 4, seed=0), drawn)
-    assert torch.equal(sample(NETWORK, inputs, 4, seed=0, rows=[0, 1, 2, 3, 4]), drawn)
+    samples = sample(NETWORK, inputs, 4, seed=0)
+    assert torch.equal(sample(NETWORK, inputs.tolist(), 4, seed=0), samples)
+    assert torch.equal(sample(NETWORK, inputs, 4, seed=0, rows=[0, 1, 2, 3, 4]), samples)
 
 
 def test_losses_take_arrays_and_name_labels_that_are_no_class():

@@ -172,7 +172,7 @@ def test_nothing_has_the_name_of_an_evaluation_until_it_is_whole(
     seen: list[bool] = []
     inner = evaluations.write_evaluation
     monkeypatch.setattr(
-        evaluations, "write_evaluation", lambda *given: (inner(*given), seen.append((tmp_path / "ev").exists()))
+        evaluations, "write_evaluation", lambda *arguments: (inner(*arguments), seen.append((tmp_path / "ev").exists()))
     )
     verbs.evaluate(copy, out=tmp_path / "ev", device="cpu")
     assert seen == [False]
