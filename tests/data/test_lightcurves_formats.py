@@ -121,6 +121,21 @@ def test_nested_parquet(tmp_path, objects, form):
     assert_same(joined(open_lightcurves([tmp_path / "nested.parquet"], FLUX)), objects)
 
 
+def test_an_id_that_is_repeated_in_the_lists_is_that_of_the_object(tmp_path, objects):
+    table = nested_table(objects, "lists")
+    ids = np.repeat(table["id"].to_numpy(), objects[2])
+    lists = pa.ListArray.from_arrays(table["mjd"].combine_chunks().offsets, pa.array(ids))
+    pq.write_table(table.set_column(table.schema.get_field_index("id"), "id", lists), tmp_path / "nested.parquet")
+    assert_same(joined(open_lightcurves([tmp_path / "nested.parquet"], FLUX)), objects)
+
+
+def test_a_proposal_for_a_folder_looks_for_bands_where_they_are(tmp_path, objects):
+    table, _, _ = objects
+    write_csv(tmp_path / "a.csv", table)
+    write_csv(tmp_path / "b.csv", {n: v for n, v in table.items() if n != "band"})
+    assert propose([tmp_path]).columns["band"] == "band"
+
+
 @pytest.mark.parametrize("collection", [False, True])
 def test_hats_catalogue_reads_its_partitions_and_nothing_else(tmp_path, objects, collection):
     whole = nested_table(objects, "struct of lists")

@@ -421,6 +421,7 @@ def test_the_row_of_an_object_without_points_is_its_own(tmp_path: Path, last: bo
     [({"redshift": np.full(12, 3.0) * u.km / u.s}, "'redshift' in 'km / s'"),
      ({"flux": np.full(12, 1e39)}, "flux: row 0"), ({"flux_error": np.full(12, 1e-200)}, "flux_error: row 0"),
      ({"mjd": np.arange(12) * u.m}, "'mjd' in 'm'"), ({"id": np.array([b"\xff", b"\xfe"] * 6)}, "UTF-8"),
+     ({"id": pa.array([b"\xff", b"\xfe"] * 6, pa.binary(1))}, "UTF-8"),
      ({"redshift": np.full(12, 1e300)}, "redshift: row 0"), ({"redshift": np.full(12, "big")}, "redshift: row 0"),
      ({"id": [2**70] * 12}, "one value per row")],
 )  # fmt: skip

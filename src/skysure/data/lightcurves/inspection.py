@@ -233,7 +233,7 @@ def _propose_from(files: Plan) -> Reading:
         flux = str(columns.get("flux", ""))
         unit = unit or names.get(flux, "") or unit_in(flux)
         jd = jd or time_format_in(str(columns.get("time", ""))) == "jd"
-        if column is not None and "band" in columns:
+        if column is not None and columns.get("band") in names:
             bands |= _guess_bands(table, str(columns["band"]), column)
     unit = "" if unit.lower() in COUNTS else unit
     if unit or reading.unit or reading.zero_point is not None or "flux" not in columns:

@@ -49,11 +49,11 @@ def column_unit(table: Any, name: str) -> str:
 
 def to_arrow(values: Any, name: str) -> pa.Array:
     """Convert a column to Arrow; what is masked, None or NaN is null."""
-    if isinstance(values, (pa.Array, pa.ChunkedArray)):
-        return _decoded(arrow(values), name)
     mask = getattr(values, "mask", None)
     masked = isinstance(mask, (np.ndarray, np.bool_)) and bool(np.any(mask))
     try:
+        if isinstance(values, (pa.Array, pa.ChunkedArray)):
+            return _decoded(arrow(values), name)
         if isinstance(values, (list, tuple)):
             return _decoded(arrow(pa.array(values, from_pandas=True)), name)
         plain = np.asarray(getattr(values, "unmasked", values))
@@ -62,7 +62,7 @@ def to_arrow(values: Any, name: str) -> pa.Array:
         return _decoded(arrow(pa.array(plain, from_pandas=True, mask=np.asarray(mask) if masked else None)), name)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        if "UTF8" in reason:
+        if "UTF8" in reason.replace("-", ""):
             fix = "decode the column before"
             raise InputError(f"{name}: bytes that are not UTF-8", "text", "text in another encoding", fix) from None
         raise InputError(f"{name}: {reason}", "one value per row, all of one type", "a column of mixed types") from None

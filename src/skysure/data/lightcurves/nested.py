@@ -90,8 +90,9 @@ def blocks(table: Table, columns: Columns, nested: str) -> Iterator[Block]:
         spread = {n: values[n].take(pa.array(owner)) for n in _point_columns(columns) if n in outer and n not in inner}
         points, keep = convert_points(columns, flat | spread, rows[owner])
         offsets = np.concatenate([[0], np.cumsum(keep)])[np.concatenate([[0], np.cumsum(counts)])].astype(np.int64)
-        objects, more = convert_objects(columns, {n: values[n] for n in outer})
-        ids, written, several = _ids(table, columns, values, flat, counts)
+        beside = {n: values[n] for n in outer}
+        objects, more = convert_objects(columns, beside)
+        ids, written, several = _ids(table, columns, beside, flat, counts)
         block = Block(
             ids, offsets, points if keep.all() else points[keep], objects, np.full(len(ids), columns.file),
             several | more | reasons, rows, written,
@@ -114,15 +115,15 @@ def _point_columns(columns: Columns) -> set[str]:
 
 
 def _ids(
-    table: Table, columns: Columns, values: Mapping[str, pa.Array], flat: Mapping[str, pa.Array], counts: np.ndarray
+    table: Table, columns: Columns, beside: Mapping[str, pa.Array], flat: Mapping[str, pa.Array], counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:  # fmt: skip
     """Ids of the rows, as text and as written; of ids inside of nested rows the first, and which rows have several."""
     name = columns.of["id"][0]
     if name == FILE_NAME:
         ids = np.full(len(counts), table.entry.leaf.split(".")[0])
         return ids, ids, {}
-    if name not in flat or name in values:
-        return *identifiers(columns.file, name, values[name]), {}
+    if name in beside:
+        return *identifiers(columns.file, name, beside[name]), {}
     ids, written = identifiers(columns.file, name, flat[name])
     rows = np.flatnonzero(counts)
     starts = (np.cumsum(counts) - counts)[rows]
