@@ -11,6 +11,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from . import methods
+    from .applications.lensing.images import LensImages
     from .data.lightcurves import LightCurves
     from .errors import InputError, SettingsError
     from .evaluation import Evaluation
@@ -24,6 +25,7 @@ _lazy, _, _ = lazy_loader.attach(
     __name__,
     submodules=["methods"],
     submod_attrs={
+        "applications.lensing.images": ["LensImages"],
         "data.lightcurves": ["LightCurves"],
         "errors": ["InputError", "SettingsError"],
         "evaluation": ["Evaluation"],
@@ -39,6 +41,7 @@ __all__ = [
     "Classes",
     "Evaluation",
     "InputError",
+    "LensImages",
     "LightCurves",
     "Prediction",
     "Run",

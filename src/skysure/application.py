@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .report import Figure
     from .training import State
 
-NAMES = ("sine", "chain", "supernovae")
+NAMES = ("sine", "chain", "supernovae", "lensing")
 """The applications inside skysure; `names()` adds those of installed packages."""
 
 GROUP = "skysure.applications"

@@ -1,0 +1,21 @@
+"""`lensing`: an image of a strong lens to the posterior of its parameters."""
+
+import lazy_loader
+
+from .settings import PAPERS, Query, Schema, Settings
+
+__getattr__, __dir__, _verbs = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "calibration": ["calibrate"],
+        "evaluation": ["evaluate"],
+        "networks": ["network"],
+        "plots": ["draw", "figures"],
+        "prediction": ["predict"],
+        "simulator": ["simulate"],
+        "source": ["from_table", "inspect", "read"],
+        "training": ["train"],
+        "wording": ["sentences"],
+    },
+)
+__all__ = ["PAPERS", "Query", "Schema", "Settings", *_verbs]

@@ -1,0 +1,179 @@
+"""Images of strong lenses: the chunks of `lensing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+import numpy as np
+from astropy.table import QTable
+
+from skysure.errors import InputError
+
+from .parameters import NAMES
+
+PSF_SIZE = 25
+"""Pixels along each side of the PSFs that are kept; larger ones are cropped, smaller ones padded with zeros."""
+
+
+@dataclass(frozen=True, eq=False)
+class LensImages:
+    """Images of lenses, all of one size; or a single one, as a two-dimensional array.
+
+    Parameters
+    ----------
+    image : ndarray, shape (object, row, column)
+        Surface brightness in any unit; row 0 is the bottom, as in FITS.
+    noise : ndarray, shape (object, row, column), optional
+        Standard deviation of each pixel, in the unit of the image; NaN where it is to be estimated.
+    mask : ndarray of bool, shape (object, row, column), optional
+        True for pixels to ignore. Pixels that are not finite, and those of a noise that is not positive or not below
+        1e7 times its median, are ignored too.
+    psf : ndarray, shape (object, row, column) or (row, column), optional
+        At the pixel scale of the image, centred, with an odd number of pixels.
+    pixel_scale : float or ndarray, shape (object,)
+        Arcsec per pixel.
+    ids : sequence of str, optional
+    north, parity : float or ndarray, shape (object,)
+        Orientation on the sky, see `parameters.position_angle`; by default north is up and east left.
+    objects : mapping of str to ndarray, shape (object,)
+        Other columns: "z_lens", "z_source", "ra", "dec" [deg], "group", and what a result should repeat.
+    truth : ndarray, shape (object, 8), optional
+        True parameters in the order of `parameters.NAMES`; NaN where unknown.
+    flags : sequence of str, optional
+        What was assumed or changed for each image, in a few words.
+
+    Raises
+    ------
+    InputError
+        Where shapes do not fit, or the pixel scale is not positive.
+    """
+
+    image: np.ndarray
+    noise: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    psf: np.ndarray | None = None
+    pixel_scale: Any = None
+    ids: Any = None
+    north: Any = 90.0
+    parity: Any = 1.0
+    objects: Mapping[str, np.ndarray] = field(default_factory=dict)
+    truth: np.ndarray | None = None
+    flags: Any = None
+
+    def __post_init__(self) -> None:
+        image = _stack("image", self.image)
+        n = len(image)
+        noise = np.full_like(image, np.nan) if self.noise is None else _stack("noise", self.noise)
+        mask = np.zeros(image.shape, bool) if self.mask is None else _stack("mask", self.mask, bool)
+        for name, values in (("noise", noise), ("mask", mask)):
+            if values.shape != image.shape:
+                raise InputError(
+                    f"{name} of shape {values.shape} for images of shape {image.shape}", "the same shape",
+                    "the noise of another cutout", "cut both alike",
+                )  # fmt: skip
+        values: dict[str, Any] = {
+            "image": image,
+            "noise": noise,
+            "mask": mask,
+            "psf": _psf(self.psf, n),
+            "pixel_scale": _pixel_scale(self.pixel_scale, n),
+            "ids": np.arange(n).astype(str) if self.ids is None else np.atleast_1d(np.asarray(self.ids)).astype(str),
+            "north": _each(self.north, n),
+            "parity": _each(self.parity, n),
+            "truth": np.full((n, len(NAMES)), np.nan) if self.truth is None else np.asarray(self.truth, np.float64),
+            "flags": np.full(n, "") if self.flags is None else np.atleast_1d(np.asarray(self.flags)).astype(str),
+            "objects": {name: np.atleast_1d(np.asarray(column)) for name, column in self.objects.items()},
+        }
+        for name, column in [*values.items(), *values["objects"].items()]:
+            if name != "objects" and len(column) != n:
+                raise InputError(f"{len(column)} values of {name} for {n} images", "one for each image")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __repr__(self) -> str:
+        rows, columns = self.image.shape[1:]
+        return f"<LensImages: {len(self):,} of {rows} × {columns} pixels>"
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Group of each image (one lens seen several times), "" where it has none, shape (object,)."""
+        return self.objects.get("group", np.full(len(self), ""))
+
+    @property
+    def carried(self) -> dict[str, np.ndarray]:
+        """Columns that a result table repeats beside the prediction, each of shape (object,)."""
+        return {name: values for name, values in self.objects.items() if name != "group"}
+
+    def __getitem__(self, selection: Any) -> Self:
+        """Select images: a slice, a mask, or indices, in their order."""
+        arrays = {f.name: getattr(self, f.name)[selection] for f in fields(self) if f.name != "objects"}
+        return type(self)(**arrays, objects={name: values[selection] for name, values in self.objects.items()})
+
+    @classmethod
+    def concat(cls, chunks: Iterable[Self]) -> Self:
+        """Join chunks, one at least; columns that one of them lacks are left out."""
+        several = list(chunks)
+        names = [f.name for f in fields(cls) if f.name != "objects"]
+        shared = [n for n in several[0].objects if all(n in chunk.objects for chunk in several)]
+        return cls(
+            **{name: np.concatenate([getattr(chunk, name) for chunk in several]) for name in names},
+            objects={name: np.concatenate([chunk.objects[name] for chunk in several]) for name in shared},
+        )
+
+    def to_table(self) -> QTable:
+        """Give a table with `id`, the other columns, and the true parameters."""
+        table = QTable({"id": self.ids} | dict(self.objects))
+        for k, name in enumerate(NAMES):
+            table[name] = self.truth[:, k]
+        return table
+
+
+def _stack(name: str, values: Any, kind: type = np.float32) -> np.ndarray:
+    array = np.asarray(values)
+    array = array[None] if array.ndim == 2 else array
+    if array.ndim != 3 or 0 in array.shape[1:]:
+        raise InputError(
+            f"{name} of shape {array.shape}", "(row, column), or (object, row, column)",
+            "an image of several bands" if array.ndim > 3 else "", f"one band: {name}[0]" if array.ndim > 3 else "",
+        )  # fmt: skip
+    return array.astype(kind)
+
+
+def _each(values: Any, n: int) -> np.ndarray:
+    return np.broadcast_to(np.asarray(values, np.float64), (n,)).copy() if np.ndim(values) == 0 else np.asarray(values)
+
+
+def _pixel_scale(values: Any, n: int) -> np.ndarray:
+    if values is None:
+        raise InputError("no pixel scale", "arcsec per pixel", "", "LensImages(image, pixel_scale=0.05)")
+    scale = _each(values, n)
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise InputError(f"pixel_scale = {scale.min():g}", "positive numbers [arcsec per pixel]")
+    return scale
+
+
+def _psf(psf: Any, n: int) -> np.ndarray:
+    """Give PSFs of PSF_SIZE pixels, shape (object, row, column); NaN where there is none."""
+    if psf is None:
+        return np.full((n, PSF_SIZE, PSF_SIZE), np.nan, np.float32)
+    array = np.asarray(psf, np.float32)
+    array = np.broadcast_to(array, (n, *array.shape)) if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[1] % 2 == 0 or array.shape[2] % 2 == 0:
+        raise InputError(
+            f"psf of shape {array.shape}", "an odd number of rows and columns, its peak in the middle",
+            "an even number of pixels has no central one", "resample it, or cut a row and a column",
+        )  # fmt: skip
+    for axis in (1, 2):
+        excess = array.shape[axis] - PSF_SIZE
+        if excess > 0:
+            array = np.take(array, range(excess // 2, excess // 2 + PSF_SIZE), axis)
+        elif excess < 0:
+            width = [(0, 0)] * 3
+            width[axis] = (-excess // 2, -excess // 2)
+            array = np.pad(array, width)
+    return np.ascontiguousarray(array)
