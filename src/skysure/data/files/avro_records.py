@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from skysure.errors import InputError
+from skysure.extras import import_extra
 
 from .damage import file_errors
 from .entries import Entry
@@ -53,7 +54,7 @@ class AvroTable:
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:
-        fastavro = _import_fastavro(self.entry.name)
+        fastavro = import_extra("fastavro", "avro", self.entry.name, "write the alerts as Parquet")
         with self.entry.open() as stream, file_errors(self.entry.name, "a whole Avro file"):
             yield fastavro.reader(stream)
 
@@ -88,14 +89,3 @@ def _struct(schema: dict[str, Any], named: dict[str, Any]) -> pa.DataType:
     struct = pa.struct([(n, kind) for n, kind in fields.items() if kind is not None])
     named |= dict.fromkeys((name, name.rpartition(".")[2], f"{space}.{name}"), struct)
     return struct
-
-
-def _import_fastavro(file: str) -> Any:
-    try:
-        import fastavro
-    except ImportError:
-        raise InputError(
-            file, "the package fastavro, which reads Avro", "it is not installed",
-            'pip install "skysure[avro]", or write the alerts as Parquet',
-        ) from None  # fmt: skip
-    return fastavro
