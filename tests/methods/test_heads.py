@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import distributions as dist
 
-from skysure.methods.likelihoods import Categorical, CorrelatedGaussian, Gaussian, GaussianMixture
+from skysure.methods.likelihoods import Categorical, CorrelatedGaussian, CorrelatedMixture, Gaussian, GaussianMixture
 from skysure.methods.likelihoods.heads import bound_log_variance
 from skysure.methods.sampling import split_classes, split_values
 
-VALUE_HEADS = [Gaussian(3), CorrelatedGaussian(3), CorrelatedGaussian(1), GaussianMixture(3, 4), GaussianMixture(1, 2)]
+VALUE_HEADS = [
+    Gaussian(3), CorrelatedGaussian(3), CorrelatedGaussian(1), GaussianMixture(3, 4), GaussianMixture(1, 2),
+    CorrelatedMixture(3, 2),
+]  # fmt: skip
 HEADS = [Categorical(4), *VALUE_HEADS]
 
 
@@ -44,6 +47,9 @@ def distribution(head, raw):
         precision = inverse.mT @ torch.diag_embed(torch.exp(-30 * torch.tanh(raw[..., d : 2 * d] / 30))) @ inverse
         return dist.MultivariateNormal(raw[..., :d], precision_matrix=precision)
     k = head.components
+    if isinstance(head, CorrelatedMixture):
+        components = distribution(head.component, raw[..., k:].unflatten(-1, (k, -1)))
+        return dist.MixtureSameFamily(dist.Categorical(logits=raw[..., :k]), components)
     mean = raw[..., k : k + k * d].reshape(*raw.shape[:-1], k, d)
     std = torch.exp(15 * torch.tanh(raw[..., k + k * d :].reshape(mean.shape) / 30))
     return dist.MixtureSameFamily(dist.Categorical(logits=raw[..., :k]), dist.Independent(dist.Normal(mean, std), 1))

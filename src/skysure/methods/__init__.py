@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "gaussian_process",
         "likelihoods",
         "novelty",
+        "posterior",
         "qlearning",
         "recurrent",
         "sampling",

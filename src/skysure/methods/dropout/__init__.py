@@ -2,7 +2,7 @@
 
 from .conversion import ActivationDropout, to_bayesian
 from .layers import Dropout
-from .masks import Mask, hard_mask, masks, noise, rates, relaxed_mask
+from .masks import Mask, UniformNoise, hard_mask, masks, noise, rates, relaxed_mask
 from .tied import TiedDropout
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Dropout",
     "Mask",
     "TiedDropout",
+    "UniformNoise",
     "hard_mask",
     "masks",
     "noise",

@@ -191,6 +191,39 @@ class Mask(nn.Module):
         return f"features={self.features}, rate={float(self.rate.detach().mean()):.3g}, learned={self.learned}"
 
 
+class UniformNoise(Mask):
+    """Uniform numbers in (0, 1) for draws of a distribution inside `sample` and `noise`.
+
+    The same hash as that of masks gives them: a draw of an object depends on its seed, number and row only.
+
+    Parameters
+    ----------
+    features : int
+        How many numbers each row needs.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__(features, 0.0)
+
+    def forward(
+        self, batch: int, shared: bool = False, call: int = 0, features: int | None = None
+    ) -> Float[Tensor, "rows feature"]:
+        """Compute the numbers of each row of a batch.
+
+        Raises
+        ------
+        InputError
+            Outside `sample` and `noise`, where no seed is known.
+        """
+        if self.keys is None:
+            cause, fix = "the model called by itself", "sample(model, inputs, samples, seed)"
+            raise InputError("a draw without a seed", "a call inside `sample` or `noise`", cause, fix)
+        return super().forward(batch, shared, call, features).expand(batch, -1)
+
+    def _factors(self, u: Float[Tensor, "*unit"]) -> Float[Tensor, "*unit"]:
+        return u
+
+
 @contextmanager
 def noise(
     model: nn.Module,
@@ -242,5 +275,6 @@ def masks(model: nn.Module) -> dict[str, Mask]:
 
 def rates(model: nn.Module) -> dict[str, float]:
     """Return the rates of all masks by name, as {"rate_hidden": 0.1}; of an ensemble, means over the members."""
-    named = {name.replace("masks.", "").removesuffix("mask").rstrip("."): m for name, m in masks(model).items()}
+    model_masks = {name: mask for name, mask in masks(model).items() if not isinstance(mask, UniformNoise)}
+    named = {name.replace("masks.", "").removesuffix("mask").rstrip("."): m for name, m in model_masks.items()}
     return {f"rate_{name}" if name else "rate": float(mask.rate.detach().mean()) for name, mask in named.items()}

@@ -59,7 +59,7 @@ def gaussian_nll(
         If the truth does not have the shape of the means of one sample.
     """
     mean, log_variance, truth = as_tensors(mean, log_variance, truth)
-    _check(truth, mean.shape, log_variance.shape)
+    check_truth(truth, mean.shape, log_variance.shape)
     scaled = (truth - mean) * torch.exp(-0.5 * log_variance)
     return 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
 
@@ -80,7 +80,7 @@ def correlated_nll(
         As `gaussian_nll`.
     """
     mean, log_variance, coupling, truth = as_tensors(mean, log_variance, coupling, truth)
-    _check(truth, mean.shape, log_variance.shape)
+    check_truth(truth, mean.shape, log_variance.shape)
     residual = (truth - mean)[..., None]
     scaled = (whitening(log_variance, coupling) @ residual)[..., 0]
     return 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
@@ -99,8 +99,11 @@ def whitening(
     """
     values = log_variance.shape[-1]
     row, column = torch.tril_indices(values, values, -1, device=coupling.device)
-    unit = torch.eye(values, dtype=coupling.dtype, device=coupling.device).repeat(*coupling.shape[:-1], 1, 1)
-    unit[..., row, column] = -coupling
+    pair = torch.zeros(values, values, dtype=torch.int64, device=coupling.device)
+    pair[row, column] = torch.arange(1, len(row) + 1, device=coupling.device)
+    # Indexed, not assigned, as torch.vmap over the members of an ensemble allows no assignment.
+    weights = torch.cat([coupling.new_zeros((*coupling.shape[:-1], 1)), coupling], -1)[..., pair]
+    unit = torch.eye(values, dtype=coupling.dtype, device=coupling.device) - weights
     return torch.exp(-0.5 * log_variance)[..., None] * unit
 
 
@@ -120,14 +123,17 @@ def density_mixture_nll(
         As `gaussian_nll`.
     """
     logits, mean, log_variance, truth = as_tensors(logits, mean, log_variance, truth)
-    _check(truth, mean[..., 0, :].shape, log_variance[..., 0, :].shape)
+    check_truth(truth, mean[..., 0, :].shape, log_variance[..., 0, :].shape)
     scaled = (truth[..., None, :] - mean) * torch.exp(-0.5 * log_variance)
     component_nll = 0.5 * (scaled.square() + log_variance + LOG_2PI).sum(-1)
     return -torch.logsumexp(logits.log_softmax(-1) - component_nll, -1)
 
 
-def _check(truth: Tensor, predicted: torch.Size, log_variance: torch.Size) -> None:
-    """Raise unless the shapes agree: torch would broadcast (object,) and (object, 1) to a table of all differences."""
+def check_truth(truth: Tensor, predicted: torch.Size, log_variance: torch.Size) -> None:
+    """Raise unless truth, means and log variances agree in shape.
+
+    torch would broadcast (object,) and (object, 1) to a table of all differences.
+    """
     if log_variance != predicted:
         raise InputError(
             f"log variances of shape {tuple(log_variance)} for means of shape {tuple(predicted)}", "the same shape",

@@ -4,6 +4,7 @@
     nll(raw, truth)     negative log-likelihood of each object (and sample), in nat: the training loss is its mean
     moments(raw)        mean and covariance predicted by each sample, for `split_values(mean, covariance=covariance)`
     draw(raw, ...)      one draw of the predictive distribution for each object and sample
+    from_uniform(raw, u)    the same, of `uniforms` uniform numbers for each, which another source of randomness made
 
 `Categorical` has `probability` in place of moments, for `split_classes(probability)`. Values should be standardised,
 (y - offset) / scale, in float64 beforehand: magnitudes, Julian dates and large fluxes then fit into float32. Variances
@@ -23,11 +24,12 @@ from torch import Generator, Tensor
 from skysure.errors import InputError
 from skysure.methods.arrays import Array, as_tensor
 
-from .densities import categorical_nll, correlated_nll, density_mixture_nll, gaussian_nll, whitening
+from .densities import categorical_nll, correlated_nll, gaussian_nll, whitening
 
 LARGEST_LOG_VARIANCE = 30.0
 
 Raw = Float[Array, "*sample object output"]
+Uniform = Float[Tensor, "*sample object number"]
 Truth = Float[Array, "object value"]
 Nll = Float[Tensor, "*sample object"]
 Values = Float64[Tensor, "*sample object value"]
@@ -93,6 +95,11 @@ class Gaussian:
         """Number of raw outputs of the network."""
         return 2 * self.values
 
+    @property
+    def uniforms(self) -> int:
+        """Number of uniform numbers that a draw takes."""
+        return self.values
+
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor]:
         """Mean and log variance, shape (*sample, object, value)."""
         mean, log_variance = outputs_of(raw, self.outputs).split(self.values, -1)
@@ -109,8 +116,12 @@ class Gaussian:
 
     def draw(self, raw: Raw, generator: Generator) -> Values:
         """Draw values."""
+        return self.from_uniform(raw, uniform_numbers(raw, self.uniforms, generator))
+
+    def from_uniform(self, raw: Raw, u: Uniform) -> Values:
+        """Map uniform numbers to a draw."""
         mean, log_variance = self.parameters(as_tensor(raw).double())
-        return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
+        return mean + torch.exp(0.5 * log_variance) * to_normal(u)
 
 
 @dataclass(frozen=True)
@@ -140,6 +151,11 @@ class CorrelatedGaussian:
         """Number of raw outputs of the network."""
         return 2 * self.values + self.values * (self.values - 1) // 2
 
+    @property
+    def uniforms(self) -> int:
+        """Number of uniform numbers that a draw takes."""
+        return self.values
+
     def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
         """Mean, log variance conditional on the previous values, and couplings to these."""
         sizes = [self.values, self.values, self.outputs - 2 * self.values]
@@ -157,8 +173,12 @@ class CorrelatedGaussian:
 
     def draw(self, raw: Raw, generator: Generator) -> Values:
         """Draw values."""
-        mean, root = self._covariance_root(raw)
-        return mean + (root @ _normal(mean, generator)[..., None])[..., 0]
+        return self.from_uniform(raw, uniform_numbers(raw, self.uniforms, generator))
+
+    def from_uniform(self, raw: Raw, u: Uniform) -> Values:
+        """Map uniform numbers to a draw, value by value given the previous ones."""
+        mean, log_variance, coupling = self.parameters(as_tensor(raw).double())
+        return mean + correlate(torch.exp(0.5 * log_variance) * to_normal(u), coupling)
 
     def _covariance_root(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance, coupling = self.parameters(as_tensor(raw).double())
@@ -167,66 +187,26 @@ class CorrelatedGaussian:
         return mean, torch.linalg.solve_triangular(factor, identity.expand_as(factor), upper=False)
 
 
-@dataclass(frozen=True)
-class GaussianMixture:
-    """A mixture density network (Bishop 1994), for multimodal predictions such as redshifts from few colours.
-
-    Raw outputs are the logits of the components, then their means, then their log variances, component by component.
-    Values are independent within a component.
-
-    Parameters
-    ----------
-    values, components : int
-    """
-
-    values: int
-    components: int
-
-    @property
-    def outputs(self) -> int:
-        """Number of raw outputs of the network."""
-        return self.components * (1 + 2 * self.values)
-
-    def parameters(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (*sample, object, component); mean and log variance (*sample, object, component, value)."""
-        size = self.components * self.values
-        logits, mean, log_variance = outputs_of(raw, self.outputs).split([self.components, size, size], -1)
-        shape = (self.components, self.values)
-        return logits, mean.unflatten(-1, shape), bound_log_variance(log_variance).unflatten(-1, shape)
-
-    def nll(self, raw: Raw, truth: Truth) -> Nll:
-        """Return -log of the mixture density at the truth."""
-        return density_mixture_nll(*self.parameters(raw), truth)
-
-    def moments(self, raw: Raw) -> Moments:
-        """Mean and covariance of the mixture, including the scatter between its components."""
-        logits, means, log_variance = self.parameters(as_tensor(raw).double())
-        share = logits.softmax(-1)[..., None]
-        mean = (share * means).sum(-2)
-        deviation = means - mean[..., None, :]
-        within = torch.diag_embed((share * log_variance.exp()).sum(-2))
-        return mean, within + (share * deviation).mT @ deviation
-
-    def draw(self, raw: Raw, generator: Generator) -> Values:
-        """Draw values."""
-        logits, means, log_variance = self.parameters(as_tensor(raw).double())
-        component = _draw_index(logits, generator)[..., None, None].expand(*logits.shape[:-1], 1, self.values)
-        mean, log_variance = (x.gather(-2, component).squeeze(-2) for x in (means, log_variance))
-        return mean + torch.exp(0.5 * log_variance) * _normal(mean, generator)
-
-    def marginals(self, raw: Raw) -> tuple[Tensor, Tensor, Tensor]:
-        """Weight, mean and standard deviation of all components of all samples, (component, object, value).
-
-        Arguments of `mixture_quantile`, `pit`, `crps` and `gaussian_mixture_nll`, the weights as `share`.
-        """
-        logits, mean, log_variance = self.parameters(as_tensor(raw).double())
-        share = logits.softmax(-1)[..., None].expand_as(mean)
-        share, mean, std = (x.movedim(-2, 0).flatten(0, -3) for x in (share, mean, torch.exp(0.5 * log_variance)))
-        return share / (len(share) // self.components), mean, std
+def correlate(
+    noise: Float[Tensor, "*batch value"], coupling: Float[Tensor, "*batch pair"]
+) -> Float[Tensor, "*batch value"]:
+    """Deviations d_i = noise_i + sum_j coupling_ij d_j over j < i: the solution of `densities.whitening` for d."""
+    deviations: list[Tensor] = []
+    for i, own in enumerate(noise.unbind(-1)):
+        pairs = coupling[..., i * (i - 1) // 2 : i * (i + 1) // 2]
+        deviations.append(own + (pairs * torch.stack(deviations, -1)).sum(-1) if i else own)
+    return torch.stack(deviations, -1)
 
 
-def _normal(like: Tensor, generator: Generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+def uniform_numbers(raw: Raw, count: int, generator: Generator) -> Uniform:
+    """Draw uniform numbers for `from_uniform`, `count` for each object and sample."""
+    raw = as_tensor(raw)
+    return torch.rand((*raw.shape[:-1], count), generator=generator, dtype=torch.float64, device=raw.device)
+
+
+def to_normal(u: Float[Tensor, "*any"]) -> Float64[Tensor, "*any"]:
+    """Map uniform numbers to standard normal ones, Φ⁻¹(u)."""
+    return torch.special.ndtri(u.double().clamp(1e-16, 1 - 1e-16))
 
 
 def _draw_index(logits: Float[Tensor, "*batch option"], generator: Generator) -> Int64[Tensor, "*batch"]:
