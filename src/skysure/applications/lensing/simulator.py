@@ -16,10 +16,10 @@ from .settings import Schema, Settings
 from .simulation.instruments import Instrument, instrument
 from .simulation.populations import Survey, draw_survey, theta_e_range
 from .simulation.random import Random
-from .simulation.scenes import render
+from .simulation.rendering import render
 
-BLOCK = 16
-"""Images drawn at a time; fits the caches of a processor."""
+BLOCK = 64
+"""Images drawn at a time."""
 
 
 def simulate(settings: Settings, n: int | None, seed: int) -> Source:
@@ -38,8 +38,8 @@ def draw_images(population: Survey, camera: Instrument, size: int, seed: int, bl
     """Draw block number `block` of the stream `seed`; its first image has the number `first`."""
     random = Random(BLOCK, seed, block)
     scene = draw_survey(population, camera, size, random)
-    images = render(scene, camera, size, random)
-    truth = torch.cat([scene.mass, images.mu[None]]).T
+    images = render(scene, camera, size, random.generator)
+    truth = torch.cat([scene.mass, images.mu[:, None]], 1)
     ids = np.char.add(f"{seed}-", np.arange(first, first + BLOCK).astype(str))
     return LensImages(
         image=images.image.numpy(), noise=images.noise.numpy(), mask=images.mask.numpy(), psf=scene.psf.numpy(),

@@ -11,7 +11,7 @@ from torch import Tensor
 from .instruments import Instrument
 from .psf import draw_psfs
 from .random import Random
-from .scenes import Galaxies, Masks, Scene, Tracks
+from .scenes import Clumps, Discs, Galaxies, Scene, Tracks
 
 HST_ZERO_POINT = 25.94
 """AB magnitude of 1 electron per second in the images whose lens fluxes are quoted below."""
@@ -81,18 +81,20 @@ def draw_survey(population: Survey, instrument: Instrument, size: int, random: R
     reach = (0.54 * size * scale / theta - 1).clamp(max=population.source_offset)
     gamma1, gamma2 = (random.normal(0, population.shear) for _ in range(2))
     neighbours = _neighbours(population, instrument, size, random)
-    light = Galaxies.concat([lens, neighbours] if population.lens_light else [neighbours])
+    light = Galaxies.concat(lens, neighbours) if population.lens_light else neighbours
     exposure = random.index(len(instrument.exposure))
+    source, clumps = _sources(population, theta, reach, x, y, random)
     return Scene(
-        mass=torch.stack([theta, e1, e2, x, y, gamma1, gamma2]),
+        mass=torch.stack([theta, e1, e2, x, y, gamma1, gamma2], -1),
         light=light,
-        source=_sources(population, theta, reach, x, y, random),
+        source=source,
+        clumps=clumps,
         signal_to_noise=random.log_uniform(*population.signal_to_noise),
         psf=draw_psfs(instrument.psf, scale, random),
         exposure=torch.tensor(instrument.exposure)[exposure] * random.normal(0, instrument.exposure_scatter).exp(),
         sky=instrument.sky * random.normal(0, instrument.sky_scatter).exp(),
         background=random.normal(0, 0.15),
-        masks=_masks(population, instrument, size, theta, neighbours, random),
+        discs=_discs(population, instrument, size, theta, neighbours, random),
         tracks=_tracks(population, instrument, size, exposure, random),
     )
 
@@ -101,7 +103,6 @@ def _lens_galaxies(
     population: Survey, instrument: Instrument, theta: Tensor, x: Tensor, y: Tensor, random: Random
 ) -> tuple[Galaxies, Tensor, Tensor]:
     """Give the light of the lenses, and e1, e2 of their mass, which is like that of the light."""
-    n = random.objects
     e1, e2 = (random.normal(0, population.ellipticity) for _ in range(2))
     shrink = 0.6 / torch.hypot(e1, e2).clamp(min=0.6)
     e1, e2 = e1 * shrink, e2 * shrink
@@ -112,18 +113,11 @@ def _lens_galaxies(
     shrink = 0.6 / torch.hypot(mass1, mass2).clamp(min=0.6)
     flux = 5000 * (theta / 1.17) ** 1.2 * random.normal(0, 0.6).exp() * zero_point_factor(instrument)
     galaxies = Galaxies(
-        owner=torch.arange(n),
+        owner=torch.arange(random.objects), flux=flux, radius=1.75 * theta * random.normal(0, 0.3).exp(),
+        index=random.normal(5.0, 1.2).clamp(1.5, 8.0), e1=e1, e2=e2,
         x=x + random.normal(0, 0.01), y=y + random.normal(0, 0.01),
-        q=axis_ratio(torch.hypot(e1, e2)), phi=0.5 * torch.atan2(e2, e1),
-        radius=1.75 * theta * random.normal(0, 0.3).exp(),
-        n=random.normal(5.0, 1.2).clamp(1.5, 8.0), flux=flux,
     )  # fmt: skip
     return galaxies, mass1 * shrink, mass2 * shrink
-
-
-def axis_ratio(e: Tensor) -> Tensor:
-    """Axis ratio of an ellipticity (1 - q) / (1 + q)."""
-    return (1 - e) / (1 + e)
 
 
 def zero_point_factor(instrument: Instrument) -> float:
@@ -140,49 +134,51 @@ Of 276 Sersic fits to COSMOS galaxies in F814W (GalSim's list of 300); one Gauss
 
 
 def cosmos_shapes(random: Random) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw Sersic index, half-light radius [arcsec] and axis ratio like those of COSMOS galaxies."""
+    """Draw Sersic index, half-light radius [arcsec] and ellipticity (1 - q) / (1 + q) like those of COSMOS galaxies."""
     z = random.normal(0, 1, 3) @ torch.tensor(COSMOS_CHOLESKY).T + torch.tensor(COSMOS_MEAN)
-    n, radius, g = z[:, 0].exp(), z[:, 1].exp(), 0.8 * z[:, 2].sigmoid()
-    return n.clamp(0.5, 4.5), radius.clamp(0.03, 1.5), axis_ratio(g)
+    return z[:, 0].exp().clamp(0.5, 4.5), z[:, 1].exp().clamp(0.1, 1.5), 0.8 * z[:, 2].sigmoid()
 
 
-CLUMPS = 5
-
-
-def _sources(population: Survey, theta: Tensor, reach: Tensor, x: Tensor, y: Tensor, random: Random) -> Galaxies:
-    """Draw sources: a Sersic profile, in part with a second one of the same centre, in part with clumps.
+def _sources(
+    population: Survey, theta: Tensor, reach: Tensor, x: Tensor, y: Tensor, random: Random
+) -> tuple[Galaxies, Clumps]:
+    """Draw sources: a Sersic profile, in part with a second one near its centre, in part with clumps.
 
     COSMOS galaxies that were fitted are brighter than 23.5 mag; lensed sources are fainter and smaller, here by a
     factor of 0.2 to 1.
     """
-    owner = torch.arange(random.objects)
-    n, radius, q = cosmos_shapes(random)
+    index, radius, e = cosmos_shapes(random)
     radius = radius * random.log_uniform(0.2, 1.0)
     phi = random.uniform(0, math.pi)
     dx, dy = random.disc()
     x = x + theta * (reach * dx + random.normal(0, 0.08))
     y = y + theta * (reach * dy + random.normal(0, 0.08))
-    main = Galaxies(owner, x, y, q, phi, radius, n, torch.ones_like(x))
+    owner = torch.arange(random.objects)
+    main = Galaxies(owner, torch.ones_like(x), radius, index, e * (2 * phi).cos(), e * (2 * phi).sin(), x, y)
+    e = (e + random.normal(0, 0.1)).clamp(0, 0.7)
+    phi = phi + random.normal(0, 0.3)
     second = Galaxies(
-        owner,
+        owner, random.log_uniform(0.1, 1.0), (radius * random.log_uniform(0.25, 1.6)).clamp(min=0.03),
+        random.uniform(0.6, 3.0), e * (2 * phi).cos(), e * (2 * phi).sin(),
         x + radius * random.normal(0, 0.2), y + radius * random.normal(0, 0.2),
-        (q + random.normal(0, 0.15)).clamp(0.2, 1), phi + random.normal(0, 0.3),
-        radius * random.log_uniform(0.25, 1.6), random.uniform(0.6, 3.0), random.log_uniform(0.1, 1.0),
     )[random.chance(population.clumps)]  # fmt: skip
-    return Galaxies.concat([main, second, _clumps(population, main, random)])
+    return Galaxies.concat(main, second), _clumps(population, main, random)
 
 
-def _clumps(population: Survey, main: Galaxies, random: Random) -> Galaxies:
-    """Draw Gaussian star-forming regions along the disc of a galaxy."""
-    u, v = random.normal(0, 0.8, CLUMPS), random.normal(0, 0.8, CLUMPS)
-    main = Galaxies(*(getattr(main, name)[:, None].expand(-1, CLUMPS) for name in main.__dataclass_fields__))
-    stretch = main.q.sqrt()
-    u, v = main.radius * u / stretch, main.radius * v * stretch
-    c, s = main.phi.cos(), main.phi.sin()
-    radius = (main.radius * random.log_uniform(0.06, 0.3, CLUMPS)).clamp(min=0.01)
-    clumps = Galaxies(
-        main.owner, main.x + c * u - s * v, main.y + s * u + c * v, random.uniform(0.6, 1.0, CLUMPS),
-        random.uniform(0, math.pi, CLUMPS), radius, torch.full_like(u, 0.5), random.log_uniform(0.01, 0.2, CLUMPS),
+CLUMPS = 5
+
+
+def _clumps(population: Survey, main: Galaxies, random: Random) -> Clumps:
+    """Draw star-forming regions along the disc of a galaxy."""
+    q = (1 - torch.hypot(main.e1, main.e2)) / (1 + torch.hypot(main.e1, main.e2))
+    phi = 0.5 * torch.atan2(main.e2, main.e1)
+    along = (main.radius / q.sqrt())[:, None] * random.normal(0, 0.8, CLUMPS)
+    across = (main.radius * q.sqrt())[:, None] * random.normal(0, 0.8, CLUMPS)
+    c, s = phi.cos()[:, None], phi.sin()[:, None]
+    sigma = (main.radius[:, None] * random.log_uniform(0.05, 0.25, CLUMPS)).clamp(min=0.015)
+    clumps = Clumps(
+        main.owner[:, None].expand(-1, CLUMPS), random.log_uniform(0.01, 0.2, CLUMPS), sigma,
+        main.x[:, None] + c * along - s * across, main.y[:, None] + s * along + c * across,
     )  # fmt: skip
     return clumps[random.chance(population.clumps)[:, None] & random.chance(0.6, CLUMPS)]
 
@@ -196,36 +192,37 @@ def _neighbours(population: Survey, instrument: Instrument, size: int, random: R
     """Draw galaxies and stars in and around the field."""
     half = 0.55 * size * instrument.pixel_scale
     number = random.poisson(population.neighbours * (2 * half) ** 2 / 25).clamp(max=NEIGHBOURS)
-    x, y = random.uniform(-half, half, NEIGHBOURS), random.uniform(-half, half, NEIGHBOURS)
-    flux = random.uniform(0, 1, NEIGHBOURS).clamp(min=1e-3) ** (-1 / SLOPE)
-    star = random.chance(population.stars, NEIGHBOURS)
-    radius = 0.2 * flux**0.2 * random.normal(0, 0.35, NEIGHBOURS).exp()
-    n = torch.where(star, 0.5, random.log_uniform(0.7, 4.5, NEIGHBOURS))
-    q = torch.where(star, 1.0, random.uniform(0.3, 1.0, NEIGHBOURS))
-    radius = torch.where(star, 0.4 * instrument.pixel_scale, radius)
-    owner = torch.arange(random.objects)[:, None].expand_as(x)
+    shape = (NEIGHBOURS,)
+    flux = random.uniform(0, 1, *shape).clamp(min=1e-3) ** (-1 / SLOPE)
+    is_star = random.chance(population.stars, *shape)
+    radius = 0.2 * flux**0.2 * random.normal(0, 0.35, *shape).exp()
+    e, phi = random.uniform(0, 0.5, *shape), random.uniform(0, math.pi, *shape)
+    e = torch.where(is_star, 0, e)
     galaxies = Galaxies(
-        owner, x, y, q, random.uniform(0, math.pi, NEIGHBOURS), radius, n, flux * zero_point_factor(instrument)
-    )
+        torch.arange(random.objects)[:, None].expand_as(flux), flux * zero_point_factor(instrument),
+        torch.where(is_star, 0.4 * instrument.pixel_scale, radius),
+        torch.where(is_star, 0.5, random.log_uniform(0.7, 4.5, *shape)), e * (2 * phi).cos(), e * (2 * phi).sin(),
+        random.uniform(-half, half, *shape), random.uniform(-half, half, *shape),
+    )  # fmt: skip
     return galaxies[torch.arange(NEIGHBOURS) < number[:, None]]
 
 
-DISCS = 4
+MASKED_DISCS = 4
 
 
-def _masks(
+def _discs(
     population: Survey, instrument: Instrument, size: int, theta: Tensor, neighbours: Galaxies, random: Random
-) -> Masks:
+) -> Discs:
     """Draw masked discs: around most of the bright neighbours, anywhere, and at an edge; few reach the arcs."""
     scale = instrument.pixel_scale
     half = 0.5 * size * scale
     cover = (2.5 * neighbours.radius + 2 * scale).clamp(max=0.25 * half)
     chosen = (neighbours.flux > 6 * zero_point_factor(instrument)) & torch.tensor(population.masks > 0)
-    x, y = random.uniform(-half, half, DISCS), random.uniform(-half, half, DISCS)
-    radius = random.log_uniform(2 * scale, 12 * scale, DISCS)
-    number = random.poisson(population.masks).clamp(max=DISCS)
+    x, y = random.uniform(-half, half, MASKED_DISCS), random.uniform(-half, half, MASKED_DISCS)
+    radius = random.log_uniform(2 * scale, 12 * scale, MASKED_DISCS)
+    number = random.poisson(population.masks).clamp(max=MASKED_DISCS)
     owner = torch.arange(random.objects)[:, None].expand_as(x)
-    anywhere = torch.arange(DISCS) < number[:, None]
+    anywhere = torch.arange(MASKED_DISCS) < number[:, None]
     edge = random.chance(0.05) & torch.tensor(population.masks > 0)
     angle, distance = random.uniform(0, 2 * math.pi), half * random.uniform(1.3, 2.5)
     large = (distance * angle.cos(), distance * angle.sin(), distance - half * random.uniform(0.7, 1.05))
@@ -235,7 +232,7 @@ def _masks(
         (torch.arange(random.objects)[edge], *(column[edge] for column in large)),
         strict=True,
     )
-    discs = Masks(*map(torch.cat, columns))
+    discs = Discs(*map(torch.cat, columns))
     gap = torch.hypot(discs.x, discs.y) - discs.radius
     return discs[(gap > 1.2 * theta[discs.owner]) | (random.uniform()[discs.owner] < 0.15)]
 
