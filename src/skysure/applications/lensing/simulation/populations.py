@@ -38,6 +38,8 @@ class Survey:
     offset : float
         RMS of x and of y of the lens [pixel].
     lens_light : bool
+    second_components : float
+        Fraction of the lens galaxies with a second Sersic profile of another shape.
     clumps : float
         Fraction of sources with star-forming clumps; as many have a bulge and a disc.
     neighbours : float
@@ -54,9 +56,10 @@ class Survey:
     signal_to_noise: tuple[float, float] = (25.0, 250.0)
     source_offset: float = 0.55
     shear: float = 0.06
-    ellipticity: float = 0.13
+    ellipticity: float = 0.11
     offset: float = 1.0
     lens_light: bool = True
+    second_components: float = 0.35
     clumps: float = 0.4
     neighbours: float = 1.2
     stars: float = 0.12
@@ -112,12 +115,25 @@ def _lens_galaxies(
     mass2 = factor * (e1 * turn.sin() + e2 * turn.cos()) + random.normal(0, 0.04)
     shrink = 0.6 / torch.hypot(mass1, mass2).clamp(min=0.6)
     flux = 5000 * (theta / 1.17) ** 1.2 * random.normal(0, 0.6).exp() * zero_point_factor(instrument)
-    galaxies = Galaxies(
+    main = Galaxies(
         owner=torch.arange(random.objects), flux=flux, radius=1.75 * theta * random.normal(0, 0.3).exp(),
-        index=random.normal(5.0, 1.2).clamp(1.5, 8.0), e1=e1, e2=e2,
+        index=random.normal(4.7, 1.2).clamp(1.5, 8.0), e1=e1, e2=e2,
         x=x + random.normal(0, 0.01), y=y + random.normal(0, 0.01),
     )  # fmt: skip
-    return galaxies, mass1 * shrink, mass2 * shrink
+    return Galaxies.concat(main, _discs_within(population, main, random)), mass1 * shrink, mass2 * shrink
+
+
+def _discs_within(population: Survey, main: Galaxies, random: Random) -> Galaxies:
+    """Draw a second component for part of the lenses, so that their isophotes are no ellipses of one shape."""
+    factor = random.uniform(0.0, 1.8)
+    e1 = factor * main.e1 + random.normal(0, 0.05)
+    e2 = factor * main.e2 + random.normal(0, 0.05)
+    shrink = 0.6 / torch.hypot(e1, e2).clamp(min=0.6)
+    second = Galaxies(
+        main.owner, main.flux * random.log_uniform(0.05, 0.4), main.radius * random.log_uniform(0.2, 1.5),
+        random.log_uniform(0.6, 2.5), e1 * shrink, e2 * shrink, main.x, main.y,
+    )  # fmt: skip
+    return second[random.chance(population.second_components)]
 
 
 def zero_point_factor(instrument: Instrument) -> float:

@@ -64,12 +64,14 @@ def _render(
     variance = light * rate + sky[:, None, None]
     power = (arcs.square() / variance).mul_(~mask).sum((1, 2))
     arcs = arcs * (scene.signal_to_noise / power.clamp(min=1e-30).sqrt())[:, None, None]
-    noise = variance.addcmul_(arcs, rate).sqrt_()
-    image = arcs.add_(light).add_((scene.background * sky.sqrt())[:, None, None])
-    image.addcmul_(noise, correlated_noise(instrument.correlation, n, size, generator))
+    variance.addcmul_(arcs, rate)
+    noise = correlated_noise(instrument.correlation, n, size, generator).mul_(variance.sqrt())
+    image = arcs.add_(light).add_(noise).add_((scene.background * sky.sqrt())[:, None, None])
+    # Noise maps are made from the data: Poisson noise enters them too.
+    recorded = torch.maximum(torch.addcmul(variance, noise, rate), variance.mul_(0.25)).sqrt_()
     add_cosmic_rays(image, mask, scene.tracks, scene.exposure)
     gain = instrument.gain
-    return image / gain, torch.where(mask, MASKED_NOISE, noise / gain), mask, mu
+    return image / gain, torch.where(mask, MASKED_NOISE, recorded / gain), mask, mu
 
 
 def lensed_source(scene: Scene, size: int, scale: float) -> tuple[Tensor, Tensor]:
