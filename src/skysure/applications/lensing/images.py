@@ -77,7 +77,7 @@ class LensImages:
             "image": image,
             "noise": noise,
             "mask": mask,
-            "psf": _psf(self.psf, n),
+            "psf": fit_psfs(self.psf, n),
             "pixel_scale": _pixel_scale(self.pixel_scale, n),
             "ids": np.arange(n).astype(str) if self.ids is None else np.atleast_1d(np.asarray(self.ids)).astype(str),
             "north": _each(self.north, n),
@@ -114,6 +114,25 @@ class LensImages:
         arrays = {f.name: getattr(self, f.name)[selection] for f in fields(self) if f.name != "objects"}
         return type(self)(**arrays, objects={name: values[selection] for name, values in self.objects.items()})
 
+    def cut(self, size: int) -> Self:
+        """Crop or pad to `size` pixels along each side, around the centre; padded pixels are masked.
+
+        Where `size` and the size of the images differ by an odd number, the centre moves by half a pixel: so do x and y
+        of the true parameters.
+        """
+        if self.image.shape[1:] == (size, size):
+            return self
+        starts = [(n - size) // 2 for n in self.image.shape[1:]]
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        truth = self.truth.copy()
+        for index, shift in zip((3, 4), shift_of_centre(self.image.shape[1:], size), strict=True):
+            truth[:, index] -= shift * self.pixel_scale
+        arrays |= {
+            "image": _window(self.image, starts, size, 0), "noise": _window(self.noise, starts, size, np.nan),
+            "mask": _window(self.mask, starts, size, True), "truth": truth,
+        }  # fmt: skip
+        return type(self)(**arrays)
+
     @classmethod
     def concat(cls, chunks: Iterable[Self]) -> Self:
         """Join chunks, one at least; columns that one of them lacks are left out."""
@@ -131,6 +150,26 @@ class LensImages:
         for k, name in enumerate(NAMES):
             table[name] = self.truth[:, k]
         return table
+
+
+def shift_of_centre(shape: tuple[int, ...], size: int) -> tuple[float, float]:
+    """Where the centre of a `cut` of images of this shape is, from their centre: x and y, 0 or -1/2 [pixel].
+
+    >>> shift_of_centre((201, 201), 96), shift_of_centre((64, 64), 96)
+    ((-0.5, -0.5), (0.0, 0.0))
+    """
+    rows, columns = shape
+    x, y = ((n - size) // 2 + (size - n) / 2 for n in (columns, rows))
+    return x, y
+
+
+def _window(values: np.ndarray, starts: list[int], size: int, fill: Any) -> np.ndarray:
+    """Cut a window out of images, shape (object, row, column), with `fill` outside of them."""
+    out = np.full((len(values), size, size), fill, values.dtype)
+    inside = [slice(max(start, 0), min(start + size, n)) for start, n in zip(starts, values.shape[1:], strict=True)]
+    target = [slice(s.start - start, s.stop - start) for s, start in zip(inside, starts, strict=True)]
+    out[:, target[0], target[1]] = values[:, inside[0], inside[1]]
+    return out
 
 
 def _stack(name: str, values: Any, kind: type = np.float32) -> np.ndarray:
@@ -157,8 +196,14 @@ def _pixel_scale(values: Any, n: int) -> np.ndarray:
     return scale
 
 
-def _psf(psf: Any, n: int) -> np.ndarray:
-    """Give PSFs of PSF_SIZE pixels, shape (object, row, column); NaN where there is none."""
+def fit_psfs(psf: Any, n: int) -> np.ndarray:
+    """Give PSFs of PSF_SIZE pixels and a sum of 1, shape (object, row, column); NaN where there is none.
+
+    Raises
+    ------
+    InputError
+        Where a PSF has an even number of pixels.
+    """
     if psf is None:
         return np.full((n, PSF_SIZE, PSF_SIZE), np.nan, np.float32)
     array = np.asarray(psf, np.float32)
@@ -176,4 +221,6 @@ def _psf(psf: Any, n: int) -> np.ndarray:
             width = [(0, 0)] * 3
             width[axis] = (-excess // 2, -excess // 2)
             array = np.pad(array, width)
-    return np.ascontiguousarray(array)
+    with np.errstate(all="ignore"):
+        total = array.sum((1, 2), keepdims=True)
+        return np.where(total > 0, array / np.where(total > 0, total, 1), np.nan).astype(np.float32)
