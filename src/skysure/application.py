@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .data.sources import Source
     from .evaluation import Evaluation
     from .predictions import Prediction
+    from .predictions.writers import Form
     from .report import Figure
     from .training import State
 
@@ -56,6 +57,9 @@ class Declares(Protocol):
         What the network has to know about the data: bands, classes, units.
     Play : frozen dataclass
         The options of `play`; of agents only.
+    FORMS : tuple of `skysure.predictions.writers.Form`, optional
+        Files that only its predictions can take, by suffix. Imported where a run of it writes a prediction, so that a
+        module may give it lazily.
     """
 
     PAPERS: tuple[str, ...]
@@ -258,6 +262,11 @@ class Application:
     def verbs(self) -> tuple[str, ...]:
         """The verbs that it offers."""
         return tuple(verb for verb in VERBS if self.offers(verb))
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """Files that only its predictions can take."""
+        return self.verb("FORMS") if self.offers("FORMS") else ()
 
     @property
     def Play(self) -> Any:

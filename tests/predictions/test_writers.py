@@ -19,6 +19,7 @@ class Lines:
     """A writer of values, one line each."""
 
     is_full = False
+    notes = ()
 
     def __init__(self, paths: list[Path], task: Task) -> None:
         self.paths, self.rows = paths, 0

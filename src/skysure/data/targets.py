@@ -82,3 +82,13 @@ def synced(file: IO[bytes]) -> None:
     """Flush what was written to the disk, where a full disk raises its error."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def require_room(file: IO[bytes], size: int) -> None:
+    """Raise an OSError where a disk, a quota or a limit has no room for `size` bytes more in an empty file.
+
+    For libraries that do not survive a full disk (HDF5 crashes). Some systems (macOS) cannot tell beforehand.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        file.truncate(0)

@@ -1,7 +1,8 @@
 """Writers of predictions, registered by the suffixes of files and the kinds of prediction that they can write.
 
-`--out` looks up its files here. A table can hold every kind; another form (a page, a cube of samples, regions of
-detections) is registered with the kinds it is for, from the module that writes it.
+`--out` looks up its files here. A table can hold every kind; another form (a page, a file of samples) is registered
+with the kinds it is for, from the module that writes it. A form of one application is not registered: the application
+declares it in `FORMS`, and it is looked up here among those of the run.
 """
 
 from __future__ import annotations
@@ -93,6 +94,11 @@ class Writer(Protocol):
         """Whether it needs no further answers."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the files has to know, once they are written."""
+        ...
+
     def has(self, key: str) -> bool:
         """Whether an interrupted prediction has written the chunk of this key; asked once for each, in order."""
         ...
@@ -148,20 +154,21 @@ def register(form: Form) -> None:
     _forms.append(form)
 
 
-def form_of(path: Path) -> Form:
-    """Return the form that the suffix of a file names.
+def form_of(path: Path, more: Sequence[Form] = ()) -> Form:
+    """Return the form that the suffix of a file names, among those registered and `more` of an application.
 
     Raises
     ------
     InputError
         Where no form has that suffix; its text lists those that there are.
     """
-    matches = [(len(s), form) for form in _forms for s in form.suffixes if _ends_with(path, s)]
+    forms = [*_forms, *more]
+    matches = [(len(s), form) for form in forms for s in form.suffixes if _ends_with(path, s)]
     if not matches:
         suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-        close = nearest(suffix, [s for form in _forms for s in form.suffixes])
+        close = nearest(suffix, [s for form in forms for s in form.suffixes])
         raise InputError(
-            f"{path}: {f'unknown suffix {suffix}' if suffix else 'no suffix'}", suffixes_for(Prediction),
+            f"{path}: {f'unknown suffix {suffix}' if suffix else 'no suffix'}", suffixes_for(Prediction, more),
             f"a misspelt suffix ({close})" if suffix and close.startswith("nearest") else "",
             f"name it, for instance, {path.name.split('.')[0] or 'table'}.parquet",
         )  # fmt: skip
@@ -176,9 +183,9 @@ def require_kind(form: Form, paths: Iterable[Path], prediction: Prediction) -> N
         raise InputError(f"{files}: a {form.name} cannot hold {kind.__name__}", suffixes_for(kind))
 
 
-def suffixes_for(kind: type[Prediction]) -> str:
+def suffixes_for(kind: type[Prediction], more: Sequence[Form] = ()) -> str:
     """List the suffixes of files that can hold a kind of prediction (of `Prediction`: any kind)."""
-    able = [form for form in _forms if issubclass(kind, form.kinds) or kind is Prediction]
+    able = [form for form in (*_forms, *more) if issubclass(kind, form.kinds) or kind is Prediction]
     return "; ".join(f"{form.name}: {' '.join(form.suffixes)}" for form in able)
 
 

@@ -29,6 +29,8 @@ class PageWriter:
     Raises InputError where the application draws nothing, or where a file cannot be written.
     """
 
+    notes = ()
+
     def __init__(self, paths: Sequence[Path], task: Task) -> None:
         self.paths, self.task = tuple(paths), task
         self._draw = task.run.verbs.draw

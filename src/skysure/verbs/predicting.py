@@ -19,6 +19,7 @@ from skysure.data.results.writer import rejected_path
 from skysure.data.sources import Source, read_ahead
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
+from skysure.predictions.samples import SamplesWriter
 from skysure.predictions.tables import TableWriter
 from skysure.predictions.writers import Answer, Form, Task, Writer, form_of, require_kind
 from skysure.run.directory import Run
@@ -81,7 +82,7 @@ def predict(
         the data have for each object (position, host, ...) follow the id in the rows of the prediction.
     out : path or sequence of paths
         Files to write. The suffix of each decides: .parquet, .fits, .ecsv, .csv, .vot are tables, .html is a page
-        with figures of the first objects.
+        with figures of the first objects, .h5 holds posterior samples; some applications have others of their own.
     kind : type of Prediction, optional
         The kind that you expect (`Classes`, `Values`, `Actions`), for type checkers; any other raises InputError.
     reading : mapping, optional
@@ -141,7 +142,7 @@ def _publish(
     progress: Progress,
 ) -> int:  # fmt: skip
     """Write answers to files, and return the number of rows, or of objects if no file has rows."""
-    forms = _forms_of(paths)
+    forms = _forms_of(paths, task.run.verbs.forms)
     paths = [path for _, files in forms for path in files]
     with Publication(
         paths, beside=[rejected_path(paths[0])], identity=task.identity, stamp=stamp, force=task.force,
@@ -154,11 +155,11 @@ def _publish(
     return publication.rows
 
 
-def _forms_of(paths: list[Path]) -> list[tuple[Form, list[Path]]]:
+def _forms_of(paths: list[Path], more: Sequence[Form]) -> list[tuple[Form, list[Path]]]:
     """Return the form of each path, with the paths of that form; forms that have rows come first."""
     by_form: dict[str, tuple[Form, list[Path]]] = {}
     for path in paths:
-        form = form_of(path)
+        form = form_of(path, more)
         by_form.setdefault(form.name, (form, []))[1].append(path)
     return sorted(by_form.values(), key=lambda pair: pair[0].counts != "row")
 
@@ -189,7 +190,7 @@ def _write(
             raise no_object(source, task.data)
     assert task.publication is not None
     tell_left_out(source, first, note, task.publication.file)
-    for text in (text for writer in writers if isinstance(writer, TableWriter) for text in writer.notes):
+    for text in (text for writer in writers for text in writer.notes):
         note(text)
     for flag, count in flags.items():
         note(f"{count:,} row{'' if count == 1 else 's'} flagged: {flag}")
@@ -197,10 +198,10 @@ def _write(
 
 
 def _state_space(writers: Sequence[Writer], done: int, expected: int | None, note: Callable[[str], None]) -> None:
-    """Say how much disk space the tables of all expected objects need; raise InputError where there is less."""
+    """Say how much disk space the rows of all expected objects need; raise InputError where there is less."""
     for writer in writers:
-        is_table = isinstance(writer, TableWriter)
-        if is_table and expected and expected > done and (text := writer.require_space(done / expected)):
+        has_rows = isinstance(writer, (TableWriter, SamplesWriter))
+        if has_rows and expected and expected > done and (text := writer.require_space(done / expected)):
             note(text)
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from skysure.errors import InputError
 
-from .suffixes import suffix_of
-
 SIZES = {"parquet": 1.0, "fits": 1.1, "ecsv": 2.3, "csv": 2.3, "vot": 1.5, "votable": 1.5, "xml": 1.5}
 """Size of a finished file over that of its chunks, rounded up; what is compressed may turn out smaller."""
 WORTH_TELLING = 100_000_000
@@ -27,7 +25,7 @@ def expected_bytes(chunks: float, spool: Path, paths: Sequence[Path]) -> Counter
     """
     needed = Counter({spool.absolute().parent: int(chunks)})
     for path in paths:
-        suffix = suffix_of(path).removesuffix(".gz").lstrip(".")
+        suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
         needed[path.absolute().parent] += int(chunks * SIZES.get(suffix, 1.1))
     return needed
 

@@ -24,13 +24,16 @@ class Spool:
     Parameters
     ----------
     folder : Path
+    prefix : str
+        How the names of its chunks begin, where several spools share the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, prefix: str = "") -> None:
+        self.folder, self._prefix = folder, prefix
         self.schema: pa.Schema | None = None  # a type that differs between chunks becomes the wider one
         self.keys: list[str] = []
         self.rows = 0
+        self._awaited: list[str] = []  # keys of chunks of the run that is resumed, not asked for yet
 
     @property
     def parts(self) -> int:
@@ -39,7 +42,7 @@ class Spool:
 
     def resume(self) -> None:
         """Use the chunks in the folder; the first damaged one and all after it are removed, to be made again."""
-        parts, is_intact = sorted(self.folder.glob("*.arrow")), True
+        parts, is_intact = self._files(), True
         for i, part in enumerate(parts):
             try:
                 is_intact = is_intact and part == self._part(i) and self._add_part(part)
@@ -47,6 +50,38 @@ class Spool:
                 is_intact = False
             if not is_intact:
                 part.unlink()
+        self._awaited = self.keys[:]
+
+    def has(self, key: str) -> bool:
+        """Whether the run that is resumed has finished the chunk of this key; asked once for each chunk, in order.
+
+        Raises
+        ------
+        InputError
+            The chunk is another one than that of the interrupted run.
+        """
+        if not self._awaited:
+            return False
+        if self._awaited[0] != key:
+            raise self._other_data()
+        self._awaited.pop(0)
+        return True
+
+    def require_all(self) -> None:
+        """Raise InputError where a chunk of the run that is resumed has not been asked for."""
+        if self._awaited:
+            raise self._other_data()
+
+    def _other_data(self) -> InputError:
+        n = self.parts - len(self._awaited)
+        return InputError(
+            f"{self.folder}: the data differ from those of the interrupted run, from chunk {n + 1} on",
+            "the same data in the same order", "a file was changed, replaced or removed since",
+            "restore it, or start again with --force and without --resume",
+        )  # fmt: skip
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{self._prefix}[0-9]*.arrow"))
 
     def _add_part(self, part: Path) -> bool:
         with part.open("rb") as file:
@@ -74,15 +109,16 @@ class Spool:
             ) from error
 
     def _part(self, i: int) -> Path:
-        return self.folder / f"{i:08d}.arrow"
+        return self.folder / f"{self._prefix}{i:08d}.arrow"
 
     @property
     def size(self) -> int:
         """Bytes of all chunks."""
-        return sum(part.stat().st_size for part in self.folder.glob("*.arrow"))
+        return sum(part.stat().st_size for part in self._files())
 
     def append(self, table: pa.Table, key: str) -> None:
         """Save a chunk; it counts as done once it has its final name."""
+        self.require_all()
         part = self._part(self.parts)
         self._unify(table.schema)  # raises before the chunk is saved
         table = table.replace_schema_metadata({"key": key})
@@ -111,6 +147,12 @@ class Spool:
                 waiting, rows = [whole[BATCH:]], rows - BATCH
         if rows:
             yield pa.concat_tables(waiting).combine_chunks()
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Iterate over the chunks as they were saved."""
+        assert self.schema is not None
+        for i in range(self.parts):
+            yield self._chunk(i, self.schema.names).combine_chunks()
 
     def _chunk(self, i: int, names: list[str]) -> pa.Table:
         assert self.schema is not None

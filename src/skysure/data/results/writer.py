@@ -90,7 +90,6 @@ class ResultWriter:
         self._is_alone = publication is None
         self._publication = publication or Publication(self.paths, identity=identity, force=force, resume=resume)
         self._spool = Spool(self._publication.folder)
-        self._expected: list[str] = []  # keys of the chunks that the run that is resumed had finished
         self._exits = ExitStack()
         self._has_formulas = False
 
@@ -114,7 +113,6 @@ class ResultWriter:
             if self._publication.is_resumed and not self._publication.is_complete:
                 with os_errors(self._spool.folder):
                     self._spool.resume()
-            self._expected = self._spool.keys[:]
             stack.push(self._finish_without_error)
             self._exits = stack.pop_all()
         return self
@@ -127,22 +125,7 @@ class ResultWriter:
         InputError
             The chunk is another one than that of the interrupted run.
         """
-        if self._publication.is_complete:
-            return True
-        if not self._expected:
-            return False
-        if self._expected[0] != key:
-            raise self._other_data()
-        self._expected.pop(0)
-        return True
-
-    def _other_data(self) -> InputError:
-        n = self._spool.parts - len(self._expected)
-        return InputError(
-            f"{self._spool.folder}: the data differ from those of the interrupted run, from chunk {n + 1} on",
-            "the same data in the same order", "a file was changed, replaced or removed since",
-            "restore it, or start again with --force and without --resume",
-        )  # fmt: skip
+        return self._publication.is_complete or self._spool.has(key)
 
     def write(self, chunk: Table, key: str = "") -> None:
         """Add a chunk of scalar columns.
@@ -154,8 +137,6 @@ class ResultWriter:
         key : str
             Identifies the chunk when a run is resumed, for instance the hash of its ids.
         """
-        if self._expected:
-            raise self._other_data()
         table = layout.arrow_table(chunk, like=self._spool.schema)
         with os_errors(self._spool.folder):
             self._spool.append(table, key)
@@ -182,8 +163,7 @@ class ResultWriter:
             self._finish()
 
     def _finish(self) -> None:
-        if self._expected:
-            raise self._other_data()
+        self._spool.require_all()
         schema = self._spool.schema
         if schema is None:
             raise InputError(
