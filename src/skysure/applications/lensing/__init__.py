@@ -8,6 +8,7 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": ["calibrate"],
+        "coolest": ["FORMS"],
         "evaluation": ["evaluate"],
         "networks": ["network"],
         "plots": ["draw", "figures"],
