@@ -10,6 +10,8 @@ from typing import Literal
 from skysure.errors import InputError, SettingsError, nearest
 from skysure.settings import build, check_ranges, load_toml
 
+from .surveys import Survey
+
 
 @dataclass(frozen=True)
 class PsfModel:
@@ -95,9 +97,9 @@ class Instrument:
     correlation : tuple of float
         Kernel along rows and columns by which resampling smooths the noise. It sums to 1, so that the noise map holds
         for the sum of many pixels; single pixels scatter less.
-    size : int
-        Pixels along each side of a usual cutout.
     psf : PsfModel
+    survey : Survey
+        The lenses that are found with it.
     """
 
     name: str
@@ -114,12 +116,12 @@ class Instrument:
     dark: float = 0.0
     gain: float = 1.0
     correlation: tuple[float, ...] = (1.0,)
-    size: int = 96
     psf: PsfModel = field(default_factory=lambda: PsfModel(fwhm=(0.1, 0.1)))
+    survey: Survey = field(default_factory=Survey)
 
     def __post_init__(self) -> None:
         check_ranges(self, {"pixel_scale": (1e-4, 10), "zero_point": (0, 50), "sky": (0, 1e6), "read_noise": (0, 1e3)})
-        check_ranges(self, {"readouts": (0, 10**5), "dark": (0, 1e4), "gain": (1e-4, 1e6), "size": (32, 512)})
+        check_ranges(self, {"readouts": (0, 10**5), "dark": (0, 1e4), "gain": (1e-4, 1e6)})
         check_ranges(self, {"sky_scatter": (0, 2), "exposure_scatter": (0, 2)})
         if not self.exposure or any(not 1e-3 <= t <= 1e8 for t in self.exposure):
             raise SettingsError(f"exposure = {list(self.exposure)}", "times from 0.001 to 1e8 s")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,72 +11,24 @@ from .instruments import Instrument
 from .psf import draw_psfs
 from .random import Random
 from .scenes import Clumps, Discs, Galaxies, Scene, Tracks
+from .sources import cosmos_shapes, draw_sources
+from .surveys import Survey
 
-HST_ZERO_POINT = 25.94
-"""AB magnitude of 1 electron per second in the images whose lens fluxes are quoted below."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Early-type galaxies that lens star-forming ones, as surveys of galaxy-scale lenses find them.
-
-    Parameters
-    ----------
-    theta_e : tuple of two floats
-        Einstein radii, uniform in the logarithm [arcsec]; (0, 0): from the width of the PSF, at least 0.5, to 0.46 of
-        the field, at most 3.
-    signal_to_noise : tuple of two floats
-        Of the lensed source, uniform in the logarithm.
-    source_offset : float
-        Source positions are uniform in a disc of this radius, blurred by 0.08 (rms), in units of theta_E; the disc is
-        smaller where the outer image would leave the field.
-    shear : float
-        RMS of gamma1 and of gamma2.
-    ellipticity : float
-        RMS of e1 and of e2 of the lens light.
-    offset : float
-        RMS of x and of y of the lens [pixel].
-    lens_light : bool
-    second_components : float
-        Fraction of the lens galaxies with a second Sersic profile of another shape.
-    clumps : float
-        Fraction of sources with star-forming clumps; as many have a bulge and a disc.
-    neighbours : float
-        Mean number of other galaxies in 25 arcsec² with more than 1 electron / s at the zero point of HST.
-    stars : float
-        Fraction of the neighbours that are stars.
-    masks : float
-        Mean number of masked discs beside those of bright neighbours.
-    cosmic_rays : float
-        Fraction of the images with cosmic rays that are not masked; 0: no masked ones either.
-    """
-
-    theta_e: tuple[float, float] = (0.0, 0.0)
-    signal_to_noise: tuple[float, float] = (25.0, 250.0)
-    source_offset: float = 0.55
-    shear: float = 0.06
-    ellipticity: float = 0.11
-    offset: float = 1.0
-    lens_light: bool = True
-    second_components: float = 0.35
-    clumps: float = 0.4
-    neighbours: float = 1.2
-    stars: float = 0.12
-    masks: float = 0.6
-    cosmic_rays: float = 0.2
+FAINTEST, MASKED = 26.0, 24.0
+"""AB magnitudes of the faintest neighbours, and of those that are masked."""
 
 
-def theta_e_range(population: Survey, instrument: Instrument, size: int) -> tuple[float, float]:
-    """Give the smallest and the largest Einstein radius [arcsec]."""
-    low, high = population.theta_e
-    if high > 0:
-        return low, high
+def theta_e_range(theta_e: tuple[float, float], instrument: Instrument, size: int) -> tuple[float, float]:
+    """Give the smallest and the largest Einstein radius [arcsec]; by default as `Survey` says."""
+    if theta_e[1] > 0:
+        return theta_e
     return max(0.5, instrument.psf.fwhm[0]), min(3.0, 0.46 * size * instrument.pixel_scale)
 
 
-def draw_survey(population: Survey, instrument: Instrument, size: int, random: Random) -> Scene:
-    """Draw the scenes of a block."""
-    theta = random.log_uniform(*theta_e_range(population, instrument, size))
+def draw_survey(instrument: Instrument, size: int, random: Random) -> Scene:
+    """Draw the scenes of a block: early-type galaxies that lens star-forming ones."""
+    population = instrument.survey
+    theta = random.log_uniform(*theta_e_range(population.theta_e, instrument, size))
     scale = instrument.pixel_scale
     x, y = (random.normal(0, population.offset * scale) for _ in range(2))
     lens, e1, e2 = _lens_galaxies(population, instrument, theta, x, y, random)
@@ -114,9 +65,11 @@ def _lens_galaxies(
     mass1 = factor * (e1 * turn.cos() - e2 * turn.sin()) + random.normal(0, 0.04)
     mass2 = factor * (e1 * turn.sin() + e2 * turn.cos()) + random.normal(0, 0.04)
     shrink = 0.6 / torch.hypot(mass1, mass2).clamp(min=0.6)
-    flux = 5000 * (theta / 1.17) ** 1.2 * random.normal(0, 0.6).exp() * zero_point_factor(instrument)
+    typical = flux_of(population.lens_magnitude, instrument)
+    flux = typical * (theta / 1.17) ** 1.2 * random.normal(0, 0.6).exp()
     main = Galaxies(
-        owner=torch.arange(random.objects), flux=flux, radius=1.75 * theta * random.normal(0, 0.3).exp(),
+        owner=torch.arange(random.objects), flux=flux,
+        radius=population.lens_radius * theta * random.normal(0, 0.3).exp(),
         index=random.normal(4.7, 1.2).clamp(1.5, 8.0), e1=e1, e2=e2,
         x=x + random.normal(0, 0.01), y=y + random.normal(0, 0.01),
     )  # fmt: skip
@@ -136,67 +89,25 @@ def _discs_within(population: Survey, main: Galaxies, random: Random) -> Galaxie
     return second[random.chance(population.second_components)]
 
 
-def zero_point_factor(instrument: Instrument) -> float:
-    """Electrons per second of the instrument for 1 of HST; colours are left out."""
-    return 10 ** (0.4 * (instrument.zero_point - HST_ZERO_POINT))
-
-
-COSMOS_MEAN = (0.320, -0.811, -0.640)
-COSMOS_CHOLESKY = ((0.559, 0.0, 0.0), (-0.053, 0.550, 0.0), (-0.143, -0.255, 1.234))
-"""Mean and Cholesky factor of the covariance of ln n, ln(r_half / arcsec) and ln(g / (0.8 - g)); g = (1 - q) / (1 + q).
-
-Of 276 Sersic fits to COSMOS galaxies in F814W (GalSim's list of 300); one Gaussian has the lowest BIC.
-"""
-
-
-def cosmos_shapes(random: Random) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw Sersic index, half-light radius [arcsec] and ellipticity (1 - q) / (1 + q) like those of COSMOS galaxies."""
-    z = random.normal(0, 1, 3) @ torch.tensor(COSMOS_CHOLESKY).T + torch.tensor(COSMOS_MEAN)
-    return z[:, 0].exp().clamp(0.5, 4.5), z[:, 1].exp().clamp(0.1, 1.5), 0.8 * z[:, 2].sigmoid()
+def flux_of(magnitude: float, instrument: Instrument) -> float:
+    """Electrons per second of an AB magnitude."""
+    return 10 ** (0.4 * (instrument.zero_point - magnitude))
 
 
 def _sources(
     population: Survey, theta: Tensor, reach: Tensor, x: Tensor, y: Tensor, random: Random
 ) -> tuple[Galaxies, Clumps]:
-    """Draw sources: a Sersic profile, in part with a second one near its centre, in part with clumps.
+    """Draw sources within `reach` of the lens [theta_E].
 
     COSMOS galaxies that were fitted are brighter than 23.5 mag; lensed sources are fainter and smaller, here by a
     factor of 0.2 to 1.
     """
     index, radius, e = cosmos_shapes(random)
     radius = radius * random.log_uniform(0.2, 1.0)
-    phi = random.uniform(0, math.pi)
     dx, dy = random.disc()
     x = x + theta * (reach * dx + random.normal(0, 0.08))
     y = y + theta * (reach * dy + random.normal(0, 0.08))
-    owner = torch.arange(random.objects)
-    main = Galaxies(owner, torch.ones_like(x), radius, index, e * (2 * phi).cos(), e * (2 * phi).sin(), x, y)
-    e = (e + random.normal(0, 0.1)).clamp(0, 0.7)
-    phi = phi + random.normal(0, 0.3)
-    second = Galaxies(
-        owner, random.log_uniform(0.1, 1.0), (radius * random.log_uniform(0.25, 1.6)).clamp(min=0.03),
-        random.uniform(0.6, 3.0), e * (2 * phi).cos(), e * (2 * phi).sin(),
-        x + radius * random.normal(0, 0.2), y + radius * random.normal(0, 0.2),
-    )[random.chance(population.clumps)]  # fmt: skip
-    return Galaxies.concat(main, second), _clumps(population, main, random)
-
-
-CLUMPS = 5
-
-
-def _clumps(population: Survey, main: Galaxies, random: Random) -> Clumps:
-    """Draw star-forming regions along the disc of a galaxy."""
-    q = (1 - torch.hypot(main.e1, main.e2)) / (1 + torch.hypot(main.e1, main.e2))
-    phi = 0.5 * torch.atan2(main.e2, main.e1)
-    along = (main.radius / q.sqrt())[:, None] * random.normal(0, 0.8, CLUMPS)
-    across = (main.radius * q.sqrt())[:, None] * random.normal(0, 0.8, CLUMPS)
-    c, s = phi.cos()[:, None], phi.sin()[:, None]
-    sigma = (main.radius[:, None] * random.log_uniform(0.05, 0.25, CLUMPS)).clamp(min=0.015)
-    clumps = Clumps(
-        main.owner[:, None].expand(-1, CLUMPS), random.log_uniform(0.01, 0.2, CLUMPS), sigma,
-        main.x[:, None] + c * along - s * across, main.y[:, None] + s * along + c * across,
-    )  # fmt: skip
-    return clumps[random.chance(population.clumps)[:, None] & random.chance(0.6, CLUMPS)]
+    return draw_sources(x, y, radius, index, e, population.clumps, random)
 
 
 NEIGHBOURS = 6
@@ -215,7 +126,7 @@ def _neighbours(population: Survey, instrument: Instrument, size: int, random: R
     e, phi = random.uniform(0, 0.5, *shape), random.uniform(0, math.pi, *shape)
     e = torch.where(is_star, 0, e)
     galaxies = Galaxies(
-        torch.arange(random.objects)[:, None].expand_as(flux), flux * zero_point_factor(instrument),
+        torch.arange(random.objects)[:, None].expand_as(flux), flux * flux_of(FAINTEST, instrument),
         torch.where(is_star, 0.4 * instrument.pixel_scale, radius),
         torch.where(is_star, 0.5, random.log_uniform(0.7, 4.5, *shape)), e * (2 * phi).cos(), e * (2 * phi).sin(),
         random.uniform(-half, half, *shape), random.uniform(-half, half, *shape),
@@ -233,7 +144,7 @@ def _discs(
     scale = instrument.pixel_scale
     half = 0.5 * size * scale
     cover = (2.5 * neighbours.radius + 2 * scale).clamp(max=0.25 * half)
-    chosen = (neighbours.flux > 6 * zero_point_factor(instrument)) & torch.tensor(population.masks > 0)
+    chosen = (neighbours.flux > flux_of(MASKED, instrument)) & torch.tensor(population.masks > 0)
     x, y = random.uniform(-half, half, MASKED_DISCS), random.uniform(-half, half, MASKED_DISCS)
     radius = random.log_uniform(2 * scale, 12 * scale, MASKED_DISCS)
     number = random.poisson(population.masks).clamp(max=MASKED_DISCS)

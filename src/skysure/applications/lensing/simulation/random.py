@@ -29,6 +29,12 @@ class Random:
         state = np.random.SeedSequence([abs(seed) for seed in seeds]).generate_state(1, np.uint64)[0]
         self.generator = torch.Generator().manual_seed(int(state >> 1))
 
+    def times(self, number: int) -> Random:
+        """Give draws for `number` times as many objects, from the same generator."""
+        wider = object.__new__(Random)
+        wider.objects, wider.generator = number * self.objects, self.generator
+        return wider
+
     def uniform(self, low: float = 0.0, high: float = 1.0, *shape: int) -> Tensor:
         """Uniform numbers, shape (object, *shape)."""
         return low + (high - low) * torch.rand(self.objects, *shape, generator=self.generator)

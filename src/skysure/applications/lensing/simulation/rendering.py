@@ -19,8 +19,8 @@ from .mass import shear_deflection, sie_deflection
 from .noise import add_cosmic_rays, constant_variance, correlated_noise, mask_of
 from .scenes import Clumps, Galaxies, Scene
 
-AT_ONCE = 16
-"""Images rendered at a time: what they need fits the caches of a processor."""
+PIXELS_AT_ONCE = 150_000
+"""Pixels rendered at a time: what they need fits the caches of a processor."""
 LN2 = math.log(2)
 FAINTEST = -60.0
 """Power of 2 of the faintest light that is computed: denormal numbers are slow."""
@@ -46,9 +46,15 @@ class Images:
 
 def render(scene: Scene, instrument: Instrument, size: int, generator: torch.Generator) -> Images:
     """Trace rays, convolve with the PSF, and add noise, cosmic rays and masks."""
-    parts = [scene.of_images(k, min(k + AT_ONCE, len(scene))) for k in range(0, len(scene), AT_ONCE)]
+    parts = (scene.of_images(*part) for part in batches(len(scene), size))
     columns = zip(*(_render(part, instrument, size, generator) for part in parts), strict=True)
     return Images(*map(torch.cat, columns))
+
+
+def batches(objects: int, size: int) -> list[tuple[int, int]]:
+    """Give the first and the last image (exclusive) of each part of a block that is rendered at a time."""
+    step = max(1, PIXELS_AT_ONCE // size**2)
+    return [(k, min(k + step, objects)) for k in range(0, objects, step)]
 
 
 def _render(
