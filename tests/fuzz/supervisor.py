@@ -27,8 +27,6 @@ BYTES = 2 << 30
 BATCH = 500
 """Inputs after which a reader gets a new process."""
 GOOD = ("answer", "input error")
-KNOWN = {("alerts", 827)}
-"""Inputs at which Arrow ends the process: its Parquet reader throws an exception that it does not catch."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ class ParquetTable:
         with self._open() as file:
             schema = file.schema_arrow
             self._rows = file.metadata.num_rows
-            _check_sizes(file.metadata, entry.name)
             for names in (schema.names, *map(_names_inside, schema.types)):
                 refuse_doubled(entry.name, names)
             self.schema = {f.name: plain_type(f.type) for f in schema}
@@ -82,17 +81,20 @@ class ParquetTable:
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
         with file_errors(self.entry.name, "a whole Parquet file", "fetch or write it again"):
-            source = self.entry.path if self.entry.plain else io.BytesIO(self.entry.read())
-            with pq.ParquetFile(source) as file:
+            content = None if self.entry.plain else self.entry.read()
+            packed = self.entry.path.stat().st_size if content is None else len(content)
+            with pq.ParquetFile(self.entry.path if content is None else io.BytesIO(content)) as file:
+                _check_unpacked(file.metadata, packed, self.entry.name)
                 yield file
 
 
-def _check_sizes(metadata: pq.FileMetaData, name: str) -> None:
-    """Refuse a file whose columns unpack to too many bytes for its size."""
-    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
-    columns = [group.column(c) for group in groups for c in range(group.num_columns)]
-    unpacked = sum(column.total_uncompressed_size for column in columns)
-    packed = sum(column.total_compressed_size for column in columns)
+def _check_unpacked(metadata: pq.FileMetaData, packed: int, name: str) -> None:
+    """Refuse a file whose row groups unpack to too many bytes for its size [byte].
+
+    The metadata of single columns are not asked: where they are damaged, Arrow throws an exception that pyarrow does
+    not catch when `RowGroupMetaData.column` asks for them, and ends the process. When columns are read, it is an error.
+    """
+    unpacked = sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
     if unpacked > max(limits.RATIO_FROM, limits.current().unpacked_ratio * packed):
         raise limits.exceeded(name, f"{packed:,} bytes that unpack to {unpacked:,}", "unpacked_ratio", BOMB)
 
