@@ -194,6 +194,14 @@ def test_resuming_what_is_complete_returns_it(tmp_path: Path, whole: Path) -> No
         train(whole, resume=True, seed=3)
 
 
+def test_what_a_kill_left_of_a_training_that_had_not_begun_is_removed(tmp_path: Path, whole: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    (tmp_path / "run.training").mkdir()
+    (tmp_path / "run.training" / ".plan.toml.unfinished").touch()
+    resumes_without_an_epoch(out, force=True)
+
+
 def test_two_trainings_of_one_output_do_not_run_at_once(tmp_path: Path) -> None:
     out, refusals = tmp_path / "run", []
 

@@ -133,6 +133,7 @@ class Session:
         if not resumable:  # without checkpoints, only what is complete is worth keeping
             resume = self.staging.is_complete and path.is_file() and load_toml(path) == self.plan
         if resume and not path.is_file() and self._is_plan_of(self.out):
+            self.staging.clear()  # what a kill left of a session that had not begun
             return PUBLISHED
         if resume and path.is_file():
             self._require_same(load_toml(path))
