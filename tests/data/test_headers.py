@@ -49,6 +49,12 @@ def test_more_than_fits_has_is_refused(key: bytes, place: int, number: int) -> N
         check_headers(io.BytesIO(promising(content(image=True), key, number, place)))
 
 
+def test_a_first_header_that_lacks_a_keyword_hides_no_later_one() -> None:
+    lacking = content().replace(b"BITPIX  =", b"XXXXXX  =", 1)
+    with pytest.raises(ValueError, match="where FITS has 999 at most"):
+        check_headers(io.BytesIO(promising(lacking, b"TFIELDS", 2**53 + 1)))
+
+
 @pytest.mark.parametrize("key", [b"NAXIS", b"TFIELDS", b"NAXIS1", b"NAXIS2", b"PCOUNT", b"GCOUNT"])
 def test_negative_sizes_are_refused(key: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.fits").write_bytes(promising(content(), key, -9))

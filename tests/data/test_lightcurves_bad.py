@@ -462,6 +462,13 @@ def test_scattered_rows_are_gathered_by_object_and_told(tmp_path, monkeypatch, a
     assert any("do not follow one another" in note for note in source.notes)
 
 
+def test_scattered_rows_that_cannot_be_read_are_an_error_of_their_file(tmp_path):
+    rows = [f"{name},[59000.5 59001.5],g,5,1" for name in "abab"]
+    (tmp_path / "night.csv").write_text("\n".join(["id,mjd,band,flux,flux_error", *rows]) + "\n")
+    with pytest.raises(InputError, match=r"night\.csv.*mjd"):
+        list(open_lightcurves([tmp_path], FLUX).chunks())
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 9))
 def test_any_order_of_rows_gives_the_same_light_curves(tmp_path, seed, size):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.table import QTable
 
@@ -110,6 +111,19 @@ def test_chunks_damaged_by_a_crash_are_made_again(tmp_path, whole):
     parts[4].write_bytes(b"")
     assert predict(out, resume=True) == ["chunk 2", "chunk 3", "chunk 4", "chunk 5"]
     assert out.read_bytes() == whole
+
+
+def test_chunks_of_types_that_arrow_has_not_are_made_again(tmp_path, whole):
+    interrupt(tmp_path / "t.parquet", stop=5)
+    part = sorted((tmp_path / "t.parquet.partial").glob("*.arrow"))[2]
+    table = pa.table({"n": pa.array([1], pa.int64())})
+    with pa.ipc.new_file(part, table.schema) as file:
+        file.write_table(table)
+    part.write_bytes(part.read_bytes().replace(b"\x40\0\0\0", b"\x41\0\0\0"))  # 65 bits
+    with pytest.raises(pa.ArrowNotImplementedError):
+        pa.ipc.open_file(part)
+    assert predict(tmp_path / "t.parquet", resume=True) == ["chunk 2", "chunk 3", "chunk 4", "chunk 5"]
+    assert (tmp_path / "t.parquet").read_bytes() == whole
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, MemoryError])

@@ -149,6 +149,7 @@ def change_type(columns: Columns, random: Random) -> None:
 
 def _numbers(values: np.ndarray) -> np.ndarray:
     """Numbers instead of text, where it is no number already."""
+    values = values.reshape(len(values), -1)[:, 0] if values.size else np.zeros(len(values))
     if values.dtype.kind in "iufb":
         return np.nan_to_num(values.astype(float), posinf=1e9, neginf=-1e9)
     return np.unique(values, return_inverse=True)[1].astype(float)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
-from math import prod
 from typing import IO
 
 from astropy.io import fits
 
 MOST = 999
 """Largest number of axes, and of columns, that FITS has (Standard 4.0, sections 4.4.1 and 7.3.1)."""
-BLOCK = 2880
 DAMAGE = (EOFError, OSError, KeyError, TypeError, ValueError, OverflowError, fits.VerifyError)
 
 
@@ -28,7 +26,7 @@ def check_headers(file: IO[bytes]) -> None:
         while not problem:
             header = fits.Header.fromfile(file)
             if not (problem := _problem(header)):
-                file.seek(-(-_data_size(header) // BLOCK) * BLOCK, 1)
+                file.seek(_data_size(header), 1)
     file.seek(start)
     if problem:
         raise ValueError(problem)
@@ -39,16 +37,14 @@ def _problem(header: fits.Header) -> str:
     for key in ("NAXIS", "TFIELDS"):
         if isinstance(count := header.get(key, 0), int) and count > MOST:
             return f"{key} = {count}, where FITS has {MOST} at most"
-    for key in ("NAXIS", "TFIELDS", "PCOUNT", "GCOUNT", *(f"NAXIS{k + 1}" for k in range(header["NAXIS"]))):
+    for key in ("NAXIS", "TFIELDS", "PCOUNT", "GCOUNT", *(f"NAXIS{k + 1}" for k in range(header.get("NAXIS", 0)))):
         if isinstance(count := header.get(key, 0), int) and count < 0:
             return f"{key} = {count}, where it cannot be negative"
     return ""
 
 
 def _data_size(header: fits.Header) -> int:
-    """Bytes of the data that follow a header."""
-    axes = [header[f"NAXIS{k + 1}"] for k in range(header["NAXIS"])]
-    if header.get("GROUPS", False) and axes[:1] == [0]:
-        axes = axes[1:]
-    count = prod(axes) if axes else 0
-    return abs(header["BITPIX"]) // 8 * header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + count)
+    """Bytes of the blocks of data that follow a header, as astropy counts them."""
+    if header.get("GROUPS", False) and header.get("NAXIS1") == 0:  # random groups
+        header["NAXIS1"] = 1
+    return header.data_size_padded

@@ -115,11 +115,16 @@ def _fields(structs: pa.Array, kind: pa.DataType) -> dict[str, pa.Array]:
 
 def _has_time(old: dict[str, pa.Array], new: dict[str, pa.Array], counts: np.ndarray) -> np.ndarray:
     """Whether the list of a row has a measurement at the time of its newest one."""
-    for name in (n for n in TIMES if n in old):
+    for name in (n for n in TIMES if n in old and _is_number(old[n].type)):
+        earlier, newest = (pc.cast(times[name], pa.float64(), safe=False) for times in (old, new))
         owner = np.repeat(np.arange(len(counts)), counts)
-        same = pc.fill_null(pc.equal(old[name], new[name].take(pa.array(owner))), False)
+        same = pc.fill_null(pc.equal(earlier, newest.take(pa.array(owner))), False)
         return np.bincount(owner, same.to_numpy(zero_copy_only=False), len(counts)) > 0
     return np.zeros(len(counts), bool)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
 def _is_record(kind: pa.DataType | None) -> bool:

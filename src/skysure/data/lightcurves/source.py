@@ -292,7 +292,7 @@ class LightCurveSource(Source):
                 for table, columns in pairs
                 for block in self._unless_damaged(table.entry, long.blocks(table, columns))
             ]
-            whole = Block.concat(parts).regroup()
+            whole = Block.concat(parts).regroup() if parts else ()
             for start in range(0, len(whole), JOINED):
                 yield whole.take(np.arange(start, min(start + JOINED, len(whole))))
 

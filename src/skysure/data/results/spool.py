@@ -46,7 +46,7 @@ class Spool:
         for i, part in enumerate(parts):
             try:
                 is_intact = is_intact and part == self._part(i) and self._add_part(part)
-            except (pa.ArrowInvalid, OSError):
+            except (pa.ArrowException, OSError):
                 is_intact = False
             if not is_intact:
                 part.unlink()
