@@ -11,7 +11,7 @@ from astropy.table import QTable
 
 from skysure.errors import InputError
 
-from .parameters import NAMES
+from .parameters import NAMES, UNITS
 
 PSF_SIZE = 25
 """Pixels along each side of the PSFs that are kept; larger ones are cropped, smaller ones padded with zeros."""
@@ -150,6 +150,31 @@ class LensImages:
         for k, name in enumerate(NAMES):
             table[name] = self.truth[:, k]
         return table
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Give all that is known by the names of `skysure.data.images.hdf5`."""
+        names = ("image", "noise", "mask", "psf", "pixel_scale", "north", "parity", "flags")
+        arrays = {"id": self.ids} | {name: getattr(self, name) for name in names}
+        arrays |= {f"truth/{name}": self.truth[:, k] for k, name in enumerate(NAMES)}
+        return arrays | {f"objects/{name}": values for name, values in self.objects.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Invert `to_arrays`; what is missing is left to its default."""
+        n = len(arrays["id"])
+        truth = np.column_stack([arrays.get(f"truth/{name}", np.full(n, np.nan)) for name in NAMES])
+        names = ("image", "noise", "mask", "psf", "pixel_scale", "flags")
+        values = {name: arrays[name] for name in names if name in arrays}
+        values |= {name: arrays[name] for name in ("north", "parity") if name in arrays}
+        objects = {name.partition("/")[2]: values for name, values in arrays.items() if name.startswith("objects/")}
+        return cls(**values, ids=arrays["id"], truth=truth, objects=objects)
+
+    @property
+    def array_units(self) -> dict[str, str]:
+        """Units of `to_arrays` where there are any."""
+        return {"pixel_scale": "arcsec", "north": "deg"} | {
+            f"truth/{name}": unit for name, unit in zip(NAMES, UNITS, strict=True) if unit
+        }
 
 
 def shift_of_centre(shape: tuple[int, ...], size: int) -> tuple[float, float]:
