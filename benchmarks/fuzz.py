@@ -51,7 +51,9 @@ class Tally:
         value = {measure: r["value"] for measure, r in rows.items()}
         self.done = Counter({name: int(value.get(f"inputs_{name}", 0)) for name in READERS})
         self.errors = int(value.get("input_errors", 0))
-        self.seconds, self.memory = value.get("longest_seconds", 0.0), value.get("largest_memory", 0.0)
+        self.measured = rows.get("longest_seconds", {}).get("n") or 0
+        self.seconds = value["longest_seconds"] if self.measured else 0.0
+        self.memory = value["largest_memory"] if self.measured else 0.0
         note = rows.get("tracebacks", {}).get("note", "")
         self.failures = [(w.split()[0], int(w.split()[1])) for w in note.split("; ") if w]
 
@@ -76,9 +78,11 @@ class Tally:
         self.judge(outcome)
 
     def judge(self, outcome: Outcome) -> None:
-        """Keep the longest time, the largest memory, and the input if it failed."""
-        self.seconds, self.memory = max(self.seconds, outcome.seconds), max(self.memory, outcome.mebibytes)
-        if not outcome.good:
+        """Keep the input if it failed, else the longest time and the largest memory."""
+        if outcome.good:
+            self.measured += 1
+            self.seconds, self.memory = max(self.seconds, outcome.seconds), max(self.memory, outcome.mebibytes)
+        else:
             self.failures.append((outcome.reader, outcome.number))
             print(f"python tests/fuzz {outcome.reader} --only {outcome.number}   # {outcome.kind}", file=sys.stderr)
 
@@ -90,8 +94,8 @@ class Tally:
             *(row(f"inputs_{name}", count) for name, count in self.done.items()),
             row("input_errors", self.errors, note="the other inputs gave an answer"),
             row("tracebacks", len(self.failures), note=failures),
-            row("longest_seconds", self.seconds, "s"),
-            row("largest_memory", self.memory, "MiB", note=f"growth of a process over {BATCH} inputs"),
+            row("longest_seconds", self.seconds, "s", n=self.measured, note="of inputs that did not fail"),
+            row("largest_memory", self.memory, "MiB", n=self.measured, note=f"growth of a process over {BATCH} inputs"),
         ]
 
 

@@ -187,11 +187,13 @@ def _work(task: Task, base: Path, pipe: int) -> None:
         signal.signal(signal.SIGALRM, raise_too_long)
         limit = _size() + BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = _largest()
         folder = Path(tempfile.mkdtemp(dir=base))
         for number in range(task.start, task.stop):
             kind, seconds, text = attempt(task.reader, number, folder)
-            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            grown = _largest() - before
+            if kind not in GOOD:  # what it took does not count for those after it
+                before = _largest()
             line = json.dumps([kind, round(seconds, 4), round(grown, 1), text[-4000:]])
             os.write(pipe, line.encode() + b"\n")
             clear(folder)
@@ -202,6 +204,11 @@ def _work(task: Task, base: Path, pipe: int) -> None:
 def raise_too_long(*_: object) -> None:
     """End an input whose time is over."""
     raise TooLong
+
+
+def _largest() -> float:
+    """Most memory that this process had [MiB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _size() -> int:
