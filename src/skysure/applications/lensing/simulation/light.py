@@ -41,7 +41,7 @@ def sersic(
     log_area = torch.log2(radius * radius * (1 - e1 * e1 - e2 * e2))
     slope = 0.5 / (index * math.log(2))
     offset = torch.log2(b / math.log(2)) - 0.5 * log_area / index
-    exponent = torch.exp2(torch.addcmul(offset, squared_norm(*stretch(x, y, e1, e2)).log(), slope))
+    exponent = torch.exp2(squared_norm(*stretch(x, y, e1, e2)).log() * slope + offset)
     return intensity * torch.exp2((b / math.log(2) - exponent).clamp_min(FAINTEST))
 
 
