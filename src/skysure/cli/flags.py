@@ -36,12 +36,15 @@ class ReadingFlags:
         Unit of the flux, such as nJy; overrides the [reading] table.
     column
         NAME=COLUMN: skysure's name and that in the file, such as id=objname; repeat for more.
+    positions
+        Table with ra and dec: these objects are cut out of the images.
     """
 
     reading: Path | None = None
     zero_point: float | None = None
     unit: str | None = None
     column: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = ()
+    positions: Path | None = None
 
     def table(self, of_run: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """Give the `[reading]` table of the file, else of the run, overridden by the flags; None without flags."""
@@ -54,6 +57,8 @@ class ReadingFlags:
             table["zero_point"] = self.zero_point
         if self.unit is not None:
             table["unit"] = self.unit
+        if self.positions is not None:
+            table["positions"] = str(self.positions)
         columns = dict(map(_column, self.column))
         return table | ({"columns": table.get("columns", {}) | columns} if columns else {})
 

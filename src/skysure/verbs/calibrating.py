@@ -73,7 +73,7 @@ def calibrate(
     opening = reading_for(run, data, reading)
     reading, files = dict(run.reading if reading is None else reading), paths_of(list_data(data))
     identity = {"verb": "calibrate", "model": weights_hash(run), "test": test, "seed": seed}
-    identity |= {"content": identify(data, outputs=[out])}
+    identity |= {"content": identify(data, [out], reading)}
     origin = "" if files else IN_MEMORY
     session = Session(out, run.application, run.settings, reading, files, origin, identity=identity)
     with session.running(force=force, resumable=False) as stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from skysure.run.directory import Run
 from .inputs import is_source, is_table, list_data, paths_of
 
 
-def identify(data: Any, outputs: Sequence[str | Path] = ()) -> dict[str, Any] | None:
+def identify(
+    data: Any, outputs: Sequence[str | Path] = (), reading: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
     """Identify data by their content: files by size and checksum, chunks and tables in memory by that of their arrays.
 
     Parameters
@@ -23,6 +26,8 @@ def identify(data: Any, outputs: Sequence[str | Path] = ()) -> dict[str, Any] | 
     data : path, sequence of paths, tables or chunks, or Source
     outputs : sequence of path
         What is written meanwhile, perhaps into a folder of the data: it does not count.
+    reading : mapping, optional
+        The `[reading]` table; files that it names count as data.
 
     Returns
     -------
@@ -32,7 +37,7 @@ def identify(data: Any, outputs: Sequence[str | Path] = ()) -> dict[str, Any] | 
     items = list_data(data)
     if not items or is_source(data):
         return None
-    paths = paths_of(items)
+    paths = (*paths_of(items), *files_in(reading))
     facts = identify_files(paths, outputs) if paths else {}
     chunks = [chunk for chunk in items if not isinstance(chunk, str)]
     if not chunks:
@@ -43,6 +48,15 @@ def identify(data: Any, outputs: Sequence[str | Path] = ()) -> dict[str, Any] | 
             digest.update(f"{name}:{array.dtype.str}:{array.shape}:".encode())
             digest.update(_bytes_of(array))
     return facts | {"chunks": len(chunks), "sha256": digest.hexdigest()}
+
+
+def files_in(reading: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Select the files that a `[reading]` table names: positions, truth, noise, PSF.
+
+    >>> files_in({"unit": "nJy", "positions": "no such file"})
+    ()
+    """
+    return tuple(value for value in (reading or {}).values() if isinstance(value, str) and os.path.isfile(value))
 
 
 def weights_hash(run: Run) -> str:

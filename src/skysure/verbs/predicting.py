@@ -27,6 +27,7 @@ from skysure.settings import build, plain
 
 from .drawing import data_name
 from .exclusions import no_object, tell_left_out
+from .identity import files_in
 from .inputs import Paths, accelerator_on, any_given, has_table, list_data, load, open_for_run, paths_of, reading_for
 from .memory import release_memory
 from .object_columns import ObjectColumns
@@ -118,7 +119,7 @@ def predict(
     identity = metadata | {"data": files, "reading": dict(reading)} if is_repeatable else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
-    return _publish(paths, task, stamp_of(files), source, answers, progress)
+    return _publish(paths, task, stamp_of([*files, *files_in(reading)]), source, answers, progress)
 
 
 def _answers(source: Source, predict_chunk: Callable[[Any], Prediction]) -> Generator[Answer, None, None]:

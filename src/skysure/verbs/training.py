@@ -135,7 +135,7 @@ def _session(
     origin = "" if files else SIMULATED if simulated else IN_MEMORY
     identity: dict[str, Any] = {}
     if main:
-        identity = {"content": identify(data, outputs=[out])}
+        identity = {"content": identify(data, [out], reading)}
         identity |= {} if start is None else {"start": weights_hash(load(start))}
     return Session(out, name, settings, dict(reading or {}), files, origin, main, identity)
 

@@ -47,7 +47,7 @@ def write_image(
     """Write a FITS file: an image (a galaxy), its WCS unless it is bare, header cards, and extensions by name."""
     primary = fits.PrimaryHDU(galaxy() if image is None else image)
     if not bare:
-        primary.header.update((tangent() if wcs is None else wcs).to_header())
+        primary.header.update((tangent() if wcs is None else wcs).to_header(relax=True))
     primary.header.update(cards or {})
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)

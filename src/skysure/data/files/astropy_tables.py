@@ -15,7 +15,7 @@ from skysure.errors import InputError
 
 from .damage import file_errors
 from .entries import Entry
-from .fits_headers import check_headers
+from .fits_headers import check_headers, holds_images_alone
 from .names import ecsv_names, refuse_doubled, votable_fields
 from .types import plain_array, unreadable
 from .yaml import check_yaml
@@ -46,12 +46,20 @@ class AstropyTable:
         whole = pa.table({c: arrow_column(table[c]) for c in columns})
         yield from whole.to_batches(max_chunksize=BATCH)
 
+    def _require_table(self) -> None:
+        """Refuse a FITS file of images alone by its headers: mosaics are larger than memory."""
+        if self._kind == "fits" and self.entry.plain:
+            with self.entry.open() as stream:
+                if holds_images_alone(stream):
+                    raise ValueError("it holds images, no table")
+
     def _read(self):
         from astropy.io import fits
         from astropy.table import Table
 
-        content = self.entry.read()
         with file_errors(self.entry.name, f"{EXPECTED[self._kind]}, whole and well-formed"):
+            self._require_table()
+            content = self.entry.read()
             _check_header(self._kind, content, self.entry.name)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

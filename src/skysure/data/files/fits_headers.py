@@ -13,6 +13,23 @@ MOST = 999
 DAMAGE = (EOFError, OSError, KeyError, TypeError, ValueError, OverflowError, fits.VerifyError)
 
 
+def holds_images_alone(file: IO[bytes]) -> bool:
+    """Whether every extension of a FITS file is an image, as far as its headers can be parsed; nothing else is read."""
+    images = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            while True:
+                header = fits.Header.fromfile(file)
+                is_table = header.get("XTENSION") in ("BINTABLE", "TABLE") and not header.get("ZIMAGE", False)
+                if is_table or _problem(header):
+                    return False
+                images += header["NAXIS"] > 1
+                file.seek(-(-_data_size(header) // BLOCK) * BLOCK, 1)
+        except DAMAGE as error:
+            return isinstance(error, EOFError) and images > 0
+
+
 def check_headers(file: IO[bytes]) -> None:
     """Raise ValueError where a header has more axes or columns than FITS has, or a negative size.
 
