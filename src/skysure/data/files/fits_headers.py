@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO
 
@@ -13,21 +14,32 @@ MOST = 999
 DAMAGE = (EOFError, OSError, KeyError, TypeError, ValueError, OverflowError, fits.VerifyError)
 
 
-def holds_images_alone(file: IO[bytes]) -> bool:
-    """Whether every extension of a FITS file is an image, as far as its headers can be parsed; nothing else is read."""
-    images = 0
-    with warnings.catch_warnings():
+def walk_headers(file: IO[bytes]) -> Iterator[tuple[fits.Header, int]]:
+    """Walk over the headers of a FITS file, each with the bytes of its data, at whose beginning the file then is.
+
+    It ends after a header that FITS does not allow, and before one that cannot be parsed: astropy says what is wrong
+    with that.
+    """
+    with warnings.catch_warnings(), suppress(*DAMAGE):
         warnings.simplefilter("ignore")
-        try:
-            while True:
-                header = fits.Header.fromfile(file)
-                is_table = header.get("XTENSION") in ("BINTABLE", "TABLE") and not header.get("ZIMAGE", False)
-                if is_table or _problem(header):
-                    return False
-                images += header["NAXIS"] > 1
-                file.seek(-(-_data_size(header) // BLOCK) * BLOCK, 1)
-        except DAMAGE as error:
-            return isinstance(error, EOFError) and images > 0
+        while True:
+            header = fits.Header.fromfile(file)
+            if _problem(header):
+                yield header, 0
+                return
+            padded = _data_size(header)
+            yield header, header.data_size
+            file.seek(padded, 1)
+
+
+def holds_images_alone(file: IO[bytes]) -> bool:
+    """Whether a FITS file has images and no table, by its headers; nothing else is read."""
+    images = 0
+    for header, _ in walk_headers(file):
+        if header.get("XTENSION") in ("BINTABLE", "TABLE") and not header.get("ZIMAGE", False):
+            return False
+        images += header.get("NAXIS", 0) not in (0, 1)
+    return images > 0
 
 
 def check_headers(file: IO[bytes]) -> None:
@@ -37,13 +49,8 @@ def check_headers(file: IO[bytes]) -> None:
 
     A header that cannot be parsed is left to astropy, which says what is wrong with it.
     """
-    start, problem = file.tell(), ""
-    with warnings.catch_warnings(), suppress(*DAMAGE):
-        warnings.simplefilter("ignore")
-        while not problem:
-            header = fits.Header.fromfile(file)
-            if not (problem := _problem(header)):
-                file.seek(_data_size(header), 1)
+    start = file.tell()
+    problem = next(filter(None, (_problem(header) for header, _ in walk_headers(file))), "")
     file.seek(start)
     if problem:
         raise ValueError(problem)

@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry
-from skysure.data.files.fits_headers import check_headers
+from skysure.data.files.fits_headers import check_headers, walk_headers
 from skysure.errors import InputError, quote
 
 from .roles import Part, part_of
@@ -147,13 +147,14 @@ def open_frames(entry: Entry) -> Iterator[list[Frame]]:
     """
     with file_errors(entry.name), _seekable(entry) as (stream, size):
         check_headers(stream)
+        _check_sizes(stream, entry.name, size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with fits.open(stream, memmap=False, lazy_load_hdus=True) as file:
-                yield list(_frames(file, entry.name, size))
+                yield list(_frames(file, entry.name))
 
 
-def _frames(file: fits.HDUList, name: str, size: int) -> Iterator[Frame]:
+def _frames(file: fits.HDUList, name: str) -> Iterator[Frame]:
     for index in range(MOST_EXTENSIONS + 1):
         try:
             hdu = file[index]
@@ -162,28 +163,31 @@ def _frames(file: fits.HDUList, name: str, size: int) -> Iterator[Frame]:
         if index == MOST_EXTENSIONS:
             raise InputError(f"{name}: more than {MOST_EXTENSIONS:,} extensions", "fewer", "a damaged or hostile file")
         if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)) and len(hdu.shape) >= 2:
-            _check_claims(hdu, name, size)
+            _check_tiles(hdu, name)
             if all(hdu.shape):
                 yield Frame(hdu, name, index, file[0].header)
 
 
-def _check_claims(hdu: Any, name: str, size: int) -> None:
-    """Refuse an image that ends after its file does, or has tiles too large to be unpacked."""
-    if isinstance(hdu, fits.CompImageHDU):
-        if prod(hdu.tile_shape) > MOST_IN_TILE:
+def _check_sizes(stream: IO[bytes], name: str, size: int) -> None:
+    """Refuse an image of which its header promises more than the file has; the file is rewound."""
+    start = stream.tell()
+    for header, promised in walk_headers(stream):
+        if str(header.get("XTENSION", "IMAGE")).strip() == "IMAGE" and stream.tell() + promised > size:
+            axes = " × ".join(str(header.get(f"NAXIS{k + 1}")) for k in range(header["NAXIS"]))
             raise InputError(
-                f"{name}: a compressed image in tiles of {prod(hdu.tile_shape):,} pixels", f"at most {MOST_IN_TILE:,}",
-                "an unusual way of packing, or a hostile file", "unpack it (funpack)",
+                f"{name}: its header promises {axes} pixels, {promised:,} bytes",
+                f"at most {max(size - stream.tell(), 0):,} bytes, which follow in the file",
+                "it is truncated, or its header was edited", "fetch it again",
             )  # fmt: skip
-        return
-    info = hdu.fileinfo() or {}
-    bytes_of_pixels = abs(int(hdu.header["BITPIX"])) // 8 * prod(hdu.shape)
-    if info.get("datLoc", 0) + bytes_of_pixels > size:
-        axes = " × ".join(map(str, hdu.shape))
+    stream.seek(start)
+
+
+def _check_tiles(hdu: Any, name: str) -> None:
+    """Refuse a compressed image in tiles too large to be unpacked."""
+    if isinstance(hdu, fits.CompImageHDU) and prod(hdu.tile_shape) > MOST_IN_TILE:
         raise InputError(
-            f"{name}: its header promises {axes} pixels, {bytes_of_pixels:,} bytes",
-            f"at most {max(size - info.get('datLoc', 0), 0):,} bytes, which follow in the file",
-            "it is truncated, or its header was edited", "fetch it again",
+            f"{name}: a compressed image in tiles of {prod(hdu.tile_shape):,} pixels", f"at most {MOST_IN_TILE:,}",
+            "an unusual way of packing, or a hostile file", "unpack it (funpack)",
         )  # fmt: skip
 
 

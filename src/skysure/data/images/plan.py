@@ -70,9 +70,10 @@ def make_plan(paths: Sequence[str | Path], reading: Reading) -> Plan:
     InputError
         Where a path does not exist, is no image, or there is no image at all.
     """
-    fits, stored, skipped, rejected = [], [], [], []
+    fits, stored, skipped, rejected, errors = [], [], [], [], []
 
     def set_aside(path: Path, error: InputError) -> None:
+        errors.append(error)
         rejected.append(
             Rejected("", printable(str(path)), 0, f"the file was set aside: {error.cause or error.problem}")
         )
@@ -91,8 +92,8 @@ def make_plan(paths: Sequence[str | Path], reading: Reading) -> Plan:
             continue
         (fits if kind == "fits" else stored).append(entry)
     images, unused = _group(fits)
-    if not images and not stored and not rejected:
-        raise _no_image(paths, fits)
+    if not images and not stored:
+        raise errors[0] if errors else _no_image(paths, fits)
     tables = tuple(name for name in skipped if name.lower().endswith((".csv", ".ecsv", ".tsv", ".parquet", ".vot")))
     return Plan(_with_unique_ids(images), tuple(stored), (*rejected, *unused), tuple(skipped), tables)
 
