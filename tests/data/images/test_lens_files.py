@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from skysure.applications.lensing.images import LensImages
 from skysure.applications.lensing.source import read
+from skysure.data.images.hdf5 import ImageWriter
 from skysure.errors import InputError
 
 from .skies import SIZE, SKY, Write, galaxy, gaussian_psf, tangent, write_image
@@ -108,3 +109,27 @@ def test_sizes_are_gathered_and_cut(write: Write) -> None:
     np.testing.assert_array_equal(large.image[:, 8:-8, 8:-8], chunks[0].image)
     assert large.mask[:, :8].all()
     assert not large.mask[:, 8:-8, 8:-8].any()
+
+
+def test_simulated_images_are_read_again(tmp_path: Path, write: Write) -> None:
+    pytest.importorskip("h5py")
+    count = 70
+    images = LensImages(
+        np.stack([galaxy(seed=k) for k in range(count)]), noise=np.broadcast_to(SIGMA, (count, SIZE, SIZE)),
+        psf=gaussian_psf(), pixel_scale=0.05, truth=np.full((count, 8), 0.5), objects={"z_lens": np.arange(count)},
+    )  # fmt: skip
+    with ImageWriter(tmp_path / "a.h5", count) as writer:
+        writer.write(images.to_arrays())
+    write("b.fits", wcs=tangent())
+    source = read([str(tmp_path)])
+    assert [len(chunk) for chunk in source.chunks()] == [64, 6, 1]
+    assert len(source.index().ids) == 71
+    stored = LensImages.concat(list(source.chunks())[:2])
+    np.testing.assert_array_equal(stored.image, images.image)
+    np.testing.assert_array_equal(stored.objects["z_lens"], np.arange(count))
+    assert [chunk.ids.tolist() for chunk in source.take(np.array(["3", "69", "b"]))] == [["3"], ["69"], ["b"]]
+    (tmp_path / "c.h5").write_bytes((tmp_path / "a.h5").read_bytes()[:1000])
+    assert sum(map(len, source.chunks())) == 71
+    source = read([str(tmp_path)])
+    assert sum(map(len, source.chunks())) == 71
+    assert "c.h5" in source.rejected[0].file

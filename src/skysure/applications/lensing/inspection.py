@@ -17,7 +17,8 @@ from skysure.data.images.reading import Reading
 from skysure.data.problems import Problems
 from skysure.errors import InputError
 
-from .source import COLUMNS
+from .images import LensImages
+from .source import AT_ONCE, COLUMNS
 
 LISTED = 10
 """Images described one by one."""
@@ -51,6 +52,8 @@ def describe(paths: Sequence[str], reading: Reading | Mapping[str, Any] | None =
         facts["objects"] = len(collection.ids)
         summary = Summary()
         try:
+            for images in collection.stored(None, AT_ONCE, LensImages.from_arrays):
+                summary.add_stored(images)
             for cutout in collection.cutouts():
                 summary.add(cutout)
                 if len(tables) < LISTED:
@@ -94,6 +97,20 @@ class Summary:
         self.flags.update(cutout.flags)
         self.units[cutout.unit or "unknown"] += 1
         self.sizes[" × ".join(map(str, reversed(cutout.image.shape)))] += 1
+
+    def add_stored(self, images: LensImages) -> None:
+        """Add images of an HDF5 file."""
+        count = len(images)
+        self.sizes[" × ".join(map(str, images.image.shape[:0:-1]))] += count
+        self.units["unknown"] += count
+        places = {
+            "pixel_scale": images.pixel_scale, "position_angle_of_y": images.parity * (90 - images.north) % 360,
+            "noise": np.nanmedian(images.noise, axis=(1, 2)), "masked": images.mask.mean((1, 2)),
+        }  # fmt: skip
+        if np.isfinite(images.psf).all():
+            places["psf_fwhm"] = images.pixel_scale * [width(psf) for psf in images.psf]
+        for name, values in places.items():
+            self.values.setdefault(name, []).extend(values.tolist())
 
     def facts(self) -> dict[str, Any]:
         """Give the numbers: one where all are alike, else lowest, median and highest."""

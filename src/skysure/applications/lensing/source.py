@@ -132,6 +132,8 @@ class LensImageFiles(Source):
 
     def _chunks(self, ids: np.ndarray | None) -> Iterator[LensImages]:
         """Gather images of one size; of many sizes, the largest gathering is given out when too much waits."""
+        self._collection.begin()
+        yield from self._collection.stored(ids, AT_ONCE, LensImages.from_arrays)
         waiting: dict[tuple[int, ...], list[Cutout]] = {}
         for cutout in self._collection.cutouts(ids):
             waiting.setdefault(cutout.image.shape, []).append(cutout)

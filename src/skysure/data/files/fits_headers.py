@@ -20,16 +20,35 @@ def walk_headers(file: IO[bytes]) -> Iterator[tuple[fits.Header, int]]:
     It ends after a header that FITS does not allow, and before one that cannot be parsed: astropy says what is wrong
     with that.
     """
+    while (header := _parse(file)) is not None:
+        sizes = _sizes(header)
+        if sizes is None:
+            return
+        yield header, sizes[0]
+        if _problem(header):
+            return
+        with suppress(*DAMAGE):
+            file.seek(sizes[1], 1)
+            continue
+        return
+
+
+def _parse(file: IO[bytes]) -> fits.Header | None:
+    """Read the next header; None where there is none that can be parsed."""
     with warnings.catch_warnings(), suppress(*DAMAGE):
         warnings.simplefilter("ignore")
-        while True:
-            header = fits.Header.fromfile(file)
-            if _problem(header):
-                yield header, 0
-                return
-            padded = _data_size(header)
-            yield header, header.data_size
-            file.seek(padded, 1)
+        return fits.Header.fromfile(file)
+    return None
+
+
+def _sizes(header: fits.Header) -> tuple[int, int] | None:
+    """Bytes of the data that follow a header, without and with their padding; None where it does not tell."""
+    with suppress(*DAMAGE):
+        if _problem(header):
+            return 0, 0
+        padded = _data_size(header)
+        return header.data_size, padded
+    return None
 
 
 def holds_images_alone(file: IO[bytes]) -> bool:

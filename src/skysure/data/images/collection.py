@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from astropy import units as u
@@ -15,14 +16,19 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from skysure import limits
+from skysure.data.files.damage import file_errors
+from skysure.data.files.entries import Entry
 from skysure.errors import InputError
 
 from .cutouts import Cutout, OpenImage, open_image
+from .hdf5 import Arrays, ImageReader, open_images
 from .orientation import celestial_wcs
 from .plan import ImageFiles, make_plan
 from .reading import Reading
 from .rejected import Rejected
 from .tables import ObjectTable, Usual, read_objects
+
+C = TypeVar("C")
 
 MOSAIC_SIZE = 192
 """Pixels along each side of what is cut out of mosaics where the reading does not say."""
@@ -65,14 +71,20 @@ class ImageCollection:
             else None
         )
         self.tables = tuple(table for table in (truth, self.positions) if table is not None)
-        self.ids = (
-            np.array([image.id for image in self.plan.images], dtype=str)
-            if self.positions is None
-            else self.positions.ids
-        )
-        self.rejected: list[Rejected] = []
-        self.units: Counter[str] = Counter()
-        self.flags: Counter[str] = Counter()
+        self.ids = self._ids() if self.positions is None else self.positions.ids
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin an iteration: nothing has been set aside or read."""
+        self.rejected, self._errors = list(self.plan.rejected), []
+        self.units, self._count = Counter(), 0
+
+    def _ids(self) -> np.ndarray:
+        ids = [np.array([image.id for image in self.plan.images], dtype=str)]
+        for entry in self.plan.stored:
+            with suppress(InputError), _open_stored(entry) as reader:  # an error is told when the images are read
+                ids.append(reader.ids())
+        return np.concatenate(ids)
 
     def row_of(self, name: str) -> Mapping[str, object]:
         """Give the columns of an object in the tables; empty where it is in none."""
@@ -92,24 +104,38 @@ class ImageCollection:
             }
         return self._row_cache
 
+    def stored(self, ids: np.ndarray | None, at_once: int, build: Callable[[Arrays], C]) -> Iterator[C]:
+        """Read images of HDF5 files, those with these ids only, and build chunks of arrays by the names of `hdf5`."""
+        for entry in self.plan.stored:
+            try:
+                with _open_stored(entry) as reader:
+                    for start in range(0, len(reader), at_once):
+                        stop = min(start + at_once, len(reader))
+                        rows = None if ids is None else np.isin(reader.read(start, stop, ("id",))["id"], ids)
+                        if rows is None or rows.any():
+                            arrays = reader.read(start, stop)
+                            chunk = build(
+                                arrays if rows is None else {name: values[rows] for name, values in arrays.items()}
+                            )
+                            self._count += 1
+                            yield chunk
+            except InputError as error:
+                self._reject("", entry.name, 0, error)
+
     def cutouts(self, ids: np.ndarray | None = None) -> Iterator[Cutout]:
-        """Read objects one by one, those with these ids only, in the order of the files.
+        """Read objects of FITS files one by one, those with these ids only, in the order of the files.
 
         Raises
         ------
         InputError
-            The first one, where no object can be used.
+            The first one, where no object could be used since `begin`.
         """
-        self.rejected, self._errors = list(self.plan.rejected), []
-        self.units, self.flags = Counter(), Counter()
         wanted = None if ids is None else set(ids.tolist())
-        count = 0
         for cutout in self._whole(wanted) if self.positions is None else self._at_positions(wanted):
-            count += 1
+            self._count += 1
             self.units[cutout.unit or "unknown"] += 1
-            self.flags.update(cutout.flags)
             yield cutout
-        if not count and self._errors:
+        if not self._count and self._errors:
             raise self._errors[0]
 
     def _whole(self, wanted: set[str] | None) -> Iterator[Cutout]:
@@ -222,6 +248,15 @@ class ImageCollection:
             if missing := len(set(self.ids.tolist()) - set(table.ids.tolist())):
                 texts.append(f"{missing:,} images have no row in {table.file}")
         return tuple(texts)
+
+
+@contextmanager
+def _open_stored(entry: Entry) -> Iterator[ImageReader]:
+    """Open an HDF5 file; whatever goes wrong while it is read is an InputError."""
+    if not entry.plain:
+        raise InputError(f"{entry.name}: HDF5 in an archive or packed", "an HDF5 file as it is", "", "unpack it")
+    with file_errors(entry.name), open_images(entry.path) as reader:
+        yield reader
 
 
 def _sized(reading: Reading) -> Reading:

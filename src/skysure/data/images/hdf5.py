@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +37,8 @@ from skysure.extras import import_extra
 SUFFIXES = (".h5", ".hdf5")
 FORMAT, VERSION = "skysure images", 1
 REQUIRED = ("image", "id", "pixel_scale")
+MOST_BYTES = 1 << 24
+"""Largest image that is read [byte]."""
 CHUNK_BYTES = 1 << 20
 """Size of the pieces in which images are stored."""
 
@@ -157,6 +160,12 @@ class ImageReader:
             )  # fmt: skip
         self.names = tuple(self._sets)
         self.units = {name: str(data.attrs["unit"]) for name, data in self._sets.items() if "unit" in data.attrs}
+        for name, data in self._sets.items():
+            if (size := data.dtype.itemsize * prod(data.shape[1:])) > MOST_BYTES:
+                raise InputError(
+                    f"{path}: {size:,} bytes of '{name}' for each object", f"at most {MOST_BYTES:,}",
+                    "mosaics instead of cutouts, or a damaged file", "write cutouts",
+                )  # fmt: skip
         lengths = {name: data.shape[0] for name, data in self._sets.items()}
         if len(set(lengths.values())) > 1:
             raise InputError(f"{path}: the data sets have {lengths}", "one value for each object", "a damaged file")
