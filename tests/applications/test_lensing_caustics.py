@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import quad
 
 from skysure.applications.lensing.simulation import SIE, Lens, Shear
 from skysure.applications.lensing.simulation.caustics import caustic, critical_curve, cut
@@ -62,3 +65,45 @@ def test_sources_inside_the_cut_have_one_image_more() -> None:
     edge = torch.stack(cut(sie, shear))[:, 0, 45].numpy()[:, None, None]
     counts = [label(np.hypot(*(beta - s * edge)) < 0.02)[1] for s in (0.9, 1.1)]
     assert counts[0] == counts[1] + 1
+
+
+def enclosed_area(curve: tuple[torch.Tensor, torch.Tensor]) -> float:
+    """Area inside of a closed curve, by the shoelace formula."""
+    x, y = (c[0] for c in curve)
+    return 0.5 * abs(float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum()))
+
+
+@pytest.mark.parametrize("q", [0.3, 0.7, 1.0])
+def test_the_critical_curve_of_an_ellipsoid_holds_the_area_of_the_einstein_circle(q: float) -> None:
+    """It is where kappa = 1/2; with theta_E on the intermediate axis its area is pi theta_E^2."""
+    sie, shear = lens_of((1.2, (1 - q) / (1 + q), 0.0, 0.03, -0.05, 0.0, 0.0))
+    assert enclosed_area(critical_curve(sie, shear, 20_000)) == pytest.approx(math.pi * 1.2**2, rel=1e-6)
+
+
+def test_the_caustic_of_an_isothermal_ellipsoid_has_its_area() -> None:
+    """Against the integral over the parametric curve (Kormann, Schneider & Bartelmann 1994, eq. 31)."""
+    q, theta_E = 0.5, 1.1
+    f = math.sqrt(1 - q * q)
+
+    def point(angle: float) -> np.ndarray:
+        delta = math.sqrt(q * q * math.cos(angle) ** 2 + math.sin(angle) ** 2)
+        x = math.cos(angle) / delta - math.atan(f * math.cos(angle) / delta) / f
+        y = math.sin(angle) / delta - math.atanh(f * math.sin(angle) / delta) / f
+        return theta_E * math.sqrt(q) * np.array([x, y])
+
+    def integrand(angle: float) -> float:
+        slope = (point(angle + 1e-5) - point(angle - 1e-5)) / 2e-5
+        return point(angle)[0] * slope[1]
+
+    area = abs(quad(integrand, 0, 2 * math.pi, limit=200)[0])
+    sie, shear = lens_of((theta_E, 0.1, (1 / 9 - 0.01) ** 0.5, 0.0, 0.0, 0.0, 0.0))
+    assert enclosed_area(caustic(sie, shear, 20_000)) == pytest.approx(area, rel=1e-5)
+
+
+def test_the_caustic_of_a_sphere_with_shear_is_an_astroid() -> None:
+    """Half axes 2 gamma theta_E / (1 +- gamma), area 3 pi / 8 of their product (Finch et al. 2002)."""
+    gamma, theta_E = 0.1, 1.3
+    curve = caustic(*lens_of((theta_E, 0.0, 0.0, 0.0, 0.0, gamma, 0.0)), points=20_001)
+    half_axes = [float(c.abs().max()) for c in curve]
+    assert sorted(half_axes) == pytest.approx([2 * gamma * theta_E / (1 + gamma), 2 * gamma * theta_E / (1 - gamma)])
+    assert enclosed_area(curve) == pytest.approx(3 * math.pi / 8 * half_axes[0] * half_axes[1], rel=1e-6)
