@@ -8,7 +8,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from skysure.errors import InputError
-from skysure.methods.novelty import FeatureDistance, auroc, energy, fpr_at_tpr
+from skysure.methods.novelty import FeatureDistance, LargestDistance, auroc, energy, fpr_at_tpr
 
 
 def classes_in(dimensions, n, seed=0, classes=3):
@@ -175,3 +175,25 @@ def test_beyond_the_range_of_the_values_trained_on():
     middle = x[:, 0].abs() < 0.5
     distance = FeatureDistance(9).fit(features[middle])
     assert auroc(in_distribution=distance(features[middle]).numpy(), ood=distance(features[~middle]).numpy()) > 0.99
+
+
+def test_largest_distance_finds_what_is_far_in_one_group() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(3000, 60, generator=generator)
+    split = [50, 8, 2]
+    groups = rows.split(split, 1)
+    distance = LargestDistance(split).fit([g[:1000] for g in groups]).calibrate([g[1000:2000] for g in groups])
+    new = [g[2000:] for g in groups]
+    assert float(distance.is_ood(distance(new), 0.95).double().mean()) == pytest.approx(0.05, abs=0.02)
+    for k in range(3):
+        far = [g + 4.0 * (j == k) * torch.eye(split[j])[0] for j, g in enumerate(new)]
+        alone = FeatureDistance(60).fit(rows[:1000])
+        together = auroc(in_distribution=alone(torch.cat(new, 1)).numpy(), ood=alone(torch.cat(far, 1)).numpy())
+        by_group = auroc(in_distribution=distance(new).numpy(), ood=distance(far).numpy())
+        assert by_group > (together if k else 0.6)
+
+
+def test_largest_distance_flags_features_that_are_not_finite() -> None:
+    rows = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
+    distance = LargestDistance([3]).fit([rows[:200]]).calibrate([rows[200:]])
+    assert bool(distance.is_ood(distance([torch.tensor([[0.0, torch.nan, 0.0]])])))

@@ -2,6 +2,7 @@
 
 from .distance import FeatureDistance
 from .empirical_p_value import EmpiricalPValue, fisher_combined
+from .largest_distance import LargestDistance
 from .scores import auroc, energy, fpr_at_tpr
 
-__all__ = ["EmpiricalPValue", "FeatureDistance", "auroc", "energy", "fisher_combined", "fpr_at_tpr"]
+__all__ = ["EmpiricalPValue", "FeatureDistance", "LargestDistance", "auroc", "energy", "fisher_combined", "fpr_at_tpr"]
