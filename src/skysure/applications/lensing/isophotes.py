@@ -1,4 +1,4 @@
-"""Light of the lens galaxy: medians along ellipses of its second moments, plus smooth terms cos and sin of 2 and 4 angles.
+"""Light of the lens galaxy: medians along ellipses of its second moments, plus smooth terms of 2 and 4 angles.
 
 Arcs and neighbours cover less than half of most ellipses, so that medians do not see them (as in the ellipse fits of
 Jedrzejewski 1987, MNRAS 226, 747, with one ellipse for all radii). Pixels are sorted by their elliptical radius and

@@ -1,0 +1,80 @@
+"""Posterior samples of the parameters of lenses, and what the OOD score goes by."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from skysure.methods.sampling import sample
+
+from .encoding import encode, pixel_scales
+from .images import LensImages
+from .networks import LensModel
+from .parameters import from_unbounded
+from .settings import Query
+
+DRAWS = 4
+"""Draws from the distribution that each set of dropout masks gives."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Samples for some lenses, in the unbounded values that a network predicts; see `parameters.to_unbounded`.
+
+    Parameters
+    ----------
+    values : Tensor, float64, shape (mask, draw, object, value)
+        Draws of the same dropout masks (and member of an ensemble) differ by the noise in the data alone.
+    novelty : Tensor, shape (object, feature)
+        What the OOD score goes by.
+    pixel_scale : Tensor, shape (object, 1)
+        Arcsec per pixel.
+    signal_to_noise : Tensor, shape (object,)
+        Of what is left after the light of the lens galaxy is subtracted.
+    """
+
+    values: Float[Tensor, "mask draw object value"]
+    novelty: Float[Tensor, "object feature"]
+    pixel_scale: Float[Tensor, "object 1"]
+    signal_to_noise: Float[Tensor, " object"]
+
+    @property
+    def draws(self) -> Float[Tensor, "sample object value"]:
+        """All samples, in unbounded values."""
+        return self.values.flatten(0, 1)
+
+    @property
+    def parameters(self) -> Float[Tensor, "mask draw object value"]:
+        """Samples in the units of the parameters; see `parameters.NAMES`."""
+        return from_unbounded(self.values, self.pixel_scale)
+
+
+def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibrated: bool = True) -> Posterior:
+    """Draw from the posterior of each lens; its samples do not depend on the other lenses."""
+    encoded = encode(images, model.offset.device)
+    batch, keys = model.normalise(encoded), hash_of_each(images.ids)
+    masks = max(round(query.samples / (DRAWS * len(model.networks))), 1)
+    values, novelty = [], None
+    for k, network in enumerate(model.networks):
+        seed = query.seed + k
+        with torch.inference_mode():
+            summary, early = network.summarise(batch)
+        novelty = torch.cat([early, batch["scalars"]], 1) if novelty is None else novelty
+        raw = sample(network.stochastic, summary, masks, seed, shared=True)
+        values.append(network.head.draw(raw, DRAWS, seed, keys))
+    natural = torch.cat(values).double() * model.scale + model.offset
+    if calibrated:
+        natural = model.calibration(natural.flatten(0, 1)).view_as(natural)
+    residual = encoded["channels"][:, 1].sinh().clamp(min=0)
+    return Posterior(natural, novelty, pixel_scales(images).to(natural), residual.square().sum((1, 2)).sqrt())
+
+
+def hash_of_each(ids: np.ndarray) -> Int64[Tensor, " object"]:
+    """Hash each id to a number, from which the random numbers of its object derive."""
+    digests = (hashlib.blake2b(str(i).encode(errors="surrogateescape"), digest_size=8).digest() for i in ids)
+    return torch.tensor([int.from_bytes(digest, "little", signed=True) for digest in digests], dtype=torch.int64)

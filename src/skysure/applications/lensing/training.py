@@ -1,0 +1,136 @@
+"""Training of `lensing`: the likelihood of the true parameters, on images that are new in every epoch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from skysure.data.simulated import SimulatedSource
+from skysure.data.sources import TRAIN, VALIDATION, Source
+from skysure.errors import InputError
+from skysure.training import State, combine, fit
+
+from .encoding import Batch, encode, pixel_scales, turn
+from .images import LensImages
+from .networks import network
+from .parameters import NAMES, to_unbounded
+from .settings import Settings
+
+RECENT = 32
+"""Blocks of images that are kept to be shown again."""
+
+
+def train(
+    source: Source, settings: Settings, state: State | None = None, *, accelerator: Accelerator | None = None
+) -> Iterator[State]:
+    """Train on the training part, and yield a State after every epoch.
+
+    Raises
+    ------
+    InputError
+        Where a training or validation image lacks a true parameter, or has another size than the settings say.
+    """
+    model = network(settings, source.schema)
+    validation = [encode_labelled(chunk) for chunk in source.chunks(VALIDATION)]
+    require_truth(validation, VALIDATION)
+    model.adapt({name: torch.cat([batch[name] for batch in validation]) for name in ("truth", "scalars")})
+
+    def batches(part: str, epoch: int) -> Any:
+        if part == VALIDATION:
+            return validation
+        return EpochBatches(source, settings, epoch)
+
+    total = settings.per_epoch * settings.epochs if isinstance(source, SimulatedSource) else len(source.index().ids)
+    yield from fit(
+        model, batches, nll, settings.optimisation,
+        objects=total, seed=settings.seed, state=state, accelerator=accelerator,
+    )  # fmt: skip
+
+
+def nll(model: nn.Module, batch: Batch) -> Tensor:
+    """Negative log-likelihood of the true parameters of each image, summed over the members, shape (object,)."""
+    return model(batch)
+
+
+def encode_labelled(images: LensImages) -> Batch:
+    """Give a batch with "truth": the parameters as the network predicts them, lengths in pixels."""
+    truth = torch.as_tensor(images.truth, dtype=torch.float32)
+    return encode(images) | {"truth": to_unbounded(truth, pixel_scales(images))}
+
+
+def require_truth(batches: list[Batch], part: str) -> None:
+    """Raise InputError where there is no image, or one lacks a true parameter."""
+    if not batches or not all(torch.isfinite(batch["truth"]).all() for batch in batches):
+        raise InputError(
+            f"images of the {part} part without true parameters" if batches else f"no images in the {part} part",
+            ", ".join(NAMES), "observed lenses, whose parameters are not known",
+            "train on simulated images: skysure train lensing",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EpochBatches:
+    """Batches of one epoch: new images, and again those of a recent block, turned and mirrored at random.
+
+    Blocks of a simulator are drawn by other processes while the network trains; what is drawn does not depend on their
+    number.
+    """
+
+    source: Source
+    settings: Settings
+    epoch: int
+
+    @property
+    def blocks(self) -> int:
+        """New blocks of an epoch."""
+        return -(-self.settings.per_epoch // self.settings.batch)
+
+    def __len__(self) -> int:
+        return self.blocks * self.settings.uses
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = np.random.default_rng(combine(self.settings.seed, self.epoch))
+        recent: list[Batch] = []
+        for block in self._new_blocks():
+            recent = [*recent[-RECENT + 1 :], block]
+            for use in range(self.settings.uses):
+                batch = recent[rng.integers(len(recent))] if use else block
+                yield turn(batch, int(rng.integers(4)), bool(rng.integers(2)))
+
+    def _new_blocks(self) -> Iterator[Batch]:
+        if isinstance(self.source, SimulatedSource):
+            drawn = Blocks(self.source, self.settings.seed, self.epoch * self.blocks, self.blocks, self.settings.batch)
+            yield from DataLoader(drawn, batch_size=None, num_workers=simulation_workers())
+        else:
+            yield from map(encode_labelled, self.source.chunks(TRAIN))
+
+
+@dataclass(frozen=True)
+class Blocks(torch.utils.data.Dataset):
+    """Blocks of a simulator by number, encoded."""
+
+    source: SimulatedSource
+    seed: int
+    first: int
+    count: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Batch:
+        block = self.first + index
+        return encode_labelled(self.source.draw(self.seed, block, block * self.size))
+
+
+def simulation_workers() -> int:
+    """Number of processes that simulate: the processors beside the one that trains; none where there is one only."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 9) - 1
