@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skysure.applications.lensing.encoding import describe_psf, encode, turn
+from skysure.applications.lensing.encoding import describe_psf, encode, turn, turn_back
 from skysure.applications.lensing.images import LensImages
 from skysure.applications.lensing.isophotes import fit_light, pixel_grid
 
@@ -96,6 +96,13 @@ def test_truth_turns_like_its_lens() -> None:
     assert quarter.tolist() == pytest.approx([0.0, -0.3, -0.1, -0.05, 0.02, -0.04, 0.02, 1.0])
     mirror = turn({"channels": torch.zeros(1, 3, 4, 4), "truth": truth}, 0, True)["truth"][0]
     assert mirror.tolist() == pytest.approx([0.0, 0.3, -0.1, -0.02, 0.05, 0.04, 0.02, 1.0])
+
+
+@pytest.mark.parametrize("view", range(8))
+def test_parameters_turn_back(view: int) -> None:
+    truth = torch.randn(3, 8)
+    turned = turn({"channels": torch.zeros(3, 3, 4, 4), "truth": truth}, view % 4, view >= 4)["truth"]
+    assert torch.equal(turn_back(turned, view % 4, view >= 4), truth)
 
 
 def test_psf_is_described_by_width_and_ellipticity() -> None:

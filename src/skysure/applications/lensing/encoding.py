@@ -91,20 +91,26 @@ def turn(batch: Batch, quarters: int, mirrored: bool) -> Batch:
     return turned
 
 
+def turn_back(parameters: Tensor, quarters: int, mirrored: bool) -> Tensor:
+    """Invert `turn` for parameters, or what a network predicts for them, along the last axis."""
+    spins = SPIN_1["truth"], SPIN_2["truth"]
+    return _turn_vectors(_turn_vectors(parameters, *spins, -quarters % 4, False), *spins, 0, mirrored)
+
+
 def _turn_vectors(
     values: Tensor, spin_1: list[tuple[int, int]], spin_2: list[tuple[int, int]], quarters: int, mirrored: bool
 ) -> Tensor:
     values = values.clone()
     for a, b in spin_1:
-        x, y = -values[:, a] if mirrored else values[:, a], values[:, b]
+        x, y = -values[..., a] if mirrored else values[..., a], values[..., b]
         for _ in range(quarters):
             x, y = -y, x
-        values[:, a], values[:, b] = x.clone(), y.clone()
+        values[..., a], values[..., b] = x.clone(), y.clone()
     for a, b in spin_2:
         if mirrored:
-            values[:, b] *= -1
+            values[..., b] *= -1
         if quarters % 2:
-            values[:, [a, b]] *= -1
+            values[..., [a, b]] *= -1
     return values
 
 

@@ -11,8 +11,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from skysure.methods.sampling import sample
+from skysure.training import combine
 
-from .encoding import encode, pixel_scales
+from .encoding import encode, pixel_scales, turn, turn_back
 from .images import LensImages
 from .networks import LensModel
 from .parameters import from_unbounded
@@ -55,23 +56,30 @@ class Posterior:
 
 
 def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibrated: bool = True) -> Posterior:
-    """Draw from the posterior of each lens; its samples do not depend on the other lenses."""
-    encoded = encode(images, model.offset.device)
-    batch, keys = model.normalise(encoded), hash_of_each(images.ids)
-    masks = max(round(query.samples / (DRAWS * len(model.networks))), 1)
-    values, novelty = [], None
-    for k, network in enumerate(model.networks):
-        seed = query.seed + k
+    """Draw from the posterior of each lens; its samples do not depend on the other lenses.
+
+    The image is read in several orientations, as the settings say, each with dropout masks of its own.
+    """
+    encoded, keys = encode(images, model.offset.device), hash_of_each(images.ids)
+    passes = [(member, view) for member in range(len(model.networks)) for view in range(model.settings.views)]
+    masks = max(round(query.samples / (DRAWS * len(passes))), 1)
+    draws = -(-query.samples // (masks * len(passes)))
+    values, novelty = [], torch.empty(0)
+    for k, (member, view) in enumerate(passes):
+        network, orientation, seed = model.networks[member], (view % 4, view >= 4), combine(query.seed, k)
+        batch = model.normalise(turn(encoded, *orientation))
         with torch.inference_mode():
             summary, early = network.summarise(batch)
-        novelty = torch.cat([early, batch["scalars"]], 1) if novelty is None else novelty
+        if not k:
+            novelty = torch.cat([early, batch["scalars"]], 1)
         raw = sample(network.stochastic, summary, masks, seed, shared=True)
-        values.append(network.head.draw(raw, DRAWS, seed, keys))
-    natural = torch.cat(values).double() * model.scale + model.offset
+        natural = network.head.draw(raw, draws, seed, keys).double() * model.scale + model.offset
+        values.append(turn_back(natural, *orientation))
+    joined = torch.cat(values)
     if calibrated:
-        natural = model.calibration(natural.flatten(0, 1)).view_as(natural)
+        joined = model.calibration(joined.flatten(0, 1)).view_as(joined)
     residual = encoded["channels"][:, 1].sinh().clamp(min=0)
-    return Posterior(natural, novelty, pixel_scales(images).to(natural), residual.square().sum((1, 2)).sqrt())
+    return Posterior(joined, novelty, pixel_scales(images).to(joined), residual.square().sum((1, 2)).sqrt())
 
 
 def hash_of_each(ids: np.ndarray) -> Int64[Tensor, " object"]:

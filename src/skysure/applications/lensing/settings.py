@@ -48,6 +48,8 @@ class Settings(SupervisedSettings):
         Components of the mixture.
     width : int
         Channels of the first convolutional layers.
+    views : int
+        Orientations in which each image is read for a prediction: 1, 4 (quarters of a turn) or 8 (mirrored too).
     members : int
         Networks of an ensemble.
     average : float
@@ -56,7 +58,7 @@ class Settings(SupervisedSettings):
 
     instrument: str = "hst"
     population: Literal["survey", "hezaveh"] = "survey"
-    size: int = 96
+    size: int = 112
     objects: int = 0
     per_epoch: int = 6144
     uses: int = 2
@@ -64,6 +66,7 @@ class Settings(SupervisedSettings):
     head: Literal["gaussian", "correlated", "mixture", "flow"] = "mixture"
     components: int = 3
     width: int = 24
+    views: Literal[1, 4, 8] = 8
     members: int = 1
     average: float = 1.0
     hidden: int = 256
@@ -134,7 +137,7 @@ class Schema:
         Smallest and largest Einstein radius [arcsec].
     """
 
-    size: int = 96
+    size: int = 112
     pixel_scale: float = 0.05
     instrument: str = ""
     psf_fwhm: tuple[float, float] = (0.0, float("inf"))
