@@ -31,8 +31,9 @@ class Posterior:
     ----------
     values : Tensor, float64, shape (mask, draw, object, value)
         Draws of the same dropout masks (and member of an ensemble) differ by the noise in the data alone.
-    novelty : Tensor, shape (object, feature)
-        What the OOD score goes by.
+    novelty : list of Tensor, shape (object, feature)
+        What the OOD score goes by: statistics of early maps with the numbers that describe the image, the summary, and
+        the logarithms of the widths of the posterior.
     pixel_scale : Tensor, shape (object, 1)
         Arcsec per pixel.
     signal_to_noise : Tensor, shape (object,)
@@ -40,7 +41,7 @@ class Posterior:
     """
 
     values: Float[Tensor, "mask draw object value"]
-    novelty: Float[Tensor, "object feature"]
+    novelty: list[Float[Tensor, "object _"]]
     pixel_scale: Float[Tensor, "object 1"]
     signal_to_noise: Float[Tensor, " object"]
 
@@ -64,18 +65,19 @@ def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibr
     passes = [(member, view) for member in range(len(model.networks)) for view in range(model.settings.views)]
     masks = max(round(query.samples / (DRAWS * len(passes))), 1)
     draws = -(-query.samples // (masks * len(passes)))
-    values, novelty = [], torch.empty(0)
+    values, novelty = [], []
     for k, (member, view) in enumerate(passes):
         network, orientation, seed = model.networks[member], (view % 4, view >= 4), combine(query.seed, k)
         batch = model.normalise(turn(encoded, *orientation))
         with torch.inference_mode():
             summary, early = network.summarise(batch)
         if not k:
-            novelty = torch.cat([early, batch["scalars"]], 1)
+            novelty = [torch.cat([early, batch["scalars"]], 1), summary]
         raw = sample(network.stochastic, summary, masks, seed, shared=True)
         natural = network.head.draw(raw, draws, seed, keys).double() * model.scale + model.offset
         values.append(turn_back(natural, *orientation))
     joined = torch.cat(values)
+    novelty.append(joined.flatten(0, 1).std(0).clamp(min=1e-6).log().to(novelty[0]))
     if calibrated:
         joined = model.calibration(joined.flatten(0, 1)).view_as(joined)
     residual = encoded["channels"][:, 1].sinh().clamp(min=0)

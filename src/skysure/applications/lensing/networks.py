@@ -141,7 +141,8 @@ class LensModel(nn.Module):
             self.register_buffer(f"{prefix}offset", torch.zeros(count))
             self.register_buffer(f"{prefix}scale", torch.ones(count))
         self.calibration = PosteriorScaling(len(NAMES))
-        self.distance = FeatureDistance(self.networks[0].trunk.early + SCALARS)
+        early = self.networks[0].trunk.early + SCALARS
+        self.novelty = LargestDistance([early, settings.hidden, len(NAMES)])
 
     def adapt(self, batch: Batch) -> None:
         """Set the normalisation from some images: mean and standard deviation of their parameters and numbers."""

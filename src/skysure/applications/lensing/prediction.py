@@ -36,8 +36,7 @@ def predict(model: LensModel, chunk: LensImages, query: Query) -> Values:
     parts = [chunk[start : start + query.batch] for start in range(0, len(chunk), query.batch)]
     posteriors = [draw_posterior(model, part, query) for part in parts]
     samples = torch.cat([derived(p, part) for p, part in zip(posteriors, parts, strict=True)], 2)
-    novelty = torch.cat([p.novelty for p in posteriors])
-    distance = model.distance(novelty)
+    score = model.novelty([torch.cat(group) for group in zip(*(p.novelty for p in posteriors), strict=True)])
     names, units = (*NAMES, "q", "position_angle"), (*UNITS, "", "deg")
     flat = samples.flatten(0, 1)
     mean, (low, high) = flat.mean(0), flat.quantile(flat.new_tensor([0.5 - COVERAGE / 2, 0.5 + COVERAGE / 2]), dim=0)
@@ -46,8 +45,8 @@ def predict(model: LensModel, chunk: LensImages, query: Query) -> Values:
         {"id": chunk.ids}, names, units,
         *(t.cpu().numpy() for t in (mean, aleatoric, epistemic, flat)),
         low=low.cpu().numpy(), high=high.cpu().numpy(), coverage=COVERAGE,
-        ood_percentile=model.distance.ood_percentile(distance).cpu().numpy(),
-        is_ood=model.distance.is_ood(distance, query.ood_level).cpu().numpy(),
+        ood_percentile=model.novelty.ood_percentile(score).cpu().numpy(),
+        is_ood=model.novelty.is_ood(score, query.ood_level).cpu().numpy(),
         quality_flags=quality_flags(model, chunk, flat), labels=LABELS,
     )  # fmt: skip
     return prediction
