@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from skysure.methods.dropout import counter_rng
+from skysure.methods.posterior import PosteriorHead
 from skysure.methods.sampling import sample
 from skysure.training import combine
 
@@ -20,7 +22,9 @@ from .parameters import from_unbounded
 from .settings import Query
 
 DRAWS = 4
-"""Draws from the distribution that each set of dropout masks gives."""
+"""Draws from the distribution that each set of dropout masks gives, about."""
+DRAW_LAYER = 1_000
+"""Number of the stream of random numbers of the draws, beyond those of dropout layers."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibr
             summary, early = network.summarise(batch)
         if not k:
             novelty = [torch.cat([early, batch["scalars"]], 1), summary]
-        raw = sample(network.stochastic, summary, masks, seed, shared=True)
-        natural = network.head.draw(raw, draws, seed, keys).double() * model.scale + model.offset
+        draw = draw_values(network.head, summary, (masks, draws), seed, keys)
+        natural = draw.double() * model.scale + model.offset
         values.append(turn_back(natural, *orientation))
     joined = torch.cat(values)
     novelty.append(joined.flatten(0, 1).std(0).clamp(min=1e-6).log().to(novelty[0]))
@@ -82,6 +86,20 @@ def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibr
         joined = model.calibration(joined.flatten(0, 1)).view_as(joined)
     residual = encoded["channels"][:, 1].sinh().clamp(min=0)
     return Posterior(joined, novelty, pixel_scales(images).to(joined), residual.square().sum((1, 2)).sqrt())
+
+
+def draw_values(
+    head: PosteriorHead, summary: Float[Tensor, "object feature"], size: tuple[int, int], seed: int,
+    keys: Int64[Tensor, " object"],
+) -> Float[Tensor, "mask draw object value"]:  # fmt: skip
+    """Draw sets of dropout masks, and several times from the distribution that each of them gives."""
+    masks, draws = size
+    raw = sample(head.layers, summary, masks, seed, shared=True)
+    numbers = counter_rng.keys(seed, torch.arange(masks * draws, device=keys.device), keys)
+    u = counter_rng.uniform(numbers, DRAW_LAYER, head.distribution.uniforms).to(raw.device)
+    with torch.inference_mode():
+        values = head.distribution.from_uniform(raw.repeat_interleave(draws, 0), u)
+    return values.unflatten(0, size)
 
 
 def hash_of_each(ids: np.ndarray) -> Int64[Tensor, " object"]:

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from skysure.methods.dropout import Dropout
+from skysure.methods.likelihoods import CorrelatedGaussian, CorrelatedMixture, Gaussian
+from skysure.methods.novelty import LargestDistance
+from skysure.methods.posterior import Distribution, PosteriorHead, PosteriorScaling, SplineFlow
 from skysure.training import seeded
 
 from .encoding import CHANNELS, SCALARS, Batch
@@ -91,6 +93,14 @@ class AlexNetTrunk(nn.Module):
 TRUNKS = {"residual": ResidualTrunk, "alexnet": AlexNetTrunk}
 
 
+def distribution(settings: Settings) -> Distribution:
+    """Make the distribution of the parameters that the settings name."""
+    values = len(NAMES)
+    if settings.head == "mixture":
+        return CorrelatedMixture(values, settings.components)
+    return {"gaussian": Gaussian, "correlated": CorrelatedGaussian, "flow": SplineFlow}[settings.head](values)
+
+
 class Network(nn.Module):
     """Channels and numbers of an image to the distribution of its parameters.
 
@@ -99,12 +109,12 @@ class Network(nn.Module):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        width, learning = settings.hidden, settings.dropout
+        width = settings.hidden
         self.trunk = TRUNKS[settings.network](settings.width, settings.size)
         self.summary = nn.Linear(self.trunk.features + SCALARS, width)
-        dense = [(Dropout(nn.Linear(width, width), **learning), nn.ReLU()) for _ in range(settings.layers - 1)]
-        self.dense = nn.Sequential(*(layer for pair in dense for layer in pair))
-        self.head = posterior_head(settings.head, width, len(NAMES), components=settings.components, **learning)
+        self.head = PosteriorHead(
+            width, distribution(settings), hidden=(width,) * (settings.layers - 1), dropout=settings.dropout
+        )
 
     def summarise(self, batch: Batch) -> tuple[Float[Tensor, "object feature"], Float[Tensor, "object early"]]:
         """Compute the summary that the dense layers read, and statistics of early maps."""
@@ -113,7 +123,7 @@ class Network(nn.Module):
 
     def nll(self, batch: Batch) -> Float[Tensor, " object"]:
         """Negative log-likelihood of "truth", in the units of the network."""
-        return self.head.nll(self.dense(self.summarise(batch)[0]), batch["truth"])
+        return self.head.nll(self.summarise(batch)[0], batch["truth"])
 
 
 class LensModel(nn.Module):

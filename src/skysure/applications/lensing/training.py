@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from skysure.data.simulated import SimulatedSource
 from skysure.data.sources import TRAIN, VALIDATION, Source
@@ -23,9 +23,10 @@ from .images import LensImages
 from .networks import network
 from .parameters import NAMES, to_unbounded
 from .settings import Settings
+from .simulator import BLOCK
 
 RECENT = 32
-"""Blocks of images that are kept to be shown again."""
+"""Batches that are kept to be shown again."""
 
 
 def train(
@@ -48,7 +49,7 @@ def train(
             return validation
         return EpochBatches(source, settings, epoch)
 
-    total = settings.per_epoch * settings.epochs if isinstance(source, SimulatedSource) else len(source.index().ids)
+    total = settings.per_epoch * settings.epochs if is_endless(source) else len(source.index().ids)
     yield from fit(
         model, batches, nll, settings.optimisation,
         objects=total, seed=settings.seed, state=state, accelerator=accelerator,
@@ -78,9 +79,9 @@ def require_truth(batches: list[Batch], part: str) -> None:
 
 @dataclass(frozen=True)
 class EpochBatches:
-    """Batches of one epoch: new images, and again those of a recent block, turned and mirrored at random.
+    """Batches of one epoch: new images, and again some of the recent ones, turned and mirrored at random.
 
-    Blocks of a simulator are drawn by other processes while the network trains; what is drawn does not depend on their
+    Images of a simulator are drawn by other processes while the network trains; what is drawn does not depend on their
     number.
     """
 
@@ -88,47 +89,59 @@ class EpochBatches:
     settings: Settings
     epoch: int
 
-    @property
-    def blocks(self) -> int:
-        """New blocks of an epoch."""
-        return -(-self.settings.per_epoch // self.settings.batch)
-
     def __len__(self) -> int:
-        return self.blocks * self.settings.uses
+        return -(-self.settings.per_epoch // self.settings.batch) * self.settings.uses
 
     def __iter__(self) -> Iterator[Batch]:
         rng = np.random.default_rng(combine(self.settings.seed, self.epoch))
         recent: list[Batch] = []
-        for block in self._new_blocks():
-            recent = [*recent[-RECENT + 1 :], block]
+        for batch in rebatch(self._blocks(), self.settings.batch):
+            recent = [*recent[-RECENT + 1 :], batch]
             for use in range(self.settings.uses):
-                batch = recent[rng.integers(len(recent))] if use else block
-                yield turn(batch, int(rng.integers(4)), bool(rng.integers(2)))
+                chosen = recent[rng.integers(len(recent))] if use else batch
+                yield turn(chosen, int(rng.integers(4)), bool(rng.integers(2)))
 
-    def _new_blocks(self) -> Iterator[Batch]:
-        if isinstance(self.source, SimulatedSource):
-            drawn = Blocks(self.source, self.settings.seed, self.epoch * self.blocks, self.blocks, self.settings.batch)
-            yield from DataLoader(drawn, batch_size=None, num_workers=simulation_workers())
-        else:
+    def _blocks(self) -> Iterator[Batch]:
+        if not is_endless(self.source):
             yield from map(encode_labelled, self.source.chunks(TRAIN))
+            return
+        count = -(-self.settings.per_epoch // BLOCK)
+        blocks = Blocks(self.source, self.settings.seed, self.epoch * count, count)
+        yield from DataLoader(blocks, batch_size=None, num_workers=simulation_workers())
 
 
 @dataclass(frozen=True)
-class Blocks(torch.utils.data.Dataset):
+class Blocks(Dataset):
     """Blocks of a simulator by number, encoded."""
 
     source: SimulatedSource
     seed: int
     first: int
     count: int
-    size: int
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Batch:
         block = self.first + index
-        return encode_labelled(self.source.draw(self.seed, block, block * self.size))
+        return encode_labelled(self.source.draw(self.seed, block, block * BLOCK))
+
+
+def is_endless(source: Source) -> TypeGuard[SimulatedSource]:
+    """Whether a source simulates new images in every epoch."""
+    return isinstance(source, SimulatedSource) and source.n is None
+
+
+def rebatch(blocks: Iterable[Batch], size: int) -> Iterator[Batch]:
+    """Join and divide batches so that each has `size` images; what is left at the end makes a smaller one."""
+    held: Batch = {}
+    for block in blocks:
+        held = {name: torch.cat([held[name], block[name]]) for name in block} if held else block
+        while len(held["truth"]) >= size:
+            yield {name: values[:size] for name, values in held.items()}
+            held = {name: values[size:] for name, values in held.items()}
+    if held and len(held["truth"]):
+        yield held
 
 
 def simulation_workers() -> int:
