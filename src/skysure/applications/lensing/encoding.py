@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .images import LensImages
 from .isophotes import fit_light, pixel_grid
+from .parameters import to_unbounded
 
 Batch = dict[str, Tensor]
 
@@ -117,3 +118,8 @@ def _turn_vectors(
 def pixel_scales(images: LensImages) -> Float[Tensor, "object 1"]:
     """Arcsec per pixel of each image."""
     return torch.as_tensor(np.asarray(images.pixel_scale), dtype=torch.float32)[:, None]
+
+
+def true_values(images: LensImages) -> Tensor:
+    """True parameters as a network predicts them, NaN where unknown, shape (object, value)."""
+    return to_unbounded(torch.as_tensor(images.truth), pixel_scales(images).double())

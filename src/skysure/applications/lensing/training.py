@@ -18,10 +18,10 @@ from skysure.data.sources import TRAIN, VALIDATION, Source
 from skysure.errors import InputError
 from skysure.training import State, combine, fit
 
-from .encoding import Batch, encode, pixel_scales, turn
+from .encoding import Batch, encode, true_values, turn
 from .images import LensImages
 from .networks import network
-from .parameters import NAMES, to_unbounded
+from .parameters import NAMES
 from .settings import Settings
 from .simulator import BLOCK
 
@@ -63,8 +63,7 @@ def nll(model: nn.Module, batch: Batch) -> Tensor:
 
 def encode_labelled(images: LensImages) -> Batch:
     """Give a batch with "truth": the parameters as the network predicts them, lengths in pixels."""
-    truth = torch.as_tensor(images.truth, dtype=torch.float32)
-    return encode(images) | {"truth": to_unbounded(truth, pixel_scales(images))}
+    return encode(images) | {"truth": true_values(images).float()}
 
 
 def require_truth(batches: list[Batch], part: str) -> None:
