@@ -205,7 +205,7 @@ def _stack(name: str, values: Any, kind: type = np.float32) -> np.ndarray:
             f"{name} of shape {array.shape}", "(row, column), or (object, row, column)",
             "an image of several bands" if array.ndim > 3 else "", f"one band: {name}[0]" if array.ndim > 3 else "",
         )  # fmt: skip
-    return array.astype(kind)
+    return np.ascontiguousarray(array, kind)
 
 
 def _each(values: Any, n: int) -> np.ndarray:

@@ -23,6 +23,8 @@ from .settings import Query
 
 DRAWS = 4
 """Draws from the distribution that each set of dropout masks gives, about."""
+FARTHEST = 6.0
+"""Largest distance of a draw from the mean of the training images, in standard deviations over them."""
 DRAW_LAYER = 1_000
 """Number of the stream of random numbers of the draws, beyond those of dropout layers."""
 
@@ -78,7 +80,7 @@ def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibr
         if not k:
             novelty = [torch.cat([early, batch["scalars"]], 1), summary]
         draw = draw_values(network.head, summary, (masks, draws), seed, keys)
-        natural = draw.double() * model.scale + model.offset
+        natural = draw.double().clamp(-FARTHEST, FARTHEST) * model.scale + model.offset
         values.append(turn_back(natural, *orientation))
     joined = torch.cat(values)
     novelty.append(joined.flatten(0, 1).std(0).clamp(min=1e-6).log().to(novelty[0]))

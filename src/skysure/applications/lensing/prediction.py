@@ -43,7 +43,8 @@ def predict(model: LensModel, chunk: LensImages, query: Query) -> Values:
     aleatoric, epistemic = split_covariance(samples)
     prediction = Values(
         {"id": chunk.ids}, names, units,
-        *(t.cpu().numpy() for t in (mean, aleatoric, epistemic, flat)),
+        *(t.cpu().numpy() for t in (mean, aleatoric, epistemic)),
+        samples.transpose(0, 1).flatten(0, 1)[: query.samples].cpu().numpy(),
         low=low.cpu().numpy(), high=high.cpu().numpy(), coverage=COVERAGE,
         ood_percentile=model.novelty.ood_percentile(score).cpu().numpy(),
         is_ood=model.novelty.is_ood(score, query.ood_level).cpu().numpy(),
