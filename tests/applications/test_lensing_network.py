@@ -39,7 +39,7 @@ TINY = Settings(
     calibration=64,
     test=32,
     views=4,
-)
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

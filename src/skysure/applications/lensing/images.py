@@ -90,7 +90,7 @@ class LensImages:
             if name != "objects" and len(column) != n:
                 raise InputError(f"{len(column)} values of {name} for {n} images", "one for each image")
         for name, value in values.items():
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, value if name == "objects" else np.ascontiguousarray(value))
 
     def __len__(self) -> int:
         return len(self.image)
