@@ -20,7 +20,7 @@ from .settings import Query
 FEWEST = 30
 """Lenses with true parameters below which the posterior cannot be calibrated."""
 NOVELTY_IMAGES = 4000
-"""Training images from which the centres and covariances of the OOD score are estimated."""
+"""Training images from which the centres and covariances of the OOD score are estimated, at most."""
 
 
 def calibrate(model: LensModel, source: Source) -> None:
@@ -34,25 +34,26 @@ def calibrate(model: LensModel, source: Source) -> None:
         Where fewer than 30 lenses have a true parameter.
     """
     model.eval()
-    draws, truth, novelty = [], [], []
+    draws, truth, novelty, signal = [], [], [], []
     for images, posterior in posteriors(model, source.chunks(CALIBRATION), calibrated=False):
         draws.append(posterior.draws)
         truth.append(true_values(images))
         novelty.append(posterior.novelty)
+        signal.append(posterior.signal_to_noise)
     known = torch.isfinite(torch.cat(truth)) if truth else torch.zeros(0, 1, dtype=torch.bool)
     if known.any(1).sum() < FEWEST:
         raise InputError(
             f"{int(known.any(1).sum())} lenses with true parameters in the {CALIBRATION} part", f"{FEWEST} at least",
             "observed lenses without a table of true parameters", "[reading] truth = FILE, or simulated images",
         )  # fmt: skip
-    model.calibration.fit(torch.cat(draws, 1), torch.cat(truth))
+    model.calibration.fit(torch.cat(draws, 1), torch.cat(truth), torch.cat(signal))
     fit_novelty(model, source)
     model.novelty.calibrate(join(novelty))
 
 
 def fit_novelty(model: LensModel, source: Source) -> None:
     """Fit the centres of the OOD score to images of the training part."""
-    batches = -(-NOVELTY_IMAGES // Query().batch)
+    batches = -(-min(NOVELTY_IMAGES, model.settings.per_epoch) // Query().batch)
     training = posteriors(model, source.chunks(TRAIN), calibrated=False)
     groups = [posterior.novelty for _, posterior in islice(training, batches)]
     if groups:

@@ -84,10 +84,11 @@ def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibr
         values.append(turn_back(natural, *orientation))
     joined = torch.cat(values)
     novelty.append(joined.flatten(0, 1).std(0).clamp(min=1e-6).log().to(novelty[0]))
-    if calibrated:
-        joined = model.calibration(joined.flatten(0, 1)).view_as(joined)
     residual = encoded["channels"][:, 1].sinh().clamp(min=0)
-    return Posterior(joined, novelty, pixel_scales(images).to(joined), residual.square().sum((1, 2)).sqrt())
+    signal_to_noise = residual.square().sum((1, 2)).sqrt()
+    if calibrated:
+        joined = model.calibration(joined.flatten(0, 1), signal_to_noise).view_as(joined)
+    return Posterior(joined, novelty, pixel_scales(images).to(joined), signal_to_noise)
 
 
 def draw_values(

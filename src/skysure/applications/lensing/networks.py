@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from skysure.methods.calibration import PosteriorScaling
 from skysure.methods.likelihoods import CorrelatedGaussian, CorrelatedMixture, Gaussian
 from skysure.methods.novelty import LargestDistance
-from skysure.methods.posterior import Distribution, PosteriorHead, PosteriorScaling, SplineFlow
+from skysure.methods.posterior import Distribution, PosteriorHead, SplineFlow
 from skysure.training import seeded
 
 from .encoding import CHANNELS, SCALARS, Batch
@@ -17,6 +18,10 @@ from .parameters import NAMES
 from .settings import Schema, Settings
 
 Maps = Float[Tensor, "object channel row column"]
+
+
+SIGNAL_BINS = 3
+"""Bins of the signal-to-noise ratio, each with a calibration of its own."""
 
 
 class Residual(nn.Module):
@@ -150,7 +155,7 @@ class LensModel(nn.Module):
         for prefix, count in (("", len(NAMES)), ("scalar_", SCALARS)):
             self.register_buffer(f"{prefix}offset", torch.zeros(count))
             self.register_buffer(f"{prefix}scale", torch.ones(count))
-        self.calibration = PosteriorScaling(len(NAMES))
+        self.calibration = PosteriorScaling(len(NAMES), SIGNAL_BINS)
         early = self.networks[0].trunk.early + SCALARS
         self.novelty = LargestDistance([early, settings.hidden, len(NAMES)])
 
