@@ -71,9 +71,10 @@ def card(folder: Path) -> str:
     """Describe a shipped model in one page."""
     run, metrics = load_run(folder), read_metrics(folder)
     scores = list_scores([s for s in metrics["scores"] if s.get("headline")])
-    facts = {"name": folder.name, "objects": metrics["objects"], "scores": scores} | run.card["parts"]
+    facts = {"name": folder.name, "objects": metrics["objects"], "scores": scores} | run.card.get("parts", {})
     if run.application == "lensing":
-        facts |= {"train": run.settings.per_epoch * run.settings.epochs, "real": real_lenses()}
+        images = {"train": run.settings.per_epoch * run.settings.epochs, "calibration": run.settings.calibration}
+        facts |= images | {"real": real_lenses()}
         return LENSES.format(**facts)
     values = {measure: f"{value:.2g}" for measure, value in measures("supernovae").items()}
     forecasts = list_scores([s for s in metrics["scores"] if s["name"].startswith("forecast_")])

@@ -50,11 +50,14 @@ def read(name: str, data: Paths, reading: Mapping[str, Any] | None = None) -> So
 
 
 def open_data(app: Application, settings: Any, data: Sequence[Any], reading: Mapping[str, Any]) -> Source:
-    """Open the data of an application: the files or chunks in memory that are given, else a simulation."""
+    """Open the data of an application: the files or chunks in memory that are given, else a simulation.
+
+    Settings with `objects` = 0 ask for a simulation without end: new objects in every epoch of a training.
+    """
     if data:
         require_reader(app)
         return app.read(chunks_of_tables(app, data, reading), dict(reading))
-    return app.simulate(settings, settings.objects, settings.seed)
+    return app.simulate(settings, settings.objects or None, settings.seed)
 
 
 def open_environment(app: Application, settings: Any, data: Any) -> Any:
