@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .images import LensImages
-from .isophotes import fit_light, pixel_grid
+from .isophotes import fit_light, pixel_grid, sort
 from .parameters import to_unbounded
 
 Batch = dict[str, Tensor]
@@ -62,8 +62,10 @@ def median_of(
     values: Float[Tensor, "object row column"], used: Bool[Tensor, "object row column"]
 ) -> Float[Tensor, " object"]:
     """Median of the used pixels of each image; 1 where there is none."""
-    masked = torch.where(used, values, torch.nan).flatten(1)
-    return masked.nanmedian(1).values.nan_to_num(nan=1.0)
+    ranked = sort(torch.where(used, values, torch.inf).flatten(1))
+    count = used.flatten(1).sum(1, keepdim=True)
+    middle = ranked.gather(1, (count - 1).clamp(min=0) // 2)[:, 0]
+    return torch.where(torch.isfinite(middle), middle, 1.0)
 
 
 def describe_psf(psf: Float[Tensor, "object row column"]) -> Float[Tensor, "object 5"]:

@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 WINDOW = 6.0
@@ -50,7 +51,7 @@ def fit_light(image: Images, mask: Masks) -> Light:
     centre, moments = fit_moments(torch.where(usable, image, 0.0).clamp(min=0), x, y)
     dx, dy = x - centre[:, :1, None], y - centre[:, 1:, None]
     radius, cosine, sine = elliptical(dx, dy, moments)
-    order = radius.flatten(1).argsort(1)
+    order = argsort(radius.flatten(1))
     groups = Groups.of(image.shape[-1], image)
     values, used = (t.flatten(1).gather(1, order) for t in (image, usable))
     profile = groups.median(values, used)
@@ -163,6 +164,16 @@ def _shape(centre: Tensor, moments: Tensor, profile: Tensor, groups: Groups) -> 
     return torch.cat([centre, torch.stack([half_width, factor * chi1, factor * chi2, light], 1)], 1)
 
 
+def sort(values: Float[Tensor, "object pixel"]) -> Float[Tensor, "object pixel"]:
+    """Sort along the second axis; on a processor by NumPy, whose vector instructions take an eighth of the time."""
+    return values.sort(1).values if values.is_cuda else torch.from_numpy(np.sort(values.numpy(), 1))
+
+
+def argsort(values: Float[Tensor, "object pixel"]) -> Int64[Tensor, "object pixel"]:
+    """Give the order of values along the second axis, see `sort`."""
+    return values.argsort(1) if values.is_cuda else torch.from_numpy(np.argsort(values.numpy(), 1))
+
+
 class Groups:
     """Pixels in the order of their elliptical radius, divided into groups like elliptical annuli.
 
@@ -213,7 +224,7 @@ class Groups:
         medians = []
         masked = torch.where(used, values, torch.inf)
         for start, stop in zip(self.edges, self.edges[1:], strict=False):
-            ranked = masked[:, start:stop].sort(1).values
+            ranked = sort(masked[:, start:stop])
             count = used[:, start:stop].sum(1, keepdim=True)
             lower, upper = ((count - 1).clamp(min=0) // 2, count.clamp(max=stop - start - 1) // 2)
             medians.append(0.5 * (ranked.gather(1, lower) + ranked.gather(1, upper)))
