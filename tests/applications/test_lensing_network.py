@@ -169,14 +169,39 @@ def test_prediction_turns_with_the_image(model: LensModel, images: LensImages) -
     query = Query(samples=800)
     straight, turned = (predict(model, chunk, query) for chunk in (images, quarter))
     error = straight.mean - turned.mean * np.array([1, -1, -1, 1, 1, -1, -1, 1, 1, 1])
-    tolerance = 6 * np.sqrt(np.einsum("ovv->ov", straight.predictive) / 800 * 2)
-    assert (np.abs(error[:, [0, 1, 2, 5, 6]]) < tolerance[:, [0, 1, 2, 5, 6]]).mean() > 0.97
+    width = np.sqrt(np.einsum("ovv->ov", straight.predictive))
+    for k in (0, 1, 2, 5, 6):  # dropout masks belong to an orientation: small differences remain
+        assert np.abs(error[:, k]).mean() < 0.3 * width[:, k].mean()
 
 
 def test_lengths_follow_the_pixel_scale(model: LensModel, images: LensImages) -> None:
     other = predict(model, replace(images, pixel_scale=2 * images.pixel_scale), Query())
     assert np.allclose(other.mean[:, 0], 2 * predict(model, images, Query()).mean[:, 0])
     assert all("pixel scale outside" in flag for flag in other.quality_flags)
+
+
+def test_centre_is_that_of_the_whole_image(model: LensModel, images: LensImages) -> None:
+    """A row and a column more, at the top and on the right, move the middle of the image by half a pixel."""
+
+    def widen(name: str, value: float) -> np.ndarray:
+        return np.pad(getattr(images, name), ((0, 0), (0, 1), (0, 1)), constant_values=value)
+
+    wider = replace(images, image=widen("image", 0), noise=widen("noise", 1), mask=widen("mask", True))
+    expected, prediction = predict(model, images, Query()), predict(model, wider, Query())
+    half = 0.5 * images.pixel_scale[0]
+    assert np.allclose(prediction.mean[:, [3, 4]], expected.mean[:, [3, 4]] - half, atol=1e-6)
+    assert np.allclose(prediction.mean[:, 0], expected.mean[:, 0])
+
+
+def test_velocity_dispersion_where_redshifts_are_known(model: LensModel, images: LensImages) -> None:
+    redshifts = {"z_lens": np.full(len(images), 0.2), "z_source": np.full(len(images), 0.6)}
+    redshifts["z_source"][0] = np.nan
+    prediction = predict(model, replace(images, objects=redshifts), Query())
+    table = prediction.to_table()
+    assert np.isnan(table["sigma_SIE"][0].value)
+    assert np.isfinite(table["theta_E_epistemic"]).all()
+    assert 100 < np.median(table["sigma_SIE"][1:].to_value("km/s")) < 600
+    assert np.isfinite(table["mass"][1:].to_value("solMass")).all()
 
 
 def test_missing_psf_is_flagged(model: LensModel, images: LensImages) -> None:

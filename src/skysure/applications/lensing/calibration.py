@@ -63,11 +63,11 @@ def fit_novelty(model: LensModel, source: Source) -> None:
 def posteriors(
     model: LensModel, chunks: Iterator[LensImages], query: Query | None = None, *, calibrated: bool = True
 ) -> Iterator[tuple[LensImages, Posterior]]:
-    """Yield the images of chunks, some at a time, with samples of their posterior."""
+    """Yield images, some at a time and cut to the size of the network, with samples of their posterior."""
     query = query or Query()
     for chunk in chunks:
         for start in range(0, len(chunk), query.batch):
-            part = chunk[start : start + query.batch]
+            part = chunk[start : start + query.batch].cut(model.settings.size)
             yield part, draw_posterior(model, part, query, calibrated=calibrated)
 
 

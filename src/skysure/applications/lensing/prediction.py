@@ -8,10 +8,11 @@ from torch import Tensor
 
 from skysure.predictions import Label, Values
 
-from .images import LensImages
+from .derived import mass, velocity_dispersion
+from .images import LensImages, shift_of_centre
 from .inference import Posterior, draw_posterior
 from .networks import LensModel
-from .parameters import NAMES, UNITS, axis_ratio, circular_moments, position_angle
+from .parameters import LENGTHS, NAMES, UNITS, axis_ratio, circular_moments, position_angle
 from .settings import Query
 
 COVERAGE = 0.683
@@ -26,6 +27,8 @@ LABELS = {
     "gamma2": Label("External shear, sin 2 phi"),
     "mu": Label("Total magnification of the source: its flux over that without the lens"),
     "q": Label("Axis ratio of the mass", "phys.axisRatio"),
+    "sigma_SIE": Label("Velocity dispersion of the isothermal sphere of that Einstein radius", "phys.veloc.dispersion"),
+    "mass": Label("Projected mass inside the Einstein radius", "phys.mass"),
     "position_angle": Label("Position angle of the major axis of the mass, east of north", "pos.posAng"),
 }
 
@@ -33,11 +36,13 @@ LABELS = {
 def predict(model: LensModel, chunk: LensImages, query: Query) -> Values:
     """Predict the parameters of the lenses of a chunk."""
     model.eval()
-    parts = [chunk[start : start + query.batch] for start in range(0, len(chunk), query.batch)]
+    size = model.settings.size
+    parts = [chunk[start : start + query.batch].cut(size) for start in range(0, len(chunk), query.batch)]
     posteriors = [draw_posterior(model, part, query) for part in parts]
-    samples = torch.cat([derived(p, part) for p, part in zip(posteriors, parts, strict=True)], 2)
+    shift = shift_of_centre(chunk.image.shape[1:], size)
+    derived = [derive(posterior, part, shift) for posterior, part in zip(posteriors, parts, strict=True)]
+    samples, (_, names, units) = torch.cat([values for values, _, _ in derived], 2), derived[0]
     score = model.novelty([torch.cat(group) for group in zip(*(p.novelty for p in posteriors), strict=True)])
-    names, units = (*NAMES, "q", "position_angle"), (*UNITS, "", "deg")
     flat = samples.flatten(0, 1)
     mean, (low, high) = flat.mean(0), flat.quantile(flat.new_tensor([0.5 - COVERAGE / 2, 0.5 + COVERAGE / 2]), dim=0)
     aleatoric, epistemic = split_covariance(samples)
@@ -53,18 +58,32 @@ def predict(model: LensModel, chunk: LensImages, query: Query) -> Values:
     return prediction
 
 
-def derived(posterior: Posterior, images: LensImages) -> Tensor:
-    """Give samples of the parameters with axis ratio and position angle, shape (mask, draw, object, value).
+def derive(
+    posterior: Posterior, images: LensImages, shift: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Tensor, tuple[str, ...], tuple[str, ...]]:
+    """Give samples of all values, shape (mask, draw, object, value), with names and units.
 
-    Position angles are given within 90 degrees of their mean, so that their moments and quantiles mean something.
+    Centres are given from the middle of an image from which these were cut; `shift` is the middle of the cut [pixel].
+
+    They are the parameters, axis ratio and position angle, and where the data have redshifts of lens and source, the
+    velocity dispersion and the mass. Position angles are within 90 degrees of their mean, so that their moments and
+    quantiles mean something.
     """
     samples = posterior.parameters
+    samples[..., list(LENGTHS)] += torch.tensor(shift).to(samples) * posterior.pixel_scale
     e1, e2 = samples[..., 1], samples[..., 2]
     north, parity = (torch.as_tensor(a).to(samples) for a in (images.north, images.parity))
     angle = position_angle(e1, e2, north, parity)
     mean, _ = circular_moments(angle.flatten(0, 1))
     angle = mean + torch.remainder(angle - mean + 90, 180) - 90
-    return torch.cat([samples, torch.stack([axis_ratio(e1, e2), angle], -1)], -1)
+    angle -= 180 * torch.floor(angle.flatten(0, 1).mean(0) / 180)
+    values, names, units = [axis_ratio(e1, e2), angle], (*NAMES, "q", "position_angle"), (*UNITS, "", "deg")
+    if {"z_lens", "z_source"} <= images.objects.keys():
+        theta_e = samples[..., 0].cpu().numpy()
+        redshifts = [np.asarray(images.objects[name], np.float64) for name in ("z_lens", "z_source")]
+        values += [torch.as_tensor(f(theta_e, *redshifts)).to(samples) for f in (velocity_dispersion, mass)]
+        names, units = (*names, "sigma_SIE", "mass"), (*units, "km / s", "solMass")
+    return torch.cat([samples, torch.stack(values, -1)], -1), names, units
 
 
 def split_covariance(samples: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,11 +101,11 @@ def split_covariance(samples: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def positive_part(matrix: Tensor) -> Tensor:
-    """Set the negative eigenvalues of symmetric matrices to zero; a matrix that is not finite stays as it is."""
-    finite = torch.isfinite(matrix).all(-1).all(-1)
-    values, vectors = torch.linalg.eigh(torch.where(finite[..., None, None], matrix, 0.0))
+    """Set the negative eigenvalues of symmetric matrices to zero; elements that are not finite stay as they are."""
+    finite = torch.isfinite(matrix)
+    values, vectors = torch.linalg.eigh(torch.where(finite, matrix, 0.0))
     projected = (vectors * values.clamp(min=0)[..., None, :]) @ vectors.mT
-    return torch.where(finite[..., None, None], projected, matrix)
+    return torch.where(finite, projected, matrix)
 
 
 def quality_flags(model: LensModel, images: LensImages, samples: Tensor) -> np.ndarray:
@@ -94,8 +113,10 @@ def quality_flags(model: LensModel, images: LensImages, samples: Tensor) -> np.n
     schema = model.schema
     low, high = schema.theta_e
     mean = samples[..., 0].mean(0).cpu().numpy()
+    is_smaller = min(images.image.shape[1:]) < schema.size
     notes = {
         "pixel scale outside the training data": ~np.isclose(images.pixel_scale, schema.pixel_scale, rtol=0.02),
+        "image smaller than those of the training data": np.full(len(images), is_smaller),
         "PSF not given": ~np.isfinite(images.psf).all((1, 2)),
         "Einstein radius outside the training data": (mean < low) | (mean > high),
         "no finite posterior": ~torch.isfinite(samples).all(2).all(0).cpu().numpy(),

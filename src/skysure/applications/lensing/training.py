@@ -37,10 +37,10 @@ def train(
     Raises
     ------
     InputError
-        Where a training or validation image lacks a true parameter, or has another size than the settings say.
+        Where a training or validation image lacks a true parameter.
     """
     model = network(settings, source.schema)
-    validation = [encode_labelled(chunk) for chunk in source.chunks(VALIDATION)]
+    validation = [encode_labelled(chunk.cut(settings.size)) for chunk in source.chunks(VALIDATION)]
     require_truth(validation, VALIDATION)
     model.adapt({name: torch.cat([batch[name] for batch in validation]) for name in ("truth", "scalars")})
 
@@ -102,7 +102,7 @@ class EpochBatches:
 
     def _blocks(self) -> Iterator[Batch]:
         if not is_endless(self.source):
-            yield from map(encode_labelled, self.source.chunks(TRAIN))
+            yield from (encode_labelled(chunk.cut(self.settings.size)) for chunk in self.source.chunks(TRAIN))
             return
         count = -(-self.settings.per_epoch // BLOCK)
         blocks = Blocks(self.source, self.settings.seed, self.epoch * count, count)
