@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from skysure.applications import lensing
+from skysure.applications.lensing.evaluation import evaluate
 from skysure.applications.lensing.images import LensImages
 from skysure.applications.lensing.inference import draw_posterior, hash_of_each
 from skysure.applications.lensing.networks import LensModel, network
@@ -25,7 +26,9 @@ from skysure.applications.lensing.parameters import (
 from skysure.applications.lensing.prediction import positive_part, predict, split_covariance
 from skysure.applications.lensing.settings import Query, Schema, Settings
 from skysure.applications.lensing.training import EpochBatches, encode_labelled, rebatch, train
+from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
+from skysure.evaluation import Evaluation
 
 TINY = Settings(
     size=40,
@@ -246,3 +249,21 @@ def test_ids_are_hashed_alike_everywhere() -> None:
 def test_parts_of_an_endless_simulation_are_numbers() -> None:
     with pytest.raises(SettingsError, match="endless"):
         Settings(validation=0.1)
+
+
+def test_evaluation_scores_every_parameter(model: LensModel, source) -> None:
+    evaluation = evaluate(model, source, Query())
+    assert evaluation.objects == TINY.test
+    names = {score.name for score in evaluation.scores}
+    assert {f"{name}_rms" for name in NAMES} <= names
+    assert {"largest_coverage_gap", "joint_inside_band", "theta_E_nmad"} <= names
+    assert len(evaluation.examples) == 6
+    assert Evaluation.from_metrics(evaluation.metrics).score("theta_E_rms") == evaluation.score("theta_E_rms")
+
+
+def test_evaluation_without_truth_still_shows_examples(model: LensModel, images: LensImages) -> None:
+    unlabelled = replace(images, truth=np.full_like(images.truth, np.nan))
+    evaluation = evaluate(model, InMemorySource(model.schema, [unlabelled]), Query())
+    assert not evaluation.truth
+    assert not evaluation.scores
+    assert evaluation.examples[0].truth is None

@@ -1,6 +1,7 @@
 """Calibration of probabilities and intervals, and the tests of it.
 
-Fitted and stored with the model (torch): `scaling`, `quantiles`, `conformal` and `binned_conformal`. Evaluation
+Fitted and stored with the model (torch): `scaling`, `quantiles`, `conformal`, `binned_conformal` and, for draws of
+several values, `posterior_scaling`. Evaluation
 (NumPy): `coverage`, `ranks`, `scores`, `ranking` and `intervals`.
 """
 
@@ -23,7 +24,10 @@ from .coverage import (
 )
 from .cross_fitting import cross_fit
 from .intervals import Interval, calibrated_resample, score_by, with_interval
+from .joint_scaling import JointScaling
+from .posterior_scaling import PosteriorScaling
 from .quantiles import QuantileScaling, mixture_quantile
+from .rank_map import RankMap
 from .ranking import (
     auc,
     aurc,
@@ -63,8 +67,11 @@ __all__ = [
     "ConformalSets",
     "Coverage",
     "Interval",
+    "JointScaling",
     "NestedBinnedConformal",
+    "PosteriorScaling",
     "QuantileScaling",
+    "RankMap",
     "TemperatureScaling",
     "VarianceScaling",
     "VectorScaling",

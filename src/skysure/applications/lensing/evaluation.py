@@ -1,0 +1,115 @@
+"""Evaluation of `lensing`: errors, coverage and joint calibration of the posterior, and how many images are unlike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from skysure.data.sources import TEST, Source
+from skysure.evaluation import Evaluation, Example, Table
+from skysure.evaluation.posterior import PosteriorScores
+from skysure.predictions import Values
+
+from .calibration import posteriors
+from .encoding import encode
+from .images import LensImages
+from .inference import Posterior
+from .networks import LensModel
+from .parameters import LOGARITHMIC, NAMES, UNITS
+from .prediction import predict, split_covariance
+from .settings import Query
+
+HEADLINE = ("theta_E", "mu")
+EXAMPLES = 6
+NOUN = "lens"
+REACH = 3.0
+"""Standard deviations of the training images that the reference points of the joint coverage span."""
+
+
+def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
+    """Compare posteriors with the true parameters of the test part; without truth, only count and show."""
+    model.eval()
+    scores, counts, examples = _new_scores(model), _Counts(), []
+    for images, posterior in posteriors(model, source.chunks(TEST), query, calibrated=False):
+        draws = posterior.draws
+        calibrated = model.calibration(draws, posterior.signal_to_noise).view_as(posterior.values)
+        after = Posterior(calibrated, posterior.novelty, posterior.pixel_scale, posterior.signal_to_noise)
+        columns = {"S/N of the arcs": posterior.signal_to_noise.cpu().numpy(), "theta_E [arcsec]": images.truth[:, 0]}
+        scores.add(_samples(after), images.truth, _samples(posterior), columns)
+        counts.add(model, after, query)
+        if len(examples) < EXAMPLES:
+            examples += _examples(model, images[: EXAMPLES - len(examples)], query)
+    has_truth = len(scores) > 0
+    return Evaluation(
+        "lensing", "Parameters of strong lenses", TEST, counts.total, NOUN, "lenses", truth=has_truth,
+        scores=tuple(scores.scores(HEADLINE)) if has_truth else (),
+        curves=tuple(scores.curves()) if has_truth else (), tables=_tables(scores) if has_truth else (),
+        examples=tuple(examples), facts=counts.facts,
+    )  # fmt: skip
+
+
+def _new_scores(model: LensModel) -> PosteriorScores:
+    offset, scale = (values.cpu().double().numpy() for values in (model.offset, model.scale))
+    low, high = offset - REACH * scale, offset + REACH * scale
+    for k in LOGARITHMIC:
+        low[k], high[k] = np.exp(low[k]), np.exp(high[k])
+    lengths = [0, 3, 4]
+    low[lengths], high[lengths] = low[lengths] * model.schema.pixel_scale, high[lengths] * model.schema.pixel_scale
+    return PosteriorScores(NAMES, UNITS, low.tolist(), high.tolist(), positive=("theta_E", "mu"))
+
+
+def _samples(posterior: Posterior) -> np.ndarray:
+    return posterior.parameters.flatten(0, 1).cpu().numpy()
+
+
+def _tables(scores: PosteriorScores) -> tuple[Table, ...]:
+    return (scores.table(),)
+
+
+class _Counts:
+    """Counts lenses, those out of distribution, and the two parts of the uncertainty of log theta_E."""
+
+    def __init__(self) -> None:
+        self.total = self.unlike = 0
+        self.variances = np.zeros(2)
+
+    def add(self, model: LensModel, posterior: Posterior, query: Query) -> None:
+        score = model.novelty(posterior.novelty)
+        self.total += len(score)
+        self.unlike += int(model.novelty.is_ood(score, query.ood_level).sum())
+        parts = split_covariance(posterior.values[..., :1])
+        self.variances += [float(torch.nan_to_num(part).sum()) for part in parts]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Facts of the evaluation."""
+        aleatoric, epistemic = self.variances / max(self.total, 1)
+        return {
+            "uncertainty": {"measure": "variance of log theta_E", "aleatoric": aleatoric, "epistemic": epistemic},
+            "is_ood": {"count": self.unlike, "of": self.total},
+        }
+
+
+def _examples(model: LensModel, images: LensImages, query: Query) -> list[Example]:
+    """Images with their prediction."""
+    prediction, encoded = predict(model, images, query), encode(images)
+    return [_example(images, encoded["channels"], prediction, k) for k in range(len(images))]
+
+
+def _example(images: LensImages, channels: torch.Tensor, prediction: Values, k: int) -> Example:
+    values = {
+        name: {"mean": float(prediction.mean[k, v]), "low": float(prediction.low[k, v]),
+               "high": float(prediction.high[k, v])}
+        for v, name in enumerate(prediction.names)
+    }  # fmt: skip
+    true_values = {name: float(value) for name, value in zip(NAMES, images.truth[k], strict=True) if np.isfinite(value)}
+    data = {
+        "image": channels[k, 0].numpy(), "residual": channels[k, 1].numpy(), "values": values,
+        "true_values": true_values, "pixel_scale": float(images.pixel_scale[k]),
+    }  # fmt: skip
+    text = f'theta_E = {true_values["theta_E"]:.3g}"' if "theta_E" in true_values else None
+    flags = ("unlike the training images",) if bool(np.asarray(prediction.is_ood)[k]) else ()
+    return Example("example", str(images.ids[k]), truth=text, flags=flags, data=data)
