@@ -146,7 +146,7 @@ def test_files_that_no_application_knows_say_what_each_would_need(tmp_path: Path
     path = write(tmp_path / "other.parquet", {"a": [1.0, 2.0], "b": [1.0, 2.0]})
     inspection = verbs.inspect([str(path)])
     assert inspection["kind"] == "unknown"
-    assert any("'x'" in problem for problem in inspection["problems"])
+    assert any("'x'" in problem and "\nRead as:  sine" in problem for problem in inspection["problems"])
     assert any("'band'" in problem for problem in inspection["problems"])
     missing = verbs.inspect([str(tmp_path / "none.parquet")])
     assert len(missing["problems"]) == 1

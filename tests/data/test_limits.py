@@ -206,6 +206,26 @@ def test_members_may_be_packed_themselves_and_have_any_name(tmp_path: Path) -> N
     assert [content for _, content in contents(entry for entry, _ in walk([path]))] == [CSV]
 
 
+@pytest.mark.parametrize("form", ["tar", "tar.gz", "zip"])
+def test_a_name_twice_in_an_archive_is_an_error(tmp_path: Path, form: str) -> None:
+    write = write_zip if form == "zip" else write_tar
+    path = write(tmp_path / f"p.{form}", {"a.csv": CSV, "b.csv": CSV.replace(b"b,", b"c,")})
+    content = gzip.decompress(path.read_bytes()) if form == "tar.gz" else path.read_bytes()
+    content = content.replace(b"b.csv", b"a.csv")
+    if form != "zip":  # the second header again, with its checksum
+        headers = [k for k in range(0, len(content), 512) if content[k : k + 5] == b"a.csv"]
+        content = content[: headers[1]] + content[headers[0] : headers[0] + 512] + content[headers[1] + 512 :]
+    path.write_bytes(gzip.compress(content) if form == "tar.gz" else content)
+    with pytest.raises(InputError, match=r"two files are called 'a\.csv'"):
+        ids_in(path)
+
+
+def test_an_archive_within_an_archive_is_named(tmp_path: Path) -> None:
+    inner = write_tar(tmp_path / "in.tar", {"a.csv": CSV}).read_bytes()
+    with pytest.raises(InputError, match="within archives"):
+        ids_in(write_tar(tmp_path / "out.tar", {"in.tar": inner}))
+
+
 # files that are none
 
 
@@ -223,6 +243,14 @@ def test_pipes_and_devices_as_arguments_are_refused(tmp_path: Path) -> None:
     for path, what in ((tmp_path / "a.csv", "a named pipe"), ("/dev/zero", "a device")):
         with pytest.raises(InputError, match=f"is {what}"):
             ids_in(path)
+
+
+def test_a_socket_as_an_argument_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s.csv")
+        with pytest.raises(InputError, match=r"s\.csv is a socket"):
+            ids_in("s.csv")
 
 
 def test_links_that_lead_round_in_a_circle(tmp_path: Path) -> None:
@@ -248,6 +276,14 @@ def test_headers_of_any_length(tmp_path: Path, above: str) -> None:
     rows = [line + ",1" * 3000 for line in lines[1:]]
     (tmp_path / "wide.csv").write_text(above + "\n".join([lines[0] + names, *rows]) + "\n")
     assert ids_in(tmp_path / "wide.csv") == ["a", "b"]
+
+
+def test_a_header_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_limit(monkeypatch, "header", "100kB")
+    lines = CSV.decode().splitlines()
+    (tmp_path / "p.csv").write_text("\n".join([lines[0] + "," + "x" * 100_000, *(f"{x},1" for x in lines[1:])]) + "\n")
+    with pytest.raises(InputError, match="SKYSURE_MAX_HEADER"):
+        ids_in(tmp_path / "p.csv")
 
 
 def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,14 @@ def test_the_file_of_the_forced_photometry_service_of_ztf(tmp_path):
     assert any("infobitssci" in note for note in notes)
 
 
+@pytest.mark.parametrize("status", ["56,63", "0", "56,57,63"])
+def test_commas_within_the_fields_of_a_table_between_blanks(tmp_path, status):
+    head = "index, field, filter, pid, infobitssci, zpdiff, jd, forcediffimflux, forcediffimfluxunc, procstatus\n"
+    first = f"0 500 ZTF_g 1 0 26.2 2459000.5 123.0 10.0 {status}\n"
+    curves, _, dialect = read(write(tmp_path / "lc.txt", head + first + "1 500 ZTF_r 2 0 26.2 2459001.5 99 10.0 0\n"))
+    assert (dialect, bands_of(curves)) == ("ztf_forced", "gr")
+
+
 def test_columns_of_fink_with_their_prefixes(tmp_path):
     text = (
         "d:tag,i:candid,i:fid,i:isdiffpos,i:jd,i:magpsf,i:objectId,i:ra,i:sigmapsf\n"

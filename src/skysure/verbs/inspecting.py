@@ -22,28 +22,33 @@ def inspect(paths: Paths, reading: Mapping[str, Any] | None = None) -> dict[str,
     """Say what is in files or in a run: plain data, with the `[reading]` that files would be read with.
 
     The applications that offer `inspect` look at the files in turn; the first that recognises them answers. Where none
-    does, the problems that each has with them are listed.
+    does, the problems that each has with them are listed, with its name where others do not have them.
     """
     first = Path(str(paths[0]))
     if (first / "run.toml").is_file() or str(first) in shipped():
         return {"kind": "run"} | load_toml(find(str(first)) / "run.toml")
-    refusals = []
-    for findings in _findings([str(p) for p in paths], reading):
+    problems: dict[str, list[str]] = {}
+    refusals = 0
+    for name, findings in _findings([str(p) for p in paths], reading):
         if findings.recognised:
             return findings.to_dict()
-        refusals.append(findings)
-    problems = tuple(dict.fromkeys(problem for findings in refusals for problem in findings.problems))
-    return Findings("unknown", False, facts={"paths": [str(p) for p in paths]}, problems=problems).to_dict()
+        refusals += 1
+        for problem in findings.problems:
+            problems.setdefault(problem, []).append(name)
+    texts = tuple(
+        text if len(of) == refusals else f"{text}\nRead as:  {', '.join(of)}" for text, of in problems.items()
+    )
+    return Findings("unknown", False, facts={"paths": [str(p) for p in paths]}, problems=texts).to_dict()
 
 
-def _findings(paths: list[str], reading: Mapping[str, Any] | None) -> Iterator[Findings]:
+def _findings(paths: list[str], reading: Mapping[str, Any] | None) -> Iterator[tuple[str, Findings]]:
     for name in names():
         try:
             app = application(name)
         except InputError:  # an installed package that cannot be imported does not keep the others from looking
             continue
         if app.offers("inspect"):
-            yield app.inspect(paths, dict(reading or {}))
+            yield name, app.inspect(paths, dict(reading or {}))
 
 
 def write_reading(path: Path, facts: Mapping[str, Any], *, force: bool = False) -> None:

@@ -83,7 +83,7 @@ class Archive:
 
     @contextmanager
     def open(self, member: str, total: Total | None = None) -> Iterator[IO[bytes]]:
-        """Open a file of the archive by its name, decompressed; of several of one name the first."""
+        """Open a file of the archive by its name, decompressed."""
         with self._in_use() as infos:
             if member not in infos:
                 raise InputError(self._name(member), "a file of that archive", "there is none of that name")
@@ -129,10 +129,12 @@ class Archive:
             yield io.BufferedReader(stream, PIECE), info.file_size
 
     def _walk_tar(self, stream: IO[bytes], total: Total | None) -> Iterator[tuple[str, IO[bytes]]]:
+        names: dict[str, Any] = {}
         with tarfile.open(fileobj=_Ending(stream), mode="r|") as pack:  # type: ignore[call-overload]
             for info in pack:
                 if info.isfile():
-                    name = self._name(_checked(self.path, info.name))
+                    self._add(names, info.name, None)
+                    name = self._name(info.name)
                     packed = Unpacked(pack.extractfile(info), name, Path(self.path).stat().st_size)
                     with decompress(io.BufferedReader(packed, PIECE), name, info.size, total=total) as plain:
                         yield info.name, plain
@@ -168,13 +170,26 @@ class Archive:
             self._zip = zipfile.ZipFile(self._view())
             for info in self._zip.infolist():
                 if not info.is_dir():
-                    members.setdefault(_checked(self.path, info.filename), info)
+                    self._add(members, info.filename, info)
             return members
         with tarfile.TarFile(fileobj=self._view()) as pack:
             for info in pack:
                 if info.isfile():
-                    members.setdefault(_checked(self.path, info.name), info)
+                    self._add(members, info.name, info)
         return members
+
+    def _add(self, members: dict[str, Any], name: str, info: Any) -> None:
+        """Add a file to those of the archive; raises InputError for a second one of its name, which is hidden."""
+        if len(name) > NAME_LENGTH:
+            raise InputError(
+                f"{self.path}: a name of {len(name):,} characters", f"at most {NAME_LENGTH:,}", "a hostile archive"
+            )
+        if name in members:
+            raise InputError(
+                f"{self.path}: two files are called '{name}'", "each name once",
+                "an archive to which a newer version of the file was added", "unpack it, and give the files",
+            )  # fmt: skip
+        members[name] = info
 
     def _whole(self) -> IO[bytes]:
         """Open the archive as it is where it is not compressed, else unpack it."""
@@ -246,9 +261,3 @@ def _keep(archive: Archive) -> None:
             others.remove(other)
             other.close()
     _open[:] = [weakref.ref(other) for other in (*others, archive)]
-
-
-def _checked(path: Path, name: str) -> str:
-    if len(name) > NAME_LENGTH:
-        raise InputError(f"{path}: a name of {len(name):,} characters", f"at most {NAME_LENGTH:,}", "a hostile archive")
-    return name

@@ -45,7 +45,7 @@ class DelimitedTable:
         header = lines[self._skip] if self._skip < len(lines) else ""
         self._delimiter = max(",\t;|", key=header.count) if re.search(r"[,\t;|]", header) else " "
         below = lines[self._skip + 1] if self._skip + 1 < len(lines) else ""
-        if self._delimiter == "," and below and "," not in below and len(below.split()) > 1:
+        if self._delimiter == "," and _is_between_blanks(header, below):
             self._delimiter = " "
         names = self._split(header, below)
         if self._skip and _numeric(names):
@@ -162,6 +162,13 @@ def decimal_commas(rows: Sequence[Sequence[str]], width: int) -> set[int]:
         if any(re.fullmatch(COMMA_NUMBER, f) and not re.fullmatch(THOUSANDS, f) for f in column)
     } - pointed  # fmt: skip
     return set(range(width)) if certain and not pointed else certain
+
+
+def _is_between_blanks(header: str, below: str) -> bool:
+    """Whether the fields below a header with commas stand between blanks; a field may hold a comma (`56,63`)."""
+    words, commas = len(below.split()), below.count(",")
+    names = len(re.split(r"[,\s]+", header.strip(", \t")))
+    return commas != header.count(",") and (words == names or (words > 1 and not commas))
 
 
 def _is_comment(line: str) -> bool:

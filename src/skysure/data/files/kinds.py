@@ -24,6 +24,7 @@ FIXES = {
     "Arrow": "write it as Parquet",
     "binary": "write it as Parquet, FITS or CSV",
     "empty": "fetch or write it again",
+    "archive": "unpack it: archives within archives are not opened",
 }
 
 
@@ -55,8 +56,9 @@ def check_claim(entry: Entry, kind: str, expected: str, readable: tuple[str, ...
     `expected` says what the caller reads, such as "a table as Parquet, FITS, VOTable, ECSV or CSV".
     """
     claimed = SUFFIXES.get(PurePosixPath(bare(entry.leaf)).suffix, kind)
+    claimed = "archive" if claimed in ("tar", "zip") else claimed
     if kind not in readable or claimed != kind:
-        content = "plain text" if kind == "text" else kind
+        content = {"text": "plain text", "archive": "an archive"}.get(kind, kind)
         fix = FIXES.get(kind, f"name it after its content ({kind}), or write it again")
         raise InputError(entry.name, claimed if claimed != kind else expected, f"its content is {content}", fix)
 

@@ -39,12 +39,12 @@ def read_head(stream: IO[bytes], name: str) -> bytes:
     head = b""
     while chunk := stream.read(max(HEAD, len(head))):
         head += chunk
-        lines = head.splitlines()
+        lines = head.splitlines(keepends=True)
         first = next((k for k, line in enumerate(lines) if line.strip() and line[:1] != b"#"), len(lines))
+        if (size := sum(map(len, lines[: first + 1]))) > limits.current().header:
+            raise limits.exceeded(name, f"its first {size:,} bytes hold no row", "header", "no table of text")
         if first + 3 < len(lines):
             break
-        if len(head) > limits.current().header:
-            raise limits.exceeded(name, f"its first {len(head):,} bytes hold no row", "header", "no table of text")
     return head
 
 

@@ -33,11 +33,13 @@ def open_regular(path: Path | str) -> IO[bytes]:
     InputError
         Where the path is a folder, a named pipe, a socket or a device.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
+    mode = os.stat(path).st_mode
+    if not stat.S_ISSOCK(mode):  # which cannot be opened
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
     what = next((text for is_kind, text in SPECIAL if is_kind(mode)), "no file")
     raise InputError(f"{path} is {what}", "a regular file", "", "write its content to a file")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 IN_BRACKETS = re.compile(r"^(.*\S)\s*[\[(]\s*([^()\[\],]+?)\s*[\])]$")
 JULIAN = ("jd", "hjd", "bjd", "cjd", "juliandate", "julianday")
@@ -39,6 +40,7 @@ def locate(name: str, available: Collection[str]) -> str:
     return next((column for column in available if without_prefix(column) == name), "")
 
 
+@lru_cache(1 << 16)
 def without_unit(name: str) -> str:
     """Remove a unit in brackets at the end of a name.
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 
 from skysure.errors import InputError, nearest
 
@@ -22,6 +23,7 @@ PLAIN_ERRORS = ("error", "err", "uncertainty", "unc", "sigma")
 WHERE_TO_LOOK = "as the documentation of the photometry says (27.5 for the FLUXCAL of SNANA, 31.4 for nJy)"
 
 
+@lru_cache(1 << 16)
 def plain(name: str) -> str:
     """A name without case and punctuation."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import Any
 
-from skysure.errors import InputError, nearest
+from skysure.errors import InputError
 
 ZERO_POINT = 27.5
 """AB magnitude of a flux of one: the FLUXCAL of SNANA."""
@@ -121,9 +121,8 @@ def _says_nothing(unit: str) -> bool:
 
 
 def _no_flux_density(file: str, column: str, unit: str) -> InputError:
-    units = ("nJy", "uJy", "mJy", "Jy", "nanomaggy")
     return InputError(
-        f"{file}: flux column '{column}' in '{unit}'", f"a flux density ({nearest(unit, units)})",
+        f"{file}: flux column '{column}' in '{unit}'", "a flux density, as nJy, uJy (microjansky), mJy, Jy, nanomaggy",
         "a magnitude, a misspelt unit, or counts, which need a zero point",
         'add to [reading]: unit = "...", or zero_point = ... for counts; magnitudes: columns.mag = "..."',
     )  # fmt: skip

@@ -156,12 +156,13 @@ def open_columns(files: Plan, proposed: Reading) -> dict[str, tuple[str, ...]]:
     used |= {*named(types, SYSTEMS), *named(types, ZERO_POINTS), *named(types, LIMITS)}
     free = {name: kind for name, kind in types.items() if name not in used}
     out: dict[str, tuple[str, ...]] = {}
+    no_reading = Reading()
     for column in (*POINT_COLUMNS, *OBJECT_COLUMNS):
         if column in full.columns or column in OPTIONAL or ERROR_OF.get(column, column) not in (
             column, *full.columns
         ):  # fmt: skip
             continue
-        usual = [name for name in free if find(Reading(), {name: ""}, column)]
+        usual = [name for name in free if find(no_reading, {name: ""}, column)]
         usual = usual or [name for name in [meant(column, types)] if name in free]
         fitting = usual or [name for name, kind in free.items() if _fits(column, kind)]
         if fitting and not (column.startswith("flux") and "mag" in full.columns):

@@ -27,6 +27,7 @@ from .snana_text import kind_of
 
 READABLE = (*TABLES, "snana", "salt2")
 EXPECTED = "light curves as SNANA, SALT2, Parquet, Avro, FITS, VOTable, ECSV, IPAC, JSON or CSV"
+ARCHIVES = (".tar", ".tgz", ".txz", ".zip", ".tar.gz", ".tar.xz", ".tar.bz2")
 
 
 @dataclass
@@ -296,8 +297,10 @@ def _raise_nothing_readable(plan: Plan, paths: Sequence[str | Path]) -> None:
         _check_as_points(plan, plan.objects[0])
     if plan.alone:
         raise InputError(plan.alone[0].name, "also its HEAD file", "only the PHOT file was given", "give both files")
+    skipped = ", ".join(plan.skipped[:3]) + (" ..." if len(plan.skipped) > 3 else "")
+    packed = [name for name in plan.skipped if name.lower().endswith(ARCHIVES)]
     raise InputError(
         ", ".join(map(str, paths)), "light curves (SNANA, Parquet, FITS, VOTable, ECSV, CSV)",
-        f"no file of these kinds{f' ({len(plan.skipped)} others)' if plan.skipped else ''}",
-        "name the files themselves",
+        f"no file of these kinds{f' ({len(plan.skipped):,} others: {skipped})' if plan.skipped else ''}",
+        f"unpack {packed[0]}: archives within archives are not opened" if packed else "name the files themselves",
     )  # fmt: skip
