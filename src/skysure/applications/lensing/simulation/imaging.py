@@ -95,12 +95,12 @@ def ray_trace(lens: Mass | None, source: Light, x: Positions, y: Positions) -> T
 
 def trace_pixels(grid: PixelGrid, source: Light, lens: Mass | None = None) -> Image:
     """Flux in each pixel, border and pixels of an oversampled PSF included: the mean over the rays in it, no PSF."""
-    _keep_freed_memory()
+    keep_freed_memory()
     return ray_trace(lens, source, *grid.rays).mean((1, 2)) * grid.pixel_area
 
 
 @cache
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let the allocator reuse the memory of intermediate results, which halves the time of images of 96 pixels.
 
     The C library returns freed blocks of more than 128 kB to the system, and pays for each of their pages when it asks

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .imaging import keep_freed_memory
 from .instruments import Instrument
 from .light import sersic_b
 from .mass import shear_deflection, sie_deflection
@@ -53,6 +54,7 @@ def render(scene: Scene, instrument: Instrument, size: int, generator: torch.Gen
 
 def batches(objects: int, size: int) -> list[tuple[int, int]]:
     """Give the first and the last image (exclusive) of each part of a block that is rendered at a time."""
+    keep_freed_memory()
     step = max(1, PIXELS_AT_ONCE // size**2)
     return [(k, min(k + step, objects)) for k in range(0, objects, step)]
 
