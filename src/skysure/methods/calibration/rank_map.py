@@ -138,8 +138,8 @@ def _fit_knots(
     scoring, with steps halved until the likelihood rises.
     """
     between = _interpolation(number).to(knots)
-    offset = -_rise_to_middle(knots[:1].expand(number, -1), between)
-    rises = forward(z, knots[:1].expand(number, -1), between, offset)
+    offset = -_rise_to_middle(knots[:1].repeat(number, 1), between)
+    rises = forward(z, knots[:1].repeat(number, 1), between, offset)
     design = torch.cat([torch.ones_like(z)[:, None], rises.T], 1)
     centre = torch.cat([torch.zeros(1), torch.ones(number)]).to(z)
     theta = centre.repeat(len(counts), 1)
