@@ -29,6 +29,7 @@ from skysure.applications.lensing.training import EpochBatches, encode_labelled,
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
 from skysure.evaluation import Evaluation
+from skysure.methods.dropout import masks
 
 TINY = Settings(
     size=40,
@@ -267,3 +268,23 @@ def test_evaluation_without_truth_still_shows_examples(model: LensModel, images:
     assert not evaluation.truth
     assert not evaluation.scores
     assert evaluation.examples[0].truth is None
+
+
+def test_dropout_rate_is_chosen_by_coverage(source) -> None:
+    settings = replace(TINY, learned_rate=False, choose_rate=True, head="gaussian", epochs=1)
+    (state,) = train(source, settings)
+    chosen = network(settings, source.schema)
+    chosen.load_state_dict(state.weights)
+    *published, last = chosen.rate_table.tolist()
+    assert [rate for rate, *_ in published] == pytest.approx([0.2, 0.1, 0.03, 0.01])
+    assert all(0 <= value <= 1 for row in (*published, last) for value in row)
+    rates = [float(mask.rate) for mask in masks(chosen.networks[0].head.layers).values()]
+    assert rates == pytest.approx([last[0]] * len(rates))
+    lensing.calibrate(chosen, source)
+    table = next(table for table in evaluate(chosen, source, Query()).tables if table.name == "rates")
+    assert [row[0] for row in table.rows][:4] == ["0.80", "0.90", "0.97", "0.99"]
+
+
+def test_a_rate_is_learned_or_chosen() -> None:
+    with pytest.raises(SettingsError, match="one of the two"):
+        Settings(choose_rate=True)

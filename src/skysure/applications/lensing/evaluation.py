@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from skysure.data.sources import TEST, Source
-from skysure.evaluation import Evaluation, Example, Table
+from skysure.evaluation import Column, Evaluation, Example, Table
 from skysure.evaluation.posterior import PosteriorScores
 from skysure.predictions import Values
 
@@ -46,7 +46,7 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
     return Evaluation(
         "lensing", "Parameters of strong lenses", TEST, counts.total, NOUN, "lenses", truth=has_truth,
         scores=tuple(scores.scores(HEADLINE)) if has_truth else (),
-        curves=tuple(scores.curves()) if has_truth else (), tables=_tables(scores) if has_truth else (),
+        curves=tuple(scores.curves()) if has_truth else (), tables=tuple(_tables(model, scores)) if has_truth else (),
         examples=tuple(examples), facts=counts.facts,
     )  # fmt: skip
 
@@ -65,8 +65,24 @@ def _samples(posterior: Posterior) -> np.ndarray:
     return posterior.parameters.flatten(0, 1).cpu().numpy()
 
 
-def _tables(scores: PosteriorScores) -> tuple[Table, ...]:
-    return (scores.table(),)
+def _tables(model: LensModel, scores: PosteriorScores) -> Iterator[Table]:
+    yield scores.table()
+    if model.settings.choose_rate:
+        yield _rate_table(model.rate_table.tolist())
+
+
+def _rate_table(rows: Sequence[Sequence[float]]) -> Table:
+    """Coverage of the validation part with each keep rate, before calibration; the chosen one is the last."""
+    names = [*(f"{1 - rate:.2f}" for rate, *_ in rows[:-1]), f"{1 - rows[-1][0]:.3g}, chosen"]
+    columns = (
+        Column("keep", "Keep rate"), *(Column(f"coverage_{x}", f"Inside {x} %", "%") for x in ("68.3", "95.5", "99.7"))
+    )  # fmt: skip
+    cells = tuple((name, *(100 * value for value in row[1:])) for name, row in zip(names, rows, strict=True))
+    caption = (
+        "How often central intervals hold the true value, mean over the parameters, with each dropout rate at "
+        "prediction, before calibration, on the validation part."
+    )
+    return Table("rates", "Coverage by keep rate", columns, cells, caption=caption)
 
 
 class _Counts:

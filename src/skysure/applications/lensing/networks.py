@@ -24,6 +24,10 @@ SIGNAL_BINS = 3
 """Bins of the signal-to-noise ratio, each with a calibration of its own."""
 
 
+RATE_ROWS = 5
+"""Dropout rates in the coverage table of `rates.choose_rate`."""
+
+
 class Residual(nn.Module):
     """x + a convolve(relu(convolve(relu(x)))), with a learned factor a that begins at zero.
 
@@ -147,6 +151,7 @@ class LensModel(nn.Module):
     scale: Tensor
     scalar_offset: Tensor
     scalar_scale: Tensor
+    rate_table: Tensor
 
     def __init__(self, settings: Settings, schema: Schema) -> None:
         super().__init__()
@@ -155,6 +160,8 @@ class LensModel(nn.Module):
         for prefix, count in (("", len(NAMES)), ("scalar_", SCALARS)):
             self.register_buffer(f"{prefix}offset", torch.zeros(count))
             self.register_buffer(f"{prefix}scale", torch.ones(count))
+        if settings.choose_rate:  # a row per rate: the rate, and the coverage of three levels
+            self.register_buffer("rate_table", torch.full((RATE_ROWS, 4), torch.nan))
         self.calibration = PosteriorScaling(len(NAMES), SIGNAL_BINS)
         early = self.networks[0].trunk.early + SCALARS
         self.novelty = LargestDistance([early, settings.hidden, len(NAMES)])

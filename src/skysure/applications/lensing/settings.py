@@ -48,6 +48,8 @@ class Settings(SupervisedSettings):
         Components of the mixture.
     width : int
         Channels of the first convolutional layers.
+    choose_rate : bool
+        Whether the dropout rate of predictions is chosen by the coverage on the validation part; see `rates`.
     views : int
         Orientations in which each image is read for a prediction: 1, 4 (quarters of a turn) or 8 (mirrored too).
     members : int
@@ -66,6 +68,7 @@ class Settings(SupervisedSettings):
     head: Literal["gaussian", "correlated", "mixture", "flow"] = "mixture"
     components: int = 3
     width: int = 24
+    choose_rate: bool = False
     views: Literal[1, 4, 8] = 8
     members: int = 1
     average: float = 1.0
@@ -89,6 +92,11 @@ class Settings(SupervisedSettings):
                 f"validation = {self.validation:g}, calibration = {self.calibration:g}, test = {self.test:g}",
                 "numbers of images", "a share of endless images is endless", "--validation 1000, or --objects 100_000",
             )  # fmt: skip
+
+        if self.choose_rate and self.learned_rate:
+            raise SettingsError(
+                "choose_rate = true with learned_rate = true", "one of the two", "", "--no-learned-rate"
+            )
 
     @property
     def optimisation(self) -> Optimisation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -16,12 +16,13 @@ from torch.utils.data import DataLoader, Dataset
 from skysure.data.simulated import SimulatedSource
 from skysure.data.sources import TRAIN, VALIDATION, Source
 from skysure.errors import InputError
-from skysure.training import State, combine, fit
+from skysure.training import State, combine, copy_to_cpu, fit, prefixed
 
 from .encoding import Batch, encode, true_values, turn
 from .images import LensImages
-from .networks import network
+from .networks import LensModel, network
 from .parameters import NAMES
+from .rates import choose_rate
 from .settings import Settings
 from .simulator import BLOCK
 
@@ -50,10 +51,19 @@ def train(
         return EpochBatches(source, settings, epoch)
 
     total = settings.per_epoch * settings.epochs if is_endless(source) else len(source.index().ids)
-    yield from fit(
+    states = fit(
         model, batches, nll, settings.optimisation,
         objects=total, seed=settings.seed, state=state, accelerator=accelerator,
     )  # fmt: skip
+    for now in states:
+        yield with_chosen_rate(now, model, validation) if now.done and settings.choose_rate else now
+
+
+def with_chosen_rate(state: State, model: LensModel, validation: list[Batch]) -> State:
+    """Give the last state with the dropout rate that the validation part chooses for its best weights."""
+    model.load_state_dict(state.weights)
+    choose_rate(model, validation)
+    return replace(state, tensors=state.tensors | prefixed(copy_to_cpu(model.state_dict()), "best."))
 
 
 def nll(model: nn.Module, batch: Batch) -> Tensor:
