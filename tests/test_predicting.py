@@ -153,6 +153,24 @@ def test_columns_of_a_file_reach_the_table(night: Table, run: skysure.Run, tmp_p
     assert (table["ra"].value == 150).all()
 
 
+@pytest.mark.parametrize(
+    ("out", "data"), [("a.ecsv", "a.ecsv"), ("b.csv", "b.csv.rejected.csv"), ("link.csv", "a.ecsv")]
+)
+def test_an_output_does_not_replace_what_is_read(
+    out: str, data: str, night: Table, run: skysure.Run, tmp_path: Path
+) -> None:
+    path = tmp_path / data
+    night.write(path, format="ascii.ecsv")
+    before = path.read_bytes()
+    (tmp_path / "link.csv").symlink_to(path)  # is itself replaced, and not what it points to
+    if out == "link.csv":
+        skysure.predict(run, [path], tmp_path / out, samples=3, force=True)
+    else:
+        with pytest.raises(InputError, match="is read"):
+            skysure.predict(run, [path], tmp_path / out, samples=3, force=True)
+    assert path.read_bytes() == before
+
+
 def test_points_of_sine_come_from_a_table() -> None:
     from skysure.applications import sine
 

@@ -83,6 +83,7 @@ def test_not_the_format_it_claims(tmp_path, name):
     ("content", "word"),
     [
         (b"<!DOCTYPE html><html>404</html>", "web page"),
+        ("id;mjd".encode("utf-16"), "UTF-16"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\x80\x04\x95abc", "pickle"),
         (b"\x89HDF\r\n", "HDF5"),

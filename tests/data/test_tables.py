@@ -297,7 +297,11 @@ def test_a_file_that_exists_survives_a_forced_run_that_fails(tmp_path):
 
 def test_targets_that_cannot_be(tmp_path, monkeypatch):
     (tmp_path / "folder.fits").mkdir()
-    for path, message in [("gone/t.fits", "(?s)no folder .*mkdir"), ("folder.fits", "is a folder")]:
+    for path, message in [
+        ("gone/t.fits", "(?s)no folder .*mkdir"),
+        ("folder.fits", "is a folder"),
+        ("x" * 245 + ".csv", "240 bytes"),
+    ]:
         with pytest.raises(InputError, match=message):
             write_tables(tmp_path / path, [predictions()], force=True)
     with pytest.raises(InputError, match="named twice"):

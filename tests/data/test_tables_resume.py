@@ -113,15 +113,20 @@ def test_chunks_damaged_by_a_crash_are_made_again(tmp_path, whole):
     assert out.read_bytes() == whole
 
 
-def test_chunks_of_types_that_arrow_has_not_are_made_again(tmp_path, whole):
+@pytest.mark.parametrize(
+    ("sound", "damaged", "error"),
+    [(b"\x40\0\0\0", b"\x41\0\0\0", pa.ArrowNotImplementedError), (b"names", b"n\x89mes", UnicodeDecodeError)],
+    ids=["65 bits", "no UTF-8"],
+)
+def test_chunks_of_a_damaged_schema_are_made_again(tmp_path, whole, sound, damaged, error):
     interrupt(tmp_path / "t.parquet", stop=5)
     part = sorted((tmp_path / "t.parquet.partial").glob("*.arrow"))[2]
-    table = pa.table({"n": pa.array([1], pa.int64())})
+    table = pa.table({"names": pa.array([1], pa.int64())})
     with pa.ipc.new_file(part, table.schema) as file:
         file.write_table(table)
-    part.write_bytes(part.read_bytes().replace(b"\x40\0\0\0", b"\x41\0\0\0"))  # 65 bits
-    with pytest.raises(pa.ArrowNotImplementedError):
-        pa.ipc.open_file(part)
+    part.write_bytes(part.read_bytes().replace(sound, damaged))
+    with pytest.raises(error):
+        _ = pa.ipc.open_file(part).schema.names
     assert predict(tmp_path / "t.parquet", resume=True) == ["chunk 2", "chunk 3", "chunk 4", "chunk 5"]
     assert (tmp_path / "t.parquet").read_bytes() == whole
 

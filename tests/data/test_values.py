@@ -82,7 +82,8 @@ def test_the_unit_of_every_column_is_converted(
 @pytest.mark.parametrize(
     ("column", "unit"),
     [("mjd", "m"), ("mjd", "BJD - 2454833, days"), ("mjd", "mag"), ("redshift", "km/s"), ("ra", "pix"), ("mwebv", "Jy"),
-     ("flux", "mag"), ("flux", "mag(AB)"), ("flux", "dex(nJy)"), ("flux", "0 Jy"), ("flux_error", "mag"),
+     ("mjd", "(d, s)"), ("flux", "(Jy, mJy)"), ("flux", "mag"),
+     ("flux", "mag(AB)"), ("flux", "dex(nJy)"), ("flux", "0 Jy"), ("flux_error", "mag"),
      ("flux_error", "s")],
 )  # fmt: skip
 def test_a_unit_of_another_quantity_is_refused(tmp_path: Path, column: str, unit: str) -> None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import IO
 
 from skysure.errors import InputError
 
+NAME_BYTES = 240
+"""Longest name of a file: most file systems have 255, of which a temporary name needs some."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def check_target(path: Path, *, force: bool) -> None:
     """Raise an InputError unless `path` can be written: its folder exists, is writable, and nothing is replaced."""
+    with os_errors(path):
+        _check_target(path, force)
+
+
+def _check_target(path: Path, force: bool) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
         parent = next(f for f in folder.parents if f.exists())
@@ -23,14 +31,31 @@ def check_target(path: Path, *, force: bool) -> None:
             f"{path}: no folder {folder}",
             "a folder that exists",
             f"a typing error; {parent} exists",
-            f"mkdir -p {folder}",
+            f"mkdir -p {quote(str(folder))}",
         )
+    if len(os.fsencode(path.name)) > NAME_BYTES:
+        raise InputError(f"{path.name[:60]}...: a name of {len(path.name)} characters", f"at most {NAME_BYTES} bytes")
     if path.is_dir():
         raise InputError(f"{path} is a folder", "the name of a file", "", f"name one in it: {path / 'table.parquet'}")
     if path.exists() and not force:
         raise InputError(f"{path} exists", "a new name", "it was written before", "replace it with --force")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _not_writable(path, "permission denied")
+
+
+def keep_inputs(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Raise an InputError where an output would replace a file that is read, which `--force` does not mean.
+
+    Parameters
+    ----------
+    outputs : iterable of Path
+    inputs : iterable of path
+        Files; others (folders, globs) are not looked into.
+    """
+    files = [Path(file) for file in inputs if os.path.isfile(file)]
+    for path in outputs:
+        if os.path.isfile(path) and not path.is_symlink() and any(path.samefile(file) for file in files):
+            raise InputError(f"{path} is read", "another name", "it would replace its own data", "name another file")
 
 
 @contextmanager

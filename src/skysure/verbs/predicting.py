@@ -17,6 +17,7 @@ from skysure.data.files.identity import stamp_of
 from skysure.data.results.publication import Publication
 from skysure.data.results.writer import rejected_path
 from skysure.data.sources import Source, read_ahead
+from skysure.data.targets import keep_inputs
 from skysure.errors import InputError
 from skysure.predictions import Prediction, Values, concat
 from skysure.predictions.samples import SamplesWriter
@@ -119,6 +120,7 @@ def predict(
     identity = metadata | {"data": files, "reading": dict(reading)} if is_repeatable else None
     task = Task(run, model, request, data_name(files), metadata, identity, force=force, resume=resume)
     paths = [Path(p) for p in ([out] if isinstance(out, (str, Path)) else out)]
+    keep_inputs([*paths, rejected_path(paths[0])], files)
     return _publish(paths, task, stamp_of([*files, *files_in(reading)]), source, answers, progress)
 
 

@@ -14,7 +14,7 @@ TABLES = ("parquet", "fits", "votable", "ecsv", "ipac", "json", "avro", "text")
 """Kinds of content that `tables.open_table` opens."""
 MAGIC = {
     "parquet": b"PAR1", "fits": b"SIMPLE  =", "ecsv": b"# %ECSV", "HDF5": b"\x89HDF", "avro": b"Obj\x01",
-    "Arrow": b"ARROW1", "Git LFS pointer": b"version https://git-lfs",
+    "Arrow": b"ARROW1", "UTF-16": (b"\xff\xfe", b"\xfe\xff"), "Git LFS pointer": b"version https://git-lfs",
 }  # fmt: skip
 FIXES = {
     "web page": "a download that failed: fetch the file itself",
@@ -22,6 +22,7 @@ FIXES = {
     "pickle": "pickles run code and are never read: write Parquet or FITS",
     "HDF5": "write it as Parquet, FITS or CSV",
     "Arrow": "write it as Parquet",
+    "UTF-16": "save the text as UTF-8 (in a spreadsheet: CSV UTF-8)",
     "binary": "write it as Parquet, FITS or CSV",
     "empty": "fetch or write it again",
     "archive": "unpack it: archives within archives are not opened",

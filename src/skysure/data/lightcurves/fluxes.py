@@ -56,9 +56,10 @@ def parse_unit(text: str) -> Any:
         warnings.simplefilter("ignore")  # deprecated spellings are units all the same
         for spelling in spellings:
             try:
-                return u.Unit(spelling)
+                unit = u.Unit(spelling)
             except (ValueError, TypeError):
                 continue
+            return None if isinstance(unit, u.StructuredUnit) else unit
     return None
 
 

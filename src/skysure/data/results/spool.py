@@ -46,7 +46,7 @@ class Spool:
         for i, part in enumerate(parts):
             try:
                 is_intact = is_intact and part == self._part(i) and self._add_part(part)
-            except (pa.ArrowException, OSError):
+            except (pa.ArrowException, OSError, ValueError):  # also text that is not UTF-8
                 is_intact = False
             if not is_intact:
                 part.unlink()
@@ -87,6 +87,7 @@ class Spool:
         with part.open("rb") as file:
             reader = pa.ipc.open_file(file)
             rows = sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches))
+            _ = reader.schema.names  # which raises an error where they are not UTF-8
             self._note(reader.schema)
         self.rows += rows
         return True
