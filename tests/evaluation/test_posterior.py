@@ -7,7 +7,17 @@ import pytest
 
 from skysure.errors import InputError
 from skysure.evaluation import Evaluation
-from skysure.evaluation.posterior import PosteriorScores, crps_of_draws, largest_gap, nmad, outlier_rate, r2, resample
+from skysure.evaluation.posterior import (
+    PosteriorScores,
+    crps_of_draws,
+    energy_score,
+    largest_gap,
+    nmad,
+    outlier_rate,
+    r2,
+    resample,
+)
+from skysure.evaluation.schema import check_metrics
 
 
 def gather(width: float = 1.0, shift: float = 0.0, correlation: float = 0.0, n: int = 4000) -> PosteriorScores:
@@ -99,3 +109,47 @@ def test_scores_of_known_errors() -> None:
     gap, where = largest_gap(np.full((100, 1), 0.5), ("a",))
     assert gap == pytest.approx(0.99)
     assert where == "a at 1 %"
+
+
+def test_energy_score_of_one_value_is_its_crps() -> None:
+    rng = np.random.default_rng(1)
+    draws, truth = rng.standard_normal((400, 500, 1)), rng.standard_normal((500, 1))
+    energy, crps = energy_score(draws, truth, np.ones(1)), crps_of_draws(draws, truth)[:, 0]
+    assert energy.mean() == pytest.approx(crps.mean(), abs=0.02)
+    assert energy_score(2 * draws, 2 * truth, np.full(1, 2.0)) == pytest.approx(energy)
+
+
+def test_energy_score_is_smallest_for_the_true_correlation() -> None:
+    means = {}
+    for correlation in (0.0, 0.9):
+        rng = np.random.default_rng(0)
+        truth = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 4000)
+        draws = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], (100, 4000))
+        means[correlation] = energy_score(draws, truth, np.ones(2)).mean()
+    assert means[0.9] < means[0.0]
+
+
+def test_coverage_is_tabulated_in_bins_of_each_column() -> None:
+    table, by_bin = gather(width=0.7).tables()
+    assert table.name == "parameters"
+    assert len(by_bin.rows) == 5
+    assert sum(row[1] for row in by_bin.rows) == 4000
+    assert all(row[2]["high"] < 68.3 for row in by_bin.rows)
+    assert [column.label for column in by_bin.columns[2:]] == ["a", "b"]
+
+
+def test_what_was_before_calibration_is_left_out_where_it_is_not_given() -> None:
+    rng = np.random.default_rng(0)
+    scores = PosteriorScores(("a", "b"), ("", ""), (-4, -4), (4, 4))
+    scores.add(rng.standard_normal((50, 300, 2)), rng.standard_normal((300, 2)))
+    assert all(score.before is None for score in scores.scores())
+    curves = {curve.name: curve.data for curve in scores.curves()}
+    assert curves["joint_coverage"]["before"] is None
+    assert all(curve["before"] is None for curve in curves["posterior_coverage"])
+    assert len(curves["predicted"][0]["low"]) == 300
+
+
+def test_curves_are_of_the_declared_form() -> None:
+    scores = gather()
+    metrics = Evaluation(curves=tuple(scores.curves()), tables=tuple(scores.tables())).metrics
+    check_metrics(metrics, "metrics.json")

@@ -1,8 +1,8 @@
 """Scores of posterior draws of several values, gathered chunk by chunk: errors, ranks, coverage, all values jointly.
 
 Kept of each object are its mean, its standard deviation, the ranks of its truth among the draws before and after
-calibration, the CRPS of each value and one rank of the joint distribution (TARP), so that 100,000 objects need little
-memory.
+calibration, the CRPS of each value, the energy score and one rank of the joint distribution (TARP), so that 100,000
+objects need little memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scipy.stats import kstest, spearmanr
 
 from skysure.errors import InputError
 from skysure.methods.calibration import (
+    Bin,
     Interval,
     coverage_by,
     coverage_curve,
@@ -39,8 +40,9 @@ SHOWN = 400
 """Objects of the figure of predicted against true values."""
 JOINT_BAND = 0.99
 """Probability that the joint coverage of a calibrated model lies inside its band at all levels."""
-
 RESAMPLES = 200
+BINS, BINNED = 5, 0.683
+"""Number of bins of a column, and the level whose coverage is shown in them."""
 
 Draws = Float[np.ndarray, "draw object value"]
 Values = Float[np.ndarray, " object"]
@@ -67,6 +69,8 @@ class PosteriorScores:
     high: Sequence[float]
     positive: Sequence[str] = ()
     rows: list[dict[str, np.ndarray]] = field(default_factory=list, repr=False)
+    has_before: bool = False
+    _shown: list[np.ndarray] = field(default_factory=list, repr=False)
 
     def add(
         self,
@@ -87,21 +91,27 @@ class PosteriorScores:
             What coverage is binned by.
         """
         used = np.isfinite(truth).all(1) & np.isfinite(draws).all((0, 2))
-        draws, truth, before = draws[:, used], truth[used], draws[:, used] if before is None else before[:, used]
+        draws, truth = draws[:, used], truth[used]
+        self.has_before |= before is not None
+        before = draws if before is None else before[:, used]
         if not len(truth):
             return
-        seed = sum(len(r["truth"]) for r in self.rows)
-        rank = ranks(draws, truth, seed)
-        row = {
-            "truth": truth, "mean": draws.mean(0), "std": draws.std(0), "crps": crps_of_draws(draws, truth),
-            "pit": pit_from_ranks(rank, len(draws), seed), "rank": rank,
-            "before": pit_from_ranks(ranks(before, truth, seed), len(before), seed),
-            "joint": self._joint(draws, truth, seed), "draws": np.full(len(truth), len(draws)),
+        seed = len(self)
+        after = self._gather(draws, truth, seed)
+        earlier = after if before is draws else self._gather(before, truth, seed)
+        row = after | {f"before_{name}": values for name, values in earlier.items()} | {
+            "truth": truth, "mean": draws.mean(0), "std": draws.std(0), "draws": np.full(len(truth), len(draws)),
         }  # fmt: skip
-        ends = np.quantile(draws, [0.1585, 0.8415], axis=0)
-        self.rows.append(row | {"low": ends[0], "high": ends[1]} | {
-            f"by {name}": np.asarray(values)[used] for name, values in (columns or {}).items()
-        })  # fmt: skip
+        if seed < SHOWN:  # quantiles of all objects would take longer than everything else
+            self._shown.append(np.quantile(draws[:, : SHOWN - seed], [0.1585, 0.8415], axis=0))
+        self.rows.append(row | {f"by {name}": np.asarray(v)[used] for name, v in (columns or {}).items()})
+
+    def _gather(self, draws: Draws, truth: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+        rank = ranks(draws, truth, seed)
+        return {
+            "rank": rank, "pit": pit_from_ranks(rank, len(draws), seed), "crps": crps_of_draws(draws, truth),
+            "joint": self._joint(draws, truth, seed), "energy": energy_score(draws, truth, self._width(), seed),
+        }  # fmt: skip
 
     def __len__(self) -> int:
         return sum(len(row["truth"]) for row in self.rows)
@@ -113,21 +123,21 @@ class PosteriorScores:
 
     def curves(self) -> list[Curve]:
         """What the figures draw: coverage, ranks, joint coverage, predicted against true values, coverage in bins."""
-        gathered = self._gathered()
-        pit, before = gathered["pit"], gathered["before"]
+        gathered, size = self._gathered(), int(self._gathered()["draws"].min())
+        pit, before = gathered["pit"], gathered["before_pit"]
         coverage = [
-            {"of": name, "unit": unit} | curve_of(pit[:, k]) | {"before": observed(before[:, k], LEVELS)}
+            {"of": name, "unit": unit} | curve_of(pit[:, k])
+            | {"before": observed(before[:, k], LEVELS) if self.has_before else None}
             for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True))
-        ]
-        size = int(gathered["draws"].min())
+        ]  # fmt: skip
         histograms = [
             {"of": name} | rank_histogram(np.minimum(gathered["rank"][:, k], size), size)
             for k, name in enumerate(self.names)
         ]
+        joint = joint_curve(gathered["joint"], gathered["before_joint"] if self.has_before else None)
         return [
-            Curve("posterior_coverage", coverage), Curve("posterior_ranks", histograms),
-            Curve("joint_coverage", joint_curve(gathered["joint"])), Curve("predicted", self._predicted(gathered)),
-            *self._by(gathered),
+            Curve("posterior_coverage", coverage), Curve("posterior_ranks", histograms), Curve("joint_coverage", joint),
+            Curve("predicted", self._predicted(gathered)), *self._by(gathered),
         ]  # fmt: skip
 
     def table(self) -> Table:
@@ -137,7 +147,7 @@ class PosteriorScores:
         for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
             mean, truth = gathered["mean"][:, k], gathered["truth"][:, k]
             levels = (0.683, 0.955, 0.997)
-            after, earlier = (observed(gathered[kind][:, k], levels) for kind in ("pit", "before"))
+            after, earlier = (observed(gathered[kind][:, k], levels) for kind in ("pit", "before_pit"))
             row = (name, unit, rms(mean, truth), float(np.mean(mean - truth)), r2(mean, truth),
                    *(100 * value for value in after), *(100 * value for value in earlier))  # fmt: skip
             rows.append(row)
@@ -155,6 +165,29 @@ class PosteriorScores:
         shared = set.intersection(*(set(row) for row in self.rows))
         return {name: np.concatenate([row[name] for row in self.rows]) for name in self.rows[0] if name in shared}
 
+    def tables(self) -> list[Table]:
+        """The table of values, and for each column one of coverage in its bins."""
+        gathered = self._gathered()
+        columns = {name.removeprefix("by "): values for name, values in gathered.items() if name.startswith("by ")}
+        hits = np.abs(2 * gathered["pit"] - 1) <= BINNED
+        return [self.table(), *(self._table_by(name, column, hits) for name, column in columns.items())]
+
+    def _table_by(self, name: str, column: Values, hits: np.ndarray) -> Table:
+        """Coverage of each value in bins of a column with equal counts."""
+        bins = [coverage_by(column, hits[:, k], BINNED, bins=BINS) for k in range(len(self.names))]
+        rows = [
+            (f"{of_bin[0].low:.4g} to {of_bin[0].high:.4g}", of_bin[0].coverage.n, *(_share(b) for b in of_bin))
+            for of_bin in zip(*bins, strict=True)
+        ]
+        columns = (Column("bin", name), Column("count", "Objects"), *(Column(v, v, "%") for v in self.names))
+        level = f"{100 * BINNED:g}"
+        caption = f"How often central intervals of {level} % hold the true value, where {name} is in a bin."
+        title = f"Coverage of {level} % intervals by {name}"
+        return Table(f"coverage by {name}", title, columns, tuple(rows), "trust", caption, BINNED)
+
+    def _width(self) -> np.ndarray:
+        return np.asarray(self.high, float) - np.asarray(self.low, float)
+
     def _joint(self, draws: Draws, truth: np.ndarray, seed: int) -> np.ndarray:
         """Rank of the distance from a random point, as a fraction: uniform where jointly calibrated (TARP)."""
         low, high = np.asarray(self.low, float), np.asarray(self.high, float)
@@ -168,9 +201,10 @@ class PosteriorScores:
     def _scores_of(self, k: int, headline: bool) -> list[Score]:
         gathered, name, unit = self._gathered(), self.names[k], self.units[k]
         truth, mean, std, crps = (gathered[key][:, k] for key in ("truth", "mean", "std", "crps"))
+        earlier = float(gathered["before_crps"][:, k].mean()) if self.has_before else None
         scores = [
             of_interval(f"{name}_rms", f"RMS error of {name}", resample(rms, mean, truth), unit, headline=headline),
-            of_interval(f"{name}_crps", f"CRPS of {name}", resample(np.mean, crps), unit),
+            of_interval(f"{name}_crps", f"CRPS of {name}", resample(np.mean, crps), unit, before=earlier),
             self._coverage_score(k, 0.683, headline), self._coverage_score(k, 0.955, False),
         ]  # fmt: skip
         if name in self.positive:
@@ -186,31 +220,38 @@ class PosteriorScores:
         curve = coverage_curve((np.abs(2 * gathered["pit"][:, [k]].T - 1) < level), (level,))
         value, low, high = (100 * curve[end][0] for end in ("actual", "low", "high"))
         label = f"Coverage of the {100 * level:g} % intervals of {name}"
+        earlier = 100 * observed(gathered["before_pit"][:, k], (level,))[0] if self.has_before else None
         return of_interval(f"{name}_coverage_{1000 * level:.0f}", label, Interval(value, low, high), "%",
-                           headline=headline, before=100 * observed(gathered["before"][:, k], (level,))[0])  # fmt: skip
+                           headline=headline, before=earlier)  # fmt: skip
 
     def _gap(self) -> Score:
         gathered = self._gathered()
         gap, where = largest_gap(gathered["pit"], self.names)
-        before, _ = largest_gap(gathered["before"], self.names)
+        before = 100 * largest_gap(gathered["before_pit"], self.names)[0] if self.has_before else None
         text = f"over all parameters and the levels 1 % to 99 %; largest for {where}"
         return Score("largest_coverage_gap", "Largest gap between observed and nominal coverage", 100 * gap, unit="%",
-                     before=100 * before, headline=True, help=text, digits=2)  # fmt: skip
+                     before=before, headline=True, help=text, digits=2)  # fmt: skip
 
     def _joint_scores(self) -> list[Score]:
-        joint = self._gathered()["joint"]
-        curve = joint_curve(joint)
+        gathered = self._gathered()
+        joint = gathered["joint"]
+        curve = joint_curve(joint, gathered["before_joint"])
         inside = float(all(curve["inside"]))
         text = f"1: the joint coverage lies inside the {100 * JOINT_BAND:g} % band of a calibrated model at all levels"
         p_value = float(kstest(joint, "uniform").pvalue)
+        energy = resample(np.mean, gathered["energy"])
+        earlier = float(gathered["before_energy"].mean()) if self.has_before else None
+        about = "CRPS of all values jointly, each in units of its range; small is good"
         return [
+            of_interval("energy_score", "Energy score", energy, before=earlier, help=about),
             Score("joint_inside_band", "Joint coverage inside its band", inside, help=text, digits=0),
             Score("joint_p_value", "p-value of the joint calibration (Kolmogorov-Smirnov)", p_value, digits=3),
         ]
 
     def _predicted(self, gathered: dict[str, np.ndarray]) -> list[dict[str, Any]]:
         """Some objects: truth, mean, 68.3 % interval, and the smallest of three levels that holds the truth."""
-        part = slice(SHOWN)
+        part, ends = slice(SHOWN), np.concatenate(self._shown, 1)
+        gathered = gathered | {"low": ends[0], "high": ends[1]}
         depth = np.abs(2 * gathered["pit"][part] - 1)
         return [
             {"of": name, "unit": unit, "level": np.searchsorted((0.683, 0.955, 0.997), depth[:, k]).tolist()}
@@ -237,6 +278,25 @@ def crps_of_draws(draws: Draws, truth: Float[np.ndarray, "object value"]) -> Flo
     return np.abs(draws - truth).mean(0) - np.einsum("s,sov->ov", weight, ordered)
 
 
+def energy_score(draws: Draws, truth: np.ndarray, width: np.ndarray, seed: int = 0) -> Values:
+    """Energy score of each object: the CRPS of all values jointly (Gneiting & Raftery 2007, eq. 22).
+
+    mean |x − y| − mean |x − x'| / 2 with the distance in units of `width`; x' is the next draw in a random order, so
+    that the mean over pairs is unbiased and its cost linear in the draws.
+    """
+    order = np.random.default_rng([seed, 5]).permutation(len(draws))
+    to_truth, between = np.zeros(len(truth)), np.zeros(len(truth))
+    for k, own in enumerate(order):
+        to_truth += np.sqrt((((draws[own] - truth) / width) ** 2).sum(1))
+        between += np.sqrt((((draws[own] - draws[order[k - 1]]) / width) ** 2).sum(1))
+    return (to_truth - between / 2) / len(draws)
+
+
+def _share(of_bin: Bin) -> dict[str, float]:
+    share = of_bin.coverage
+    return {"value": 100 * share.actual, "low": 100 * share.low, "high": 100 * share.high}
+
+
 def curve_of(pit: Float[np.ndarray, " object"]) -> dict[str, Any]:
     """Empirical coverage of central intervals at all levels, with intervals and bands."""
     return coverage_curve(np.stack([np.abs(2 * pit - 1) < level for level in LEVELS]), LEVELS)
@@ -247,7 +307,7 @@ def observed(pit: Float[np.ndarray, " object"], levels: Sequence[float]) -> list
     return [float(np.mean(np.abs(2 * pit - 1) < level)) for level in levels]
 
 
-def joint_curve(joint: Float[np.ndarray, " object"]) -> dict[str, Any]:
+def joint_curve(joint: Values, before: Values | None = None) -> dict[str, Any]:
     """Joint coverage at each credibility, with the band of a calibrated model at all levels together (Bonferroni)."""
     levels = FINE[4::5]
     confidence = 1 - (1 - JOINT_BAND) / len(levels)
@@ -255,6 +315,7 @@ def joint_curve(joint: Float[np.ndarray, " object"]) -> dict[str, Any]:
     actual = [float(np.mean(joint <= level)) for level in levels]
     return {
         "nominal": levels.tolist(), "actual": actual, "n": len(joint),
+        "before": None if before is None else [float(np.mean(before <= level)) for level in levels],
         "band_low": [low for low, _ in bands], "band_high": [high for _, high in bands],
         "inside": [low <= value <= high for value, (low, high) in zip(actual, bands, strict=True)],
     }  # fmt: skip

@@ -179,6 +179,10 @@ _CURVES = {
     "coverage": columns_of("nominal", "actual", "low", "high", **_COVERAGE),
     "sets": columns_of("nominal", "actual", "low", "high", **_COVERAGE),
     "by": _bins,
+    "posterior_coverage": list_of(columns_of("nominal", "actual", "low", "high", of=text, unit=text, **_COVERAGE)),
+    "posterior_ranks": list_of(columns_of("low", "high", "count", "expected", "band_low", "band_high", of=text)),
+    "joint_coverage": columns_of("nominal", "actual", "band_low", "band_high", **_COVERAGE, n=count),
+    "predicted": list_of(columns_of("truth", "mean", "low", "high", "level", of=text, unit=text)),
 }
 _EXAMPLE = {**dict.fromkeys(("group", "id", "title", "truth"), text), "flags": list_of(text)}
 METRICS = record(

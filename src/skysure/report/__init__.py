@@ -5,6 +5,7 @@ from .curves import confusion, coverage, prediction_sets, reliability, roc
 from .figure import Figure, render, renderings
 from .history import training_history
 from .page import page
+from .posterior import joint_coverage, posterior_coverage, posterior_ranks, predicted
 from .sentences import sentences
 from .standard import standard_figures
 
@@ -13,7 +14,11 @@ __all__ = [
     "by_column",
     "confusion",
     "coverage",
+    "joint_coverage",
     "page",
+    "posterior_coverage",
+    "posterior_ranks",
+    "predicted",
     "prediction_sets",
     "reliability",
     "render",

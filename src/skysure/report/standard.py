@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import bins, curves
+from . import bins, curves, posterior
 from .figure import Figure
 
 
 def standard_figures(metrics: dict[str, Any]) -> Iterator[Figure]:
-    """Figures of confusion, ROC, reliability, coverage, prediction sets and bins, in this order.
+    """Figures of confusion, ROC, reliability, coverage, prediction sets, posteriors and bins, in this order.
 
     Parameters
     ----------
@@ -32,4 +32,8 @@ _STANDARD = {
     "reliability": curves.reliability,
     "coverage": curves.coverage,
     "sets": curves.prediction_sets,
+    "predicted": posterior.predicted,
+    "posterior_coverage": posterior.posterior_coverage,
+    "joint_coverage": posterior.joint_coverage,
+    "posterior_ranks": posterior.posterior_ranks,
 }

@@ -66,7 +66,7 @@ def _samples(posterior: Posterior) -> np.ndarray:
 
 
 def _tables(model: LensModel, scores: PosteriorScores) -> Iterator[Table]:
-    yield scores.table()
+    yield from scores.tables()
     if model.settings.choose_rate:
         yield _rate_table(model.rate_table.tolist())
 
