@@ -1,7 +1,7 @@
 """The source and the image of a lens whose mass is known: a regularised linear fit (Warren & Dye 2003, ApJ 590, 673).
 
 The source is a grid of pixels, interpolated bilinearly. Its image is linear in their values s, so that the s for which
-chi^2 + lambda s H s is least solves (F + lambda H) s = b, F = A^T A and b = A^T d. A is the image of each pixel over the
+chi^2 + lambda s H s is least solves (F + lambda H) s = b, F = A^T A, b = A^T d. A is the image of each pixel over the
 noise, d the data over the noise, H the square of the discrete Laplacian with zeros around the grid. lambda is where
 the evidence is largest (Suyu et al. 2006, MNRAS 371, 983). The grid is first almost as wide as the Einstein radius, and
 then around the source of the first fit.
