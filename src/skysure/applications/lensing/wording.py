@@ -1,0 +1,64 @@
+"""Sentences about single lenses, and about an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from skysure.evaluation import Evaluation, Example
+from skysure.report.quantities import measured
+
+EXPONENT = 11
+"""Masses are given in 10^11 solar masses."""
+
+
+def describe_lens(example: Example) -> str:
+    """Say in a few sentences what is known of a lens: its values with 68 % intervals, the fit, how usual it is."""
+    data = example.data
+    summary = data["summary"]
+    if "light" not in data:
+        sentences = ["No finite posterior."]
+    else:
+        sentences = [_values(summary), *_mass(summary), _fit(data["chi2"]), *_novelty(data)]
+    sentences += [f"{flag[:1].upper()}{flag[1:]}." for flag in map(str, example.flags)]
+    if data["truth_values"]:
+        sentences.append("Dashed: the truth.")
+    return " ".join(sentences)
+
+
+def _values(summary: Mapping[str, Sequence[float]]) -> str:
+    theta_E, angle = measured(*summary["theta_E"], "arcsec"), measured(*summary["position_angle"], "°")
+    q, gamma, mu = (measured(*summary[name]) for name in ("q", "gamma", "mu"))
+    return (
+        f"Einstein radius {theta_E} (68 %), axis ratio {q}, position angle {angle} east of north, external shear {gamma}, "
+        f"magnification {mu}."
+    )
+
+
+def _mass(summary: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Say mass and velocity dispersion where the redshifts are known."""
+    if "mass" in summary and summary["mass"][0] > 0:
+        mass = measured(*(value / 10**EXPONENT for value in summary["mass"]))
+        yield (
+            f"Mass inside the Einstein radius ({mass}) × 10¹¹ solar masses, velocity dispersion "
+            f"{measured(*summary['sigma_SIE'], 'km/s')}."
+        )
+
+
+def _fit(chi2: float) -> str:
+    return (
+        "Model: the light along ellipses, and the source that fits best under the posterior mean of the mass; "
+        f"χ² per pixel around the ring {chi2:.2f}. Blue: critical curve, and caustic of the source (dashed: cut)."
+    )
+
+
+def _novelty(data: Mapping[str, Any]) -> Iterator[str]:
+    if data["is_ood"] is None:
+        return
+    share = f"{100 * data['ood_percentile']:.3g} % of the calibration images are less unusual"
+    yield f"Not like the training images: {share}." if data["is_ood"] else f"Like the training images: {share}."
+
+
+def sentences(evaluation: Evaluation) -> Iterator[str]:
+    """Sentences of the report of an evaluation."""
+    yield from ()
