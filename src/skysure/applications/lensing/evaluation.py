@@ -11,10 +11,9 @@ import torch
 from skysure.data.sources import TEST, Source
 from skysure.evaluation import Column, Evaluation, Example, Table
 from skysure.evaluation.posterior import PosteriorScores
-from skysure.predictions import Values
 
 from .calibration import posteriors
-from .encoding import encode
+from .examples import describe
 from .images import LensImages
 from .inference import Posterior
 from .networks import LensModel
@@ -110,22 +109,6 @@ class _Counts:
 
 
 def _examples(model: LensModel, images: LensImages, query: Query) -> list[Example]:
-    """Images with their prediction."""
-    prediction, encoded = predict(model, images, query), encode(images)
-    return [_example(images, encoded["channels"], prediction, k) for k in range(len(images))]
-
-
-def _example(images: LensImages, channels: torch.Tensor, prediction: Values, k: int) -> Example:
-    values = {
-        name: {"mean": float(prediction.mean[k, v]), "low": float(prediction.low[k, v]),
-               "high": float(prediction.high[k, v])}
-        for v, name in enumerate(prediction.names)
-    }  # fmt: skip
-    true_values = {name: float(value) for name, value in zip(NAMES, images.truth[k], strict=True) if np.isfinite(value)}
-    data = {
-        "image": channels[k, 0].numpy(), "residual": channels[k, 1].numpy(), "values": values,
-        "true_values": true_values, "pixel_scale": float(images.pixel_scale[k]),
-    }  # fmt: skip
-    text = f'theta_E = {true_values["theta_E"]:.3g}"' if "theta_E" in true_values else None
-    flags = ("unlike the training images",) if bool(np.asarray(prediction.is_ood)[k]) else ()
-    return Example("example", str(images.ids[k]), truth=text, flags=flags, data=data)
+    """Images with their model and posterior."""
+    prediction = predict(model, images, query)
+    return [describe("example", images[[k]], prediction[[k]]) for k in range(len(images))]

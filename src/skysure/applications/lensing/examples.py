@@ -39,7 +39,7 @@ def describe(group: str, images: LensImages, prediction: Values) -> Example:
     data = {
         "image": np.where(observation.mask, np.nan, observation.image), "noise": float(typical_noise(observation)),
         "pixel_scale": observation.pixel_scale, **fit(observation, prediction.mean[0]),
-        **posterior(prediction), "truth_values": true_values(images),
+        **posterior(prediction), "truth_values": true_values(images, prediction),
         "ood_percentile": None if prediction.ood_percentile is None else float(prediction.ood_percentile[0]),
         "is_ood": None if prediction.is_ood is None else bool(prediction.is_ood[0]),
     }  # fmt: skip
@@ -97,11 +97,12 @@ def posterior(prediction: Values) -> dict[str, Any]:
     return {"samples": values, "summary": summary}
 
 
-def true_values(images: LensImages) -> dict[str, float]:
-    """Give the true values of one lens by name, where they are known."""
+def true_values(images: LensImages, prediction: Values) -> dict[str, float]:
+    """Give the true values of one lens by name, where they are known; the position angle as near as the samples."""
     truth = dict(zip(NAMES, map(float, images.truth[0]), strict=True))
     e1, e2 = (torch.tensor(truth[name]) for name in ("e1", "e2"))
-    north, parity = float(images.north[0]), float(images.parity[0])
-    truth |= {"q": float(axis_ratio(e1, e2)), "position_angle": float(position_angle(e1, e2, north, parity))}
+    angle = float(position_angle(e1, e2, float(images.north[0]), float(images.parity[0])))
+    predicted = prediction.mean[0, prediction.names.index("position_angle")]
+    truth |= {"q": float(axis_ratio(e1, e2)), "position_angle": predicted + (angle - predicted + 90) % 180 - 90}
     truth["gamma"] = float(np.hypot(truth["gamma1"], truth["gamma2"]))
     return {name: value for name, value in truth.items() if np.isfinite(value)}

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from skysure.evaluation import Example
+from skysure.evaluation import Evaluation, Example
 from skysure.extras import import_extra
-from skysure.report import Figure, style
+from skysure.report import Figure, standard_figures, style
 
 from .examples import describe
 from .images import LensImages
@@ -37,6 +37,13 @@ SOFTENING = 3.0
 LIMIT = 5.0
 """Largest residual of the colour scale."""
 IMAGES, RESIDUALS = "magma", "RdBu_r"
+
+
+def figures(evaluation: Evaluation) -> Iterator[Figure]:
+    """The figures of an evaluation."""
+    yield from standard_figures(evaluation.metrics)
+    for k, example in enumerate(evaluation.examples):
+        yield lens(example, k)
 
 
 def draw(model: LensModel, chunk: LensImages, query: Query) -> Iterator[Figure]:
@@ -109,13 +116,13 @@ def draw_corner(canvas: Canvas, data: Any, corner: Any) -> None:
     ranges = {name: _range(np.asarray(data["samples"][name]), data["truth_values"].get(name)) for name in names}
     for i, row in enumerate(names):
         for j, column in enumerate(names[: i + 1]):
-            axes = _place(canvas, 6.95 + j * side, 5.05 - (i + 1) * side, side - 0.05, side - 0.05)
+            axes = _place(canvas, 7.0 + j * side, 5.05 - (i + 1) * side, side - 0.05, side - 0.05)
             if i == j:
                 _histogram(axes, data, row, ranges[row])
             else:
                 corner.hist2d(
-                    np.asarray(data["samples"][column]), np.asarray(data["samples"][row]), ax=axes, bins=24,
-                    range=[ranges[column], ranges[row]], levels=LEVELS, smooth=1.3, color=style.BLUE,
+                    np.asarray(data["samples"][column]), np.asarray(data["samples"][row]), ax=axes, bins=18,
+                    range=[ranges[column], ranges[row]], levels=LEVELS, smooth=1.0, color=style.BLUE,
                     plot_datapoints=False, plot_density=False, fill_contours=True, quiet=True,
                 )  # fmt: skip
                 _mark_truth(axes, data, column, row)
@@ -147,7 +154,7 @@ def _image(axes: Axes, data: Any, image: Any, title: str, **look: Any) -> Any:
 def _source(axes: Axes, data: Any) -> None:
     """The source with the caustic and the cut, in a field that holds caustic and source."""
     left, right, bottom, top = data["source_extent"]
-    x, y = data["caustic"]
+    x, y = np.asarray(data["caustic"])
     x_middle, y_middle = (min(left, x.min()) + max(right, x.max())) / 2, (min(bottom, y.min()) + max(top, y.max())) / 2
     half = 0.55 * max(max(right, x.max()) - min(left, x.min()), max(top, y.max()) - min(bottom, y.min()))
     axes.imshow(data["source"], origin="lower", extent=data["source_extent"], interpolation="bilinear", cmap=IMAGES)
@@ -155,6 +162,7 @@ def _source(axes: Axes, data: Any) -> None:
     axes.plot(*data["cut"], color=style.SKY, lw=0.9, ls="--")
     axes.set(xlim=(x_middle - half, x_middle + half), ylim=(y_middle - half, y_middle + half))
     axes.set_title("source", fontsize=9)
+    axes.yaxis.tick_right()
     axes.tick_params(labelsize=7, length=2)
     axes.set_facecolor("black")
     axes.set_aspect("equal")
@@ -198,4 +206,4 @@ def _label(axes: Axes, at_bottom: bool, at_left: bool, x: str, y: str) -> None:
         axes.xaxis.set_label_coords(0.5, -0.62)
     if at_left:
         axes.set_ylabel(y, fontsize=8)
-        axes.yaxis.set_label_coords(-0.62, 0.5)
+        axes.yaxis.set_label_coords(-0.74, 0.5)

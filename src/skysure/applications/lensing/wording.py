@@ -30,8 +30,8 @@ def _values(summary: Mapping[str, Sequence[float]]) -> str:
     theta_E, angle = measured(*summary["theta_E"], "arcsec"), measured(*summary["position_angle"], "°")
     q, gamma, mu = (measured(*summary[name]) for name in ("q", "gamma", "mu"))
     return (
-        f"Einstein radius {theta_E} (68 %), axis ratio {q}, position angle {angle} east of north, external shear {gamma}, "
-        f"magnification {mu}."
+        f"Einstein radius {theta_E} (68 %), axis ratio {q}, position angle {angle} east of north, external shear "
+        f"{gamma}, magnification {mu}."
     )
 
 
