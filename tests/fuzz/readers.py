@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from . import archives, arrow, formats, runs, snana, surveys
+from . import archives, arrow, formats, images, runs, snana, surveys
 from . import columns as tables
 from .mutations import mutate_text, several
 
@@ -334,6 +334,8 @@ READERS: dict[str, Reader] = {
     "result_fits": results("fits", ".fits"),
     "result_parquet": results("parquet", ".parquet"),
     "memory": Reader(in_memory, read_in_memory),
+    "images": Reader(images.files, images.read),
+    "stored_images": Reader(images.stored, images.read_stored),
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from astropy import units as u
 from astropy.coordinates import Angle
 
+from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry, walk
 from skysure.data.files.kinds import check_claim, kind_of
 from skysure.data.files.tables import open_table
@@ -107,7 +108,9 @@ def _open(path: str) -> tuple[Entry, dict[str, pa.Array], dict[str, str]]:
     check_claim(entry, kind, EXPECTED)
     table = open_table(entry, kind)
     plain = [name for name, kind in table.schema.items() if not pa.types.is_nested(kind)]
-    whole = pa.Table.from_batches(list(table.batches(plain)))
+    with file_errors(entry.name):
+        batches = list(table.batches(plain))
+        whole = pa.Table.from_batches(batches) if batches else pa.table({})
     if not len(whole):
         raise InputError(f"{entry.name}: no rows", "one for each object", "an empty table")
     return entry, {name: whole[name].combine_chunks() for name in plain}, table.units
