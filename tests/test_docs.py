@@ -13,6 +13,7 @@ import pytest
 
 from skysure.applications.supernovae import Query, Settings
 from skysure.cli.commands import app
+from skysure.data.images.reading import Reading as ImageReading
 from skysure.data.lightcurves.reading import DIALECTS, OBJECT_COLUMNS, POINT_COLUMNS, Reading
 from skysure.predictions import Actions, Classes, Values
 
@@ -107,6 +108,7 @@ def test_what_can_be_said_is_documented() -> None:
     from skysure.applications.supernovae import prediction
 
     assert {f.name for f in fields(Reading)} | {*POINT_COLUMNS, *OBJECT_COLUMNS, *DIALECTS} <= named_in("reading.md")
+    assert {f.name for f in fields(ImageReading)} <= named_in("reading-images.md")
     supernovae = named_in("supernovae.md")
     assert {f.name for f in fields(Query)} <= supernovae
     assert {

@@ -9,12 +9,14 @@ from typing import Any, Self
 import numpy as np
 from astropy.table import QTable
 
+from skysure.data.images import noise as noises
 from skysure.errors import InputError
 
 from .parameters import NAMES, UNITS
 
 PSF_SIZE = 25
 """Pixels along each side of the PSFs that are kept; larger ones are cropped, smaller ones padded with zeros."""
+SMALL = "image smaller than those of the training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class LensImages:
     image : ndarray, shape (object, row, column)
         Surface brightness in any unit; row 0 is the bottom, as in FITS.
     noise : ndarray, shape (object, row, column), optional
-        Standard deviation of each pixel, in the unit of the image; NaN where it is to be estimated.
+        Standard deviation of each pixel, in the unit of the image; estimated, and flagged, where it is NaN everywhere.
     mask : ndarray of bool, shape (object, row, column), optional
         True for pixels to ignore. Pixels that are not finite, and those of a noise that is not positive or not below
         1e7 times its median, are ignored too.
@@ -89,7 +91,7 @@ class LensImages:
         for name, column in [*values.items(), *values["objects"].items()]:
             if name != "objects" and len(column) != n:
                 raise InputError(f"{len(column)} values of {name} for {n} images", "one for each image")
-        for name, value in values.items():
+        for name, value in (values | _with_noise(values)).items():
             object.__setattr__(self, name, value if name == "objects" else np.ascontiguousarray(value))
 
     def __len__(self) -> int:
@@ -118,20 +120,25 @@ class LensImages:
         """Crop or pad to `size` pixels along each side, around the centre; padded pixels are masked.
 
         Where `size` and the size of the images differ by an odd number, the centre moves by half a pixel: so do x and y
-        of the true parameters.
+        of the true parameters. Smaller images are flagged.
         """
         if self.image.shape[1:] == (size, size):
             return self
+        if min(self.image.shape[1:]) < size:
+            return type(self)(**self._windows(size) | {"flags": [_joined(flag, SMALL) for flag in self.flags]})
+        return type(self)(**self._windows(size))
+
+    def _windows(self, size: int) -> dict[str, Any]:
+        """The fields of images cut to a size."""
         starts = [(n - size) // 2 for n in self.image.shape[1:]]
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         truth = self.truth.copy()
         for index, shift in zip((3, 4), shift_of_centre(self.image.shape[1:], size), strict=True):
             truth[:, index] -= shift * self.pixel_scale
-        arrays |= {
+        return arrays | {
             "image": _window(self.image, starts, size, 0), "noise": _window(self.noise, starts, size, np.nan),
             "mask": _window(self.mask, starts, size, True), "truth": truth,
         }  # fmt: skip
-        return type(self)(**arrays)
 
     @classmethod
     def concat(cls, chunks: Iterable[Self]) -> Self:
@@ -175,6 +182,23 @@ class LensImages:
         return {"pixel_scale": "arcsec", "north": "deg"} | {
             f"truth/{name}": unit for name, unit in zip(NAMES, UNITS, strict=True) if unit
         }
+
+
+def _with_noise(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Estimate the noise of the images that have none, from their sky; it stays NaN where that has none either."""
+    missing = np.flatnonzero(np.isnan(values["noise"]).all((1, 2)))
+    noise, flags = values["noise"], values["flags"].astype(object)
+    for k in missing:
+        image = values["image"][k].astype(np.float64)
+        estimate, what = noises.estimate(image, values["mask"][k] | ~np.isfinite(image), noises.Unit())
+        if estimate is not None:
+            noise[k] = estimate
+            flags[k] = _joined(flags[k], "; ".join(what))
+    return {"noise": noise, "flags": flags.astype(str)}
+
+
+def _joined(flags: str, flag: str) -> str:
+    return f"{flags}; {flag}" if flags else flag
 
 
 def shift_of_centre(shape: tuple[int, ...], size: int) -> tuple[float, float]:

@@ -161,8 +161,7 @@ class LensImageFiles(Source):
 
     def _row(self, cutout: Cutout) -> dict[str, Any]:
         """Columns of an object: of the tables, else of the header keywords that the reading names."""
-        keywords = {name: cutout.header.get(key) for name, key in self.reading.columns.items()}
-        by_header = {name: value for name, value in keywords.items() if value is not None and name in COLUMNS}
+        by_header = {name: value for name, value in cutout.header.items() if name in COLUMNS}
         return by_header | dict(self._collection.row_of(cutout.id))
 
     def _objects(self, rows: Sequence[Mapping[str, Any]], places: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -17,16 +17,19 @@ DAMAGE = (EOFError, OSError, KeyError, TypeError, ValueError, OverflowError, fit
 def walk_headers(file: IO[bytes]) -> Iterator[tuple[fits.Header, int]]:
     """Walk over the headers of a FITS file, each with the bytes of its data, at whose beginning the file then is.
 
-    It ends after a header that FITS does not allow, and before one that cannot be parsed: astropy says what is wrong
-    with that.
+    It ends before a header that cannot be parsed: astropy says what is wrong with that.
+
+    Raises
+    ------
+    ValueError
+        Where a header has more axes or columns than FITS has, or a negative size. Astropy would make a column for each,
+        and look for the next header before this one, for ever.
     """
     while (header := _parse(file)) is not None:
         sizes = _sizes(header)
         if sizes is None:
             return
         yield header, sizes[0]
-        if _problem(header):
-            return
         with suppress(*DAMAGE):
             file.seek(sizes[1], 1)
             continue
@@ -43,11 +46,14 @@ def _parse(file: IO[bytes]) -> fits.Header | None:
 
 def _sizes(header: fits.Header) -> tuple[int, int] | None:
     """Bytes of the data that follow a header, without and with their padding; None where it does not tell."""
+    problem = ""
     with suppress(*DAMAGE):
-        if _problem(header):
-            return 0, 0
-        padded = _data_size(header)
-        return header.data_size, padded
+        problem = _problem(header)
+        if not problem:
+            padded = _data_size(header)
+            return header.data_size, padded
+    if problem:
+        raise ValueError(problem)
     return None
 
 
@@ -62,17 +68,14 @@ def holds_images_alone(file: IO[bytes]) -> bool:
 
 
 def check_headers(file: IO[bytes]) -> None:
-    """Raise ValueError where a header has more axes or columns than FITS has, or a negative size.
-
-    Astropy would make a column for each, and look for the next header before this one, for ever. The file is rewound.
+    """Raise ValueError where a header asks for what FITS does not allow; the file is rewound.
 
     A header that cannot be parsed is left to astropy, which says what is wrong with it.
     """
     start = file.tell()
-    problem = next(filter(None, (_problem(header) for header, _ in walk_headers(file))), "")
+    for _ in walk_headers(file):
+        pass
     file.seek(start)
-    if problem:
-        raise ValueError(problem)
 
 
 def _problem(header: fits.Header) -> str:

@@ -49,7 +49,7 @@ class Cutout:
     orientation : Orientation
     unit : str
     header : dict of str to value
-        Keywords of the header.
+        The header keywords that the reading names as columns, by our names.
     flags : tuple of str
         What was assumed or changed.
     """
@@ -135,9 +135,16 @@ class OpenImage:
         return Cutout(
             name, self.frame.file, np.where(mask, 0, image).astype(np.float32),
             np.where(mask, typical, noise).astype(np.float32), mask, psf, place, unit.text,
-            {k: v for header in reversed(self.headers) for k, v in header.items() if isinstance(v, (str, int, float))},
+            self._keywords(),
             (*flags, *what, *place.flags),
         )  # fmt: skip
+
+    def _keywords(self) -> dict[str, object]:
+        values = {
+            name: next((header[key] for header in self.headers if key in header), None)
+            for name, key in self.reading.columns.items()
+        }
+        return {name: value for name, value in values.items() if isinstance(value, (str, int, float))}
 
     def _companion(self, role: str, window: Window) -> np.ndarray:
         frame = self.companions[role]

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from astropy.io import fits
 
 from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry
-from skysure.data.files.fits_headers import check_headers, walk_headers
+from skysure.data.files.fits_headers import walk_headers
 from skysure.errors import InputError, quote
 
 from .roles import Part, part_of
@@ -70,7 +71,7 @@ class Frame:
         """Which of the extensions of that name."""
         return self.hdu.ver if isinstance(self.hdu.ver, int) else 1
 
-    @property
+    @cached_property
     def part(self) -> Part:
         """What it holds, by its name."""
         return part_of(self.name) if self.name else Part("", "")
@@ -146,7 +147,6 @@ def open_frames(entry: Entry) -> Iterator[list[Frame]]:
         Where it is no FITS file, is truncated, or claims more pixels than it has.
     """
     with file_errors(entry.name), _seekable(entry) as (stream, size):
-        check_headers(stream)
         _check_sizes(stream, entry.name, size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -169,7 +169,7 @@ def _frames(file: fits.HDUList, name: str) -> Iterator[Frame]:
 
 
 def _check_sizes(stream: IO[bytes], name: str, size: int) -> None:
-    """Refuse an image of which its header promises more than the file has; the file is rewound."""
+    """Refuse headers that FITS does not allow, and images that are larger than their file; the file is rewound."""
     start = stream.tell()
     for header, promised in walk_headers(stream):
         if str(header.get("XTENSION", "IMAGE")).strip() == "IMAGE" and stream.tell() + promised > size:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.io import fits
+from scipy.ndimage import uniform_filter
 
 from .reading import Reading
 from .roles import INVERSE_VARIANCE, SIGMA, VARIANCE, WEIGHT
@@ -15,6 +16,10 @@ MASKED = 1e7
 """Multiple of the median noise from which a pixel counts as masked."""
 LAG = 3
 """Pixels between those whose differences measure the noise: neighbours in resampled images have noise in common."""
+SMOOTH = 9
+"""Pixels over which an image is averaged to tell sky from light."""
+FEWEST = 30
+"""Pixels without which no noise is measured."""
 FITTING = 2.0
 """Factor within which weights fit the measured noise as inverse variances."""
 TO_SIGMA = 1.4826
@@ -87,18 +92,23 @@ def sky_noise(image: np.ndarray, mask: np.ndarray) -> float:
     NaN where too few pixels are left.
     """
     used = np.where(mask, np.nan, image)
-    with np.errstate(all="ignore"):
-        if np.isfinite(used).sum() < 30:
-            return np.nan
-        dark = used <= np.nanmedian(used)
-        differences = []
-        for axis in (0, 1):
-            if used.shape[axis] > LAG:
-                a, b = (np.take(used, range(*ends), axis) for ends in _ends(used.shape[axis]))
-                both = np.take(dark, range(*_ends(used.shape[axis])[0]), axis) & np.isfinite(a - b)
-                differences.append((a - b)[both])
+    if np.isfinite(used).sum() < FEWEST:
+        return np.nan
+    dark = _is_dark(image, mask)
+    differences = []
+    for axis in (0, 1):
+        if used.shape[axis] > LAG:
+            a, b = (np.take(used, range(*ends), axis) for ends in _ends(used.shape[axis]))
+            both = np.take(dark, range(*_ends(used.shape[axis])[0]), axis) & np.isfinite(a) & np.isfinite(b)
+            differences.append(a[both] - b[both])
     values = np.concatenate(differences) if differences else np.zeros(0)
-    return TO_SIGMA * float(np.median(np.abs(values))) / np.sqrt(2) if len(values) >= 15 else np.nan
+    return TO_SIGMA * float(np.median(np.abs(values))) / np.sqrt(2) if len(values) >= FEWEST / 2 else np.nan
+
+
+def _is_dark(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Whether a pixel lies in the darker half of the smoothed image: its own noise hardly decides."""
+    smooth = uniform_filter(np.where(mask, np.median(image[~mask]), image), SMOOTH, mode="nearest")
+    return ~mask & (smooth <= np.median(smooth[~mask]))
 
 
 def _ends(length: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -120,7 +130,7 @@ def estimate(image: np.ndarray, mask: np.ndarray, unit: Unit) -> tuple[np.ndarra
         return None, []
     if unit.electrons is None:
         return np.full(image.shape, sky), ["noise estimated", "photon noise not known"]
-    background = float(np.median(image[~mask & (image <= np.median(image[~mask]))]))
+    background = float(np.median(image[_is_dark(image, mask)]))
     light = np.clip(np.where(mask, 0.0, image) - background, 0, None)
     return np.sqrt(sky**2 + light / unit.electrons), ["noise estimated"]
 
@@ -149,7 +159,7 @@ def to_sigma(
     scaled = sigma * (sky / typical)
     flags = ["noise scaled from weights"]
     if unit.electrons is not None:
-        light = np.clip(np.where(mask, 0.0, image) - _median(image[~mask]), 0, None)
+        light = np.clip(np.where(mask, 0.0, image) - _median(image[_is_dark(image, mask)]), 0, None)
         return np.sqrt(scaled**2 + light / unit.electrons), flags
     return scaled, [*flags, "photon noise not known"]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
@@ -88,10 +86,10 @@ def _by_wcs(header: fits.Header, x: float, y: float) -> Orientation | None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            sky = sky_of(wcs, x + np.array([0, 0.5, -0.5, 0, 0]), y + np.array([0, 0, 0, 0.5, -0.5]))
-            east, north = (a.to_value("arcsec") for a in sky[0].spherical_offsets_to(sky))
+            ra, dec = sky_of(wcs, x + np.array([0, 0.5, -0.5, 0, 0]), y + np.array([0, 0, 0, 0.5, -0.5]))
         except Exception:
             return None
+        east, north = _offsets(ra, dec)
     jacobian = np.array([[east[1] - east[2], east[3] - east[4]], [north[1] - north[2], north[3] - north[4]]])
     area = float(np.linalg.det(jacobian)) if np.isfinite(jacobian).all() else 0.0
     if not 1e-12 < abs(area) < 1e12:
@@ -102,13 +100,28 @@ def _by_wcs(header: fits.Header, x: float, y: float) -> Orientation | None:
     return Orientation(
         float(np.sqrt(abs(area))), float(np.degrees(np.arctan2(direction[1], direction[0]))),
         -float(np.sign(area)), ("pixels are not square",) if skewed else (),
-        float(sky[0].ra.deg), float(sky[0].dec.deg),
+        float(ra[0] % 360), float(dec[0]),
     )  # fmt: skip
 
 
-def sky_of(wcs: WCS, x: Any, y: Any) -> SkyCoord:
-    """Give the ICRS positions of pixels, the first being 0."""
-    return wcs.pixel_to_world(x, y).transform_to("icrs")
+def sky_of(wcs: WCS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the ICRS positions of pixels, the first being 0: ra and dec [deg]."""
+    is_icrs = wcs.wcs.radesys == "ICRS" or (wcs.wcs.radesys == "" and not wcs.wcs.equinox < 1984)
+    if wcs.wcs.lngtyp == "RA" and is_icrs:
+        longitude, latitude = wcs.all_pix2world(x, y, 0)
+        return (longitude, latitude) if wcs.wcs.lng < wcs.wcs.lat else (latitude, longitude)
+    sky = wcs.pixel_to_world(x, y).transform_to("icrs")
+    return sky.ra.deg, sky.dec.deg
+
+
+def _offsets(ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets of positions from the first one, projected on its tangent plane: east and north [arcsec]."""
+    a, d = np.radians(ra), np.radians(dec)
+    direction = np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
+    east = np.array([-np.sin(a[0]), np.cos(a[0]), 0])
+    north = np.array([-np.sin(d[0]) * np.cos(a[0]), -np.sin(d[0]) * np.sin(a[0]), np.cos(d[0])])
+    step = np.degrees(direction - direction[:, :1]) * 3600
+    return east @ step, north @ step
 
 
 def _scale_keyword(header: fits.Header) -> float | None:
