@@ -16,7 +16,6 @@ from .parameters import NAMES, UNITS
 
 PSF_SIZE = 25
 """Pixels along each side of the PSFs that are kept; larger ones are cropped, smaller ones padded with zeros."""
-SMALL = "image smaller than those of the training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,25 +119,20 @@ class LensImages:
         """Crop or pad to `size` pixels along each side, around the centre; padded pixels are masked.
 
         Where `size` and the size of the images differ by an odd number, the centre moves by half a pixel: so do x and y
-        of the true parameters. Smaller images are flagged.
+        of the true parameters.
         """
         if self.image.shape[1:] == (size, size):
             return self
-        if min(self.image.shape[1:]) < size:
-            return type(self)(**self._windows(size) | {"flags": [_joined(flag, SMALL) for flag in self.flags]})
-        return type(self)(**self._windows(size))
-
-    def _windows(self, size: int) -> dict[str, Any]:
-        """The fields of images cut to a size."""
         starts = [(n - size) // 2 for n in self.image.shape[1:]]
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         truth = self.truth.copy()
         for index, shift in zip((3, 4), shift_of_centre(self.image.shape[1:], size), strict=True):
             truth[:, index] -= shift * self.pixel_scale
-        return arrays | {
+        arrays |= {
             "image": _window(self.image, starts, size, 0), "noise": _window(self.noise, starts, size, np.nan),
             "mask": _window(self.mask, starts, size, True), "truth": truth,
         }  # fmt: skip
+        return type(self)(**arrays)
 
     @classmethod
     def concat(cls, chunks: Iterable[Self]) -> Self:

@@ -32,7 +32,6 @@ COLUMNS = {
     "z_source": ("zsource", "zs", "zsrc", "redshiftsource"),
 }  # fmt: skip
 """Columns that tables of lenses may have, with their usual names, without case and punctuation."""
-OBJECT_COLUMNS = ("z_lens", "z_source")
 
 
 def read(data: Sequence[str | LensImages], reading: Reading | Mapping[str, Any] | None = None) -> Source:
@@ -161,12 +160,18 @@ class LensImageFiles(Source):
 
     def _row(self, cutout: Cutout) -> dict[str, Any]:
         """Columns of an object: of the tables, else of the header keywords that the reading names."""
-        by_header = {name: value for name, value in cutout.header.items() if name in COLUMNS}
+        by_header = {name: _number(value) for name, value in cutout.header.items() if name in COLUMNS}
         return by_header | dict(self._collection.row_of(cutout.id))
 
     def _objects(self, rows: Sequence[Mapping[str, Any]], places: Sequence[Any]) -> dict[str, np.ndarray]:
-        names = dict.fromkeys(name for row in rows for name in row if name not in (*NAMES, *DERIVED))
-        columns = {name: _column([row.get(name) for row in rows]) for name in names}
+        """Columns of the tables and of header keywords, the same ones for every chunk, and positions where known."""
+        keywords = dict.fromkeys((name for name in self.reading.columns if name in COLUMNS), np.nan)
+        missing = keywords | self._collection.missing_values
+        columns = {
+            name: np.array([row.get(name, empty) for row in rows], dtype=str if empty == "" else np.float64)
+            for name, empty in missing.items()
+            if name not in (*NAMES, *DERIVED)
+        }
         sky = {"ra": np.array([p.ra for p in places]), "dec": np.array([p.dec for p in places])}
         return {name: values for name, values in sky.items() if np.isfinite(values).any()} | columns
 
@@ -196,10 +201,3 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _column(values: Sequence[Any]) -> np.ndarray:
-    """Make a column of numbers, or of text where one of the values is text; missing are NaN or ""."""
-    if any(isinstance(value, str) for value in values):
-        return np.array(["" if value is None else str(value) for value in values], dtype=str)
-    return np.array([_number(value) for value in values])

@@ -96,6 +96,12 @@ class ImageCollection:
         return row
 
     @property
+    def missing_values(self) -> dict[str, object]:
+        """The columns of the tables, each with what stands for a missing value: NaN, or "" of text."""
+        columns = {name: values for table in reversed(self.tables) for name, values in table.columns.items()}
+        return {name: "" if values.dtype.kind == "U" else np.nan for name, values in columns.items()}
+
+    @property
     def _rows(self) -> dict[int, dict[str, int]]:
         if "_row_cache" not in vars(self):
             self._row_cache = {
