@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from .noise import add_cosmic_rays, correlated_noise, mask_of
 from .psf import draw_psfs
 from .random import Random
 from .rendering import MASKED_NOISE, Images, Profiles, batches, convolve, lensed_source, source_positions
-from .scenes import Clumps, Discs, Galaxies, Scene, Tracks
+from .scenes import Discs, Galaxies, Owned, Scene, Tracks
 from .sources import cosmos_shapes, draw_sources
 
 CANDIDATES = 4
@@ -27,6 +28,8 @@ COARSE = 48
 """Pixels along each side of the field where candidates are judged."""
 LARGEST_DISCS = 29
 LARGEST_TRACKS = 8
+
+Things = TypeVar("Things", bound=Owned)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _select(population: Hezaveh, mass: Tensor, source: Galaxies, field: float) -
     return first + torch.arange(len(first)) * CANDIDATES
 
 
-def _of_candidates(things: Galaxies | Clumps, choice: Tensor):
+def _of_candidates(things: Things, choice: Tensor) -> Things:
     """Keep the things of the candidates that were chosen."""
     chosen = things[choice[things.owner // CANDIDATES] == things.owner]
     return type(things)(chosen.owner // CANDIDATES, *(getattr(chosen, f.name) for f in fields(chosen)[1:]))

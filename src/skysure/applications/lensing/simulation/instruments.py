@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
@@ -170,7 +171,7 @@ def instrument(name: str) -> Instrument:
     return build(Instrument, {"name": path.stem}, load_toml(path), where=f"instrument {name}")
 
 
-def _folder():
+def _folder() -> Traversable:
     return files(__package__ or "") / "instruments"
 
 
