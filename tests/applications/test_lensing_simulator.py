@@ -100,6 +100,13 @@ def test_unlike_kinds_have_no_truth(kind: str) -> None:
     assert (images.pixel_scale == 0.05).all()
 
 
+def test_networks_without_lens_light_see_it_in_one_kind_alone() -> None:
+    settings = Settings(size=64, population="hezaveh", instrument="hezaveh-like")
+    images = {kind: simulate_unlike(kind, settings, 8, 0).image for kind in ("no lens", "lens light")}
+    middle = {kind: np.median(image[:, 30:34, 30:34]) for kind, image in images.items()}
+    assert middle["lens light"] > 20 * abs(middle["no lens"])
+
+
 def test_unknown_kinds_are_named_with_the_nearest() -> None:
     with pytest.raises(InputError, match="nearest: spiral"):
         simulate_unlike("spirals", SMALL, 1, 0)

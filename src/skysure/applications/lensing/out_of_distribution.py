@@ -42,6 +42,8 @@ def simulate_unlike(kind: str, settings: Settings, n: int, seed: int) -> LensIma
         raise InputError(f"unknown kind '{kind}'", nearest(kind, KINDS))
     camera, random = instrument(settings.instrument), Random(n, seed, KINDS.index(kind))
     other = _other_camera(kind, camera)
+    if settings.population == "hezaveh" and kind != "lens light":  # these networks know no light of lenses
+        other = replace(other, survey=replace(other.survey, lens_light=False))
     scene = _change_scene(kind, draw_survey(other, settings.size, random), other, settings.size, random)
     images = render(scene, other, settings.size, random.generator)
     chunk = to_lens_images(scene, images, camera, [f"{kind.replace(' ', '-')}-{seed}-{k}" for k in range(n)])
