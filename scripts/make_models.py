@@ -19,10 +19,11 @@ from skysure.run.files import write_text
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src" / "skysure" / "models"
 MODELS = {
-    "supernovae-griz": ("supernovae", {"survey": "des"}),
-    "supernovae-lsst": ("supernovae", {"survey": "lsst"}),
+    "lens-hst": ("lensing", "hst", {}),
+    "supernovae-griz": ("supernovae", "shipped", {"survey": "des"}),
+    "supernovae-lsst": ("supernovae", "shipped", {"survey": "lsst"}),
 }
-"""Application and settings that differ from its preset `shipped`, by model."""
+"""Application, its preset, and settings that differ from it, by model."""
 
 
 def main() -> None:
@@ -44,8 +45,8 @@ def train(name: str) -> None:
     out = SHIPPED / "making" / name
     out.parent.mkdir(exist_ok=True)
     resume = out.with_name(f"{name}.training").exists()
-    application, changes = MODELS[name]
-    verbs.train(application, out=out, preset="shipped", resume=resume, progress=show_progress, **changes)
+    application, preset, changes = MODELS[name]
+    verbs.train(application, out=out, preset=preset, resume=resume, progress=show_progress, **changes)
     shutil.rmtree(out / "figures")
     shutil.rmtree(SHIPPED / name, ignore_errors=True)
     out.rename(SHIPPED / name)
