@@ -60,6 +60,8 @@ class Declares(Protocol):
     FORMS : tuple of `skysure.predictions.writers.Form`, optional
         Files that only its predictions can take, by suffix. Imported where a run of it writes a prediction, so that a
         module may give it lazily.
+    SIMULATED : str, optional
+        Suffix of a file that can hold all that is simulated, ".parquet" by default; ".h5" for images.
     """
 
     PAPERS: tuple[str, ...]
@@ -267,6 +269,11 @@ class Application:
     def forms(self) -> tuple[Form, ...]:
         """Files that only its predictions can take."""
         return self.verb("FORMS") if self.offers("FORMS") else ()
+
+    @property
+    def simulated(self) -> str:
+        """Suffix of a file that can hold all that it simulates."""
+        return self.verb("SIMULATED") if self.offers("SIMULATED") else ".parquet"
 
     @property
     def Play(self) -> Any:

@@ -10,12 +10,14 @@ import torch
 
 from skysure.applications import lensing
 from skysure.applications.lensing import examples, plots
+from skysure.applications.lensing.errors import errors_by
 from skysure.applications.lensing.images import LensImages
 from skysure.applications.lensing.parameters import NAMES, UNITS
 from skysure.applications.lensing.simulator import simulate
-from skysure.applications.lensing.wording import describe_lens
-from skysure.evaluation import Evaluation
+from skysure.applications.lensing.wording import describe_lens, sentences
+from skysure.evaluation import Curve, Evaluation
 from skysure.evaluation.arrays import join_arrays, split_arrays
+from skysure.evaluation.posterior import PosteriorScores
 from skysure.predictions import Values
 from skysure.report import page, render
 
@@ -101,3 +103,43 @@ def test_what_is_missing_is_not_drawn(images: LensImages) -> None:
     nothing = examples.describe("example", bare, prediction)
     assert describe_lens(nothing).startswith("No finite posterior.")
     render(plots.lens(nothing))
+
+
+def gather(objects: int = 600) -> PosteriorScores:
+    """Scores of a calibrated posterior whose errors shrink with the signal-to-noise ratio."""
+    rng = np.random.default_rng(4)
+    ratio = rng.uniform(20, 200, objects)
+    std = np.stack([4 / ratio, 20 / ratio], 1)
+    truth = np.stack([rng.uniform(0.5, 2, objects), rng.uniform(3, 20, objects)], 1)
+    centre = truth + std * rng.normal(size=truth.shape)
+    draws = centre + std * rng.normal(size=(300, *truth.shape))
+    scores = PosteriorScores(("theta_E", "mu"), ("arcsec", ""), (0, 0), (3, 25), positive=("theta_E", "mu"))
+    scores.add(draws, truth, columns={"S/N of the arcs": ratio})
+    return scores
+
+
+def test_errors_shrink_with_signal_to_noise_as_predicted() -> None:
+    (bins,) = errors_by(gather().rows).values()
+    assert len(bins) == 6
+    assert sum(b["n"] for b in bins) == 600
+    assert bins[0]["error"] > 2 * bins[-1]["error"]
+    for b in bins:
+        assert b["error"] == pytest.approx(b["predicted"], rel=0.5)
+        assert b["error_low"] < b["error"] < b["error_high"]
+    assert errors_by([]) == {}
+
+
+def test_the_report_draws_and_says_what_an_evaluation_holds(images: LensImages) -> None:
+    scores = gather()
+    evaluation = Evaluation(
+        scores=tuple(scores.scores()), curves=(*scores.curves(), Curve("errors", errors_by(scores.rows)))
+    )
+    figures = {figure.name: figure for figure in plots.figures(evaluation)}
+    assert {"magnifications", "errors-1", "predicted", "joint-coverage"} <= set(figures)
+    render(figures["magnifications"])
+    render(figures["errors-1"])
+    text = " ".join(sentences(evaluation))
+    assert text.startswith("Einstein radii scatter by ")
+    assert "Below a signal-to-noise ratio of " in text
+    assert "Observed and nominal coverage differ by at most " in text
+    assert list(sentences(Evaluation())) == []

@@ -4,6 +4,8 @@ import lazy_loader
 
 from .settings import PAPERS, Query, Schema, Settings
 
+SIMULATED = ".h5"
+
 __getattr__, __dir__, _verbs = lazy_loader.attach(
     __name__,
     submod_attrs={
@@ -19,4 +21,4 @@ __getattr__, __dir__, _verbs = lazy_loader.attach(
         "wording": ["sentences"],
     },
 )
-__all__ = ["PAPERS", "Query", "Schema", "Settings", *_verbs]
+__all__ = ["PAPERS", "SIMULATED", "Query", "Schema", "Settings", *_verbs]

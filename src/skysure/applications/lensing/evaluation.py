@@ -13,6 +13,7 @@ from skysure.evaluation import Column, Evaluation, Example, Table
 from skysure.evaluation.posterior import PosteriorScores
 
 from .calibration import posteriors
+from .errors import errors_by
 from .examples import describe
 from .images import LensImages
 from .inference import Posterior
@@ -42,10 +43,11 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
         if len(examples) < EXAMPLES:
             examples += _examples(model, images[: EXAMPLES - len(examples)], query)
     has_truth = len(scores) > 0
+    curves = (*scores.curves(), Curve("errors", errors_by(scores.rows))) if has_truth else ()
     return Evaluation(
         "lensing", "Parameters of strong lenses", TEST, counts.total, NOUN, "lenses", truth=has_truth,
-        scores=tuple(scores.scores(HEADLINE)) if has_truth else (),
-        curves=tuple(scores.curves()) if has_truth else (), tables=tuple(_tables(model, scores)) if has_truth else (),
+        scores=tuple(scores.scores(HEADLINE)) if has_truth else (), curves=curves,
+        tables=tuple(_tables(model, scores)) if has_truth else (),
         examples=tuple(examples), facts=counts.facts,
     )  # fmt: skip
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from skysure.evaluation import Evaluation, Example
 from skysure.extras import import_extra
-from skysure.report import Figure, standard_figures, style
+from skysure.report import Figure, bins, standard_figures, style
+from skysure.report.posterior import HOLDING
+from skysure.report.quantities import number
 
 from .examples import describe
 from .images import LensImages
@@ -41,9 +44,70 @@ IMAGES, RESIDUALS = "magma", "RdBu_r"
 
 def figures(evaluation: Evaluation) -> Iterator[Figure]:
     """The figures of an evaluation."""
+    for curve in evaluation.curve("predicted") or ():
+        if curve["of"] == "mu":
+            yield magnifications(curve)
     yield from standard_figures(evaluation.metrics)
+    for k, (column, rows) in enumerate((evaluation.curve("errors") or {}).items()):
+        yield errors(column, rows, k)
     for k, example in enumerate(evaluation.examples):
         yield lens(example, k)
+
+
+def magnifications(curve: dict[str, Any]) -> Figure:
+    """Predicted against true magnifications: figure 1 of Perreault Levasseur, Hezaveh & Wechsler 2017.
+
+    Parameters
+    ----------
+    curve : dict
+        One of those of `report.posterior.predicted`.
+    """
+    truth, mean, low, high = (np.asarray(curve[key], float) for key in ("truth", "mean", "low", "high"))
+    level = np.asarray(curve["level"])
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        ends = 0.9 * min(truth.min(), mean.min()), 1.1 * max(truth.max(), mean.max())
+        axes.plot(ends, ends, color=style.GREY, lw=0.8, ls=":")
+        for k, (colour, name) in enumerate(HOLDING):
+            rows = level == k
+            bars = np.clip([(mean - low)[rows], (high - mean)[rows]], 0, None)
+            axes.errorbar(truth[rows], mean[rows], bars, fmt=".", ms=4, elinewidth=0.9, color=colour, label=name)
+        axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="True μ", ylabel="Predicted μ")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        style.legend(axes, loc="upper left", title="held by")
+
+    shares = [100 * float(np.mean(level <= k)) for k in range(3)]
+    caption = (
+        f"Total magnification of {number(len(truth))} lenses, with 68.3 % intervals; colour: the smallest of the "
+        f"intervals of 68.3, 95.5 and 99.7 % that holds the truth, which they do for {shares[0]:.0f}, {shares[1]:.0f} "
+        f"and {shares[2]:.1f} %. As figure 1 of Perreault Levasseur et al. 2017."
+    )
+    return Figure("magnifications", "Magnification", caption, draw, width=4.6, height=4.4)
+
+
+def errors(column: str, rows: Sequence[dict[str, Any]], position: int = 0) -> Figure:
+    """Errors of the Einstein radius in bins of a column, beside those predicted; `rows` as of `errors.errors_by`."""
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        bins.draw_panel(axes, rows, "error", "Error of $\\theta_E$", "predicted")
+        handles, _ = axes.get_legend_handles_labels()
+        axes.legend(handles, ("predicted", "actual"), loc="best")
+        axes.yaxis.set_major_formatter(style.in_percent)
+        axes.set_ylim(0, None)
+        bins.label_edges(axes, rows)
+        bins.label_counts(axes, rows)
+        axes.set_xlabel(style.short(column, 48), parse_math=False)
+
+    caption = (
+        "Relative error of the Einstein radius (from the median, as a Gaussian standard deviation) with its 68.3 % "
+        "interval, and the median of the predicted ones; above, the number of lenses."
+    )
+    return Figure(f"errors-{position + 1}", f"Errors by {column}", caption, draw, height=2.8)
 
 
 def draw(model: LensModel, chunk: LensImages, query: Query) -> Iterator[Figure]:

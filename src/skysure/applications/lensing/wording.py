@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from skysure.evaluation import Evaluation, Example
+from skysure.evaluation import Evaluation, Example, Score
 from skysure.report.quantities import measured
 
 EXPONENT = 11
@@ -60,5 +60,37 @@ def _novelty(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def sentences(evaluation: Evaluation) -> Iterator[str]:
-    """Sentences of the report of an evaluation."""
-    yield from ()
+    """Sentences of the report: errors of the Einstein radius, coverage of all parameters, singly and jointly.
+
+    Published for comparison: the largest coverage gap of Legin et al. 2022 (arXiv:2212.00044).
+    """
+    scores = {score.name: score for score in evaluation.scores if score.value is not None}
+    if "theta_E_nmad" in scores and "theta_E_outliers" in scores:
+        spread, far = (_measured(scores[name]) for name in ("theta_E_nmad", "theta_E_outliers"))
+        yield f"Einstein radii scatter by {spread} around the truth (NMAD); {far} are off by more than 15 %."
+    if bins := (evaluation.curve("errors") or {}).get("S/N of the arcs"):
+        yield _by_signal(bins)
+    if gap := scores.get("largest_coverage_gap"):
+        before = "" if gap.before is None else f", {gap.before:.2g} % before calibration"
+        yield (
+            f"Observed and nominal coverage differ by at most {gap.value:.2g} % ({gap.help}){before}; the best "
+            "published is 1.4 % (Legin et al. 2022)."
+        )
+    if inside := scores.get("joint_inside_band"):
+        verb = "is consistent" if inside.value else "is not consistent"
+        yield f"The joint coverage of all parameters {verb} with nominal."
+
+
+def _by_signal(bins: Sequence[Mapping[str, Any]]) -> str:
+    first, last = bins[0], bins[-1]
+    errors, predicted = ((f"{100 * edge[key]:.2g} %" for edge in (first, last)) for key in ("error", "predicted"))
+    (faint, bright), (faint_sigma, bright_sigma) = errors, predicted
+    return (
+        f"Below a signal-to-noise ratio of {first['high']:.0f} the error of the Einstein radius is {faint} (predicted "
+        f"{faint_sigma}), above {last['low']:.0f} it is {bright} (predicted {bright_sigma})."
+    )
+
+
+def _measured(score: Score) -> str:
+    assert score.value is not None
+    return measured(score.value, score.low, score.high, score.unit)
