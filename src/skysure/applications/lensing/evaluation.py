@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from skysure.data.sources import TEST, Source
-from skysure.evaluation import Column, Evaluation, Example, Table
+from skysure.evaluation import Column, Curve, Evaluation, Example, Table
 from skysure.evaluation.posterior import PosteriorScores
 
 from .calibration import posteriors
