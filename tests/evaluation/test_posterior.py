@@ -153,3 +153,11 @@ def test_curves_are_of_the_declared_form() -> None:
     scores = gather()
     metrics = Evaluation(curves=tuple(scores.curves()), tables=tuple(scores.tables())).metrics
     check_metrics(metrics, "metrics.json")
+
+
+def test_likelihood_is_scored_where_it_is_given() -> None:
+    rng = np.random.default_rng(0)
+    scores = PosteriorScores(("a",), ("",), (-4,), (4,))
+    scores.add(rng.standard_normal((50, 300, 1)), rng.standard_normal((300, 1)), nll=np.full(300, 1.5))
+    assert values(scores)["nll"] == 1.5
+    assert "nll" not in values(gather())

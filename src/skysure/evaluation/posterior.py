@@ -78,6 +78,7 @@ class PosteriorScores:
         truth: Float[np.ndarray, "object value"],
         before: Draws | None = None,
         columns: Mapping[str, np.ndarray] | None = None,
+        nll: Values | None = None,
     ) -> None:
         """Gather some objects; those without all true values, or whose draws are not finite, are left out.
 
@@ -89,6 +90,8 @@ class PosteriorScores:
             Draws before calibration.
         columns : mapping of str to ndarray, shape (object,)
             What coverage is binned by.
+        nll : ndarray, optional
+            Negative log-likelihood of each object [nat], where it is known.
         """
         used = np.isfinite(truth).all(1) & np.isfinite(draws).all((0, 2))
         draws, truth = draws[:, used], truth[used]
@@ -104,6 +107,7 @@ class PosteriorScores:
         }  # fmt: skip
         if seed < SHOWN:  # quantiles of all objects would take longer than everything else
             self._shown.append(np.quantile(draws[:, : SHOWN - seed], [0.1585, 0.8415], axis=0))
+        row |= {} if nll is None else {"nll": np.asarray(nll)[used]}
         self.rows.append(row | {f"by {name}": np.asarray(v)[used] for name, v in (columns or {}).items()})
 
     def _gather(self, draws: Draws, truth: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -119,7 +123,11 @@ class PosteriorScores:
     def scores(self, headline: Sequence[str] = ()) -> list[Score]:
         """Scores of each value, and the largest gap of coverage; those of `headline` stand at the top."""
         every = [score for k, name in enumerate(self.names) for score in self._scores_of(k, name in headline)]
-        return [self._gap(), *self._joint_scores(), *every]
+        nll = self._gathered().get("nll")
+        likelihood = (
+            () if nll is None else (of_interval("nll", "Negative log-likelihood", resample(np.mean, nll), "nat"),)
+        )
+        return [self._gap(), *self._joint_scores(), *likelihood, *every]
 
     def curves(self) -> list[Curve]:
         """What the figures draw: coverage, ranks, joint coverage, predicted against true values, coverage in bins."""

@@ -18,8 +18,8 @@ from jaxtyping import Float, Float64
 from scipy.stats import chi2
 from torch import Tensor, nn
 
-HELD_OUT = 4
-"""Draws of each object that are compared with the truth."""
+HELD_OUT = 8
+"""Draws of each object that are compared with the truth, evenly spaced: neighbours may share a dropout mask."""
 STEPS = 20
 """Of the iteration of an M-estimator, which converges to three digits in five."""
 OBJECTS = 8192
@@ -106,7 +106,7 @@ def compare(
 
 def _is_enough(draws: Draws) -> bool:
     """Whether there are enough draws for a covariance without one of them."""
-    return len(draws) >= 2 * draws.shape[-1] + 4
+    return len(draws) >= max(2 * draws.shape[-1] + 4, HELD_OUT)
 
 
 def _moments(draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
@@ -131,7 +131,7 @@ def _residuals(
     centred = (draws - mean.to(draws)).double()
     product = torch.einsum("soi,soj->oij", centred, centred)
     rows: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for own in centred[:HELD_OUT]:
+    for own in centred[:: size // HELD_OUT][:HELD_OUT]:
         without = product - own[:, :, None] * own[:, None, :] * size / (size - 1)
         root, valid = _root(without / (size - 2))
         residuals = torch.stack([truth - mean + own / (size - 1), own * size / (size - 1)], -1)
