@@ -155,6 +155,7 @@ def test_the_state_is_all_in_tensors():
     other.load_state_dict(scaling.state_dict())
     assert torch.equal(other(draws), scaling(draws))
     assert torch.equal(scaling(draws[:, :100]), scaling(draws)[:, :100])
+    torch.testing.assert_close(other.float()(draws), scaling(draws), rtol=1e-3, atol=1e-3)
 
 
 def test_constant_draws_are_no_crash():
@@ -187,3 +188,10 @@ def test_the_likelihood_of_ranks_is_that_of_counts():
     counts = torch.as_tensor(np.bincount(rank, minlength=size + 1))[None]
     _, slopes, _ = fit_slopes(counts)
     assert slopes.mean() == pytest.approx(1 / 1.5, abs=0.02)
+
+
+def test_julian_dates_are_calibrated_as_their_differences():
+    draws, truth = (x.double() for x in posterior(3000, 40, 1, scale=0.6))
+    offset = 2_460_000.5
+    after = PosteriorScaling(VALUES).fit(draws + offset, truth + offset)(draws + offset)
+    torch.testing.assert_close(after - offset, PosteriorScaling(VALUES).fit(draws, truth)(draws), rtol=0.01, atol=0.01)

@@ -72,8 +72,8 @@ class JointScaling(nn.Module):
 
     def _map(self, draws: Draws) -> Draws:
         mean, root, valid = _moments(draws)
-        change = torch.linalg.solve_triangular(root, root @ self.matrix, upper=False, left=False)  # R A R⁻¹
-        shift = (root @ self.shift[:, None])[..., 0]
+        change = torch.linalg.solve_triangular(root, root @ self.matrix.double(), upper=False, left=False)  # R A R⁻¹
+        shift = (root @ self.shift.double()[:, None])[..., 0]
         mapped = torch.einsum("oij,soj->soi", change.to(draws), draws - mean.to(draws)) + (mean + shift).to(draws)
         return torch.where(valid[:, None], mapped, draws)
 

@@ -82,7 +82,8 @@ class RankMap(nn.Module):
     def _positions(self, draws: int) -> Float64[Tensor, "value draw"]:
         """κ⁻¹(z_k) of the draws in their order."""
         check_draws(draws)
-        return inverse(normal_ranks(draws, self.slopes.device), self.knots, self.slopes, self.start)
+        shape = (buffer.double() for buffer in (self.knots, self.slopes, self.start))
+        return inverse(normal_ranks(draws, self.slopes.device), *shape)
 
 
 def check_draws(draws: int) -> None:
