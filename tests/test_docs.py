@@ -59,17 +59,19 @@ def test_python_runs(page: Path, folder: Path, small_run: Path) -> None:
 
 
 def own_data(folder: Path) -> dict[str, object]:
-    """What the README's reader has: arrays in memory, and two folders of light curves."""
+    """What the README's reader has: arrays in memory, two folders of light curves, and an image of a lens."""
+    from skysure.applications import lensing
     from skysure.applications.supernovae.simulator import simulate_lightcurves
 
     curves = simulate_lightcurves(330, "des", seed=3)
+    lens = next(lensing.simulate(lensing.Settings(), 1, 0).chunks())
     for name, part in (("survey", curves[:320]), ("other_survey", curves[320:])):
         (folder / name).mkdir()
         part.to_table().write(folder / name / "curves.ecsv")
     return {
         "ids": curves.ids[curves.owner], "names": curves.ids, "mjd": curves.time, "flux": curves.flux,
         "band": [curves.bands[b] for b in curves.band], "error": curves.flux_error,
-        "photoz": curves.objects["redshift"],
+        "photoz": curves.objects["redshift"], **{name: getattr(lens, name)[0] for name in ("image", "noise", "psf")},
     }  # fmt: skip
 
 
