@@ -219,7 +219,7 @@ class PosteriorScores:
             spread, far = resample(nmad, mean, truth), resample(outlier_rate, mean, truth)
             scores.append(of_interval(f"{name}_nmad", f"Scatter (NMAD) of {name}", spread, "%"))
             scores.append(of_interval(f"{name}_outliers", f"{name} off by more than 15 %", far, "%"))
-        correlation = float(spearmanr(std, np.abs(mean - truth)).statistic)
+        correlation = float(np.asarray(spearmanr(std, np.abs(mean - truth))[0]))
         label = f"Rank correlation of predicted and actual error of {name}"
         return [*scores, Score(f"{name}_error_correlation", label, correlation, digits=2)]
 
@@ -334,7 +334,7 @@ def largest_gap(pit: Float[np.ndarray, "object value"], names: Sequence[str]) ->
     depth = np.sort(np.abs(2 * pit - 1), 0)
     gaps = np.stack([np.searchsorted(column, FINE) for column in depth.T], 1) / len(pit) - FINE[:, None]
     level, value = np.unravel_index(np.abs(gaps).argmax(), gaps.shape)
-    return float(np.abs(gaps[level, value])), f"{names[value]} at {100 * FINE[level]:.0f} %"
+    return float(np.abs(gaps[level, value])), f"{names[int(value)]} at {100 * FINE[level]:.0f} %"
 
 
 def resample(score: Callable[..., Any], *arrays: np.ndarray) -> Interval:
