@@ -123,7 +123,7 @@ class LightCurveSource(Source):
         """Bands, classes and columns that occur, and how many objects and points; walks through all once."""
         return summarise(self)
 
-    def chunks(self, part: str | None = None, size: int = 4096) -> Iterator[LightCurves]:
+    def chunks(self, part: str | None = None, size: int = 2048) -> Iterator[LightCurves]:
         """Walk through the objects, `size` at a time (the last chunk may have fewer)."""
         self.rejected = []
         self._reasons.clear()
