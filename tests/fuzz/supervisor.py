@@ -73,6 +73,7 @@ def prepare() -> None:
     import astropy.logger
     import pyarrow as pa
 
+    import skysure.applications.lensing.inspection
     import skysure.data.lightcurves.inspection
     import skysure.data.results
     import skysure.report

@@ -127,6 +127,8 @@ class OpenImage:
         unit = noises.unit_of(self.headers, reading)
         noise, what = self._noise(window, image, mask, unit)
         flags += what
+        with np.errstate(all="ignore"):
+            noise = noise.astype(np.float32).astype(np.float64)  # 0 or infinite where it is beyond single precision
         mask |= noises.is_bad(noise, mask)
         _check_usable(mask, label)
         flags += ["the centre is masked"] if mask[_central(mask.shape)].all() else []
