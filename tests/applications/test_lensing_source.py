@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 import skysure
+from skysure.applications.lensing.evaluation import known_parameters
 from skysure.applications.lensing.images import LensImages
 from skysure.applications.lensing.source import from_table, inspect, read, truth_of
 from skysure.cli import main
@@ -220,3 +221,11 @@ def test_files_that_a_reading_names_identify_the_data(tmp_path: Path) -> None:
     table.write_text("id,theta_E\na,2\n")
     os.utime(table)
     assert identify([path], (), reading) != before
+
+
+def test_what_is_known_of_the_truth_is_scored() -> None:
+    truth = np.full((3, 8), np.nan)
+    assert known_parameters(truth).tolist() == []
+    truth[1, :3] = 1
+    truth[2, 0] = 1
+    assert known_parameters(truth).tolist() == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Images of lenses as FITS and HDF5, with tables beside them, damaged: headers, WCS, extensions, pixels, bytes."""
+"""Images of lenses as FITS, with tables beside them, damaged: headers, WCS, extensions, pixels, bytes."""
 
 from __future__ import annotations
 
@@ -148,35 +148,3 @@ def check(chunk: Any) -> None:
     assert (np.isfinite(chunk.psf).all((1, 2)) | np.isnan(chunk.psf).all((1, 2))).all()
     assert len(np.unique(chunk.ids)) == len(chunk)
     assert (chunk.ids != "").all()
-
-
-def stored(random: Random) -> Mapping[str, bytes]:
-    """An HDF5 file of images, damaged."""
-    content = _stored()
-    return {"a.h5": mutate_bytes(content, random) if random.random() < 0.9 else content}
-
-
-@cache
-def _stored() -> bytes:
-    import tempfile
-    from pathlib import Path
-
-    from skysure.applications.lensing.images import LensImages
-    from skysure.data.images.hdf5 import ImageWriter
-
-    images = LensImages(np.random.default_rng(0).normal(0, 1, (3, 8, 8)), psf=_psf(), pixel_scale=0.05)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.h5"
-        with ImageWriter(path, 3) as writer:
-            writer.write(images.to_arrays())
-        return path.read_bytes()
-
-
-def read_stored(folder: Any, random: Random) -> None:
-    """Read images of an HDF5 file."""
-    from skysure.applications.lensing.source import read
-
-    source = read([str(folder / "a.h5")])
-    source.index()
-    for chunk in source.chunks():
-        assert len(chunk) > 0

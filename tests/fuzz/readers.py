@@ -335,7 +335,6 @@ READERS: dict[str, Reader] = {
     "result_parquet": results("parquet", ".parquet"),
     "memory": Reader(in_memory, read_in_memory),
     "images": Reader(images.files, images.read),
-    "stored_images": Reader(images.stored, images.read_stored),
 }  # fmt: skip
 
 

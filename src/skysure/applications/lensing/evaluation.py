@@ -30,20 +30,29 @@ REACH = 3.0
 
 
 def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
-    """Compare posteriors with the true parameters of the test part; without truth, only count and show."""
+    """Compare posteriors with the true parameters of the test part; without truth, only count and show.
+
+    Scored are the parameters that the first image with the most true values has: real lenses often have theta_E, q and
+    position angle alone.
+    """
     model.eval()
-    scores, counts, examples = _new_scores(model), _Counts(), []
+    scores, counts, examples = None, _Counts(), []
     for images, posterior in posteriors(model, source.chunks(TEST), query, calibrated=False):
         draws = posterior.draws
         calibrated = model.calibration(draws, posterior.signal_to_noise).view_as(posterior.values)
         after = Posterior(calibrated, posterior.novelty, posterior.pixel_scale, posterior.signal_to_noise)
         columns = {"S/N of the arcs": posterior.signal_to_noise.cpu().numpy(), "theta_E [arcsec]": images.truth[:, 0]}
-        scores.add(_samples(after), images.truth, _samples(posterior), columns)
+        if scores is None and len(known := known_parameters(images.truth)):
+            scores = _new_scores(model, known)
+        if scores is not None:
+            scores.add(_samples(after)[..., known], images.truth[:, known], _samples(posterior)[..., known], columns)
         counts.add(model, after, query)
         if len(examples) < EXAMPLES:
             examples += _examples(model, images[: EXAMPLES - len(examples)], query)
-    has_truth = len(scores) > 0
-    curves = (*scores.curves(), Curve("errors", errors_by(scores.rows))) if has_truth else ()
+    has_truth = scores is not None and bool(len(scores))
+    curves = tuple(scores.curves()) if has_truth else ()
+    if has_truth and scores.names[0] == NAMES[0]:
+        curves = (*curves, Curve("errors", errors_by(scores.rows)))
     return Evaluation(
         "lensing", "Parameters of strong lenses", TEST, counts.total, NOUN, "lenses", truth=has_truth,
         scores=tuple(scores.scores(HEADLINE)) if has_truth else (), curves=curves,
@@ -52,14 +61,26 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
     )  # fmt: skip
 
 
-def _new_scores(model: LensModel) -> PosteriorScores:
+def known_parameters(truth: np.ndarray) -> np.ndarray:
+    """Indices of the parameters of which the image with the most true values has one, shape (known,).
+
+    >>> known_parameters(np.array([[1.2, np.nan], [np.nan, np.nan]])).tolist()
+    [0]
+    """
+    finite = np.isfinite(truth)
+    return np.flatnonzero(finite[finite.sum(1).argmax()])
+
+
+def _new_scores(model: LensModel, known: np.ndarray) -> PosteriorScores:
     offset, scale = (values.cpu().double().numpy() for values in (model.offset, model.scale))
     low, high = offset - REACH * scale, offset + REACH * scale
     for k in LOGARITHMIC:
         low[k], high[k] = np.exp(low[k]), np.exp(high[k])
     lengths = [0, 3, 4]
     low[lengths], high[lengths] = low[lengths] * model.schema.pixel_scale, high[lengths] * model.schema.pixel_scale
-    return PosteriorScores(NAMES, UNITS, low.tolist(), high.tolist(), positive=("theta_E", "mu"))
+    names, units = [NAMES[k] for k in known], [UNITS[k] for k in known]
+    positive = [name for name in names if name in ("theta_E", "mu")]
+    return PosteriorScores(names, units, low[known].tolist(), high[known].tolist(), positive=positive)
 
 
 def _samples(posterior: Posterior) -> np.ndarray:

@@ -20,7 +20,7 @@ from skysure.errors import InputError
 from .images import LensImages
 from .source import AT_ONCE, COLUMNS
 
-LISTED = 10
+LISTED = 3
 """Images described one by one."""
 PIXEL_SCALE = "arcsec per pixel; 0.05 for drizzled HST/ACS images, 0.2 for LSST, 0.1 for Euclid VIS"
 POSITION_ANGLE = "of the upward direction of the image, east of north [deg]; 0 where north is up"
@@ -86,7 +86,7 @@ class Summary:
         """Add those of an image."""
         place = cutout.orientation
         numbers = {
-            "pixel_scale": place.pixel_scale, "position_angle_of_y": place.parity * (90 - place.north) % 360,
+            "pixel_scale": place.pixel_scale, "position_angle_of_y": _signed(place.parity * (90 - place.north)),
             "noise": float(np.median(cutout.noise[~cutout.mask])), "masked": float(cutout.mask.mean()),
         }  # fmt: skip
         if cutout.psf is not None:
@@ -104,7 +104,7 @@ class Summary:
         self.sizes[" × ".join(map(str, images.image.shape[:0:-1]))] += count
         self.units["unknown"] += count
         places = {
-            "pixel_scale": images.pixel_scale, "position_angle_of_y": images.parity * (90 - images.north) % 360,
+            "pixel_scale": images.pixel_scale, "position_angle_of_y": _signed(images.parity * (90 - images.north)),
             "noise": np.nanmedian(images.noise, axis=(1, 2)), "masked": images.mask.mean((1, 2)),
         }  # fmt: skip
         if np.isfinite(images.psf).all():
@@ -152,6 +152,11 @@ def _counted(counts: Counter[str]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{text} ({n:,})" for text, n in counts.most_common(5))
+
+
+def _signed(angle: Any) -> Any:
+    """Give an angle between -180 and 180 degrees."""
+    return np.round((angle + 180) % 360 - 180, 3)
 
 
 def _range(values: Sequence[float]) -> Any:

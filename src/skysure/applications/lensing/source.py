@@ -173,7 +173,8 @@ class LensImageFiles(Source):
             if name not in (*NAMES, *DERIVED)
         }
         sky = {"ra": np.array([p.ra for p in places]), "dec": np.array([p.dec for p in places])}
-        return {name: values for name, values in sky.items() if np.isfinite(values).any()} | columns
+        sky = {name: values for name, values in sky.items() if np.isfinite(values).any() and name not in columns}
+        return sky | columns
 
 
 def truth_of(row: Mapping[str, Any], north: float, parity: float) -> np.ndarray:

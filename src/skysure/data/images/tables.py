@@ -97,7 +97,7 @@ def read_objects(
     if not positions:
         return ObjectTable(entry.name, ids, columns)
     ra, dec = (degrees(values[named[name]], units.get(named[name], ""), name) for name in ("ra", "dec"))
-    return ObjectTable(entry.name, ids, columns, ra, dec)
+    return ObjectTable(entry.name, ids, {"ra": ra, "dec": dec} | columns, ra, dec)
 
 
 def _open(path: str) -> tuple[Entry, dict[str, pa.Array], dict[str, str]]:
