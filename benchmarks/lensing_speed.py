@@ -1,35 +1,53 @@
-"""Images of lenses a second, beside caustics and lenstronomy, one thread, same system, same run.
+"""Images of lenses a second beside caustics and lenstronomy; seconds from FITS to posteriors.
 
-    python benchmarks/lensing_speed.py [--quick]
+    python benchmarks/lensing_speed.py [--quick] [--run lens-hst] [simulator] [prediction]
 
-Isothermal ellipsoid with external shear, one Sersic source, 2 × 2 rays in a pixel of 0.05", the PSF a Gaussian of
-FWHM 0.1" on 11 × 11 pixels, fields of 64 × 64 and 96 × 96 pixels, single precision (lenstronomy: double, which is all
-it has). Processor time of interleaved repetitions; a ratio is the median of those of the repetitions, and its row the
-worse of the two fields.
+Simulator: one thread, same system, same run. An isothermal ellipsoid with external shear, one Sersic source, 2 × 2 rays
+in a pixel of 0.05", the PSF a Gaussian of FWHM 0.1" on 11 × 11 pixels, fields of 64 × 64 and 96 × 96 pixels, single
+precision (lenstronomy: double, which is all it has). Processor time of interleaved repetitions; a ratio is the median
+of those of the repetitions, and its row the worse of the two fields.
 
 caustics     the fastest of its simulator under torch.vmap and of its functions of tensors, at the better of batches of
              8 and 32 images; it traces a border of half the PSF, and so do we for this ratio
 lenstronomy  one image a call, with numba, the PSF at the scale of the pixels
 ours         at the best of the batches 4, 8, 16; with a border against caustics, without one against lenstronomy
+
+Prediction: `skysure predict` of 1,000 simulated lenses, a FITS file each with noise and PSF, 100 posterior samples, two
+threads, wall time with the start of Python. Sampling: 100 samples against one pass of the same images through the same
+network, in all its orientations, without dropout or draws; one thread, medians of interleaved repetitions.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from astropy.io import fits
 from torch import Tensor
 
+import skysure
 from record import record, row
+from skysure.applications.lensing.encoding import encode, turn
+from skysure.applications.lensing.images import LensImages
+from skysure.applications.lensing.inference import draw_posterior
+from skysure.applications.lensing.networks import LensModel
+from skysure.applications.lensing.settings import Query
 from skysure.applications.lensing.simulation import SIE, Lens, PixelGrid, Sersic, Shear, render
+from skysure.applications.lensing.simulator import simulate
 
 SCALE, FWHM, PSF_SIZE, SIZES = 0.05, 0.1, 11, (64, 96)
 OUR_BATCHES, CAUSTICS_BATCHES = (4, 8, 16), (8, 32)
@@ -236,13 +254,84 @@ def simulator_rows(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def main(quick: bool) -> None:
+def prediction_rows(run: str, quick: bool) -> list[dict[str, Any]]:
+    """Seconds for 1,000 lenses from FITS, and the cost of sampling."""
+    model = skysure.load(run).model
+    n = 100 if quick else 1000
+    images = LensImages.concat(simulate(model.settings, n, seed=77).chunks())[:n]
+    with tempfile.TemporaryDirectory() as folder:
+        write_fits(images, Path(folder))
+        times = [seconds_to_predict(run, Path(folder)) for _ in range(1 if quick else 3)]
+    seconds, processor = (statistics.median(t) for t in zip(*times, strict=True))
+    size, views = images.image.shape[-1], model.settings.views
+    note = f"{n} files of {size} x {size} pixels; with the start of Python; {processor:.1f} s of processor time"
+    over_pass, over_orientation = sampling_ratios(model, images[:64], 3 if quick else 15)
+    return [
+        row("seconds_1000_lenses_100_samples", seconds, "s", n=len(times), note=note),
+        row("sampling_over_one_pass", over_pass, n=64, note=f"100 samples over a pass in {views} orientations"),
+        row("sampling_over_one_orientation", over_orientation, n=64, note="the same over a pass in one orientation"),
+    ]
+
+
+def write_fits(images: LensImages, folder: Path) -> None:
+    """Write a file of each image, with its noise and PSF."""
+    for k, name in enumerate(images.ids):
+        primary = fits.PrimaryHDU(images.image[k])
+        degrees = images.pixel_scale[k] / 3600
+        rows, columns = images.image[k].shape
+        primary.header.update(
+            CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=150.0, CRVAL2=2.0, CDELT1=-degrees, CDELT2=degrees,
+            CRPIX1=(columns + 1) / 2, CRPIX2=(rows + 1) / 2, BUNIT="electron/s",
+        )  # fmt: skip
+        others = [fits.ImageHDU(images.noise[k], name="ERR"), fits.ImageHDU(images.psf[k], name="PSF")]
+        fits.HDUList([primary, *others]).writeto(folder / f"{name}.fits")
+
+
+def seconds_to_predict(run: str, folder: Path) -> tuple[float, float]:
+    """Wall time and processor time of the command line, its start included, on two threads."""
+    with tempfile.TemporaryDirectory() as results:
+        command = [sys.executable, "-m", "skysure.cli", "predict", run, str(folder), "--samples", "100",
+                   "--out", str(Path(results) / "lenses.ecsv")]  # fmt: skip
+        start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "2"})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def sampling_ratios(model: LensModel, images: LensImages, repeats: int) -> tuple[float, float]:
+    """Time of 100 samples over that of one pass, in all orientations and in one."""
+    model.eval()
+    query = Query(samples=100)
+
+    @torch.inference_mode()
+    def one_pass(views: int) -> None:
+        encoded = encode(images, model.offset.device)
+        for view in range(views):
+            batch = model.normalise(turn(encoded, view % 4, view >= 4))
+            for network in model.networks:
+                network.head.layers(network.summarise(batch)[0])
+
+    functions = (lambda: draw_posterior(model, images, query), lambda: one_pass(model.settings.views),
+                 lambda: one_pass(1))  # fmt: skip
+    times = [[seconds_per_image(f, 1, 1) for f in functions] for _ in range(repeats + 1)][1:]
+    sampling, all_orientations, one_orientation = (statistics.median(t) for t in zip(*times, strict=True))
+    return sampling / all_orientations, sampling / one_orientation
+
+
+def main(quick: bool, run: str, parts: list[str]) -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message=".*NumPy 2.0")
-    record("lensing_speed", simulator_rows(quick), quick=quick)
+    rows = simulator_rows(quick) if "simulator" in parts else []
+    rows += prediction_rows(run, quick) if "prediction" in parts else []
+    record("lensing_speed", rows, quick=quick)
 
+
+PARTS = ["simulator", "prediction"]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    main(parser.parse_args().quick)
+    parser.add_argument("--run", default="lens-hst")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all by default")
+    options = parser.parse_args()
+    main(options.quick, options.run, options.parts or PARTS)

@@ -23,6 +23,7 @@ from skysure.applications.lensing.simulation import (
 )  # fmt: skip
 from skysure.applications.lensing.simulation.imaging import trace_pixels
 from skysure.applications.lensing.simulation.light import sersic_b
+from skysure.errors import InputError
 
 DOUBLE = torch.float64
 pytestmark = pytest.mark.filterwarnings("ignore:.*NumPy 2.0:DeprecationWarning")  # of the peers
@@ -252,3 +253,14 @@ def test_refining_pays():
 
     uniform, refined = PixelGrid(subpixels=2, **shape), PixelGrid(subpixels=1, refined=144, **shape)
     assert mean_error(refined) < 0.6 * mean_error(uniform)
+
+
+def test_grids_and_psfs_that_cannot_be_used_are_refused():
+    image = torch.ones(1, 8, 8)
+    for psf, match in ((torch.ones(1, 4, 5), "no central"), (torch.ones(5, 5), r"psf\[None\]")):
+        with pytest.raises(InputError, match=match):
+            convolve(image, psf)
+    with pytest.raises(InputError, match="positive"):
+        PixelGrid(8, 8, scale=0.0)
+    with pytest.raises(InputError, match="multiple"):
+        PixelGrid(8, 8, scale=0.1, subpixels=3, oversampling=2)

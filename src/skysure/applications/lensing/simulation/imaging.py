@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from skysure.errors import InputError
+
 from .ellipses import Positions
 from .light import Light
 from .mass import Mass
@@ -60,6 +62,15 @@ class PixelGrid:
     oversampling: int = 1
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < float("inf") or min(self.rows, self.columns, self.subpixels) < 1:
+            raise InputError(f"{self}", "positive numbers; the scale in arcsec")
+        if self.subpixels % self.oversampling:
+            raise InputError(
+                f"subpixels={self.subpixels} for oversampling={self.oversampling}", "a multiple of it",
+                "each pixel of the PSF needs as many rays", f"subpixels={2 * self.oversampling}",
+            )  # fmt: skip
 
     @cached_property
     def rays(self) -> tuple[Tensor, Tensor]:
@@ -150,6 +161,11 @@ def render(
     psf : Tensor, shape (object, row, column) or (1, row, column), optional
         With an odd number of rows and columns, of sum 1; its pixels are `grid.oversampling` times smaller than those
         of the image.
+
+    Raises
+    ------
+    InputError
+        Where the PSF has an even number of rows or columns.
     """
     image = trace_pixels(grid, source, lens)
     if lens_light is not None:
@@ -167,6 +183,12 @@ def convolve(image: Image, psf: Float[Tensor, "#object row column"], border: int
     border : int
         Pixels on each side that need not be right; as many as half of the PSF make the FFT shortest.
     """
+    if psf.ndim != 3 or not (psf.shape[-2] % 2 and psf.shape[-1] % 2):
+        raise InputError(
+            f"psf of shape {tuple(psf.shape)}", "(object, row, column), with an odd number of rows and columns",
+            "an even number of pixels has no central one" if psf.ndim == 3 else "one PSF for all objects",
+            "resample it, or cut a row and a column" if psf.ndim == 3 else "psf[None]",
+        )  # fmt: skip
     rows, columns = image.shape[-2:]
     r, c = (n // 2 for n in psf.shape[-2:])
     # What wraps around spoils the first pixels of the full convolution, which are not kept.
