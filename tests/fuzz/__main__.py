@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).parents[1])
 
 from fuzz.readers import READERS  # noqa: E402
-from fuzz.supervisor import BATCH, Outcome, Task, attempt, prepare, raise_too_long, run  # noqa: E402
+from fuzz.supervisor import BATCH, Outcome, Task, attempt, import_readers, prepare, raise_too_long, run  # noqa: E402
 
 
 def main() -> int:
@@ -38,6 +38,7 @@ def main() -> int:
 def repeat(names: list[str], numbers: list[int], keep: Path | None) -> int:
     """Run single inputs in this process, and print how they end."""
     failed = 0
+    import_readers()
     signal.signal(signal.SIGALRM, raise_too_long)
     for name in names:
         for number in numbers:

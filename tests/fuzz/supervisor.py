@@ -67,13 +67,13 @@ class TooLong(BaseException):
     """The time of an input is over; no reader catches it as an error of a file."""
 
 
-def prepare() -> None:
-    """Import what readers need and make sound inputs, once, before processes are forked."""
+def import_readers() -> None:
+    """Import what readers need, so that it neither counts as time of an input nor is interrupted."""
     import astropy.io.votable
     import astropy.logger
     import pyarrow as pa
 
-    import skysure.applications.lensing.inspection
+    import skysure.applications.lensing.source
     import skysure.data.lightcurves.inspection
     import skysure.data.results
     import skysure.report
@@ -82,7 +82,12 @@ def prepare() -> None:
 
     astropy.logger.log.setLevel("ERROR")
     pa.set_cpu_count(1)
-    list(map(application, ("sine", "supernovae")))
+    list(map(application, ("sine", "supernovae", "lensing")))
+
+
+def prepare() -> None:
+    """Import what readers need and make sound inputs, once, before processes are forked."""
+    import_readers()
     for name, reader in READERS.items():
         for k in range(4):
             with warnings.catch_warnings():
