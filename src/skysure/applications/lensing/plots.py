@@ -176,11 +176,11 @@ def draw_corner(canvas: Canvas, data: Any, corner: Any) -> None:
     names = [name for name in CORNER if name in data["samples"] and np.isfinite(data["samples"][name]).all()]
     if not names:
         return
-    side = 4.5 / len(names)
+    side = 4.35 / len(names)
     ranges = {name: _range(np.asarray(data["samples"][name]), data["truth_values"].get(name)) for name in names}
     for i, row in enumerate(names):
         for j, column in enumerate(names[: i + 1]):
-            axes = _place(canvas, 7.0 + j * side, 5.05 - (i + 1) * side, side - 0.05, side - 0.05)
+            axes = _place(canvas, 7.15 + j * side, 5.05 - (i + 1) * side, side - 0.05, side - 0.05)
             if i == j:
                 _histogram(axes, data, row, ranges[row])
             else:
@@ -233,7 +233,7 @@ def _source(axes: Axes, data: Any) -> None:
 
 
 def _range(samples: np.ndarray, truth: float | None) -> tuple[float, float]:
-    low, high = np.quantile(samples, (0.002, 0.998))
+    low, high = np.quantile(samples, (0.008, 0.992))
     if truth is not None:
         low, high = min(low, truth), max(high, truth)
     pad = 0.08 * (high - low) or 1e-6
