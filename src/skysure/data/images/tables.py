@@ -144,7 +144,7 @@ def _values(name: str, values: pa.Array) -> np.ndarray:
 def degrees(values: pa.Array, unit: str, name: str) -> np.ndarray:
     """Read coordinates: numbers in degrees (or the unit of the column), or sexagesimal, of ra in hours; NaN if neither.
 
-    >>> degrees(pa.array(["10:30:00", "12.5", "north"]), "", "ra").tolist()
+    >>> degrees(pa.array(["10:30:00", "12.5", "north"]), "", "ra").round(9).tolist()
     [157.5, 12.5, nan]
     """
     column, is_text = numbers(values)
