@@ -197,3 +197,13 @@ def test_largest_distance_flags_features_that_are_not_finite() -> None:
     rows = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
     distance = LargestDistance([3]).fit([rows[:200]]).calibrate([rows[200:]])
     assert bool(distance.is_ood(distance([torch.tensor([[0.0, torch.nan, 0.0]])])))
+
+
+def test_other_scores_count_where_they_are_large() -> None:
+    rows = torch.randn(3000, 4, generator=torch.Generator().manual_seed(0))
+    groups = [rows[:, :3], rows[:, 3:]]
+    distance = LargestDistance([3], scores=1).fit([g[:1000] for g in groups]).calibrate([g[1000:2000] for g in groups])
+    new = [g[2000:] for g in groups]
+    assert float(distance.is_ood(distance(new), 0.95).double().mean()) == pytest.approx(0.05, abs=0.02)
+    assert float(distance.is_ood(distance([new[0], new[1] + 6]), 0.95).double().mean()) > 0.95
+    assert float(distance.is_ood(distance([new[0], new[1] - 6]), 0.95).double().mean()) < 0.05

@@ -82,6 +82,34 @@ def describe_psf(psf: Float[Tensor, "object row column"]) -> Float[Tensor, "obje
     return torch.stack([torch.ones_like(trace), *facts], 1) * exists[:, None]
 
 
+TEXTURE = 4
+"""Number of features of `describe_texture`."""
+FAR = 4
+"""Distance of pixels whose noise is independent [pixel]."""
+
+
+def describe_texture(channels: Float[Tensor, "object channel row column"]) -> Float[Tensor, "object 4"]:
+    """Describe the noise between neighbouring pixels, which tells the instrument and the drizzling.
+
+    Logarithms of the scatter (MAD) of differences between pixels one, two and one diagonal step apart, over that of
+    pixels four steps apart; and of the latter, which is sqrt(2) where the noise map is right.
+    """
+    residual, used = channels[:, 1].sinh(), channels[:, 2] == 0
+
+    def scatter(rows: int, columns: int) -> Float[Tensor, " object"]:
+        height, width = residual.shape[1:]
+        first, second = (slice(rows, None), slice(columns, None)), (slice(height - rows), slice(width - columns))
+        difference = (residual[:, *first] - residual[:, *second]).abs()
+        return 1.4826 * median_of(difference, used[:, *first] & used[:, *second])
+
+    def logarithm(*steps: tuple[int, int]) -> Float[Tensor, " object"]:
+        return torch.stack([scatter(*step).clamp(min=FAINT).log() for step in steps]).mean(0)
+
+    far = logarithm((0, FAR), (FAR, 0))
+    near = [logarithm((0, 1), (1, 0)), logarithm((0, 2), (2, 0)), logarithm((1, 1))]
+    return torch.stack([*(values - far for values in near), far], 1)
+
+
 def turn(batch: Batch, quarters: int, mirrored: bool) -> Batch:
     """Turn a batch by quarters of a turn, counter-clockwise, after a reflection of x: channels, numbers and truth."""
     turned = dict(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
     for images, posterior in posteriors(model, source.chunks(TEST), query, calibrated=False):
         draws = posterior.draws
         calibrated = model.calibration(draws, posterior.signal_to_noise).view_as(posterior.values)
-        after = Posterior(calibrated, posterior.novelty, posterior.pixel_scale, posterior.signal_to_noise)
+        after = replace(posterior, values=calibrated)
         columns = {"S/N of the arcs": posterior.signal_to_noise.cpu().numpy(), "theta_E [arcsec]": images.truth[:, 0]}
         if scores is None and len(known := known_parameters(images.truth)):
             scores = _new_scores(model, known)

@@ -15,7 +15,7 @@ from skysure.methods.posterior import PosteriorHead
 from skysure.methods.sampling import sample
 from skysure.training import combine
 
-from .encoding import encode, pixel_scales, turn, turn_back
+from .encoding import describe_texture, encode, pixel_scales, turn, turn_back
 from .images import LensImages
 from .networks import LensModel
 from .parameters import from_unbounded
@@ -38,8 +38,10 @@ class Posterior:
     values : Tensor, float64, shape (mask, draw, object, value)
         Draws of the same dropout masks (and member of an ensemble) differ by the noise in the data alone.
     novelty : list of Tensor, shape (object, feature)
-        What the OOD score goes by: statistics of early maps with the numbers that describe the image, the summary, and
-        the logarithms of the widths of the posterior.
+        What the OOD score goes by: statistics of early maps with the numbers that describe the image, the summary, the
+        texture of the noise, and the log odds that there is no lens.
+    no_lens : Tensor, shape (object, feature)
+        From what the latter follows: the summary, and the logarithms of the widths of the posterior.
     pixel_scale : Tensor, shape (object, 1)
         Arcsec per pixel.
     signal_to_noise : Tensor, shape (object,)
@@ -48,6 +50,7 @@ class Posterior:
 
     values: Float[Tensor, "mask draw object value"]
     novelty: list[Float[Tensor, "object _"]]
+    no_lens: Float[Tensor, "object feature"]
     pixel_scale: Float[Tensor, "object 1"]
     signal_to_noise: Float[Tensor, " object"]
 
@@ -83,12 +86,14 @@ def draw_posterior(model: LensModel, images: LensImages, query: Query, *, calibr
         natural = draw.double().clamp(-FARTHEST, FARTHEST) * model.scale + model.offset
         values.append(turn_back(natural, *orientation))
     joined = torch.cat(values)
-    novelty.append(joined.flatten(0, 1).std(0).clamp(min=1e-6).log().to(novelty[0]))
+    widths = joined.flatten(0, 1).std(0).clamp(min=1e-6).log().to(novelty[0])
+    no_lens = torch.cat([novelty[-1], widths], 1)
+    novelty += [describe_texture(encoded["channels"]), model.no_lens_score(no_lens)]
     residual = encoded["channels"][:, 1].sinh().clamp(min=0)
     signal_to_noise = residual.square().sum((1, 2)).sqrt()
     if calibrated:
         joined = model.calibration(joined.flatten(0, 1), signal_to_noise).view_as(joined)
-    return Posterior(joined, novelty, pixel_scales(images).to(joined), signal_to_noise)
+    return Posterior(joined, novelty, no_lens, pixel_scales(images).to(joined), signal_to_noise)
 
 
 def draw_values(

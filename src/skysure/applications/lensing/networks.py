@@ -13,7 +13,7 @@ from skysure.methods.novelty import LargestDistance
 from skysure.methods.posterior import Distribution, PosteriorHead, SplineFlow
 from skysure.training import seeded
 
-from .encoding import CHANNELS, SCALARS, Batch
+from .encoding import CHANNELS, SCALARS, TEXTURE, Batch
 from .parameters import NAMES
 from .settings import Schema, Settings
 
@@ -152,6 +152,7 @@ class LensModel(nn.Module):
     scalar_offset: Tensor
     scalar_scale: Tensor
     rate_table: Tensor
+    no_lens: Tensor
 
     def __init__(self, settings: Settings, schema: Schema) -> None:
         super().__init__()
@@ -164,7 +165,8 @@ class LensModel(nn.Module):
             self.register_buffer("rate_table", torch.full((RATE_ROWS, 4), torch.nan))
         self.calibration = PosteriorScaling(len(NAMES), SIGNAL_BINS)
         early = self.networks[0].trunk.early + SCALARS
-        self.novelty = LargestDistance([early, settings.hidden, len(NAMES)])
+        self.novelty = LargestDistance([early, settings.hidden, TEXTURE], scores=1)
+        self.register_buffer("no_lens", torch.zeros(settings.hidden + len(NAMES) + 1))
 
     def adapt(self, batch: Batch) -> None:
         """Set the normalisation from some images: mean and standard deviation of their parameters and numbers."""
@@ -177,6 +179,10 @@ class LensModel(nn.Module):
         """Give a batch in the units of the networks."""
         normal = batch | {"scalars": (batch["scalars"] - self.scalar_offset) / self.scalar_scale}
         return normal | ({"truth": (batch["truth"] - self.offset) / self.scale} if "truth" in batch else {})
+
+    def no_lens_score(self, features: Float[Tensor, "object feature"]) -> Float[Tensor, "object 1"]:
+        """Log odds that an image shows no lens, from its summary and the widths of its posterior; see `calibration`."""
+        return (features @ self.no_lens[:-1] + self.no_lens[-1])[:, None]
 
     def forward(self, batch: Batch) -> Float[Tensor, " object"]:
         """Negative log-likelihood of "truth", summed over the members, in the units of the networks."""

@@ -1,4 +1,7 @@
-"""Images unlike those of the training, for tests of out-of-distribution detection; none of them is trained on."""
+"""Images unlike those of the training, for tests of out-of-distribution detection.
+
+Networks are trained on none of them. The OOD score learns what "no lens" looks like, and meets the others in tests only.
+"""
 
 from __future__ import annotations
 

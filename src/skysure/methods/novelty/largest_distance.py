@@ -30,6 +30,8 @@ class LargestDistance(nn.Module):
     ----------
     sizes : sequence of int
         Number of features of each group.
+    scores : int
+        Number of other scores, which are the columns of a last group.
 
     Examples
     --------
@@ -44,16 +46,16 @@ class LargestDistance(nn.Module):
     offset: Tensor
     scale: Tensor
 
-    def __init__(self, sizes: Sequence[int]) -> None:
+    def __init__(self, sizes: Sequence[int], scores: int = 0) -> None:
         super().__init__()
         self.distances = nn.ModuleList(FeatureDistance(size) for size in sizes)
         self.p_value = EmpiricalPValue()
-        self.register_buffer("offset", torch.zeros(len(sizes)))
-        self.register_buffer("scale", torch.ones(len(sizes)))
+        self.register_buffer("offset", torch.zeros(len(sizes) + scores))
+        self.register_buffer("scale", torch.ones(len(sizes) + scores))
 
     def forward(self, groups: Groups) -> Float[Tensor, " row"]:
         """Give the score of each row; infinite where a feature is not finite."""
-        score = ((self._log_distances(groups) - self.offset) / self.scale).amax(1)
+        score = ((self._scores(groups) - self.offset) / self.scale).amax(1)
         return torch.where(torch.isfinite(score), score, torch.inf)
 
     def fit(self, groups: Groups) -> LargestDistance:
@@ -64,15 +66,15 @@ class LargestDistance(nn.Module):
         InputError
             If features are not finite or have another size.
         """
-        for distance, features in zip(self.distances, groups, strict=True):
+        for distance, features in zip(self.distances, groups, strict=False):
             distance.fit(features)
         return self
 
     def calibrate(self, groups: Groups) -> LargestDistance:
         """Set the scale of each distance and the percentiles of the score from objects that were not trained on."""
-        logs = self._log_distances(groups)
-        self.offset.copy_(logs.mean(0))
-        self.scale.copy_(logs.std(0).clamp(min=1e-3))
+        scores = self._scores(groups)
+        self.offset.copy_(scores.mean(0))
+        self.scale.copy_(scores.std(0).clamp(min=1e-3))
         self.p_value.fit(self(groups))
         return self
 
@@ -84,6 +86,8 @@ class LargestDistance(nn.Module):
         """Whether the score exceeds the quantile `level` of the calibration objects."""
         return self.p_value.exceeds(score, level)
 
-    def _log_distances(self, groups: Groups) -> Float[Tensor, "row group"]:
-        pairs = zip(self.distances, groups, strict=True)
-        return torch.stack([distance(features).clamp(min=1e-6).log() for distance, features in pairs], 1)
+    def _scores(self, groups: Groups) -> Float[Tensor, "row score"]:
+        """Logarithms of the distances, and the other scores."""
+        distances = [distance(features) for distance, features in zip(self.distances, groups, strict=False)]
+        logs = [distance.clamp(min=1e-6).log()[:, None] for distance in distances]
+        return torch.cat([*logs, *groups[len(distances) :]], 1).to(self.offset)
