@@ -1,6 +1,6 @@
 """Images unlike those of the training, for tests of out-of-distribution detection.
 
-Networks are trained on none of them. The OOD score learns what "no lens" looks like, and meets the others in tests only.
+Networks are trained on none of them. The OOD score learns what "no lens" looks like, and meets the others in tests.
 """
 
 from __future__ import annotations
