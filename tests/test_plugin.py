@@ -47,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("site")
 def test_the_package_is_listed_with_where_it_comes_from(say: Say) -> None:
-    assert names() == ("sine", "chain", "supernovae", "galaxies")
+    assert names() == ("sine", "chain", "supernovae", "lensing", "galaxies")
     facts = json.loads(say("list", "--json")[1])["applications"]["galaxies"]
     assert facts["package"] == "galaxy-images"
     assert facts["presets"] == ["demo"]
