@@ -25,7 +25,14 @@ from skysure.applications.lensing.parameters import (
 )
 from skysure.applications.lensing.prediction import positive_part, predict, split_covariance
 from skysure.applications.lensing.settings import Query, Schema, Settings
-from skysure.applications.lensing.training import EpochBatches, encode_labelled, rebatch, train
+from skysure.applications.lensing.training import (
+    EpochBatches,
+    encode_labelled,
+    processors,
+    rebatch,
+    threads_beside,
+    train,
+)
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
 from skysure.evaluation import Evaluation
@@ -288,3 +295,15 @@ def test_dropout_rate_is_chosen_by_coverage(source) -> None:
 def test_a_rate_is_learned_or_chosen() -> None:
     with pytest.raises(SettingsError, match="one of the two"):
         Settings(choose_rate=True)
+
+
+def test_threads_leave_processors_to_the_simulation() -> None:
+    before = torch.get_num_threads()
+    with threads_beside(processors()):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_calibration_needs_ten_samples() -> None:
+    with pytest.raises(SettingsError, match="samples"):
+        Query(samples=5)

@@ -111,7 +111,7 @@ class Query(SampledQuery):
     Parameters
     ----------
     samples : int
-        Posterior samples of each lens.
+        Posterior samples of each lens, ten or more.
     ood_level : float
         Fraction of calibration images with a lower OOD score above which an image is flagged as out of distribution.
     batch : int
@@ -124,7 +124,8 @@ class Query(SampledQuery):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges(self, {"batch": (1, 10**9), "ood_level": (1e-6, 1 - 1e-6)})
+        # fewer than ten draws have no quantiles to calibrate
+        check_ranges(self, {"samples": (10, 10**6), "batch": (1, 10**9), "ood_level": (1e-6, 1 - 1e-6)})
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
@@ -115,8 +116,9 @@ class EpochBatches:
             yield from (encode_labelled(chunk.cut(self.settings.size)) for chunk in self.source.chunks(TRAIN))
             return
         count = -(-self.settings.per_epoch // BLOCK)
-        blocks = Blocks(self.source, self.settings.seed, self.epoch * count, count)
-        yield from DataLoader(blocks, batch_size=None, num_workers=simulation_workers())
+        blocks, workers = Blocks(self.source, self.settings.seed, self.epoch * count, count), simulation_workers()
+        with threads_beside(workers):
+            yield from DataLoader(blocks, batch_size=None, num_workers=workers)
 
 
 @dataclass(frozen=True)
@@ -154,5 +156,21 @@ def rebatch(blocks: Iterable[Batch], size: int) -> Iterator[Batch]:
 
 
 def simulation_workers() -> int:
-    """Number of processes that simulate: the processors beside the one that trains; none where there is one only."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 9) - 1
+    """Number of processes that simulate: the processors beside the one that trains, at most eight; of one, none."""
+    return min(processors(), 9) - 1
+
+
+@contextmanager
+def threads_beside(workers: int) -> Iterator[None]:
+    """Leave a processor to each of the processes that simulate: more threads than processors wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, processors() - workers)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
