@@ -181,6 +181,21 @@ def test_claims_of_many_pixels_take_no_memory(tmp_path: Path, axes: tuple[int, i
         list(read([str(tmp_path / "a.fits")], {"center": [5, 5]}).chunks())
 
 
+@pytest.mark.parametrize("positions", [False, True])
+def test_axes_in_words_are_refused(tmp_path: Path, positions: bool) -> None:
+    header = fits.PrimaryHDU(galaxy().astype(np.float32), tangent().to_header()).header
+    header["NAXIS1"] = "48"
+    (tmp_path / "a.fits").write_bytes(header.tostring().encode() + bytes(4 * 48 * 48 + 2880))
+    (tmp_path / "positions.csv").write_text("id,ra,dec\na,150,2\n")
+    reading = {"positions": str(tmp_path / "positions.csv")} if positions else {}
+    source = read([str(tmp_path / "a.fits")], reading)
+    try:
+        assert not list(source.chunks())
+    except InputError:
+        return
+    assert source.rejected
+
+
 @pytest.mark.parametrize("dtype", [">i2", ">i4", "u1", ">f8", ">f4", "uint16"])
 def test_every_type_of_number(write: Write, dtype: str) -> None:
     image = (1000 * galaxy(noise=0.03) + 200).clip(0, 250 if dtype == "u1" else None).astype(dtype)
@@ -206,8 +221,11 @@ def test_scaled_integers_with_blanks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "cards",
-    [{"CRPIX1": 1e300}, {"PC1_1": 0.0, "PC2_2": 0.0}, {"CTYPE1": "WAVE", "CTYPE2": "TIME"}],
-)
+    [
+        {"CRPIX1": 1e300}, {"PC1_1": 0.0, "PC2_2": 0.0}, {"CTYPE1": "WAVE", "CTYPE2": "TIME"}, {"WCSAXES": 65536},
+        {"WCSAXES": "two"},
+    ],
+)  # fmt: skip
 def test_a_wcs_without_a_meaning_is_none(write: Write, cards: dict[str, Any]) -> None:
     path = write("a.fits", cards=cards)
     with pytest.raises(InputError, match="no WCS that can be used"):

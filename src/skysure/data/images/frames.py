@@ -163,6 +163,7 @@ def _frames(file: fits.HDUList, name: str) -> Iterator[Frame]:
         if index == MOST_EXTENSIONS:
             raise InputError(f"{name}: more than {MOST_EXTENSIONS:,} extensions", "fewer", "a damaged or hostile file")
         if isinstance(hdu, (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU)) and len(hdu.shape) >= 2:
+            _check_axes(hdu, name)
             _check_tiles(hdu, name)
             if all(hdu.shape):
                 yield Frame(hdu, name, index, file[0].header)
@@ -180,6 +181,13 @@ def _check_sizes(stream: IO[bytes], name: str, size: int) -> None:
                 "it is truncated, or its header was edited", "fetch it again",
             )  # fmt: skip
     stream.seek(start)
+
+
+def _check_axes(hdu: Any, name: str) -> None:
+    """Refuse an image whose header gives its size in words."""
+    if not all(isinstance(n, int) for n in hdu.shape):
+        axes = " × ".join(map(quote, hdu.shape))
+        raise InputError(f"{name}: an image of {axes} pixels", "whole numbers", "a damaged header", "fetch it again")
 
 
 def _check_tiles(hdu: Any, name: str) -> None:

@@ -17,6 +17,10 @@ SQUARE = 0.02
 """Largest difference in scale, relative, of the two axes of pixels that count as square."""
 
 
+MOST_AXES = 99
+"""Axes of a WCS."""
+
+
 @dataclass(frozen=True)
 class Orientation:
     """How an image lies on the sky at one point.
@@ -44,7 +48,13 @@ class Orientation:
 
 
 def celestial_wcs(header: fits.Header) -> WCS | None:
-    """Make the celestial WCS of a header, with its distortions; None where it has none that can be used."""
+    """Make the celestial WCS of a header, with its distortions; None where it has none that can be used.
+
+    wcslib ends the process where a damaged header claims tens of thousands of axes.
+    """
+    axes = [value for keyword, value in header.items() if keyword.startswith("WCSAXES")]
+    if not all(isinstance(value, int) and 0 < value <= MOST_AXES for value in axes):
+        return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
