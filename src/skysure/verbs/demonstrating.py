@@ -42,6 +42,6 @@ def demo(
         unseen = [folder / f"new{app.simulated}"] if app.offers("simulate") else []
         if unseen:
             simulate(name, unseen[0], 500, seed=1, **options)
-        out = [folder / "predictions.ecsv", *([folder / "page.html"] if app.offers("draw") else [])]
-        predict(run, unseen, out, device=device, progress=progress)
+        files = [folder / "predictions.ecsv", *([folder / "page.html"] if app.offers("draw") else [])]
+        predict(run, unseen, files, device=device, progress=progress)
     return folder
