@@ -109,13 +109,13 @@ def compute_features(quick: bool) -> list[dict]:
 def features_of(model: LensModel, source: SimulatedSource, seed: int, count: int) -> dict[str, Tensor]:
     """Features and truth of the first images of a stream, shapes (object, feature) and (object, value)."""
     model.eval()
-    kept: dict[str, list[Tensor]] = {"features": [], "truth": []}
+    tensors: dict[str, list[Tensor]] = {"features": [], "truth": []}
     blocks = Blocks(source, seed, 0, -(-count // BLOCK))
     for batch in DataLoader(blocks, batch_size=None, num_workers=simulation_workers()):
         normal = model.normalise(batch)
-        kept["features"].append(model.networks[0].summarise(normal)[0])
-        kept["truth"].append(normal["truth"])
-    return {name: torch.cat(values)[:count].contiguous() for name, values in kept.items()}
+        tensors["features"].append(model.networks[0].summarise(normal)[0])
+        tensors["truth"].append(normal["truth"])
+    return {name: torch.cat(values)[:count].contiguous() for name, values in tensors.items()}
 
 
 def compare_heads(quick: bool) -> list[dict]:

@@ -134,10 +134,10 @@ def table(prediction: skysure.Values, rows: list[int], truth: Table) -> QTable:
     """Predicted beside published values."""
     columns = ("theta_E", "theta_E_error", "q", "q_error", "position_angle", "position_angle_error")
     result = prediction.to_table()[rows]
-    kept = result[["id", *columns, *(c for c in ("ood_percentile", "is_ood") if c in result.colnames)]]
+    side_by_side = result[["id", *columns, *(c for c in ("ood_percentile", "is_ood") if c in result.colnames)]]
     for name in ("bSIE", "qSIE", "PASIE", "thetaE_lens_m"):
-        kept[name] = truth[name]
-    return kept
+        side_by_side[name] = truth[name]
+    return side_by_side
 
 
 if __name__ == "__main__":

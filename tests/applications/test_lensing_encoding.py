@@ -52,10 +52,10 @@ def test_light_of_an_elliptical_galaxy_leaves_noise() -> None:
 def test_an_arc_stays_in_the_residual() -> None:
     image = galaxy() + arc(18, 0.2, 1.4)
     light = fit_light(image[None], torch.zeros(1, SIZE, SIZE, dtype=torch.bool))
-    kept = float(
+    share_left = float(
         (image - light.model[0])[arc(18, 0.2, 1.4) > 20].sum() / arc(18, 0.2, 1.4)[arc(18, 0.2, 1.4) > 20].sum()
     )
-    assert 0.8 < kept < 1.1
+    assert 0.8 < share_left < 1.1
 
 
 def test_masked_pixels_do_not_matter() -> None:

@@ -38,26 +38,26 @@ def values(scores: PosteriorScores) -> dict[str, float]:
 
 
 def test_calibrated_posterior_is_found_calibrated() -> None:
-    found = values(gather())
-    assert found["a_rms"] == pytest.approx(1.0, abs=0.03)
-    assert found["a_crps"] == pytest.approx(1 / np.sqrt(np.pi), abs=0.02)
-    assert found["a_coverage_683"] == pytest.approx(68.3, abs=2)
-    assert found["largest_coverage_gap"] < 2.5
-    assert found["joint_inside_band"] == 1
-    assert found["joint_p_value"] > 0.01
+    score = values(gather())
+    assert score["a_rms"] == pytest.approx(1.0, abs=0.03)
+    assert score["a_crps"] == pytest.approx(1 / np.sqrt(np.pi), abs=0.02)
+    assert score["a_coverage_683"] == pytest.approx(68.3, abs=2)
+    assert score["largest_coverage_gap"] < 2.5
+    assert score["joint_inside_band"] == 1
+    assert score["joint_p_value"] > 0.01
 
 
 @pytest.mark.parametrize("fault", [{"width": 0.7}, {"shift": 0.5}, {"width": 1.5}])
 def test_faults_of_the_marginals_are_found(fault: dict[str, float]) -> None:
-    found = values(gather(**fault))
-    assert found["largest_coverage_gap"] > 5
-    assert found["joint_inside_band"] == 0
+    score = values(gather(**fault))
+    assert score["largest_coverage_gap"] > 5
+    assert score["joint_inside_band"] == 0
 
 
 def test_wrong_correlation_is_found_jointly_alone() -> None:
-    found = values(gather(correlation=0.95))
-    assert found["largest_coverage_gap"] < 2.5
-    assert found["joint_p_value"] < 1e-3
+    score = values(gather(correlation=0.95))
+    assert score["largest_coverage_gap"] < 2.5
+    assert score["joint_p_value"] < 1e-3
 
 
 def test_scores_before_calibration_stand_beside() -> None:

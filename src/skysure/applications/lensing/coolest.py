@@ -213,10 +213,10 @@ def documents(images: LensImages, prediction: Values, task: Task) -> Iterator[tu
 def images_of(images: LensImages, k: int) -> dict[str, np.ndarray]:
     """Give image, noise (1e8 where masked) and PSF of a lens, if there are any."""
     arrays = {"image": images.image[k], "noise": images.noise[k], "psf": images.psf[k]}
-    known = {name: array for name, array in arrays.items() if name == "image" or np.isfinite(array).any()}
-    if "noise" in known:
-        known["noise"] = np.where(images.mask[k] | ~np.isfinite(known["noise"]), np.float32(1e8), known["noise"])
-    return known
+    pixels = {name: array for name, array in arrays.items() if name == "image" or np.isfinite(array).any()}
+    if "noise" in pixels:
+        pixels["noise"] = np.where(images.mask[k] | ~np.isfinite(pixels["noise"]), np.float32(1e8), pixels["noise"])
+    return pixels
 
 
 COLUMNS = ("z_lens", "z_source", "ra", "dec")

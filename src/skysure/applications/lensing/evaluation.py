@@ -43,10 +43,10 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
         calibrated = model.calibration(draws, posterior.signal_to_noise).view_as(posterior.values)
         after = replace(posterior, values=calibrated)
         columns = {"S/N of the arcs": posterior.signal_to_noise.cpu().numpy(), "theta_E [arcsec]": images.truth[:, 0]}
-        if scores is None and len(known := known_parameters(images.truth)):
-            scores = _new_scores(model, known)
+        if scores is None and len(scored := known_parameters(images.truth)):
+            scores = _new_scores(model, scored)
         if scores is not None:
-            scores.add(_samples(after)[..., known], images.truth[:, known], _samples(posterior)[..., known], columns)
+            scores.add(_samples(after)[..., scored], images.truth[:, scored], _samples(posterior)[..., scored], columns)
         counts.add(model, after, query)
         if len(examples) < EXAMPLES:
             examples += _examples(model, images[: EXAMPLES - len(examples)], query)
@@ -63,7 +63,7 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
 
 
 def known_parameters(truth: np.ndarray) -> np.ndarray:
-    """Indices of the parameters of which the image with the most true values has one, shape (known,).
+    """Indices of the parameters of which the image with the most true values has one, shape (scored,).
 
     >>> known_parameters(np.array([[1.2, np.nan], [np.nan, np.nan]])).tolist()
     [0]
@@ -72,16 +72,16 @@ def known_parameters(truth: np.ndarray) -> np.ndarray:
     return np.flatnonzero(finite[finite.sum(1).argmax()])
 
 
-def _new_scores(model: LensModel, known: np.ndarray) -> PosteriorScores:
+def _new_scores(model: LensModel, scored: np.ndarray) -> PosteriorScores:
     offset, scale = (values.cpu().double().numpy() for values in (model.offset, model.scale))
     low, high = offset - REACH * scale, offset + REACH * scale
     for k in LOGARITHMIC:
         low[k], high[k] = np.exp(low[k]), np.exp(high[k])
     lengths = [0, 3, 4]
     low[lengths], high[lengths] = low[lengths] * model.schema.pixel_scale, high[lengths] * model.schema.pixel_scale
-    names, units = [NAMES[k] for k in known], [UNITS[k] for k in known]
+    names, units = [NAMES[k] for k in scored], [UNITS[k] for k in scored]
     positive = [name for name in names if name in ("theta_E", "mu")]
-    return PosteriorScores(names, units, low[known].tolist(), high[known].tolist(), positive=positive)
+    return PosteriorScores(names, units, low[scored].tolist(), high[scored].tolist(), positive=positive)
 
 
 def _samples(posterior: Posterior) -> np.ndarray:

@@ -45,10 +45,10 @@ def describe(paths: Sequence[str], reading: Reading | Mapping[str, Any] | None =
     hints: dict[str, str] = {}
     if not holds_images(paths):
         return Findings("images", False, facts=facts)
-    given = Reading.of(reading)
+    parsed = Reading.of(reading)
     with problems.collect():
-        collection = ImageCollection(paths, given, COLUMNS)
-        hints = _hints_of_plan(collection.plan, given)
+        collection = ImageCollection(paths, parsed, COLUMNS)
+        hints = _hints_of_plan(collection.plan, parsed)
         facts["objects"] = len(collection.ids)
         summary = Summary()
         try:
@@ -68,7 +68,7 @@ def describe(paths: Sequence[str], reading: Reading | Mapping[str, Any] | None =
         hints |= _hints(summary, problems)
     facts["missing"] = list(hints)
     return Findings(
-        "images", True, tuple(tables), facts, given.to_toml(), {}, hints, tuple(map(str, problems.errors))
+        "images", True, tuple(tables), facts, parsed.to_toml(), {}, hints, tuple(map(str, problems.errors))
     )  # fmt: skip
 
 

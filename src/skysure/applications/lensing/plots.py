@@ -158,12 +158,12 @@ def draw_panels(canvas: Canvas, data: Any) -> None:
     faintly: dict[str, Any] = {"cmap": IMAGES, "vmin": faint, "vmax": bright}
     _image(above[0], data, _asinh(data["image"], data), "image", **stretch)
     _image(above[1], data, _asinh(light + arcs, data), "model", **stretch)
-    drawn = _image(above[2], data, data["residual"], "residual [σ]", cmap=RESIDUALS, vmin=-LIMIT, vmax=LIMIT)
+    residual_image = _image(above[2], data, data["residual"], "residual [σ]", cmap=RESIDUALS, vmin=-LIMIT, vmax=LIMIT)
     _image(below[0], data, data["image"] - light, "image − lens light", **faintly)
     _image(below[1], data, arcs, "lensed source", **faintly)
     for axes in (above[0], above[1], below[1]):
         axes.plot(*data["critical"], color=style.SKY, lw=0.9)
-    canvas.colorbar(drawn, cax=_place(canvas, 4.55, 2.86, 1.42, 0.06), orientation="horizontal")
+    canvas.colorbar(residual_image, cax=_place(canvas, 4.55, 2.86, 1.42, 0.06), orientation="horizontal")
     canvas.axes[-1].tick_params(labelsize=7, length=2, pad=1)
     _source(below[2], data)
     below[0].set_xlabel("x [″]", fontsize=8)
@@ -205,14 +205,14 @@ def _asinh(image: Any, data: Any) -> np.ndarray:
 def _image(axes: Axes, data: Any, image: Any, title: str, **look: Any) -> Any:
     rows, columns = np.shape(image)
     x, y = columns * data["pixel_scale"] / 2, rows * data["pixel_scale"] / 2
-    drawn = axes.imshow(image, origin="lower", extent=(-x, x, -y, y), interpolation="none", **look)
+    artist = axes.imshow(image, origin="lower", extent=(-x, x, -y, y), interpolation="none", **look)
     axes.set_title(title, fontsize=9)
     axes.tick_params(labelsize=7, length=2)
     axes.set(xlim=(-x, x), ylim=(-y, y))
     axes.set_facecolor("#d8d8d8")
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return drawn
+    return artist
 
 
 def _source(axes: Axes, data: Any) -> None:
