@@ -16,7 +16,7 @@ install: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit("skysure needs Python 3.11 or later; this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "installing into .venv (PyTorch is large; this happens once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lensing]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lensing,radio]'
 	@touch $@
 
 demo: install
