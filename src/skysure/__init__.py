@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .data.lightcurves import LightCurves
     from .errors import InputError, SettingsError
     from .evaluation import Evaluation
-    from .predictions import Actions, Classes, Prediction, Values, concat
+    from .predictions import Actions, Classes, Detections, Prediction, Values, concat
     from .run.directory import Run
     from .verbs import calibrate, evaluate, inspect, load, play, predict, read, report_of, simulate, train
 
@@ -29,7 +29,7 @@ _lazy, _, _ = lazy_loader.attach(
         "data.lightcurves": ["LightCurves"],
         "errors": ["InputError", "SettingsError"],
         "evaluation": ["Evaluation"],
-        "predictions": ["Actions", "Classes", "Prediction", "Values", "concat"],
+        "predictions": ["Actions", "Classes", "Detections", "Prediction", "Values", "concat"],
         "run": ["Run"],
         "verbs": [
             "calibrate", "evaluate", "inspect", "load", "play", "predict", "read", "report_of", "simulate", "train",
@@ -39,6 +39,7 @@ _lazy, _, _ = lazy_loader.attach(
 __all__ = [
     "Actions",
     "Classes",
+    "Detections",
     "Evaluation",
     "InputError",
     "LensImages",

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from skysure.errors import InputError
-from skysure.predictions import Actions, Classes, Prediction, Values, concat, take
+from skysure.predictions import Actions, Classes, Detections, Prediction, Values, concat, take
 from skysure.predictions.rows import axes_of
+
+COLUMNS = ("rows", "catalogue")
+"""Fields that hold several arrays by name."""
 
 
 def every_kind(n: int = 6) -> list[Prediction]:
@@ -21,6 +24,13 @@ def every_kind(n: int = 6) -> list[Prediction]:
     rows = {"id": np.arange(n).astype(str), "mjd": r.random(n)}
     square, cube = r.random((n, n)), r.random((n, n, n))
     names = tuple(f"c{k}" for k in range(n))
+    detected = {
+        "score_error": r.random(n), "probability_error": square, "class_aleatoric": r.random(n),
+        "class_epistemic": r.random(n), "prediction_set": square > 0.5, "coverage": 0.9, "host": r.random((n, 2)),
+        "host_aleatoric": r.random((n, 2, 2)), "host_epistemic": r.random((n, 2, 2)), "corners": r.random((n, 4, 2)),
+        "catalogue": {"flux": r.random(n)}, "image_shape": r.integers(9, 99, (n, 2)),
+    }  # fmt: skip
+    box, covariance = r.random((n, 4)), r.random((n, 4, 4))
     return [
         Classes(rows, names, square, square + 1, r.random(n), r.random(n), square > 0.5, 0.9, samples=cube, **shared),
         Values(
@@ -28,11 +38,12 @@ def every_kind(n: int = 6) -> list[Prediction]:
             measured_low=square - 1, measured_high=square + 2, coverage=0.9, **shared,
         ),
         Actions(rows, names, square, square + 1, square > 0.5, r.random(n), aleatoric=square + 2, **shared),
+        Detections(rows, names, rows["id"], box, covariance, covariance + 1, r.random(n), square, **detected, **shared),
     ]  # fmt: skip
 
 
 def arrays_of(prediction: Prediction) -> dict[str, np.ndarray]:
-    return {name: getattr(prediction, name) for name in axes_of(prediction) if name != "rows"}
+    return {name: getattr(prediction, name) for name in axes_of(prediction) if name not in COLUMNS}
 
 
 @pytest.mark.parametrize("whole", every_kind(), ids=lambda p: type(p).__name__)
@@ -42,7 +53,9 @@ def test_parts_join_to_the_whole(whole: Prediction) -> None:
     joined = concat([whole[:2], whole[2:2], whole[2:]])
     for name, array in arrays_of(whole).items():
         np.testing.assert_array_equal(getattr(joined, name), array, err_msg=name)
-    assert {k: v.tolist() for k, v in joined.rows.items()} == {k: v.tolist() for k, v in whole.rows.items()}
+    for name in set(COLUMNS) & axes_of(whole).keys():
+        expected = {k: v.tolist() for k, v in getattr(whole, name).items()}
+        assert {k: v.tolist() for k, v in getattr(joined, name).items()} == expected
 
 
 @pytest.mark.parametrize("whole", every_kind(), ids=lambda p: type(p).__name__)
@@ -60,8 +73,8 @@ def test_the_fields_name_their_axes() -> None:
     kinds = every_kind()
     for prediction in kinds:
         for name, names in axes_of(prediction).items():
-            assert "row" in names, name
-            if name != "rows":
+            assert "row" in names or names[0] == "image", name
+            if name not in COLUMNS:
                 assert getattr(prediction, name).ndim == len(names), name
     assert axes_of(kinds[0])["samples"].index("sample") == 0
     assert axes_of(kinds[1])["samples"] == ("sample", "row", "value")
@@ -77,7 +90,7 @@ def test_what_one_lacks_the_whole_lacks() -> None:
 
 
 def test_what_cannot_be_joined() -> None:
-    classes, values, _ = every_kind()
+    classes, values, *_ = every_kind()
     other = replace(classes, classes=tuple("abcdef"))
     less = replace(classes, rows={"id": classes.rows["id"]})
     for parts, text in [

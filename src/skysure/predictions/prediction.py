@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import chain
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from astropy.table import QTable
@@ -47,6 +47,8 @@ class Prediction(ABC):
     is_ood: np.ndarray | None = field(default=None, kw_only=True, metadata=axes("row"))
     quality_flags: np.ndarray | None = field(default=None, kw_only=True, metadata=axes("row"))
     labels: Mapping[str, Label] = field(default_factory=dict, kw_only=True)
+    may_be_empty: ClassVar[bool] = False
+    """Whether no row at all is an answer too: nothing was detected."""
 
     @abstractmethod
     def __len__(self) -> int:

@@ -16,8 +16,8 @@ P = TypeVar("P")
 def axes(*names: str) -> dict[str, tuple[str, ...]]:
     """Name the axes of an array, as metadata of its dataclass field: `field(metadata=axes("sample", "row"))`.
 
-    An array (or a dict of arrays) with an axis "row" is joined and indexed with the rows; "sample" is the axis of
-    posterior samples.
+    An array (or a dict of arrays) with an axis "row" is joined and indexed with the rows; one with the axis "image" is
+    joined too, each image of `images` once, and not indexed; "sample" is the axis of posterior samples.
     """
     return {"axes": names}
 
@@ -37,7 +37,7 @@ def concat(predictions: Sequence[P]) -> P:
 
     Parameters
     ----------
-    predictions : sequence of Classes, of Values or of Actions
+    predictions : sequence of Classes, of Values, of Actions or of Detections
 
     Raises
     ------
@@ -52,13 +52,22 @@ def concat(predictions: Sequence[P]) -> P:
     joined: dict[str, Any] = {}
     for name, names in axes_of(first).items():
         arrays = [getattr(p, name) for p in predictions]
-        axis = names.index("row")
+        axis = names.index("row" if "row" in names else "image")
         if isinstance(arrays[0], Mapping):
             joined[name] = {key: np.concatenate([part[key] for part in arrays], axis) for key in arrays[0]}
         else:
             missing = any(part is None for part in arrays)
             joined[name] = None if missing else np.concatenate(arrays, axis)
-    return replace(first, **joined)  # type: ignore[type-var]
+    return replace(first, **_each_image_once(first, joined))  # type: ignore[type-var]
+
+
+def _each_image_once(prediction: Any, joined: dict[str, Any]) -> dict[str, Any]:
+    """Keep the first entry of each image, where several predictions share one."""
+    if "images" not in joined:
+        return joined
+    first = np.sort(np.unique(joined["images"], return_index=True)[1])
+    of_images = [name for name, names in axes_of(prediction).items() if names[0] == "image"]
+    return joined | {name: joined[name][first] for name in of_images if joined[name] is not None}
 
 
 def take(prediction: P, indices: slice | np.ndarray | Sequence[int]) -> P:
@@ -76,6 +85,8 @@ def take(prediction: P, indices: slice | np.ndarray | Sequence[int]) -> P:
         rows = rows.astype(np.intp)
     arrays: dict[str, Any] = {}
     for name, names in axes_of(prediction).items():
+        if "row" not in names:
+            continue
         array, where = getattr(prediction, name), (slice(None),) * names.index("row") + (rows,)
         if isinstance(array, Mapping):
             arrays[name] = {key: part[where] for key, part in array.items()}
@@ -95,6 +106,8 @@ def _require_alike(predictions: Sequence[Any]) -> None:
             if getattr(first, name) != getattr(other, name):
                 values = f"{getattr(first, name)} and {getattr(other, name)}"
                 raise InputError(f"predictions with different {name} ({values})", "the same in all of them")
-        if other.rows.keys() != first.rows.keys():
-            odd = ", ".join(sorted(other.rows.keys() ^ first.rows.keys()))
-            raise InputError(f"predictions with different columns of rows ({odd})", "the same in all of them")
+        for name in axes_of(first):
+            columns, others = getattr(first, name), getattr(other, name)
+            if isinstance(columns, Mapping) and columns.keys() != others.keys():
+                odd = ", ".join(sorted(columns.keys() ^ others.keys()))
+                raise InputError(f"predictions with different columns of {name} ({odd})", "the same in all of them")

@@ -86,7 +86,8 @@ def predict(
         Files to write. The suffix of each decides: .parquet, .fits, .ecsv, .csv, .vot are tables, .html is a page
         with figures of the first objects, .h5 holds posterior samples; some applications have others of their own.
     kind : type of Prediction, optional
-        The kind that you expect (`Classes`, `Values`, `Actions`), for type checkers; any other raises InputError.
+        The kind that you expect (`Classes`, `Values`, `Actions`, `Detections`), for type checkers; any other raises
+        InputError.
     reading : mapping, optional
         Columns, unit or zero point, bands of the data; replaces the `[reading]` table of the run.
     resume : bool
@@ -172,7 +173,7 @@ def _write(
     progress: Progress,
 ) -> int:  # fmt: skip
     """Write answers, and what was set aside, to files that are not published yet; return the number of rows."""
-    note, flags, done = notify(progress), Counter(), 0
+    note, flags, done, may_be_empty = notify(progress), Counter(), 0, False
     writers = [form.writer(files, task) for form, files in forms]
     first, is_space_known = forms[0][1][0], False
     with ExitStack() as stack:
@@ -185,10 +186,11 @@ def _write(
                 _state_space(writers, done, source.expected(answer.chunk), note)
                 is_space_known = True
             flags.update(_count_flags(answer))
+            may_be_empty |= answer.is_computed and answer.prediction.may_be_empty
             progress("predicting", done, None)
             if all(writer.is_full for writer in writers):
                 answers.close()
-        if not all(writer.rows for writer in writers):
+        if not done or not (may_be_empty or all(writer.rows for writer in writers)):
             tell_left_out(source, first, note)
             raise no_object(source, task.data)
     assert task.publication is not None
