@@ -108,7 +108,7 @@ class RadioImages:
     @property
     def missing(self) -> np.ndarray:
         """Bands without a finite pixel, shape (object, band)."""
-        return ~np.isfinite(self.image).any((2, 3))
+        return np.asarray(~np.isfinite(self.image).any((2, 3)))
 
     def band(self, name: str) -> np.ndarray:
         """Images in one band, shape (object, row, column).
@@ -194,7 +194,7 @@ def _noise(noise: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = array[..., None, None] if array.ndim == 2 else array
     if array.ndim != 4 or array.shape[2:] not in ((1, 1), shape[2:]) or array.shape[:2] != shape[:2]:
         raise InputError(
-            f"noise of shape {np.shape(noise)} for images of shape {shape}",
+            f"noise of shape {array.shape} for images of shape {shape}",
             f"(object, band) = {shape[:2]}, or the shape of the images",
         )  # fmt: skip
     return array

@@ -47,6 +47,12 @@ class Islands:
         return len(self.image)
 
 
+def label_regions(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the connected regions of masks, shape (object, row, column), and how many there are."""
+    number = np.empty(mask.shape, np.int32)
+    return number, int(ndimage.label(mask, _WITHIN_AN_IMAGE, output=number))  # pyright: ignore[reportArgumentType]
+
+
 def find_islands(ratio: np.ndarray, contour: float) -> Islands:
     """Find the components and peaks of images.
 
@@ -57,7 +63,7 @@ def find_islands(ratio: np.ndarray, contour: float) -> Islands:
     contour : float
         Lowest contour.
     """
-    number, n = ndimage.label(ratio > contour, _WITHIN_AN_IMAGE)
+    number, n = label_regions(ratio > contour)
     image, row, column = np.nonzero(number)
     island = number[image, row, column] - 1
     boxes = np.empty((n, 4), np.int64)
@@ -89,7 +95,7 @@ def count_peaks(ratio: np.ndarray, number: np.ndarray, islands: int, contour: fl
     is_summit = (largest_nearby(level) == level) & (level >= 0)
     # a plateau of which a part touches a higher pixel is no summit: that part is a neighbour of equal height
     touches = is_summit & (largest_nearby(np.where(is_summit, np.int8(-1), level)) == level)
-    plateau, n = ndimage.label(is_summit, _WITHIN_AN_IMAGE)
+    plateau, n = label_regions(is_summit)
     is_peak = np.ones(n + 1, bool)
     is_peak[plateau[touches]] = False
     of_plateau = np.zeros(n + 1, np.int64)

@@ -88,7 +88,7 @@ def _excess(baselines: Tensor, turns: Tensor, n: int) -> Tensor:
     cells = (row[inside] % n) * (n // 2 + 1) + column[inside]
     count = torch.bincount(cells, minlength=n * (n // 2 + 1)).double().reshape(n, -1)
     ring = (torch.hypot(*frequencies(n)) * n).round().long()
-    total = torch.zeros(ring.max() + 1, dtype=torch.float64)
+    total = torch.zeros(int(ring.max()) + 1, dtype=torch.float64)
     mean = total.index_add(0, ring.flatten(), count.flatten()) / torch.bincount(ring.flatten()).double()
     excess = torch.where(mean[ring] > 0, count / mean[ring].clamp(min=1e-9) - 1, 0.0)
     excess[0, 0] = 0.0

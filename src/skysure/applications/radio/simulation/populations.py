@@ -73,8 +73,8 @@ def draw_main(instrument: Instrument, size: int, prior: Tensor, random: Random) 
     galaxies, is_compact = _radio_galaxies(instrument, prior, x, y, random)
     extended, compact = emission(galaxies, random), _compact(instrument, x, y, random)
     gaussians = Gaussians.concat(extended[~is_compact[extended.source]], compact[is_compact])
-    host = (k + random.normal(0, 0.4) for k in (x, y))
-    return Sources(torch.arange(n), *host, _host_fluxes(instrument, random), gaussians)
+    host_x, host_y = (k + random.normal(0, 0.4) for k in (x, y))
+    return Sources(torch.arange(n), host_x, host_y, _host_fluxes(instrument, random), gaussians)
 
 
 def _radio_galaxies(

@@ -100,10 +100,10 @@ class Sources:
         is_kept = new_image[self.image] >= 0
         new_source = is_kept.cumsum(0) - 1
         gaussians = self.gaussians[is_kept[self.gaussians.source]]
-        columns = (getattr(self, name)[is_kept] for name in ("x", "y", "infrared"))
         return type(self)(
-            new_image[self.image[is_kept]], *columns, replace(gaussians, source=new_source[gaussians.source])
-        )
+            new_image[self.image[is_kept]], self.x[is_kept], self.y[is_kept], self.infrared[is_kept],
+            replace(gaussians, source=new_source[gaussians.source]),
+        )  # fmt: skip
 
     @property
     def gaussian_images(self) -> Tensor:
@@ -119,5 +119,7 @@ class Sources:
         shifted = [
             replace(one.gaussians, source=one.gaussians.source + k) for one, k in zip(several, offsets, strict=False)
         ]
-        columns = (torch.cat([getattr(one, name) for one in several]) for name in ("image", "x", "y", "infrared"))
-        return cls(*columns, Gaussians.concat(*shifted))
+        image, x, y, infrared = (
+            torch.cat([getattr(one, name) for one in several]) for name in ("image", "x", "y", "infrared")
+        )
+        return cls(image, x, y, infrared, Gaussians.concat(*shifted))
