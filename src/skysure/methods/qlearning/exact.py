@@ -26,6 +26,17 @@ def mean_reward(transition: Tensor3, reward: Tensor3) -> Float[np.ndarray, "stat
     return np.einsum("ijk,ijk->ij", transition, reward)
 
 
+def bellman_backup(
+    q: Float[np.ndarray, "state action"], transition: Tensor3, reward: Tensor3, discount: float
+) -> Float[np.ndarray, "state action"]:
+    """Apply the right side of Bellman's equation to a table, r(s, a) + γ Σ_s' P(s'|s, a) max_a' Q(s', a').
+
+    It brings any two tables closer by the factor γ (in the largest difference), so that repeated backups converge to
+    its only fixed point, Q*.
+    """
+    return mean_reward(transition, reward) + discount * transition @ q.max(axis=1)
+
+
 def optimal_values(transition: Tensor3, reward: Tensor3, discount: float) -> Float[np.ndarray, "state action"]:
     """Solve Bellman's optimality equation for an infinite horizon by policy iteration.
 
@@ -75,11 +86,9 @@ def finite_optimal_values(
 
     The optimal policy may depend on the number of steps left; the values are those with `horizon` steps left.
     """
-    r = mean_reward(transition, reward)
-    v = np.zeros(len(transition))
+    q = np.zeros(transition.shape[:2])
     for _ in range(horizon):
-        q = r + discount * transition @ v
-        v = q.max(axis=1)
+        q = bellman_backup(q, transition, reward, discount)
     return q
 
 
