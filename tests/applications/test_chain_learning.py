@@ -110,7 +110,7 @@ def test_the_lectures_agent_is_played_as_its_code_plays_it() -> None:
     alone = gymnasium.make("skysure/Chain-v0", horizon=horizon)
     q_table = np.zeros((5, 2))
     for episode in range(3):
-        play_episode(env, tables, Rule(0.95, 0.8, 0.0, "lecture"), 0.0, horizon, 4, episode)
+        play_episode(env, tables, Rule(0.95, 0.8, placement="lecture"), 0.0, horizon, 4, episode)
         random = np.random.default_rng([4, episode])
         s, _ = alone.reset(seed=int(random.integers(2**31, size=1)[0]))
         random.random((horizon, 1))  # who explores: nobody, at ε = 0

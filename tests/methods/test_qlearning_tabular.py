@@ -63,8 +63,8 @@ def test_a_constant_step_size_forgets_exponentially() -> None:
 def test_the_lectures_placement_is_the_lectures_code_and_only_scales_q(seed: int, lr: float, y: float) -> None:
     steps = stream(seed, 60)
     theirs = lecture(steps, lr, y)
-    np.testing.assert_allclose(learn(Rule(y, lr, 0.0, "lecture"), steps), theirs, rtol=1e-12)
-    np.testing.assert_allclose(learn(Rule(y, lr, 0.0, "standard"), steps), lr * theirs, rtol=1e-10)
+    np.testing.assert_allclose(learn(Rule(y, lr, placement="lecture"), steps), theirs, rtol=1e-12)
+    np.testing.assert_allclose(learn(Rule(y, lr), steps), lr * theirs, rtol=1e-10)
 
 
 def test_nothing_follows_an_end_and_waiting_agents_learn_nothing() -> None:

@@ -21,6 +21,9 @@ from .settings import Query, Settings
 from .training import train
 from .truth import best_return, by_discount, exact_values, random_return
 
+RULE = ("learning_rate", "learning_rate_power", "epsilon", "epsilon_decay", "placement", "method", "trace")
+"""The settings that presets compare; those of the chain itself stay."""
+
 NEAR = 0.99  # share of the best return from which a policy counts as optimal
 
 
@@ -65,9 +68,7 @@ def evaluate(model: Agents, environment: ChainVector, query: Query) -> Evaluatio
 
 def variants(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """The presets on the same chain with the same discount, and the default, where they differ."""
-    own = Settings()
-    default = {"learning_rate": own.learning_rate, "learning_rate_power": own.learning_rate_power}
-    default |= {"epsilon": own.epsilon, "epsilon_decay": own.epsilon_decay, "placement": own.placement}
+    default = {name: getattr(Settings(), name) for name in RULE}
     for name, fields in ({"default": {}} | presets("chain")).items():
         variant = replace(settings, **(default | fields))
         if variant != settings:

@@ -10,6 +10,7 @@ from skysure.settings import check_ranges
 
 PAPERS = (
     "Watkins & Dayan 1992, Q-learning (Machine Learning 8, 279)",
+    "van Hasselt 2010, Double Q-learning (NeurIPS 23)",
     "Strens 2000, A Bayesian framework for reinforcement learning (ICML 2000)",
 )
 """What to cite beside skysure."""
@@ -32,6 +33,10 @@ class Settings:
         Episodes that each agent plays.
     discount : float
         γ, the discount factor.
+    method : {"q-learning", "sarsa", "double", "q-lambda"}
+        What an agent learns by: Q-learning, Sarsa, double Q-learning, or Watkins' Q(λ).
+    trace : float
+        λ of "q-lambda".
     learning_rate : float
         α₁, step size at the first visit of a state and action.
     learning_rate_power : float
@@ -63,6 +68,8 @@ class Settings:
     agents: int = 100
     episodes: int = 50
     discount: float = 0.95
+    method: Literal["q-learning", "sarsa", "double", "q-lambda"] = "q-learning"
+    trace: float = 0.7
     learning_rate: float = 1.0
     learning_rate_power: float = 0.55
     epsilon: float = 0.5
@@ -77,9 +84,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         ranges = {"agents": (2, 10**6), "episodes": (1, 10**9), "horizon": (1, 10**9), "length": (2, LONGEST)}
-        ranges |= dict.fromkeys(("discount", "learning_rate", "epsilon", "epsilon_decay", "slip"), (0, 1))
+        ranges |= dict.fromkeys(("discount", "learning_rate", "epsilon", "epsilon_decay", "slip", "trace"), (0, 1))
         ranges |= {"learning_rate_power": (0, 1), "seed": (0, 2**63)}
         check_ranges(self, ranges)
+        if self.placement == "lecture" and self.method != "q-learning":
+            raise SettingsError(
+                f'placement = "lecture" with method = "{self.method}"', 'method = "q-learning"',
+                "the lecture places the step size differently for Q-learning alone", 'set placement = "standard"',
+            )  # fmt: skip
         if self.placement == "lecture" and (self.learning_rate_power or not self.learning_rate):
             raise SettingsError(
                 'placement = "lecture" with a step size that decreases, or is 0', "a constant step size",

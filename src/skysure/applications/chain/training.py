@@ -43,9 +43,9 @@ def train(
     for episode in range(state.epoch if state else 0, settings.episodes):
         epsilon = settings.epsilon * settings.epsilon_decay**episode
         learning_returns = play_episode(environment, tables, rule, epsilon, settings.horizon, settings.seed, episode)
-        greedy = tables.values.argmax(axis=0)
-        returns = policy_values(transition, reward, greedy, settings.horizon)[:, 0]
         _store(agents, tables)
+        greedy = agents(torch.arange(settings.length)).argmax(dim=2).numpy()
+        returns = policy_values(transition, reward, greedy, settings.horizon)[:, 0]
         agents.return_history[episode] = torch.from_numpy(returns)
         record = {
             "epoch": episode + 1,
@@ -58,7 +58,8 @@ def train(
 
 def rule_of(settings: Settings) -> Rule:
     """Give the update rule of the settings."""
-    return Rule(settings.discount, settings.learning_rate, settings.learning_rate_power, settings.placement)
+    step = (settings.learning_rate, settings.learning_rate_power)
+    return Rule(settings.discount, *step, settings.method, settings.trace, settings.placement)
 
 
 def _tables_of(agents: Agents) -> Tables:

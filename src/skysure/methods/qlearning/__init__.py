@@ -8,6 +8,7 @@ from .exact import (
     optimal_values,
     policy_values,
 )
+from .learners import LEARNERS, play_episode, tables_per_agent
 from .returns import (
     discounted_returns,
     future_rewards,
@@ -16,9 +17,10 @@ from .returns import (
     one_step_target,
     total_reward,
 )
-from .tabular import Rule, Tables, choose, play_episode, update
+from .tabular import Rule, Tables, choose, update
 
 __all__ = [
+    "LEARNERS",
     "Rule",
     "Tables",
     "bellman_backup",
@@ -34,6 +36,7 @@ __all__ = [
     "optimal_values",
     "play_episode",
     "policy_values",
+    "tables_per_agent",
     "total_reward",
     "update",
 ]

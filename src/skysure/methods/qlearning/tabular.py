@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 from jaxtyping import Bool, Float, Int
 
 
@@ -35,6 +34,10 @@ class Rule:
         α₁, the step size at the first visit.
     step_power : float
         p, the power of the decrease of the step size with the visits.
+    method : {"q-learning", "sarsa", "double", "q-lambda"}
+        Which learner of `learners.py`.
+    trace : float
+        λ of "q-lambda": 0 is Q-learning, larger values pass an error further back.
     placement : {"standard", "lecture"}
         "lecture" does not multiply the reward by α: Q <- Q + r + α (γ max Q' - Q). For constant α this is the standard
         update of αQ: the same policy, with values that are too large by 1/α.
@@ -43,6 +46,8 @@ class Rule:
     discount: float = 0.95
     step_size: float = 1.0
     step_power: float = 0.0
+    method: Literal["q-learning", "sarsa", "double", "q-lambda"] = "q-learning"
+    trace: float = 0.0
     placement: Literal["standard", "lecture"] = "standard"
 
 
@@ -101,6 +106,7 @@ def update(
     s_t: Int[np.ndarray, " agent"],
     ended: Bool[np.ndarray, " agent"],
     live: Bool[np.ndarray, " agent"],
+    next_value: Float[np.ndarray, " agent"] | None = None,
 ) -> None:
     """Move Q(s, a) of every agent towards its target, in place.
 
@@ -114,53 +120,18 @@ def update(
         Whether the episode terminated, so that the next state has no value. A time limit is not termination.
     live : ndarray of bool, shape (agent,)
         Whether each agent took this step; others are not updated.
+    next_value : ndarray, shape (agent,), optional
+        Value of the next state; by default that of its best action, max_a' Q(s', a').
     """
     values, visits = tables.values.reshape(-1), tables.visits.reshape(-1)
     cell = a_tm1 * (len(values) // len(tables.values)) + tables.rows(s_tm1)
     n = visits[cell] + 1
     alpha = rule.step_size * n**-rule.step_power
     q_tm1 = values[cell]
-    q_t = tables.at(s_t).max(axis=0) * ~ended
+    q_t = (tables.at(s_t).max(axis=0) if next_value is None else next_value) * ~ended
     if rule.placement == "standard":
         change = alpha * (r_t + rule.discount * q_t - q_tm1)
     else:
         change = r_t + alpha * (rule.discount * q_t - q_tm1)
     values[cell] = q_tm1 + live * change
     visits[cell] += live
-
-
-def play_episode(
-    env: VectorEnv, tables: Tables, rule: Rule, epsilon: float, horizon: int, seed: int, episode: int
-) -> Float[np.ndarray, " agent"]:
-    """Play one episode with every agent, with an update at each step; return the total reward of each.
-
-    Parameters
-    ----------
-    env : VectorEnv
-        One environment per agent, with discrete states and actions. Its `reset` receives a list of seeds.
-    tables : Tables
-        Changed in place.
-    rule : Rule
-    epsilon : float
-        ε, probability of a random action.
-    horizon : int
-        Maximum number of steps. An agent whose episode ends earlier waits for the others.
-    seed, episode : int
-        All random numbers are derived from these two.
-    """
-    actions, agents, _ = tables.values.shape
-    random = np.random.default_rng([seed, episode])
-    s_t, _ = env.reset(seed=random.integers(2**31, size=agents).tolist())
-    explores = random.random((horizon, agents)) < epsilon
-    random_action = random.integers(actions, size=(horizon, agents))
-    returns, live = np.zeros(agents), np.ones(agents, dtype=bool)
-    for t in range(horizon):
-        s_tm1 = s_t
-        a_tm1 = choose(tables.at(s_tm1), explores[t], random_action[t])
-        s_t, r_t, ended, cut, _ = env.step(a_tm1)
-        update(tables, rule, s_tm1, a_tm1, r_t, s_t, ended, live)
-        returns += live * r_t
-        live = live & ~(ended | cut)
-        if not live.any():
-            break
-    return returns
