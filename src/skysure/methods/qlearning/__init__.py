@@ -1,5 +1,13 @@
-"""Q-learning: returns, tables, and exact values of finite Markov decision processes for comparison."""
+"""Q-learning: returns, tables, networks, and exact values of finite Markov decision processes for comparison."""
 
+from .action_values import (
+    StateActionNetwork,
+    StateNetwork,
+    Transitions,
+    bellman_error,
+    fit_action_values,
+    sample_transitions,
+)
 from .exact import (
     bellman_backup,
     deterministic_policies,
@@ -22,12 +30,17 @@ from .tabular import Rule, Tables, choose, update
 __all__ = [
     "LEARNERS",
     "Rule",
+    "StateActionNetwork",
+    "StateNetwork",
     "Tables",
+    "Transitions",
     "bellman_backup",
+    "bellman_error",
     "choose",
     "deterministic_policies",
     "discounted_returns",
     "finite_optimal_values",
+    "fit_action_values",
     "future_rewards",
     "lambda_returns",
     "mean_reward",
@@ -36,6 +49,7 @@ __all__ = [
     "optimal_values",
     "play_episode",
     "policy_values",
+    "sample_transitions",
     "tables_per_agent",
     "total_reward",
     "update",
