@@ -16,7 +16,7 @@ from skysure.data.images.background import SPREAD, clipped, measure, signal_to_n
 from skysure.data.images.frames import Window
 
 
-def reader(sky: np.ndarray):  # noqa: ANN201
+def reader(sky: np.ndarray):
     def read(window: Window) -> np.ndarray:
         return sky[window.row : window.row + window.rows, window.column : window.column + window.columns]
 

@@ -20,7 +20,7 @@ from skysure.data.files.damage import file_errors
 from skysure.data.files.entries import Entry
 from skysure.errors import InputError
 
-from .cutouts import Cutout, OpenImage, open_image
+from .cutouts import LARGEST, Cutout, OpenImage, open_image
 from .hdf5 import Arrays, ImageReader, open_images
 from .orientation import celestial_wcs
 from .plan import ImageFiles, make_plan
@@ -44,6 +44,8 @@ class ImageCollection:
     reading : Reading
     names : mapping of str to tuple of str
         Columns that the tables beside the images may have, with their usual names.
+    largest : int
+        Pixels along each side of the largest image that is read; of a larger one the middle.
 
     Attributes
     ----------
@@ -60,8 +62,8 @@ class ImageCollection:
         Where there is no image, or a table cannot be read.
     """
 
-    def __init__(self, paths: Sequence[str | Path], reading: Reading, names: Usual) -> None:
-        self.reading = reading
+    def __init__(self, paths: Sequence[str | Path], reading: Reading, names: Usual, largest: int = LARGEST) -> None:
+        self.reading, self._largest = reading, largest
         self.plan = make_plan(paths, reading)
         truth = read_objects(reading.truth, names, reading.columns, reading.carry) if reading.truth else None
         carry = () if reading.truth else reading.carry
@@ -153,7 +155,7 @@ class ImageCollection:
                 self._reject(files.id, files.image.name, 0, InputError(reason))
                 continue
             try:
-                with open_image(files, self.reading) as image:
+                with open_image(files, self.reading, self._largest) as image:
                     cutout = image.cut(files.id, image.window())
             except InputError as error:
                 self._reject(files.id, files.image.name, 0, error)
@@ -178,7 +180,7 @@ class ImageCollection:
         self, files: ImageFiles, table: ObjectTable, rows: Sequence[int], pixels: np.ndarray
     ) -> Iterator[Cutout]:
         try:
-            with open_image(files, _sized(self.reading)) as image:
+            with open_image(files, _sized(self.reading), self._largest) as image:
                 for row in rows:
                     cutout = self._cut_one(image, str(table.ids[row]), pixels[row], files)
                     if cutout is not None:
@@ -212,7 +214,7 @@ class ImageCollection:
         sky = SkyCoord(np.where(finite, table.ra, 0) * u.deg, np.where(finite, table.dec, 0) * u.deg)
         for index, files in enumerate(self.plan.images):
             try:
-                with open_image(files, self.reading) as image:
+                with open_image(files, self.reading, self._largest) as image:
                     x, y = _pixels(image, sky)
                     rows, columns = image.frame.size
             except InputError as error:

@@ -52,6 +52,10 @@ class Cutout:
         The header keywords that the reading names as columns, by our names.
     flags : tuple of str
         What was assumed or changed.
+    headers : tuple of Header
+        Of the image and of its file, the one that counts first.
+    window : Window, optional
+        The pixels of the file that it is.
     """
 
     id: str
@@ -64,6 +68,8 @@ class Cutout:
     unit: str = ""
     header: dict[str, object] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    headers: tuple[fits.Header, ...] = ()
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,15 @@ class OpenImage:
     companions : dict of str to Frame
         By role.
     reading : Reading
+    largest : int
+        Pixels along each side of the largest image that is read; of a larger one the middle.
     """
 
     id: str
     frame: Frame
     companions: dict[str, Frame]
     reading: Reading
+    largest: int = LARGEST
 
     @property
     def headers(self) -> tuple[fits.Header, ...]:
@@ -101,9 +110,9 @@ class OpenImage:
                     f"{self.frame.label}: {columns:,} × {rows:,} pixels", "a cutout with the object in its middle",
                     "a mosaic", '--positions objects.csv (columns id, ra, dec), or [reading] center = [x, y]',
                 )  # fmt: skip
-            height, wide = (size, size) if size else (min(rows, LARGEST), min(columns, LARGEST))
+            height, wide = (size, size) if size else (min(rows, self.largest), min(columns, self.largest))
             return Window((rows - height) // 2, (columns - wide) // 2, height, wide)
-        size = size or min(max(rows, columns), LARGEST)
+        size = size or min(max(rows, columns), self.largest)
         corner = [int(np.floor(c - (size - 1) / 2 + 0.5)) for c in (y, x)]
         return Window(corner[0], corner[1], size, size)
 
@@ -138,7 +147,7 @@ class OpenImage:
             name, self.frame.file, np.where(mask, 0, image).astype(np.float32),
             np.where(mask, typical, noise).astype(np.float32), mask, psf, place, unit.text,
             self._keywords(),
-            (*flags, *what, *place.flags),
+            (*flags, *what, *place.flags), self.headers, window,
         )  # fmt: skip
 
     def _keywords(self) -> dict[str, object]:
@@ -214,7 +223,7 @@ class OpenImage:
 
 
 @contextmanager
-def open_image(files: ImageFiles, reading: Reading) -> Iterator[OpenImage]:
+def open_image(files: ImageFiles, reading: Reading, largest: int = LARGEST) -> Iterator[OpenImage]:
     """Open an image with what belongs to it: extensions of its own file, files beside it, files of the reading."""
     with ExitStack() as stack:
         frames = stack.enter_context(open_frames(files.image))
@@ -230,7 +239,7 @@ def open_image(files: ImageFiles, reading: Reading) -> Iterator[OpenImage]:
                 companions = {r: f for r, f in companions.items() if r not in NOISE}
             beside = stack.enter_context(open_frames(entry))
             companions[role] = companion(beside, frame, (role,)) or select(beside, None, entry.name)
-        yield OpenImage(files.id, frame, companions, reading)
+        yield OpenImage(files.id, frame, companions, reading, largest)
 
 
 def _check_pixels(image: np.ndarray, mask: np.ndarray, label: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 from scipy.ndimage import uniform_filter
 
+from .background import clipped
 from .reading import Reading
 from .roles import INVERSE_VARIANCE, SIGMA, VARIANCE, WEIGHT
 
@@ -77,6 +78,15 @@ def unit_of(headers: tuple[fits.Header, ...], reading: Reading) -> Unit:
     return Unit(text, per_second, exposure, 1.0 if is_electron else float(gain or 1.0))
 
 
+def is_per_beam(text: str) -> bool:
+    """Whether a unit is a flux density per beam.
+
+    >>> [is_per_beam(unit) for unit in ("Jy/beam", "JY/BEAM", "mJy beam-1", "electron/s")]
+    [True, True, True, False]
+    """
+    return re.search(r"jy.*beam", text, re.IGNORECASE) is not None
+
+
 def _number(headers: tuple[fits.Header, ...], names: tuple[str, ...]) -> float | None:
     for header in headers:
         for name in names:
@@ -118,6 +128,9 @@ def _ends(length: int) -> tuple[tuple[int, int], tuple[int, int]]:
 def estimate(image: np.ndarray, mask: np.ndarray, unit: Unit) -> tuple[np.ndarray | None, list[str]]:
     """Estimate the noise from the image: that of its sky, and the photon noise of its light where the unit tells.
 
+    An image in a unit per beam is that of an interferometer: it has no photon noise, and neighbours within a beam have
+    their noise in common, so that it is measured by the clipped MAD of the pixels.
+
     Returns
     -------
     ndarray or None
@@ -125,9 +138,12 @@ def estimate(image: np.ndarray, mask: np.ndarray, unit: Unit) -> tuple[np.ndarra
     list of str
         What was done.
     """
-    sky = sky_noise(image, mask)
+    per_beam = is_per_beam(unit.text)
+    sky = clipped(image[~mask])[1] if per_beam else sky_noise(image, mask)
     if not 0 < sky < np.inf:
         return None, []
+    if per_beam:
+        return np.full(image.shape, sky), ["noise estimated"]
     if unit.electrons is None:
         return np.full(image.shape, sky), ["noise estimated", "photon noise not known"]
     background = float(np.median(image[_is_dark(image, mask)]))

@@ -64,6 +64,24 @@ def celestial_wcs(header: fits.Header) -> WCS | None:
             return None
 
 
+def coordinates(header: fits.Header, row: int, column: int) -> str:
+    """Give the celestial coordinates of a section that begins at this row and column, as the text of a FITS header.
+
+    Empty where there are none that can be used.
+    """
+    wcs = celestial_wcs(header)
+    if wcs is None:
+        return ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if row >= 0 and column >= 0:
+            wcs = wcs.slice((slice(row, None), slice(column, None)))
+        else:
+            wcs = wcs.deepcopy()
+            wcs.wcs.crpix -= np.array([column, row])
+        return wcs.to_header_string(relax=True)
+
+
 def orientation(header: fits.Header, reading: Reading, x: float, y: float, file: str) -> Orientation:
     """Give pixel scale and orientation at a pixel, the first being 0; the reading overrides the header.
 

@@ -28,6 +28,8 @@ USUAL = {
     "group": ("group",),
 }
 """Usual names of columns, without case and punctuation."""
+TEXTS = ("group", "class")
+"""Columns that are text, also where they look like numbers."""
 Usual = Mapping[str, tuple[str, ...]]
 
 
@@ -135,7 +137,7 @@ def _text(values: pa.Array) -> np.ndarray:
 
 def _values(name: str, values: pa.Array) -> np.ndarray:
     """Numbers where all that is there are numbers, else text."""
-    if name == "group":
+    if name in TEXTS:
         return _text(values)
     column, is_text = numbers(values)
     return _text(values) if is_text.any() and not name else np.where(is_text, np.nan, column)

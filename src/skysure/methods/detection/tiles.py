@@ -1,10 +1,11 @@
 """Tiles of a map that is too large for one pass, and the boxes of all tiles as those of the map.
 
 Tiles overlap, and each has a core; the cores cover the map without overlap. A box counts where its centre lies in the
-core of its tile. With an overlap of at least the largest source, such a source lies wholly within its tile, and one that
-is cut by the rim of a tile has its centre outside of the core. Cores are widened by a margin, so that a centre that two
-tiles put on different sides of a border is not lost; what two tiles then give twice is resolved by intersection over
-union. Starts of tiles are multiples of the largest stride of the network, so that its grid is that of the whole map.
+core of its tile. With an overlap of at least the largest source, such a source lies wholly within its tile, and one
+that is cut by the rim of a tile has its centre outside of the core. Cores are widened by a margin, so that a centre
+that two tiles put on different sides of a border is not lost; what two tiles then give twice is resolved by
+intersection over union. Starts of tiles are multiples of the largest stride of the network, so that its grid is that of
+the whole map.
 """
 
 from __future__ import annotations
