@@ -13,7 +13,7 @@ from .simulation.instruments import Instrument
 from .simulation.rendering import FWHM
 from .truth import Truth
 
-BLOCK = 64
+BLOCK = 128
 """Images drawn at a time."""
 SECONDS_PER_DEGREE = 3600.0
 CARD = 80

@@ -14,6 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 CONTOUR_STEP = math.sqrt(3)
+FAR = 1 << 30
+"""Pixel beyond all images."""
 _WITHIN_AN_IMAGE = np.zeros((3, 3, 3), int)
 _WITHIN_AN_IMAGE[1] = 1
 """Pixels that touch at a side or a corner are connected, those of different images are not."""
@@ -64,21 +66,16 @@ def find_islands(ratio: np.ndarray, contour: float) -> Islands:
         Lowest contour.
     """
     number, n = label_regions(ratio > contour)
-    image, row, column = np.nonzero(number)
-    island = number[image, row, column] - 1
+    lit = np.flatnonzero(number.ravel() > 0)
+    image, row, column = np.unravel_index(lit, ratio.shape)
+    island = number.ravel()[lit] - 1
     boxes = np.empty((n, 4), np.int64)
-    for k, (values, start, ufunc) in enumerate(
-        (
-            (column, 1 << 30, np.minimum),
-            (row, 1 << 30, np.minimum),
-            (column + 1, 0, np.maximum),
-            (row + 1, 0, np.maximum),
-        )
-    ):
-        boxes[:, k] = start
+    extremes = ((column, np.minimum), (row, np.minimum), (column + 1, np.maximum), (row + 1, np.maximum))
+    for k, (values, ufunc) in enumerate(extremes):
+        boxes[:, k] = 0 if ufunc is np.maximum else FAR
         ufunc.at(boxes[:, k], island, values)
     height = np.zeros(n, np.float32)
-    np.maximum.at(height, island, ratio[image, row, column].astype(np.float32))
+    np.maximum.at(height, island, ratio.ravel()[lit].astype(np.float32))
     owner = np.zeros(n, np.int64)
     owner[island] = image
     return Islands(number, owner, boxes, count_peaks(ratio, number, n, contour), height)
@@ -90,8 +87,9 @@ def count_peaks(ratio: np.ndarray, number: np.ndarray, islands: int, contour: fl
     Rounded down to contours, the image has plateaus; one is counted that touches no higher pixel.
     """
     level = np.full(ratio.shape, -1, np.int8)
-    lit = np.nonzero(number)
-    level[lit] = np.floor(np.log(ratio[lit] / contour) / math.log(CONTOUR_STEP) + 1e-6).clip(0, 126)
+    lit = np.flatnonzero(number.ravel() > 0)
+    steps = np.log(ratio.ravel()[lit] / contour) / math.log(CONTOUR_STEP)
+    level.ravel()[lit] = np.floor(steps + 1e-6).clip(0, 126)
     is_summit = (largest_nearby(level) == level) & (level >= 0)
     # a plateau of which a part touches a higher pixel is no summit: that part is a neighbour of equal height
     touches = is_summit & (largest_nearby(np.where(is_summit, np.int8(-1), level)) == level)
@@ -163,7 +161,7 @@ def measure(islands: Islands, owner: np.ndarray, detection: float) -> Measured:
     owned = np.flatnonzero(owner >= 0)
     source, index = np.unique(owner[owned], return_inverse=True)
     n = len(source)
-    boxes = np.tile(np.array([1 << 30, 1 << 30, 0, 0]), (n, 1))
+    boxes = np.tile(np.array([FAR, FAR, 0, 0]), (n, 1))
     for k, ufunc in enumerate((np.minimum, np.minimum, np.maximum, np.maximum)):
         ufunc.at(boxes[:, k], index, islands.boxes[owned, k])
     height = np.zeros(n, np.float32)

@@ -8,7 +8,7 @@ from torch import Tensor
 from .conditions import Conditions
 from .instruments import Instrument
 from .noise import beam_transform, coverage_excess, crop, noise_transform, padded_size, sidelobe_factor
-from .populations import draw_companions, draw_infrared, draw_main, draw_neighbours
+from .populations import draw_companions, draw_infrared, draw_main, draw_neighbours, signal_to_noise
 from .random import Random
 from .rendering import FWHM, render
 from .scenes import Gaussians, Sources
@@ -45,9 +45,10 @@ class Sky:
     def observe(self, images: Tensor, random: Random) -> tuple[Sources, Tensor]:
         """Draw main sources for some of the images; give all their sources, the main ones first, and the images."""
         conditions = self.conditions[images]
-        main = draw_main(self.instrument, self.size, conditions.target.clamp(min=0), random)
+        prior = conditions.target.clamp(min=0)
+        main = draw_main(self.instrument, self.size, prior, random)
         peak = self._render(main, conditions.beam).amax((1, 2)).clamp(min=1e-9)
-        ratio = self._signal_to_noise(random) * (conditions.target >= 0)
+        ratio = signal_to_noise(self.instrument, prior, random) * (conditions.target >= 0)
         main = main.scaled(ratio * conditions.noise / peak)
         flux = torch.zeros(len(images)).index_add_(0, main.gaussians.source, main.gaussians.flux)
         close = Sources.concat(main, draw_companions(self.instrument, main, flux, random))
@@ -56,13 +57,6 @@ class Sky:
 
     def _render(self, sources: Sources, beam: Tensor) -> Tensor:
         return render(sources.gaussians, sources.gaussian_images, beam, self.padded, self.instrument.pixel_scale)
-
-    def _signal_to_noise(self, random: Random) -> Tensor:
-        """Draw peaks by a power law between two limits, over the noise."""
-        (low, high), slope = self.instrument.survey.signal_to_noise, self.instrument.survey.slope
-        if slope == 0:
-            return random.log_uniform(low, high)
-        return low * (1 - random.uniform() * (1 - (low / high) ** slope)) ** (-1 / slope)
 
     def _record(self, sky: Tensor, images: Tensor) -> Tensor:
         """Add sidelobes and noise."""

@@ -8,13 +8,13 @@ those of the same class among the 11,836 Radio Galaxy Zoo sources of ClaRAN's ca
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from . import counts
-from .instruments import Instrument
+from .instruments import Instrument, Radio
 from .morphology import RadioGalaxies, emission
 from .random import Random
 from .scenes import Gaussians, Sources
@@ -38,6 +38,10 @@ class Prior:
         Fraction of sources whose first side reaches back to the core.
     compact : float
         Fraction of sources that are a single small Gaussian.
+    edge_darkened : float
+        Factor on the fraction of class I that the survey asks for.
+    brightness : float
+        Factor on the smallest signal-to-noise ratio of the survey, below which the class hardly occurs.
     """
 
     size: tuple[float, float]
@@ -46,15 +50,17 @@ class Prior:
     uneven: float = 0.15
     joined: float = 0.0
     compact: float = 0.0
+    edge_darkened: float = 1.0
+    brightness: float = 1.0
 
 
 PRIORS = (
-    Prior((6.0, 0.5), (0.02, 0.6), (0.0, 0.6), compact=0.7),
-    Prior((14.0, 0.3), (0.005, 0.05), (0.1, 0.6), uneven=0.25),
-    Prior((32.0, 0.35), (0.08, 0.35), (0.0, 0.5)),
-    Prior((28.0, 0.4), (0.0005, 0.01), (0.55, 0.9), uneven=0.2),
-    Prior((42.0, 0.35), (0.04, 0.3), (0.4, 0.9), uneven=0.35, joined=0.7),
-    Prior((52.0, 0.35), (0.05, 0.35), (0.6, 0.92), uneven=0.2),
+    Prior((8.0, 0.5), (0.02, 0.6), (0.0, 0.6), compact=0.5, edge_darkened=1.5),
+    Prior((18.0, 0.3), (0.002, 0.03), (0.0, 0.45), uneven=0.25, edge_darkened=0.4, brightness=2.0),
+    Prior((34.0, 0.32), (0.06, 0.22), (0.0, 0.35), edge_darkened=0.7, brightness=2.0),
+    Prior((30.0, 0.45), (0.0005, 0.01), (0.55, 0.9), uneven=0.2, edge_darkened=0.4),
+    Prior((42.0, 0.35), (0.05, 0.25), (0.5, 0.9), uneven=0.5, joined=0.95, edge_darkened=0.7, brightness=2.0),
+    Prior((52.0, 0.35), (0.05, 0.35), (0.6, 0.92), uneven=0.2, edge_darkened=0.5, brightness=1.2),
 )
 """In the order of `classes.CLASSES`."""
 
@@ -63,6 +69,10 @@ LARGEST = 120.0
 """Largest other sources of a field [arcsec]: those above are rare, and seen over many beams."""
 DOUBLES = 0.6
 """Fraction of doubles among other sources of half a beam or more; the rest are single Gaussians."""
+
+
+SIDELOBES = 10.0
+"""Sidelobes of other sources are at most so high, in units of the noise."""
 
 
 def draw_main(instrument: Instrument, size: int, prior: Tensor, random: Random) -> Sources:
@@ -83,12 +93,13 @@ def _radio_galaxies(
     """Draw the parameters of main sources, and which of them are compact instead."""
     survey, table = instrument.survey, _columns(prior)
     distance = table["size"][:, 0] * (table["size"][:, 1] * random.normal()).exp() * instrument.size_factor
-    ratio = (0.5 * table["uneven"] * random.normal()).exp()
+    is_joined, uneven = random.uniform() < table["joined"], 0.5 * table["uneven"] * random.normal()
+    ratio = torch.where(is_joined, -uneven.abs(), uneven).exp()  # the lobe that reaches the core is the closer one
     length = 0.5 * distance[:, None] * torch.stack([ratio, 1 / ratio], 1)
-    fades = random.chance(survey.edge_darkened)
+    fades = random.uniform() < survey.edge_darkened * table["edge_darkened"]
     direction, bend = _directions(survey.bent, random)
     inner = _between(table["inner"], random)[:, None].repeat(1, 2)
-    inner[:, 0] = torch.where(random.uniform() < table["joined"], 0.1, inner[:, 0])
+    inner[:, 0] = torch.where(is_joined, 0.05, inner[:, 0])
     log_core = table["core"].log()
     galaxies = RadioGalaxies(
         x=x, y=y, length=length, direction=direction, bend=bend, core=_between(log_core, random).exp(),
@@ -104,8 +115,7 @@ def _radio_galaxies(
 
 def _columns(prior: Tensor) -> dict[str, Tensor]:
     """Values of each source's prior by their names."""
-    names = ("size", "core", "inner", "uneven", "joined", "compact")
-    return {name: torch.tensor([getattr(p, name) for p in PRIORS])[prior] for name in names}
+    return {f.name: torch.tensor([getattr(p, f.name) for p in PRIORS])[prior] for f in fields(Prior)}
 
 
 def _between(interval: Tensor, random: Random) -> Tensor:
@@ -126,12 +136,21 @@ def _directions(bent: float, random: Random) -> tuple[Tensor, Tensor]:
 
 
 def _compact(instrument: Instrument, x: Tensor, y: Tensor, random: Random) -> Gaussians:
-    """One Gaussian of unit flux for each image, up to about the width of the beam."""
-    major = random.log_uniform(0.05, 0.6) * instrument.radio.beam[0] / 2.355
+    """One Gaussian of unit flux for each image, up to 1.2 times the width of the beam."""
+    major = random.log_uniform(0.05, 1.2) * instrument.radio.beam[0] / 2.355
     return Gaussians(
         torch.arange(random.objects), torch.ones(random.objects), x, y, major, major * random.uniform(0.3, 1.0),
         random.uniform(0, math.pi),
     )  # fmt: skip
+
+
+def signal_to_noise(instrument: Instrument, prior: Tensor, random: Random) -> Tensor:
+    """Draw peaks of main sources over the noise by a power law between two limits, shape (object,)."""
+    (low, high), slope = instrument.survey.signal_to_noise, instrument.survey.slope
+    least = (low * _columns(prior)["brightness"]).clamp(max=high)
+    if slope == 0:
+        return torch.lerp(least.log(), torch.tensor(high).log(), random.uniform()).exp()
+    return least * (1 - random.uniform() * (1 - (least / high) ** slope)) ** (-1 / slope)
 
 
 def _host_fluxes(instrument: Instrument, random: Random) -> Tensor:
@@ -145,11 +164,17 @@ def draw_neighbours(instrument: Instrument, size: int, random: Random) -> Source
     mean = instrument.survey.neighbours * counts.radio_density(faintest, radio.frequency) * (2 * half / 3600) ** 2
     most = int(mean + 5 * mean**0.5 + 5) if mean > 0 else 0
     flux = counts.radio_fluxes(random.uniform(0, 1, most), faintest, radio.frequency)
+    flux = flux.clamp(max=brightest(radio))
     x, y = random.uniform(-half, half, most), random.uniform(-half, half, most)
     image = torch.arange(random.objects)[:, None].expand_as(flux)
     is_present = torch.arange(most) < random.poisson(mean, most)[:, None]
     columns = tuple(column[is_present] for column in (image, x, y, flux))
     return _field_sources(instrument, columns, is_present, random)
+
+
+def brightest(radio: Radio) -> float:
+    """Flux [Jy] of the brightest other sources: sidelobes of brighter ones would cover the image with contours."""
+    return SIDELOBES * radio.noise * 1e-3 / max(radio.sidelobes[1], 1e-3)
 
 
 def draw_companions(instrument: Instrument, main: Sources, flux: Tensor, random: Random) -> Sources:

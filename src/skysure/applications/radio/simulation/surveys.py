@@ -45,7 +45,7 @@ class Survey:
     shares: tuple[float, ...] = CLARAN_SHARES
     empty: float = 0.03
     signal_to_noise: tuple[float, float] = (10.0, 500.0)
-    slope: float = 0.5
+    slope: float = 0.35
     size_factor: float = 0.0
     offset: float = 0.2
     edge_darkened: float = 0.35
