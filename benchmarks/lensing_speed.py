@@ -1,6 +1,6 @@
 """Images of lenses a second beside caustics and lenstronomy; seconds from FITS to posteriors.
 
-    python benchmarks/lensing_speed.py [--quick] [--run lens-hst] [simulator] [prediction]
+    python benchmarks/lensing_speed.py [--quick] [--run lens-hst] [simulator] [prediction] [fit]
 
 Simulator: one thread, same system, same run. An isothermal ellipsoid with external shear, one Sersic source, 2 × 2 rays
 in a pixel of 0.05", the PSF a Gaussian of FWHM 0.1" on 11 × 11 pixels, fields of 64 × 64 and 96 × 96 pixels, single
@@ -15,6 +15,8 @@ ours         at the best of the batches 4, 8, 16; with a border against caustics
 Prediction: `skysure predict` of 1,000 simulated lenses, a FITS file each with noise and PSF, 100 posterior samples, two
 threads, wall time with the start of Python. Sampling: 100 samples against one pass of the same images through the same
 network, in all its orientations, without dropout or draws; one thread, medians of interleaved repetitions.
+
+Fit: see `lensing_fit.py`; it needs emcee.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ from astropy.io import fits
 from torch import Tensor
 
 import skysure
+from lensing_fit import compare_with_fit
 from record import record, row
 from skysure.applications.lensing.encoding import encode, turn
 from skysure.applications.lensing.images import LensImages
@@ -323,10 +326,11 @@ def main(quick: bool, run: str, parts: list[str]) -> None:
     warnings.filterwarnings("ignore", message=".*NumPy 2.0")
     rows = simulator_rows(quick) if "simulator" in parts else []
     rows += prediction_rows(run, quick) if "prediction" in parts else []
+    rows += compare_with_fit(run, quick) if "fit" in parts else []
     record("lensing_speed", rows, quick=quick)
 
 
-PARTS = ["simulator", "prediction"]
+PARTS = ["simulator", "prediction", "fit"]
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
