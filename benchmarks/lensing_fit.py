@@ -4,8 +4,8 @@ The lens is the brightest of 64 that are simulated like the training images of t
 simulation without its neighbours: an isothermal ellipsoid with external shear, Sersic profiles of lens and source, 19
 non-linear parameters and two amplitudes; masked pixels are left out, the noise and the PSF are the true ones, with one
 ray in a pixel. Particle swarm (60 particles, 80 iterations) around a wide start, then emcee (38 walkers, 150 steps to
-burn in and 100 to keep) around its best point. These are modest numbers, so that the fit takes a few minutes of
-processor time at most: the chains are short, and the ratio of times is a lower limit. The start knows that the lens is
+burn in and 100 to keep) around its best point. These are modest numbers, so that the fit takes half a minute of
+processor time: the chains are short, and the ratio of times is a lower limit. The start knows that the lens is
 in the middle, and its Einstein radius within 0.3".
 """
 
