@@ -140,6 +140,8 @@ def test_the_report_draws_and_says_what_an_evaluation_holds(images: LensImages) 
     render(figures["errors-1"])
     text = " ".join(sentences(evaluation))
     assert text.startswith("Einstein radii scatter by ")
-    assert "Below a signal-to-noise ratio of " in text
+    first, *_, last = errors_by(scores.rows)["S/N of the arcs"]
+    for edge in (first, last):
+        assert f"is {100 * edge['error']:.2g} % (predicted {100 * edge['predicted']:.2g} %)" in text
     assert "Observed and nominal coverage differ by at most " in text
     assert list(sentences(Evaluation())) == []

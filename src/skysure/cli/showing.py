@@ -28,11 +28,13 @@ def print_scores(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(dumps({key: metrics[key] for key in ("part", "objects", "scores") if key in metrics}))
         return
-    for score in metrics.get("scores", ()):
+    scores = metrics.get("scores", ())
+    width = max((len(score["label"]) for score in scores), default=0)
+    for score in scores:
         low, high = score.get("low"), score.get("high")
         band = f"  ({low:.4g} to {high:.4g})" if low is not None and high is not None else ""
         value = "-" if score["value"] is None else f"{score['value']:.4g}"
-        print(f"{score['label']:<44} {value:>9} {score.get('unit') or '':<4}{band}".rstrip())
+        print(f"{score['label']:<{width}} {value:>9} {score.get('unit') or '':<4}{band}".rstrip())
     print(folder / "report.html")
 
 

@@ -44,7 +44,7 @@ def by_column(column: str, bins: Sequence[Bin], position: int = 0) -> Figure:
             axes.yaxis.set_major_formatter(style.in_percent)
         label_edges(grid[-1], bins)
         label_counts(grid[0], bins)
-        style.legend(grid[0], loc="best")
+        label_series(canvas, grid[0])
         grid[-1].set_xlabel(style.short(column, 48), parse_math=False)
 
     caption = "Points: observed, with 68.3 % intervals; lines: nominal; above, the number of objects in each bin."
@@ -84,6 +84,13 @@ def draw_panel(axes: Axes, bins: Sequence[Bin], name: str, label: str, nominal: 
     errors = np.clip([value - low, high - value], 0, None)
     axes.errorbar([i for i, _ in filled], value, errors, fmt="o", color=style.BLUE, label="observed")
     axes.set_ylabel(label)
+
+
+def label_series(canvas: Canvas, axes: Axes, names: Sequence[str] = ()) -> None:
+    """Say beside the panels what points and lines are; `names`, where they have others than `draw_panel` gives."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        canvas.legend(handles, names or labels, loc="outside upper right", ncols=len(handles))
 
 
 def label_counts(axes: Axes, bins: Sequence[Bin]) -> None:

@@ -68,7 +68,7 @@ def renderings(figure: Figure, formats: Sequence[Format]) -> dict[str, bytes]:
             if _is_dense(artist):
                 artist.set_rasterized(True)
         canvas.get_layout_engine().execute(canvas)
-        canvas.set_layout_engine("none")  # savefig would lay it out again for every format
+        canvas.set_layout_engine(None)  # with one, savefig draws twice: to lay out, and to write
         return {format: _saved(canvas, format) for format in formats}
 
 

@@ -68,6 +68,7 @@ def page(
         .get_template("page.html")
         .render(
             title=metrics.get("title") or card.get("title") or card.get("application") or "Report",
+            kind=metrics.get("kind") or "Evaluation report",
             application=metrics.get("application") or card.get("application") or "",
             summary=_summary(metrics),
             truthless=metrics.get("truth") is False,

@@ -76,7 +76,7 @@ def posterior_ranks(histograms: Sequence[Curve]) -> Figure:
         axes.stairs(np.asarray(histogram["count"]) / expected, edges, baseline=None, color=style.BLUE, linewidth=1.6)
         axes.set(xlim=(0, 1), xticks=[0, 0.5, 1])
         spread = max(np.abs(np.concatenate([*band, np.asarray(histogram["count"]) / expected]) - 1))
-        axes.set_ylim(1 - 1.3 * spread, 1 + 1.3 * spread)
+        axes.set_ylim(max(1 - 1.3 * spread, 0), 1 + 1.3 * spread)
 
     caption = (
         "Count in each bin over that of a calibrated posterior. Grey: 95.5 % of calibrated posteriors of a value lie "
@@ -108,7 +108,8 @@ def joint_coverage(curve: Curve) -> Figure:
         axes.plot(*_ordered(curve, "actual"), ".-", color=style.BLUE, label=after)
         axes.set(xlabel="Credibility", ylabel="Expected coverage − credibility [%]", xlim=(0, 1))
         axes.xaxis.set_major_formatter(style.in_percent)
-        style.legend(axes, loc="best")
+        handles, names = axes.get_legend_handles_labels()
+        canvas.legend(handles, names, loc="outside upper right", ncols=len(names))
 
     inside = "inside" if all(curve["inside"]) else "not everywhere inside"
     caption = (

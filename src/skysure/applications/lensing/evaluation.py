@@ -15,7 +15,7 @@ from skysure.evaluation.posterior import PosteriorScores
 
 from .calibration import posteriors
 from .errors import errors_by
-from .examples import describe
+from .examples import describe, with_samples
 from .images import LensImages
 from .inference import Posterior
 from .networks import LensModel
@@ -134,5 +134,5 @@ class _Counts:
 
 def _examples(model: LensModel, images: LensImages, query: Query) -> list[Example]:
     """Images with their model and posterior."""
-    prediction = predict(model, images, query)
+    prediction = predict(model, images, with_samples(query))
     return [describe("example", images[[k]], prediction[[k]]) for k in range(len(images))]

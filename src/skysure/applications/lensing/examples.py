@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,20 @@ from .encoding import find_bad_pixels, median_of
 from .images import LensImages
 from .isophotes import fit_light
 from .parameters import NAMES, axis_ratio, position_angle
+from .settings import Query
 from .simulation.caustics import caustic, critical_curve, cut
 from .simulation.mass import SIE, Lens, Shear
 from .simulation.reconstruction import Observation, reconstruct
 
 FWHM = 2.0
 """Width of the Gaussian that stands for a PSF that is not given [pixel]."""
+SAMPLES = 1000
+"""Posterior samples of a corner plot, at least."""
+
+
+def with_samples(query: Query) -> Query:
+    """Ask for as many samples as a corner plot needs."""
+    return replace(query, samples=max(query.samples, SAMPLES))
 
 
 def describe(group: str, images: LensImages, prediction: Values) -> Example:

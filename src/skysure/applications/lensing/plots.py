@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import matplotlib.ticker
@@ -17,7 +16,7 @@ from skysure.report import Figure, bins, standard_figures, style
 from skysure.report.posterior import HOLDING
 from skysure.report.quantities import number
 
-from .examples import describe
+from .examples import describe, with_samples
 from .images import LensImages
 from .networks import LensModel
 from .prediction import predict
@@ -26,8 +25,6 @@ from .wording import describe_lens
 
 WIDTH, HEIGHT = 11.6, 5.3
 """Size of the figure of a lens [inch]."""
-SAMPLES = 1000
-"""Posterior samples of a corner plot, at least."""
 SECTION = {"example": "examples", "uncertain": "uncertain", "novel": "novel"}
 CORNER = {
     "theta_E": "$\\theta_E$ [″]", "q": "$q$", "position_angle": "PA [°]", "gamma": "$\\gamma$", "x": "$x$ [″]",
@@ -95,8 +92,7 @@ def errors(column: str, rows: Sequence[dict[str, Any]], position: int = 0) -> Fi
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
         bins.draw_panel(axes, rows, "error", "Error of $\\theta_E$", "predicted")
-        handles, _ = axes.get_legend_handles_labels()
-        axes.legend(handles, ("predicted", "actual"), loc="best")
+        bins.label_series(canvas, axes, ("predicted", "actual"))
         axes.yaxis.set_major_formatter(style.in_percent)
         axes.set_ylim(0, None)
         bins.label_edges(axes, rows)
@@ -116,10 +112,9 @@ def draw(model: LensModel, chunk: LensImages, query: Query) -> Iterator[Figure]:
     All have the same name: the page numbers them.
     """
     images = chunk.cut(model.settings.size)
-    query = replace(query, samples=max(query.samples, SAMPLES))
     for k in range(len(images)):
         one = images[[k]]
-        yield lens(describe("example", one, predict(model, one, query)))
+        yield lens(describe("example", one, predict(model, one, with_samples(query))))
 
 
 def lens(example: Example, position: int = 0) -> Figure:
@@ -169,6 +164,8 @@ def draw_panels(canvas: Canvas, data: Any) -> None:
     below[0].set_xlabel("x [″]", fontsize=8)
     for axes in (above[0], below[0]):
         axes.set_ylabel("y [″]", fontsize=8, labelpad=1)
+    for axes in (*above[1:], below[1]):
+        axes.tick_params(labelleft=False)
 
 
 def draw_corner(canvas: Canvas, data: Any, corner: Any) -> None:
@@ -260,10 +257,9 @@ def _mark_truth(axes: Axes, data: Any, column: str, row: str) -> None:
 
 
 def _label(axes: Axes, at_bottom: bool, at_left: bool, x: str, y: str) -> None:
-    """Label a panel where it stands at the edge, with at most three ticks."""
+    """Label a panel where it stands at the edge, with two or three ticks."""
     axes.tick_params(labelsize=6.5, length=2, labelbottom=at_bottom, labelleft=at_left)
-    axes.locator_params(axis="x", nbins=3)
-    axes.locator_params(axis="y", nbins=3)
+    axes.locator_params(nbins=2)
     if at_bottom:
         axes.set_xlabel(x, fontsize=8)
         axes.tick_params(axis="x", labelrotation=45)

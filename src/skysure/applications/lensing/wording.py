@@ -83,11 +83,10 @@ def sentences(evaluation: Evaluation) -> Iterator[str]:
 
 def _by_signal(bins: Sequence[Mapping[str, Any]]) -> str:
     first, last = bins[0], bins[-1]
-    errors, predicted = ((f"{100 * edge[key]:.2g} %" for edge in (first, last)) for key in ("error", "predicted"))
-    (faint, bright), (faint_sigma, bright_sigma) = errors, predicted
+    error, predicted = ([f"{100 * edge[key]:.2g} %" for edge in (first, last)] for key in ("error", "predicted"))
     return (
-        f"Below a signal-to-noise ratio of {first['high']:.0f} the error of the Einstein radius is {faint} (predicted "
-        f"{faint_sigma}), above {last['low']:.0f} it is {bright} (predicted {bright_sigma})."
+        f"Below a signal-to-noise ratio of {first['high']:.0f} the error of the Einstein radius is {error[0]} "
+        f"(predicted {predicted[0]}), above {last['low']:.0f} it is {error[1]} (predicted {predicted[1]})."
     )
 
 
