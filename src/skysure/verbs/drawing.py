@@ -77,7 +77,8 @@ class PageWriter:
         run, data = self.task.run, self.task.data
         figures = [replace(figure, name=f"example-{k}") for k, figure in enumerate(self._figures[:SHOWN], 1)]
         about = {
-            "kind": "Predictions", "application": run.application, "title": f"{run.path.name if run.path else run.application} on {data}",
+            "kind": "Predictions", "application": run.application,
+            "title": f"{run.path.name if run.path else run.application} on {data}",
             "objects": len(figures), "part": f"{data}, the first of more" if self.is_full else data,
         }  # fmt: skip
         card = {"application": run.application} | run.card | {"settings": plain(run.settings)}
