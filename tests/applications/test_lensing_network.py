@@ -25,14 +25,7 @@ from skysure.applications.lensing.parameters import (
 )
 from skysure.applications.lensing.prediction import positive_part, predict, split_covariance
 from skysure.applications.lensing.settings import Query, Schema, Settings
-from skysure.applications.lensing.training import (
-    EpochBatches,
-    encode_labelled,
-    processors,
-    rebatch,
-    threads_beside,
-    train,
-)
+from skysure.applications.lensing.training import encode_labelled, epoch_batches, train
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
 from skysure.evaluation import Evaluation
@@ -118,20 +111,15 @@ def test_positive_part_has_no_negative_eigenvalue() -> None:
 
 def test_batches_are_new_in_every_epoch_and_repeatable(source) -> None:
     def truths(epoch: int) -> list[torch.Tensor]:
-        return [batch["truth"][:, 0] for batch in EpochBatches(source, TINY, epoch)]
+        return [batch["truth"][:, 0] for batch in epoch_batches(source, TINY, epoch)]
 
     first = truths(0)
-    assert len(first) == len(EpochBatches(source, TINY, 0))
+    assert len(first) == len(epoch_batches(source, TINY, 0))
     assert all(map(torch.equal, first, truths(0)))
     assert not torch.isin(torch.cat(truths(1)), torch.cat(first)).any()
     shown, times = torch.cat(first).unique(return_counts=True)
     assert len(shown) == TINY.per_epoch
     assert int(times.sum()) > 1.5 * TINY.per_epoch
-
-
-def test_rebatching_keeps_order_and_leaves_a_rest() -> None:
-    blocks = [{"truth": torch.arange(k, k + 4)} for k in (0, 4, 8)]
-    assert [b["truth"].tolist() for b in rebatch(blocks, 5)] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
 
 
 def test_training_resumes_with_the_same_bits(source) -> None:
@@ -295,13 +283,6 @@ def test_dropout_rate_is_chosen_by_coverage(source) -> None:
 def test_a_rate_is_learned_or_chosen() -> None:
     with pytest.raises(SettingsError, match="one of the two"):
         Settings(choose_rate=True)
-
-
-def test_threads_leave_processors_to_the_simulation() -> None:
-    before = torch.get_num_threads()
-    with threads_beside(processors()):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
 
 
 def test_calibration_needs_ten_samples() -> None:
