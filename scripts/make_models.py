@@ -19,11 +19,12 @@ from skysure.run.files import write_text
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src" / "skysure" / "models"
 MODELS = {
-    "lens-hst": ("lensing", "hst", {}),
-    "supernovae-griz": ("supernovae", "shipped", {"survey": "des"}),
-    "supernovae-lsst": ("supernovae", "shipped", {"survey": "lsst"}),
+    "lens-hst": ("lensing", "hst", ({}, {"learning_rate": 1e-3, "seed": 1})),
+    "supernovae-griz": ("supernovae", "shipped", ({"survey": "des"},)),
+    "supernovae-lsst": ("supernovae", "shipped", ({"survey": "lsst"},)),
 }
-"""Application, its preset, and settings that differ from it, by model."""
+"""Application, its preset, and the settings that differ from it in each round, by model; a round starts with the
+weights of the one before, its learning rate anew (warm restarts: Loshchilov & Hutter 2017, arXiv:1608.03983)."""
 
 
 def main() -> None:
@@ -42,11 +43,18 @@ def main() -> None:
 
 def train(name: str) -> None:
     """Train a model beside the shipped ones, then put it in its place."""
-    out = SHIPPED / "making" / name
-    out.parent.mkdir(exist_ok=True)
-    resume = out.with_name(f"{name}.training").exists()
-    application, preset, changes = MODELS[name]
-    verbs.train(application, out=out, preset=preset, resume=resume, progress=show_progress, **changes)
+    making = SHIPPED / "making"
+    making.mkdir(exist_ok=True)
+    application, preset, rounds = MODELS[name]
+    start = None
+    for number, changes in enumerate(rounds, 1):
+        out = making / f"{name}-{number}"
+        if not out.exists():
+            resume = out.with_name(f"{out.name}.training").exists()
+            verbs.train(
+                application, out=out, preset=preset, start=start, resume=resume, progress=show_progress, **changes
+            )
+        start = out
     shutil.rmtree(out / "figures")
     shutil.rmtree(SHIPPED / name, ignore_errors=True)
     out.rename(SHIPPED / name)

@@ -67,8 +67,8 @@ def test_profiles_are_those_of_the_ray_tracer() -> None:
 
 
 def test_lensed_sources_are_those_of_exact_rays() -> None:
-    scene = survey(12)
-    main = scene.source[:12]
+    scene = survey(32)
+    main = scene.source[:32]
     scene = replace(scene, source=main, clumps=clumps()[:0])
     arcs, _ = lensed_source(scene, 96, 0.05)
     exact = trace_pixels(PixelGrid(96, 96, 0.05, subpixels=8), sersic_of(main), lens_of(scene))
@@ -154,10 +154,11 @@ def test_noise_of_a_pixel_without_objects() -> None:
 def test_signal_to_noise_is_as_drawn() -> None:
     camera = replace(HST, correlation=(1.0,))
     scene = survey(16)
+    scene = replace(scene, tracks=scene.tracks[scene.tracks.owner < 0])  # cosmic rays would add to the noise
     without = replace(scene, signal_to_noise=torch.zeros(16))
     (image, _, mask), (other, noise, _) = with_noise(scene, camera, 1), with_noise(without, camera, 1)
     ratio = torch.where(mask, 0, (image - other) / noise).square().sum((1, 2)).sqrt()
-    assert torch.allclose(ratio, scene.signal_to_noise, rtol=0.05)
+    assert torch.allclose(ratio, scene.signal_to_noise, rtol=0.005)
 
 
 def test_gain_divides_images_and_noise() -> None:
@@ -173,7 +174,7 @@ def test_gain_divides_images_and_noise() -> None:
 def test_the_survey_is_drawn_from_its_prior() -> None:
     scene = survey(4000)
     theta_E, e1, e2, x, y, gamma1, gamma2 = scene.mass.T.double().numpy()
-    for values, low, high in ((theta_E, 0.5, 0.46 * 4.8), (scene.signal_to_noise.numpy(), 25, 250)):
+    for values, low, high in ((theta_E, 0.5, 0.46 * 4.8), (scene.signal_to_noise.numpy(), 30, 300)):
         assert stats.kstest(np.log(values), stats.uniform(math.log(low), math.log(high / low)).cdf).pvalue > 1e-3
     for values, std in ((gamma1, 0.06), (gamma2, 0.06), (x, 0.05), (y, 0.05)):
         assert stats.kstest(values, stats.norm(0, std).cdf).pvalue > 1e-3

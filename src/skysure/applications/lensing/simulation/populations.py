@@ -73,10 +73,11 @@ def _lens_galaxies(
         index=random.normal(4.7, 1.2).clamp(1.5, 8.0), e1=e1, e2=e2,
         x=x + random.normal(0, 0.01), y=y + random.normal(0, 0.01),
     )  # fmt: skip
-    return Galaxies.concat(main, _discs_within(population, main, random)), mass1 * shrink, mass2 * shrink
+    light = Galaxies.concat(main, _second_components(population, main, random), _wide_discs(population, main, random))
+    return light, mass1 * shrink, mass2 * shrink
 
 
-def _discs_within(population: Survey, main: Galaxies, random: Random) -> Galaxies:
+def _second_components(population: Survey, main: Galaxies, random: Random) -> Galaxies:
     """Draw a second component for part of the lenses, so that their isophotes are no ellipses of one shape."""
     factor = random.uniform(0.0, 1.8)
     e1 = factor * main.e1 + random.normal(0, 0.05)
@@ -87,6 +88,18 @@ def _discs_within(population: Survey, main: Galaxies, random: Random) -> Galaxie
         random.log_uniform(0.6, 2.5), e1 * shrink, e2 * shrink, main.x, main.y,
     )  # fmt: skip
     return second[random.chance(population.second_components)]
+
+
+def _wide_discs(population: Survey, main: Galaxies, random: Random) -> Galaxies:
+    """Draw exponential discs along the major axis, inclined at random: axis ratios uniform from 0.3 to 1."""
+    ratio = random.uniform(0.3, 1.0)
+    e = (1 - ratio) / (1 + ratio)
+    phi = 0.5 * torch.atan2(main.e2, main.e1) + random.normal(0, 0.15)
+    disc = Galaxies(
+        main.owner, main.flux * random.log_uniform(0.2, 1.5), main.radius * random.log_uniform(0.7, 2.0),
+        torch.ones_like(main.flux), e * (2 * phi).cos(), e * (2 * phi).sin(), main.x, main.y,
+    )  # fmt: skip
+    return disc[random.chance(population.discs)]
 
 
 def flux_of(magnitude: float, instrument: Instrument) -> float:
