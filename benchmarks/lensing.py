@@ -6,45 +6,42 @@ summary    trains one network end to end on the prior of Hezaveh et al. 2017, at
 features   what its convolutions make of 150,000 new images to train on, 5,000 to stop, 50,000 to calibrate, 100,000 to
            test on.
 heads      Gaussian, correlated Gaussian, mixture of Gaussians and normalising flow on these features, each with
-           learned dropout rates and as an ensemble of five; with fixed keep rates 0.80 to 0.99 for the Gaussian.
+           learned dropout rates and as an ensemble of five; with fixed keep rates 0.80 to 0.99 for the Gaussian. One
+           is chosen by its NLL on the validation part: `theta_e_rms`, `xy_rms`, `largest_coverage_gap` and
+           `joint_tarp_inside_band` are of that one. Rows of a head with `before` are those without calibration.
 unlike     the OOD score of the model that ships, on six kinds of images unlike its training set, against new images
            like it: no lens, a spiral, lens light (of a network trained without it), cosmic rays, another instrument's
            pixels or PSF.
 
 Lengths are in arcsec; mu is the magnification. A coverage gap is the largest difference between the empirical and the
-nominal coverage of central intervals, over all parameters and the levels 1 %, ..., 99 %. The files of a stage are kept
-in `build/lensing`.
+nominal coverage of central intervals, over all parameters and the levels 1 %, ..., 99 %. NLL: of the density before
+calibration, of parameters (theta_E and mu: their logarithms) in units of their standard deviation over the prior. CRPS:
+mean over the parameters, in the same unit. The files of a stage are kept in `build/lensing`.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 import skysure
+from lensing_heads import compare_heads
 from record import record, row
-from skysure.applications.lensing.networks import LensModel, distribution
+from skysure.applications.lensing.networks import LensModel
 from skysure.applications.lensing.out_of_distribution import KINDS, simulate_unlike
-from skysure.applications.lensing.parameters import NAMES, from_unbounded
 from skysure.applications.lensing.simulator import BLOCK, simulate
 from skysure.applications.lensing.training import Blocks, simulation_workers
 from skysure.data.simulated import SimulatedSource
-from skysure.methods.calibration import PosteriorScaling, expected_coverage, pit_from_ranks, ranks, tarp
 from skysure.methods.novelty import auroc
-from skysure.methods.posterior import PosteriorHead
-from skysure.methods.sampling import sample
 from skysure.run.directory import load_run
-from skysure.training import fit, shuffled_batches
-from skysure.training.optimisation import Optimisation
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "lensing"
@@ -52,11 +49,6 @@ SMALL = {"instrument": str(Path(__file__).with_name("lensing_64.toml")), "size":
 PARTS = {"train": 150_000, "validation": 5_000, "calibration": 50_000, "test": 100_000}
 SEEDS = {part: 101 + k for k, part in enumerate(PARTS)}
 """Seeds of the streams of images; the network of `summary` has seen those of seed 0."""
-HEADS = ("gaussian", "correlated", "mixture", "flow")
-KEEP = (0.80, 0.90, 0.97, 0.99)
-DRAWS, MEMBERS = 100, 5
-LEVELS = np.arange(1, 100) / 100
-PIXEL_SCALE = 0.12
 
 
 def main() -> None:
@@ -68,8 +60,8 @@ def main() -> None:
     FOLDER = FOLDER / "quick" if options.quick else FOLDER
     FOLDER.mkdir(parents=True, exist_ok=True)
     runners: dict[str, Callable[[bool], list[dict]]] = {
-        "summary": train_summary, "features": compute_features, "heads": compare_heads,
-        "unlike": find_unlike,
+        "summary": train_summary, "features": compute_features,
+        "heads": lambda quick: compare_heads(FOLDER, tuple(PARTS), quick), "unlike": find_unlike,
     }  # fmt: skip
     for stage in options.stages or runners:
         start = time.monotonic()
@@ -116,90 +108,6 @@ def features_of(model: LensModel, source: SimulatedSource, seed: int, count: int
         tensors["features"].append(model.networks[0].summarise(normal)[0])
         tensors["truth"].append(normal["truth"])
     return {name: torch.cat(values)[:count].contiguous() for name, values in tensors.items()}
-
-
-def compare_heads(quick: bool) -> list[dict]:
-    """Train every head on the same features, calibrate it, and score it on the same test images."""
-    model = load_run(FOLDER / "summary").model
-    parts = {part: load_file(FOLDER / f"{part}.safetensors") for part in PARTS}
-    results: list[dict] = []
-    for name, heads, seconds in trained_heads(model, parts, quick):
-        results += [row(f"{name}_seconds_of_training", seconds, "s"), *score(name, heads, model, parts)]
-        print(name, round(seconds), flush=True)
-    return results
-
-
-def trained_heads(
-    model: LensModel, parts: dict[str, dict[str, Tensor]], quick: bool
-) -> Iterator[tuple[str, list[PosteriorHead], float]]:
-    """Yield every kind of head: its name, the heads that it samples from, and the seconds of their training."""
-    for kind in HEADS:
-        learned = {"rate": 0.05, "learned": True}
-        for uncertainty, dropout, members in (("learned_dropout", learned, 1), ("ensemble", {"rate": 0.001}, MEMBERS)):
-            start = time.monotonic()
-            heads = [train_head(kind, dropout, seed, model, parts, quick) for seed in range(members)]
-            yield f"{kind}_{uncertainty}", heads, time.monotonic() - start
-    for keep in KEEP:
-        start = time.monotonic()
-        heads = [train_head("gaussian", {"rate": 1 - keep}, 0, model, parts, quick)]
-        yield f"gaussian_keep_{keep:.2f}", heads, time.monotonic() - start
-
-
-def train_head(
-    kind: str, dropout: dict, seed: int, model: LensModel, parts: dict[str, dict[str, Tensor]], quick: bool
-) -> PosteriorHead:
-    """Train a head on the features of the training images."""
-    torch.manual_seed(seed)
-    width = parts["train"]["features"].shape[1]
-    head = PosteriorHead(width, distribution(replace(model.settings, head=kind)), hidden=(256, 256), dropout=dropout)
-
-    def nll(head: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        return head.nll(batch["features"], batch["truth"])
-
-    batches = shuffled_batches({part: parts[part] for part in ("train", "validation")}, 512, seed)
-    optimisation = Optimisation(1 if quick else 20, 1e-3, 20)
-    *_, state = fit(head, batches, nll, optimisation, objects=len(parts["train"]["truth"]), seed=seed)
-    head.load_state_dict(state.weights)
-    return head.eval()
-
-
-def score(name: str, heads: list[PosteriorHead], model: LensModel, parts: dict[str, dict[str, Tensor]]) -> list[dict]:
-    """Errors, likelihood and coverage before and after calibration."""
-    draws = {part: draw(heads, parts[part]["features"], model) for part in ("calibration", "test")}
-    truth = {part: parts[part]["truth"].double() * model.scale + model.offset for part in ("calibration", "test")}
-    scaling = PosteriorScaling(len(NAMES)).fit(draws["calibration"], truth["calibration"])
-    results = [*score_draws(f"{name}_before", draws["test"], truth["test"])]
-    results += score_draws(name, scaling(draws["test"]), truth["test"])
-    nll = torch.stack([heads[0].nll(parts["test"]["features"], parts["test"]["truth"])]).mean()
-    return [*results, row(f"{name}_nll_without_sampling", float(nll), "nat", n=len(truth["test"]))]
-
-
-def draw(heads: list[PosteriorHead], features: Tensor, model: LensModel) -> Tensor:
-    """Draws of all heads together, in unbounded values, shape (draw, object, value)."""
-    each = [sample(head, features, DRAWS // len(heads), seed=k) for k, head in enumerate(heads)]
-    return torch.cat(each).double().clamp(-6, 6) * model.scale + model.offset
-
-
-def score_draws(name: str, draws: Tensor, truth: Tensor) -> list[dict]:
-    """Root mean square errors, coverage gap, coverages at three levels, TARP."""
-    n = len(truth)
-    mean = from_unbounded(draws, PIXEL_SCALE).mean(0)
-    error = (mean - from_unbounded(truth, PIXEL_SCALE)).square().mean(0).sqrt()
-    pit = pit_from_ranks(ranks(draws.numpy(), truth.numpy()), len(draws))
-    gaps = np.array([[np.mean(np.abs(2 * p - 1) < level) - level for level in LEVELS] for p in pit.T])
-    value, level = np.unravel_index(np.abs(gaps).argmax(), gaps.shape)
-    where = f"{NAMES[value]} at {100 * LEVELS[level]:.0f} %"
-    joint = expected_coverage(tarp(draws.numpy(), truth.numpy()))
-    xy = float(error[3:5].square().mean().sqrt())
-    coverages = {level: 100 * float(np.mean(np.abs(2 * pit - 1) < level)) for level in (0.683, 0.955, 0.997)}
-    return [
-        row(f"{name}_theta_e_rms", float(error[0]), "arcsec", n=n),
-        row(f"{name}_xy_rms", xy, "arcsec", n=n),
-        row(f"{name}_largest_coverage_gap", 100 * float(np.abs(gaps).max()), "%", n=n, note=where),
-        *(row(f"{name}_coverage_{1000 * level:.0f}", value, "%", n=n) for level, value in coverages.items()),
-        row(f"{name}_tarp_p_value", joint["p_value"], n=n),
-        row(f"{name}_tarp_excess", 100 * joint["excess"], "%", n=n),
-    ]
 
 
 def find_unlike(quick: bool) -> list[dict]:

@@ -123,7 +123,7 @@ class PosteriorScores:
     def scores(self, headline: Sequence[str] = ()) -> list[Score]:
         """Scores of each value, and the largest gap of coverage; those of `headline` stand at the top."""
         every = [score for k, name in enumerate(self.names) for score in self._scores_of(k, name in headline)]
-        nll = self._gathered().get("nll")
+        nll = self.gathered().get("nll")
         likelihood = (
             () if nll is None else (of_interval("nll", "Negative log-likelihood", resample(np.mean, nll), "nat"),)
         )
@@ -131,7 +131,7 @@ class PosteriorScores:
 
     def curves(self) -> list[Curve]:
         """What the figures draw: coverage, ranks, joint coverage, predicted against true values, coverage in bins."""
-        gathered, size = self._gathered(), int(self._gathered()["draws"].min())
+        gathered, size = self.gathered(), int(self.gathered()["draws"].min())
         pit, before = gathered["pit"], gathered["before_pit"]
         coverage = [
             {"of": name, "unit": unit} | curve_of(pit[:, k])
@@ -150,7 +150,7 @@ class PosteriorScores:
 
     def table(self) -> Table:
         """A row per value: errors, coverage at three levels before and after calibration."""
-        gathered = self._gathered()
+        gathered = self.gathered()
         rows = []
         for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
             mean, truth = gathered["mean"][:, k], gathered["truth"][:, k]
@@ -167,7 +167,8 @@ class PosteriorScores:
         caption = "Errors of the posterior mean, and how often central intervals hold the true value."
         return Table("parameters", "Parameters", columns, tuple(rows), caption=caption)
 
-    def _gathered(self) -> dict[str, np.ndarray]:
+    def gathered(self) -> dict[str, np.ndarray]:
+        """What is kept of each object, by name; names with "before_" are of draws before calibration."""
         if not self.rows:
             raise InputError("no objects with true values", "at least one", "observed objects", "give true values")
         shared = set.intersection(*(set(row) for row in self.rows))
@@ -175,7 +176,7 @@ class PosteriorScores:
 
     def tables(self) -> list[Table]:
         """The table of values, and for each column one of coverage in its bins."""
-        gathered = self._gathered()
+        gathered = self.gathered()
         columns = {name.removeprefix("by "): values for name, values in gathered.items() if name.startswith("by ")}
         hits = np.abs(2 * gathered["pit"] - 1) <= BINNED
         return [self.table(), *(self._table_by(name, column, hits) for name, column in columns.items())]
@@ -207,7 +208,7 @@ class PosteriorScores:
         return tarp(padded, np.concatenate([true, corners]), references=points, seed=seed)[: len(truth)]
 
     def _scores_of(self, k: int, headline: bool) -> list[Score]:
-        gathered, name, unit = self._gathered(), self.names[k], self.units[k]
+        gathered, name, unit = self.gathered(), self.names[k], self.units[k]
         truth, mean, std, crps = (gathered[key][:, k] for key in ("truth", "mean", "std", "crps"))
         earlier = float(gathered["before_crps"][:, k].mean()) if self.has_before else None
         scores = [
@@ -224,7 +225,7 @@ class PosteriorScores:
         return [*scores, Score(f"{name}_error_correlation", label, correlation, digits=2)]
 
     def _coverage_score(self, k: int, level: float, headline: bool) -> Score:
-        gathered, name = self._gathered(), self.names[k]
+        gathered, name = self.gathered(), self.names[k]
         curve = coverage_curve((np.abs(2 * gathered["pit"][:, [k]].T - 1) < level), (level,))
         value, low, high = (100 * curve[end][0] for end in ("actual", "low", "high"))
         label = f"Coverage of the {100 * level:g} % intervals of {name}"
@@ -233,7 +234,7 @@ class PosteriorScores:
                            headline=headline, before=earlier)  # fmt: skip
 
     def _gap(self) -> Score:
-        gathered = self._gathered()
+        gathered = self.gathered()
         gap, where = largest_gap(gathered["pit"], self.names)
         before = 100 * largest_gap(gathered["before_pit"], self.names)[0] if self.has_before else None
         text = f"over all parameters and the levels 1 % to 99 %; largest for {where}"
@@ -241,7 +242,7 @@ class PosteriorScores:
                      before=before, headline=True, help=text, digits=2)  # fmt: skip
 
     def _joint_scores(self) -> list[Score]:
-        gathered = self._gathered()
+        gathered = self.gathered()
         joint = gathered["joint"]
         curve = joint_curve(joint, gathered["before_joint"])
         inside = float(all(curve["inside"]))

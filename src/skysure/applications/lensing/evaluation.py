@@ -44,7 +44,7 @@ def evaluate(model: LensModel, source: Source, query: Query) -> Evaluation:
         after = replace(posterior, values=calibrated)
         columns = {"S/N of the arcs": posterior.signal_to_noise.cpu().numpy(), "theta_E [arcsec]": images.truth[:, 0]}
         if scores is None and len(scored := known_parameters(images.truth)):
-            scores = _new_scores(model, scored)
+            scores = new_scores(model, scored)
         if scores is not None:
             scores.add(_samples(after)[..., scored], images.truth[:, scored], _samples(posterior)[..., scored], columns)
         counts.add(model, after, query)
@@ -72,7 +72,8 @@ def known_parameters(truth: np.ndarray) -> np.ndarray:
     return np.flatnonzero(finite[finite.sum(1).argmax()])
 
 
-def _new_scores(model: LensModel, scored: np.ndarray) -> PosteriorScores:
+def new_scores(model: LensModel, scored: np.ndarray) -> PosteriorScores:
+    """Make empty scores of the parameters with these indices; reference points span the training images."""
     offset, scale = (values.cpu().double().numpy() for values in (model.offset, model.scale))
     low, high = offset - REACH * scale, offset + REACH * scale
     for k in LOGARITHMIC:
