@@ -50,13 +50,13 @@ The posterior of the parameters of strong lenses (singular isothermal ellipsoid,
 source) from images of galaxy-scale lenses as HST/ACS takes them in F814W, 0.05" per pixel, with the light of the lens.
 
 - Training data: {train} images of skysure's own simulator, nothing else; calibrated on {calibration} more.
-- Prior: Einstein radius 0.5 to 2.2", log-uniform; signal-to-noise ratio of the arcs 30 to 300; mass, its light and its
+- Prior: Einstein radius 0.5 to 2.2", log-uniform; signal-to-noise ratio of the arcs 25 to 250; mass, its light and its
   size are tied as in early-type galaxies. See docs/lensing.md.
 - Test set, {objects} simulated images: {scores}.
 - Real lenses (32 of SLACS, none used in training, calibration or selection), Einstein radius against the published one:
   {real}. Measured by `python benchmarks/slacs.py`.
 - Intended use: one lens galaxy in the middle of the image. Give noise and PSF.
-- Not for: other pixel scales, instruments or bands (flagged), lens galaxies with spiral arms, lenses in groups and
+- Not for: other pixel scales, instruments or bands (flagged), lens galaxies that are spirals, lenses in groups and
   clusters, lensed quasars. An image without a lens gets a wide posterior, and a flag.
 - Made by `make models`. `run.toml` holds all settings and versions, `report.html` is the evaluation report.
   BSD-3-Clause.
