@@ -12,19 +12,13 @@ import shutil
 from pathlib import Path
 
 from model_cards import card
+from recipes import MODELS
 
 from skysure import verbs
 from skysure.run.files import write_text
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src" / "skysure" / "models"
-MODELS = {
-    "lens-hst": ("lensing", "hst", ({}, {"learning_rate": 1e-3, "seed": 1})),
-    "supernovae-griz": ("supernovae", "shipped", ({"survey": "des"},)),
-    "supernovae-lsst": ("supernovae", "shipped", ({"survey": "lsst"},)),
-}
-"""Application, its preset, and the settings that differ from it in each round, by model; a round starts with the
-weights of the one before, its learning rate anew (warm restarts: Loshchilov & Hutter 2017, arXiv:1608.03983)."""
 
 
 def main() -> None:

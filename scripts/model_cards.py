@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from recipes import MODELS
+
 from skysure.run.directory import load_run
 from skysure.run.files import read_metrics
 
@@ -49,14 +51,14 @@ LENSES = """# {name}
 The posterior of the parameters of strong lenses (singular isothermal ellipsoid, external shear, magnification of the
 source) from images of galaxy-scale lenses as HST/ACS takes them in F814W, 0.05" per pixel, with the light of the lens.
 
-- Training data: {train} images of skysure's own simulator, nothing else; calibrated on {calibration} more.
-- Prior: Einstein radius 0.5 to 2.2", log-uniform; signal-to-noise ratio of the arcs 25 to 250; mass, its light and its
+- Training data: {train} images of skysure's own simulator, nothing else; calibrated on {calibration:,} more.
+- Prior: Einstein radius 0.5 to 2.2", log-uniform; signal-to-noise ratio of the arcs 30 to 300; mass, its light and its
   size are tied as in early-type galaxies. See docs/lensing.md.
 - Test set, {objects} simulated images: {scores}.
 - Real lenses (32 of SLACS, none used in training, calibration or selection), Einstein radius against the published one:
   {real}. Measured by `python benchmarks/slacs.py`.
 - Intended use: one lens galaxy in the middle of the image. Give noise and PSF.
-- Not for: other pixel scales, instruments or bands (flagged), lens galaxies that are spirals, lenses in groups and
+- Not for: other pixel scales, instruments or bands (flagged), lens galaxies with spiral arms, lenses in groups and
   clusters, lensed quasars. An image without a lens gets a wide posterior, and a flag.
 - Made by `make models`. `run.toml` holds all settings and versions, `report.html` is the evaluation report.
   BSD-3-Clause.
@@ -73,7 +75,11 @@ def card(folder: Path) -> str:
     scores = list_scores([s for s in metrics["scores"] if s.get("headline")])
     facts = {"name": folder.name, "objects": metrics["objects"], "scores": scores} | run.card.get("parts", {})
     if run.application == "lensing":
-        images = {"train": run.settings.per_epoch * run.settings.epochs, "calibration": run.settings.calibration}
+        rounds = len(MODELS[folder.name][2])
+        images = {
+            "train": f"{rounds * run.settings.per_epoch * run.settings.epochs:,}",
+            "calibration": run.settings.calibration,
+        }
         facts |= images | {"real": real_lenses()}
         return LENSES.format(**facts)
     values = {measure: f"{value:.2g}" for measure, value in measures("supernovae").items()}
