@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from skysure import load
 from skysure.applications import lensing
 from skysure.applications.lensing.evaluation import evaluate
 from skysure.applications.lensing.images import LensImages
@@ -25,6 +26,7 @@ from skysure.applications.lensing.parameters import (
 )
 from skysure.applications.lensing.prediction import positive_part, predict, split_covariance
 from skysure.applications.lensing.settings import Query, Schema, Settings
+from skysure.applications.lensing.simulator import simulate
 from skysure.applications.lensing.training import encode_labelled, epoch_batches, train
 from skysure.data.sources import InMemorySource
 from skysure.errors import InputError, SettingsError
@@ -207,6 +209,14 @@ def test_missing_psf_is_flagged(model: LensModel, images: LensImages) -> None:
     prediction = predict(model, replace(images, psf=None), Query())
     assert all("PSF not given" in flag for flag in prediction.quality_flags)
     assert np.isfinite(prediction.mean).all()
+
+
+def test_a_lens_off_the_middle_is_flagged() -> None:
+    run, chunk = load("lens-hst"), next(iter(simulate(Settings(), 4, 78).chunks()))
+    shifted = replace(chunk, **{name: np.roll(getattr(chunk, name), 12, 2) for name in ("image", "noise", "mask")})
+    flags = [[str(flag) for flag in predict(run.model, images, Query()).quality_flags] for images in (chunk, shifted)]
+    assert not any("off the middle" in flag for flag in flags[0])
+    assert all("lens off the middle of its image" in flag for flag in flags[1])
 
 
 def test_images_of_nothing_are_out_of_distribution(model: LensModel, images: LensImages) -> None:

@@ -21,6 +21,8 @@ PSF_WINDOW = 2.5
 """Width of the Gaussian window of the moments of a PSF [pixel]."""
 FAINT = 1e-3
 """Smallest signal-to-noise ratio whose logarithm is taken."""
+LIGHT_CENTRE = slice(5, 7)
+"""The numbers that are the centre of the light."""
 SPIN_1 = {"scalars": [(5, 6)], "truth": [(3, 4)]}
 SPIN_2 = {"scalars": [(3, 4), (8, 9)], "truth": [(1, 2), (5, 6)]}
 """Pairs that turn with the image: vectors, and those that turn by twice the angle."""

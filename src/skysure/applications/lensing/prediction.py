@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from skysure.predictions import Label, Values
 
 from .derived import mass, velocity_dispersion
+from .encoding import LIGHT_CENTRE, SCALARS
 from .images import LensImages, shift_of_centre
 from .inference import Posterior, draw_posterior
 from .networks import LensModel
@@ -17,6 +20,8 @@ from .settings import Query
 
 COVERAGE = 0.683
 """Probability that the intervals of a prediction hold the true value."""
+FARTHEST_CENTRE = 4.0
+"""Distance of the light from the middle that is flagged, in standard deviations over the training images."""
 LABELS = {
     "theta_E": Label("Einstein radius on the intermediate axis", "phys.angSize"),
     "e1": Label("Ellipticity of the mass, (1 - q) / (1 + q) cos 2 phi, phi from +x"),
@@ -53,7 +58,7 @@ def predict(model: LensModel, chunk: LensImages, query: Query) -> Values:
         low=low.cpu().numpy(), high=high.cpu().numpy(), coverage=COVERAGE,
         ood_percentile=model.novelty.ood_percentile(score).cpu().numpy(),
         is_ood=model.novelty.is_ood(score, query.ood_level).cpu().numpy(),
-        quality_flags=quality_flags(model, chunk, flat), labels=LABELS,
+        quality_flags=quality_flags(model, chunk, flat, off_centre(posteriors)), labels=LABELS,
     )  # fmt: skip
     return prediction
 
@@ -108,7 +113,16 @@ def positive_part(matrix: Tensor) -> Tensor:
     return torch.where(finite, projected, matrix)
 
 
-def quality_flags(model: LensModel, images: LensImages, samples: Tensor) -> np.ndarray:
+def off_centre(posteriors: Sequence[Posterior]) -> np.ndarray:
+    """Whether the light of a lens is farther from the middle of its image than in the training data, shape (object,).
+
+    One in a thousand of the training images is that far off.
+    """
+    numbers = torch.cat([posterior.novelty[0][:, -SCALARS:] for posterior in posteriors])
+    return (numbers[:, LIGHT_CENTRE].abs().amax(1) > FARTHEST_CENTRE).cpu().numpy()
+
+
+def quality_flags(model: LensModel, images: LensImages, samples: Tensor, is_off_centre: np.ndarray) -> np.ndarray:
     """Say of each lens what was assumed, and what lies outside the training data."""
     schema = model.schema
     low, high = schema.theta_e
@@ -117,6 +131,7 @@ def quality_flags(model: LensModel, images: LensImages, samples: Tensor) -> np.n
     notes = {
         "pixel scale outside the training data": ~np.isclose(images.pixel_scale, schema.pixel_scale, rtol=0.02),
         "image smaller than those of the training data": np.full(len(images), is_smaller),
+        "lens off the middle of its image": is_off_centre,
         "PSF not given": ~np.isfinite(images.psf).all((1, 2)),
         "Einstein radius outside the training data": (mean < low) | (mean > high),
         "no finite posterior": ~torch.isfinite(samples).all(2).all(0).cpu().numpy(),
