@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+OWN_DATA = ("README.md", "lensing.md")
 APPLICATION = {"chain.md": "chain", "qlearning.md": "chain", "sine.md": "sine"}
 
 
@@ -53,13 +54,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_python_runs(page: Path, folder: Path, small_run: Path) -> None:
     """Top to bottom in one namespace, where a small run has the name of a model that ships."""
     (folder / "supernovae-griz").symlink_to(small_run)
-    names: dict[str, object] = {"__name__": "__main__"} | (own_data(folder) if page.name == "README.md" else {})
+    names: dict[str, object] = {"__name__": "__main__"} | (own_data(folder) if page.name in OWN_DATA else {})
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), names)
 
 
 def own_data(folder: Path) -> dict[str, object]:
-    """What the README's reader has: arrays in memory, two folders of light curves, and an image of a lens."""
+    """What the reader of a page has: arrays in memory, two folders of light curves, and an image of a lens."""
     from skysure.applications import lensing
     from skysure.applications.supernovae.simulator import simulate_lightcurves
 

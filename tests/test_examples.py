@@ -44,6 +44,12 @@ def test_agents(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     assert "3664" in output
 
 
+def test_lens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    output = run("lens.py", "3", monkeypatch=monkeypatch, capsys=capsys)
+    assert output.count("theta_E = ") == 3
+    assert "of 3 true values inside" in output
+
+
 def test_the_night_needs_no_reading() -> None:
     (curves,) = open_lightcurves([EXAMPLES / "night.ecsv"]).chunks()
     assert len(curves) == 30

@@ -103,8 +103,8 @@ def describe(prediction: Values) -> dict[str, dict[str, tuple[str, ...]]]:
     values = {"names": prediction.names, "units": prediction.units, "descriptions": texts}
     return {
         "samples": {"axes": ("object", "sample", "value")} | values,
-        "mean": {"axes": ("object", "value")},
-        "covariance": {"axes": ("object", "value", "value")},
+        "mean": {"axes": ("object", "value")} | values,
+        "covariance": {"axes": ("object", "value", "value")} | values,
     }
 
 

@@ -172,10 +172,11 @@ class LensImages:
 
     @property
     def array_units(self) -> dict[str, str]:
-        """Units of `to_arrays` where there are any."""
-        return {"pixel_scale": "arcsec", "north": "deg"} | {
-            f"truth/{name}": unit for name, unit in zip(NAMES, UNITS, strict=True) if unit
-        }
+        """Units of `to_arrays` where there are any; images are those of the simulator."""
+        known = {"image": "electron / s", "noise": "electron / s", "objects/exposure": "s", "pixel_scale": "arcsec"}
+        return (
+            known | {"north": "deg"} | {f"truth/{name}": unit for name, unit in zip(NAMES, UNITS, strict=True) if unit}
+        )
 
 
 def _with_noise(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,8 +140,6 @@ class Schema:
         Arcsec per pixel.
     instrument : str
         Whose images these are; "" where not said.
-    psf_fwhm : tuple of two floats
-        Smallest and largest width of the PSFs [arcsec].
     theta_e : tuple of two floats
         Smallest and largest Einstein radius [arcsec].
     """
@@ -149,5 +147,4 @@ class Schema:
     size: int = 112
     pixel_scale: float = 0.05
     instrument: str = ""
-    psf_fwhm: tuple[float, float] = (0.0, float("inf"))
     theta_e: tuple[float, float] = (0.0, float("inf"))
