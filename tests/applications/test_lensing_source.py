@@ -13,7 +13,8 @@ from astropy.io import fits
 import skysure
 from skysure.applications.lensing.evaluation import known_parameters
 from skysure.applications.lensing.images import LensImages
-from skysure.applications.lensing.source import from_table, inspect, read, truth_of
+from skysure.applications.lensing.inspection import inspect
+from skysure.applications.lensing.source import from_table, read, truth_of
 from skysure.cli import main
 from skysure.data.images.noise import Unit, estimate, unit_of
 from skysure.data.images.reading import Reading

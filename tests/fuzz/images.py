@@ -116,7 +116,7 @@ def files(random: Random) -> Mapping[str, bytes]:
 
 def read(folder: Any, random: Random) -> None:
     """Read or inspect the files; check what comes out."""
-    from skysure.applications.lensing.source import inspect, read
+    from skysure.applications.lensing import inspect, read
 
     table = str(folder / "table.csv")
     reading = random.choice((

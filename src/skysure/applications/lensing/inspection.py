@@ -29,8 +29,8 @@ PSF_HINT = '"psf.fits": PSF at the pixel scale of the image, in the middle of an
 TRUTH = "table of id and theta_E, q, position_angle (or e1, e2), z_lens, z_source; columns.theta_E = ..."
 
 
-def describe(paths: Sequence[str], reading: Reading | Mapping[str, Any] | None = None) -> Findings:
-    """Say what is in files of images.
+def inspect(paths: Sequence[str], reading: Reading | Mapping[str, Any] | None = None) -> Findings:
+    """Say what is in files of images, how they would be read, what is missing and how to give it.
 
     Returns
     -------

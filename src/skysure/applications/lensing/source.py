@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from skysure.data.findings import Findings
 from skysure.data.images.collection import ImageCollection
 from skysure.data.images.cutouts import Cutout
 from skysure.data.images.reading import Reading
@@ -46,13 +45,6 @@ def read(data: Sequence[str | LensImages], reading: Reading | Mapping[str, Any] 
     if chunks:
         return InMemorySource(schema_of(chunks), chunks)
     return LensImageFiles(data, Reading.of(reading))
-
-
-def inspect(paths: Sequence[str], reading: Reading | Mapping[str, Any] | None = None) -> Findings:
-    """Say what is in files of images, how they would be read, what is missing and how to give it."""
-    from .inspection import describe
-
-    return describe(paths, reading)
 
 
 def from_table(table: Any, reading: Reading | Mapping[str, Any] | None = None) -> LensImages:
