@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from skysure.data.simulated import SimulatedSource
+from skysure.data.sources import Source
+from skysure.data.split import PARTS
+
 from .images import RadioImages
+from .settings import Schema, Settings
 from .simulation.conditions import Conditions
 from .simulation.fields import Fields, draw_fields
-from .simulation.instruments import Instrument
+from .simulation.instruments import Instrument, instrument
 from .simulation.rendering import FWHM
 from .truth import Truth
 
@@ -24,6 +31,25 @@ HEADER = (
     ("CDELT2", "{step}"), ("CRVAL1", "{ra}"), ("CRVAL2", "{dec}"), ("RADESYS", "'ICRS    '"),
 )  # fmt: skip
 """Header of the images: orthographic, as interferometers project the sky; north up, east left."""
+
+
+def simulate(settings: Settings, n: int | None, seed: int) -> Source:
+    """Simulate n images of radio sources; None: endless for training, fixed for the other parts.
+
+    Image k is the same whatever n is: it depends on the settings, the seed and k.
+    """
+    telescope = instrument(settings.instrument)
+    draw = partial(draw_images, telescope, settings.size, settings.bands)
+    sizes = {part: getattr(settings, part) for part in PARTS[1:]}
+    return SimulatedSource(_schema(telescope), draw, n, seed, sizes)
+
+
+def _schema(telescope: Instrument) -> Schema:
+    major, minor = telescope.radio.beam
+    scatter = 1 + 3 * telescope.radio.beam_scatter
+    return Schema(
+        pixel_scale=telescope.pixel_scale, beam=(minor / scatter, major * scatter), instrument=telescope.name
+    )
 
 
 def draw_images(
