@@ -47,9 +47,7 @@ def simulate(settings: Settings, n: int | None, seed: int) -> Source:
 def _schema(telescope: Instrument) -> Schema:
     major, minor = telescope.radio.beam
     scatter = 1 + 3 * telescope.radio.beam_scatter
-    return Schema(
-        pixel_scale=telescope.pixel_scale, beam=(minor / scatter, major * scatter), instrument=telescope.name
-    )
+    return Schema(pixel_scale=telescope.pixel_scale, beam=(minor / scatter, major * scatter), instrument=telescope.name)
 
 
 def draw_images(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -23,6 +23,7 @@ from skysure.errors import InputError
 
 from .classes import CLASSES
 from .images import RadioImages
+from .settings import Schema
 from .truth import Truth
 
 AT_ONCE = 64
@@ -45,7 +46,7 @@ def read(data: Sequence[str | RadioImages], reading: Reading | Mapping[str, Any]
     """
     chunks = [chunk for chunk in data if isinstance(chunk, RadioImages)]
     if chunks:
-        return InMemorySource(chunks[0].bands, chunks)
+        return InMemorySource(schema_of(chunks), chunks)
     return RadioImageFiles(data, Reading.of(reading))
 
 
@@ -62,19 +63,25 @@ class RadioImageFiles(Source):
     reading : Reading
     """
 
-    schema: Any = ("radio",)
-
     def __init__(self, paths: Sequence[str], reading: Reading) -> None:
         self._labels = read_labels(reading.truth, reading.columns) if reading.truth else None
         self._collection = ImageCollection(paths, replace(reading, truth=""), COLUMNS, largest=MOSAIC)
         self.reading, self._rejected = reading, []
         self._groups: dict[str, str] | None = None
+        self._schema: Schema | None = None
         if self._labels is not None and not set(self._labels.images) & set(self._collection.ids.tolist()):
             ours, theirs = self._collection.ids[0], next(iter(self._labels.images))
             raise InputError(
                 f"{reading.truth}: labels of none of the images", f"images named as in the labels ({theirs}, ...)",
                 f"labels of other images, or other names ({ours}, ...)", "rename the images, or give other labels",
             )  # fmt: skip
+
+    @property
+    def schema(self) -> Schema:  # type: ignore[override]
+        """Classes, pixel scale and range of beams, from a walk through all images; it is kept."""
+        if self._schema is None:
+            self._schema = schema_of(self.chunks())
+        return self._schema
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -228,3 +235,16 @@ def _coordinates(cutout: Cutout) -> str:
 def _flags(cutout: Cutout) -> tuple[str, ...]:
     without_beam = not np.isfinite(beam_of(*cutout.headers)).all()
     return (*cutout.flags, "no beam in the header") if without_beam else cutout.flags
+
+
+def schema_of(chunks: Iterable[RadioImages]) -> Schema:
+    """Classes, median pixel scale and range of the beams of images."""
+    classes, scales, beams = CLASSES, [np.zeros(0)], [np.zeros((0, 2))]
+    for chunk in chunks:
+        classes = classes if chunk.truth is None else chunk.truth.classes
+        scales.append(chunk.pixel_scale)
+        beams.append(chunk.beam[:, 0, :2])
+    scale, widths = np.concatenate(scales), np.concatenate(beams)
+    widths = widths[np.isfinite(widths).all(1)]
+    beam = (float(widths[:, 1].min()), float(widths[:, 0].max())) if len(widths) else (0.0, float("inf"))
+    return Schema(classes, float(np.median(scale)) if len(scale) else 1.0, beam)
