@@ -7,7 +7,7 @@ features   what its convolutions make of 150,000 new images to train on, 5,000 t
            test on.
 heads      Gaussian, correlated Gaussian, mixture of Gaussians and normalising flow on these features, each with
            learned dropout rates, and all but the flow as an ensemble of five; with fixed keep rates 0.80 to 0.99 for
-           the Gaussian. The flow has 50,000 images to train on, 10,000 to calibrate and 20,000 to test on. One head is
+           the Gaussian. The flow has 30,000 images to train on, 10,000 to calibrate and 20,000 to test on. One head is
            chosen by its NLL on the validation part: `theta_e_rms`, `xy_rms`, `largest_coverage_gap` and
            `joint_tarp_inside_band` are of that one. Rows of a head with `before` are those without calibration.
 alexnet    the preset `perreault-levasseur` end to end on the same prior at 192 x 192 pixels: a network like AlexNet

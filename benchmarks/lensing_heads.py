@@ -22,7 +22,7 @@ from skysure.applications.lensing.parameters import NAMES
 from skysure.methods.calibration import PosteriorScaling
 from skysure.methods.dropout import rates
 from skysure.methods.likelihoods import mixture_nll
-from skysure.methods.posterior import PosteriorHead, posterior_nll
+from skysure.methods.posterior import PosteriorHead, SplineFlow, posterior_nll
 from skysure.run.directory import load_run
 from skysure.training import fit, shuffled_batches
 from skysure.training.optimisation import Optimisation
@@ -30,8 +30,8 @@ from skysure.training.optimisation import Optimisation
 KINDS = ("gaussian", "correlated", "mixture", "flow")
 KEEP = (0.80, 0.90, 0.97, 0.99)
 SAMPLES, MEMBERS = 100, 5
-CHUNK = 5_000
-"""Images sampled at a time."""
+CHUNK, FLOW_CHUNK = 5_000, 100
+"""Images sampled at a time; a flow needs more memory for each."""
 EPOCHS, BATCH, LEARNING_RATE = 20, 512, 1e-3
 
 Parts = dict[str, dict[str, Tensor]]
@@ -65,7 +65,7 @@ VARIANTS = (
     Variant("flow_learned_dropout", "flow", {"rate": 0.05, "learned": True}),
 )
 """An ensemble of flows would take five times as long to train as the limit of 15 minutes allows."""
-FLOW_IMAGES = {"train": 50_000, "validation": 5_000, "calibration": 10_000, "test": 20_000}
+FLOW_IMAGES = {"train": 30_000, "validation": 5_000, "calibration": 10_000, "test": 20_000}
 """Images of each part for the flow, whose training and draws cost many times those of the others."""
 
 
@@ -156,7 +156,7 @@ def draw(heads: list[PosteriorHead], part: dict[str, Tensor], model: LensModel) 
     """Draws of all heads together, in unbounded values, shape (draw, object, value), in single precision."""
     masks, draws = size_of_sample(len(heads))
     chunks = []
-    for keys in torch.arange(len(part["truth"])).split(CHUNK):
+    for keys in torch.arange(len(part["truth"])).split(chunk_of(heads)):
         each = [draw_values(head, part["features"][keys], (masks, draws), k, keys) for k, head in enumerate(heads)]
         values = torch.cat(each).flatten(0, 1).clamp(-FARTHEST, FARTHEST)
         chunks.append((values * model.scale + model.offset).float())
@@ -168,6 +168,11 @@ def size_of_sample(heads: int) -> tuple[int, int]:
     return (SAMPLES // DRAWS_OF_A_MASK, DRAWS_OF_A_MASK) if heads == 1 else (1, SAMPLES // heads)
 
 
+def chunk_of(heads: list[PosteriorHead]) -> int:
+    """Images at a time."""
+    return FLOW_CHUNK if isinstance(heads[0].distribution, SplineFlow) else CHUNK
+
+
 def truth_of(part: dict[str, Tensor], model: LensModel) -> Tensor:
     """True values, unbounded, shape (object, value)."""
     return part["truth"] * model.scale + model.offset
@@ -175,6 +180,9 @@ def truth_of(part: dict[str, Tensor], model: LensModel) -> Tensor:
 
 def nll(heads: list[PosteriorHead], part: dict[str, Tensor]) -> float:
     """Mean negative log-likelihood of the mixture of all heads and masks, parameters in units of the prior's spread."""
-    masks, features, truth = size_of_sample(len(heads))[0], part["features"], part["truth"]
-    each = [posterior_nll(head, features, truth, masks, k, shared=True) for k, head in enumerate(heads)]
-    return float(mixture_nll(torch.stack(each)).mean())
+    masks, values = size_of_sample(len(heads))[0], []
+    size = chunk_of(heads)
+    for features, truth in zip(part["features"].split(size), part["truth"].split(size), strict=True):
+        each = [posterior_nll(head, features, truth, masks, k, shared=True) for k, head in enumerate(heads)]
+        values.append(mixture_nll(torch.stack(each)))
+    return float(torch.cat(values).mean())
